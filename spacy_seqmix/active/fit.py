@@ -1,0 +1,178 @@
+"""Train and evaluate one round with spaCy's own training loop."""
+
+import io
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import train
+from spacy.util import registry
+from thinc.api import Config
+
+from ..augmenter import make_example
+from ..errors import Errors, Warnings
+from .pool import write_docs
+
+# spaCy's loop evaluates at its first step and at its last, for its log and for "best". Where the
+# last model is taken, a few docs do.
+PROGRESS_DOCS = 20
+SCORES = ("ents_p", "ents_r", "ents_f", "ents_per_type")
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How a round trains.
+
+    component (str): which component learns.
+    seed (int): written over the config's training.seed.
+    steps (int | None): optimiser steps; None to count them from epochs.
+    epochs (float): passes over the training set.
+    best (bool): return the model that was best on dev, not the last.
+    use_gpu (int): GPU id, -1 for the CPU.
+    progress (bool): show a progress bar.
+    """
+
+    component: str
+    seed: int
+    steps: int | None
+    epochs: float
+    best: bool = False
+    use_gpu: int = -1
+    progress: bool = True
+
+
+def fit(
+    config: Config,
+    docs: Sequence[Doc],
+    dev: Sequence[Doc],
+    work: Path,
+    settings: FitSettings,
+    start: Path | None,
+) -> tuple[Language, int]:
+    """Train a pipeline on these docs.
+
+    config (Config): a training config as ``spacy train`` takes it.
+    docs, dev (Sequence[Doc]): labelled docs to train on, and to choose the best model with.
+    work (Path): folder for the corpora, which the config's readers read.
+    start (Path | None): pipeline to go on with (a warm start); None trains from scratch.
+    RETURNS (tuple): the trained pipeline and the number of optimiser steps it took.
+    RAISES (ValueError): S408 for a config that cannot be used so, S409 when the loss is not a
+        number.
+    """
+    config = config.copy()
+    seen_dev = dev if settings.best else dev[:PROGRESS_DOCS]
+    _set_corpus(config, "train_corpus", docs, work / "train.spacy")
+    _set_corpus(config, "dev_corpus", seen_dev, work / "dev.spacy")
+    training = config["training"]
+    training["seed"] = settings.seed
+    steps = settings.steps or count_steps(config, docs, settings.epochs)
+    # spaCy's loop stops after the step that has this number, and the first has number 0.
+    training.update(max_steps=steps - 1, max_epochs=0, patience=0)
+    training["eval_frequency"] = max(1, (steps - 1) // 4) if settings.best else steps - 1
+    training["logger"] = {
+        "@loggers": "spacy.ConsoleLogger.v3",
+        "progress_bar": "train" if settings.progress else None,
+        "console_output": False,
+    }
+    _fit_schedule(training["optimizer"], steps)
+    if start is not None:
+        for name in config["nlp"]["pipeline"]:
+            config["components"][name] = {"source": str(start)}
+    with warnings.catch_warnings():
+        # torch's and spaCy's remarks on freshly loaded weights; ours are shown.
+        warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
+        nlp = init_nlp(config, use_gpu=settings.use_gpu)
+        if start is not None:
+            _add_labels(nlp, settings.component, docs)
+        return _train(nlp, settings), steps
+
+
+def _train(nlp: Language, settings: FitSettings) -> Language:
+    keep = tempfile.TemporaryDirectory() if settings.best else nullcontext()
+    with keep as folder:
+        out = Path(folder) if folder is not None else None
+        try:
+            train(nlp, out, use_gpu=settings.use_gpu, stdout=io.StringIO(), stderr=sys.stderr)
+        except ValueError as err:
+            if "E910" in str(err) or "E940" in str(err):
+                raise ValueError(Errors.E409.format(name=settings.component)) from err
+            raise
+        return nlp if out is None else spacy.load(out / "model-best")
+
+
+def count_steps(config: Config, docs: Sequence[Doc], epochs: float) -> int:
+    """Optimiser steps of so many passes, as the config's own batcher cuts them; at least 2."""
+    section = {"batcher": config["training"]["batcher"]}
+    batcher: Callable[..., Any] = registry.resolve(section)["batcher"]
+    nlp = spacy.blank(config["nlp"]["lang"])
+    per_epoch = sum(1 for _ in batcher([make_example(nlp, doc) for doc in docs]))
+    return max(2, round(epochs * per_epoch))
+
+
+def evaluate(nlp: Language, docs: Sequence[Doc]) -> dict[str, Any]:
+    """Precision, recall and F1 in 0..1, overall and by type, by spaCy's own scorer."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
+        scores = nlp.evaluate([make_example(nlp, doc) for doc in docs])
+    return {name: scores[name] for name in SCORES}
+
+
+def warn_of_unseen(train_docs: Sequence[Doc], docs: Sequence[Doc], name: str) -> None:
+    """Warn of labels that a corpus has and the training set lacks: they count as misses."""
+    known = {ent.label_ for doc in train_docs for ent in doc.ents}
+    unseen = sorted({ent.label_ for doc in docs for ent in doc.ents} - known)
+    if unseen:
+        warnings.warn(Warnings.W401.format(corpus=name, labels=unseen), stacklevel=2)
+
+
+def check_training_config(config: Config, component: str) -> None:
+    """RAISES (ValueError): S408 for a config without the component or without corpora to set."""
+    for section in ("nlp", "components", "training", "corpora"):
+        if section not in config:
+            raise ValueError(Errors.E408.format(reason=f"section [{section}] is missing"))
+    if component not in config["nlp"].get("pipeline", []):
+        reason = f"[nlp] pipeline has no '{component}' (active.component)"
+        raise ValueError(Errors.E408.format(reason=reason))
+    for field in ("train_corpus", "dev_corpus"):
+        _corpus_section(config, field)
+
+
+def _corpus_section(config: Config, field: str) -> dict[str, Any]:
+    section: Any = config
+    name = config["training"].get(field, "")
+    for part in name.split("."):
+        section = section.get(part) if isinstance(section, dict) else None
+    if not isinstance(section, dict) or "path" not in section:
+        reason = f"training.{field} = '{name}' names no corpus with a 'path'"
+        raise ValueError(Errors.E408.format(reason=reason))
+    return section
+
+
+def _set_corpus(config: Config, field: str, docs: Sequence[Doc], path: Path) -> None:
+    write_docs(docs, path)
+    _corpus_section(config, field)["path"] = str(path)
+
+
+def _fit_schedule(optimizer: dict[str, Any], steps: int) -> None:
+    """Stretch a learning rate schedule over the round: warmup keeps its share of the whole."""
+    rate = optimizer.get("learn_rate")
+    if isinstance(rate, dict) and rate.get("total_steps"):
+        share = rate.get("warmup_steps", 0) / rate["total_steps"]
+        rate.update(total_steps=steps, warmup_steps=round(share * steps))
+
+
+def _add_labels(nlp: Language, component: str, docs: Sequence[Doc]) -> None:
+    """A warm start does not initialise: labels that the last model had not met are added."""
+    proc = nlp.get_pipe(component)
+    for label in sorted({ent.label_ for doc in docs for ent in doc.ents}):
+        if label not in proc.labels:
+            proc.add_label(label)

@@ -1,0 +1,98 @@
+"""The [active] section of a config."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from thinc.api import Config
+
+from ..errors import Errors
+
+
+class ActiveSchema(BaseModel):
+    """Every setting of a run; ``docs/active.md`` is written from these descriptions."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    training: Path | None = Field(
+        None,
+        description="Training config that this one is laid over, relative to this file; null when "
+        "this file has the training sections itself.",
+    )
+    pool: Path = Field(description="Labelled docs (.spacy) that play the unlabelled pool.")
+    dev: Path = Field(description="Docs for evaluation after each round, and for choosing models.")
+    test: Path | None = Field(
+        None, description="Docs for a second evaluation; nothing is tuned on it."
+    )
+    pool_size: PositiveInt | None = Field(
+        None, description="Use a random sample of this many docs of the pool; null for all."
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        description="Of the seed set, the queries and the mixing. Training takes seed + round.",
+    )
+    n_seed: PositiveInt = Field(description="Docs labelled before the first round.")
+    n_query: PositiveInt = Field(description="Docs queried in each further round.")
+    n_rounds: int = Field(ge=0, description="Rounds after the seed round.")
+    component: str = Field(
+        "seqmix_ner", description="The component that is trained and asked for probabilities."
+    )
+    epochs: PositiveFloat = Field(
+        10.0,
+        description="Passes over each round's training set, mixed docs included; steps follow "
+        "from the batcher.",
+    )
+    max_steps: PositiveInt | list[PositiveInt] | None = Field(
+        None,
+        description="Optimiser steps of every round, or of each in turn; overrides epochs, so "
+        "that runs can be compared at equal steps. At least 2.",
+    )
+    start: Literal["cold", "warm"] = Field(
+        "cold", description="Train each round from the pretrained encoder, or from the last model."
+    )
+    mix_set: Literal["round", "all"] = Field(
+        "round",
+        description="Mix within the newly labelled docs (the paper), or within all labelled so "
+        "far (the mixed docs of earlier rounds are then replaced).",
+    )
+    select_model: Literal["last", "best"] = Field(
+        "last", description="Keep each round's last model (the paper), or its best on dev."
+    )
+    keep_models: Literal["last", "all"] = Field(
+        "last", description="Keep the last finished round's model, or every round's."
+    )
+    policy: Any = Field(description="Query policy, for example spacy-seqmix.NTE.v1.")
+    oracle: Any = Field(description="Who labels, for example spacy-seqmix.GoldOracle.v1.")
+    mixing: Any = Field(
+        None,
+        description="strategy, realiser, discriminator, rate, labels; null for no augmentation.",
+    )
+
+    def steps_of(self, number: int) -> int | None:
+        """The fixed number of optimiser steps of a round, None where epochs decide."""
+        if isinstance(self.max_steps, list):
+            return self.max_steps[number]
+        return self.max_steps
+
+
+def read_active_section(config: Config) -> ActiveSchema:
+    """Check the [active] section of an interpolated config.
+
+    RAISES (ValueError): S402 with every field that is wrong.
+    """
+    if "active" not in config:
+        raise ValueError(Errors.E402.format(problems="the section itself is missing"))
+    try:
+        active = ActiveSchema.model_validate(config["active"])
+    except ValidationError as err:
+        found = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors()]
+        raise ValueError(Errors.E402.format(problems="; ".join(found))) from None
+    steps = active.max_steps
+    given = steps if isinstance(steps, list) else [steps or 2]
+    if min(given) < 2:
+        raise ValueError(Errors.E402.format(problems="max_steps: at least 2 steps a round"))
+    if isinstance(steps, list) and len(steps) != active.n_rounds + 1:
+        wanted = f"max_steps: {active.n_rounds + 1} numbers for n_rounds = {active.n_rounds}"
+        raise ValueError(Errors.E402.format(problems=wanted))
+    return active

@@ -1,0 +1,25 @@
+"""The commands under `spacy seqmix`.
+
+spaCy imports this module for each of its commands: nothing here, and nothing at the top of the
+commands' modules, may import torch, transformers or matplotlib. Each command imports what it runs.
+"""
+
+from __future__ import annotations
+
+import typer
+from spacy.cli._util import app as spacy_app
+
+from .active import CONTEXT, active_cli
+from .convert import convert_cli
+from .report import report_cli
+
+__all__ = ["app"]
+
+HELP = """Sequence mixup (SeqMix) and active learning: get more out of few labels."""
+
+app = typer.Typer(name="seqmix", help=HELP, no_args_is_help=True, rich_markup_mode=None)
+app.command("active", no_args_is_help=True, context_settings=CONTEXT)(active_cli)
+app.command("convert", no_args_is_help=True)(convert_cli)
+app.command("report", no_args_is_help=True)(report_cli)
+
+spacy_app.add_typer(app, name="seqmix")

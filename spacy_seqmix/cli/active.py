@@ -1,0 +1,63 @@
+"""`spacy seqmix active`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from wasabi import msg, table
+
+__all__ = ["active_cli", "rounds_table"]
+
+CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def active_cli(
+    ctx: typer.Context,
+    config_path: Annotated[Path, typer.Argument(metavar="CONFIG", help="Config with [active]")],
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of the run")],
+    use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for the CPU")] = -1,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars")] = False,
+) -> None:
+    """Run active learning: seed, augment, train, evaluate, query, repeat.
+
+    CONFIG has an [active] section and training sections (or names a training config to lay over).
+    Any of its values can be overridden: --active.n_seed 100 --paths.encoder bert-base-cased.
+    Started again with the same RUN_DIR, it goes on from the last finished round.
+    """
+    from spacy.cli._util import parse_config_overrides, setup_gpu
+
+    from ..active.loop import ActiveRun, load_config
+
+    overrides = parse_config_overrides(ctx.args)
+    try:
+        config = load_config(config_path, overrides)
+        setup_gpu(use_gpu, silent=False)
+        run = ActiveRun(config, run_dir, use_gpu=use_gpu, progress=not quiet)
+        done = len(run.records)
+        if done:
+            msg.info(f"Going on in {run_dir}: {done} rounds are finished")
+        records = run.run()
+    except (ValueError, OSError) as err:
+        msg.fail(str(err), exits=1)
+    print(rounds_table(records))
+    msg.good(f"Last model: {run.folder.model(len(records) - 1)}")
+
+
+def rounds_table(records: list[dict[str, Any]]) -> str:
+    """The rounds of a journal as a table for the terminal; F1 in percent, time in seconds."""
+    header = ["Round", "Labelled", "Mixed", "Steps", "Dev F1", "Test F1", "Seconds"]
+    rows = []
+    for r in records:
+        test = r["scores"].get("test")
+        rows.append(
+            [
+                r["round"],
+                r["n_labelled"],
+                r["n_mixed"],
+                r["steps"],
+                f"{100 * (r['scores']['dev']['ents_f'] or 0):.1f}",
+                f"{100 * (test['ents_f'] or 0):.1f}" if test else "-",
+                f"{sum(r['seconds'].values()):.0f}",
+            ]
+        )
+    return str(table(rows, header=header, divider=True, aligns=["r"] * len(header)))

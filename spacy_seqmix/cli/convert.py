@@ -1,0 +1,61 @@
+"""`spacy seqmix convert`."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+__all__ = ["Format", "convert_cli"]
+
+
+class Format(str, Enum):
+    """The formats that can be read."""
+
+    brackets = "brackets"
+    conll = "conll"
+
+
+def convert_cli(
+    in_path: Annotated[Path, typer.Argument(metavar="IN.txt", help="File to convert")],
+    out_path: Annotated[Path, typer.Argument(metavar="OUT.spacy", help="DocBin to write")],
+    format: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            "-f",
+            help="brackets: [PER Ana Duarte] left, one sentence a line; conll: columns of "
+            "CoNLL-2003, -DOCSTART- lines dropped",
+        ),
+    ] = Format.brackets,
+    lang: Annotated[
+        str, typer.Option("--lang", "-l", help="Language whose tokenizer is used")
+    ] = "en",
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels",
+            help="The only labels to accept in brackets, comma-separated; any in capitals if "
+            "left out",
+        ),
+    ] = None,
+) -> None:
+    """Convert annotated sentences to spaCy's binary format, a Doc a sentence.
+
+    Bracket markup skips blank lines and lines that start with "# "; literal brackets are written
+    with a backslash in front.
+    """
+    from ..convert import convert_brackets, convert_conll
+
+    try:
+        if format is Format.conll:
+            n_docs = convert_conll(in_path, out_path, lang=lang)
+        else:
+            names = None if labels is None else [s.strip() for s in labels.split(",")]
+            n_docs = convert_brackets(in_path, out_path, lang=lang, labels=names)
+    except (ValueError, ImportError, OSError) as error:
+        msg.fail(str(error), exits=1)
+    msg.good(f"Wrote {n_docs} docs to {out_path}")

@@ -1,0 +1,172 @@
+"""Every message of the package, with its code. Only the command line writes literal text."""
+
+from __future__ import annotations
+
+
+class Errors:
+    """Messages of errors; the text says what to do next. Format them with keyword arguments."""
+
+    # 1xx soft labels
+    E101 = (
+        "[S101] Soft labels were lost: tokens are marked as mixed but no probabilities are stored. "
+        "Save DocBins with store_user_data=True, read corpora that split sentences with "
+        "'spacy-seqmix.Corpus.v1', or call spacy_seqmix.soft_labels.clear(doc) to train on the "
+        "entities alone. Text: {text!r}"
+    )
+    E102 = (
+        "[S102] Soft labels have {rows} rows for a doc of {tokens} tokens. Was the doc retokenised "
+        "after they were set? Text: {text!r}"
+    )
+    E103 = (
+        "[S103] Invalid soft labels: {reason}. Rows must be probabilities that sum to 1 (all zeros "
+        "where the annotation is missing) over unique IOB2 tags that include 'O'."
+    )
+
+    # 5xx converters and reports
+    E501 = "[S501] Can't read {path}: {reason}. Give the path of a text file in UTF-8."
+    E502 = "[S502] No sentence found in {path}: nothing was written."
+    E503 = (
+        "[S503] {where}: bracket inside an entity at {text!r}. Entities can't be nested; close the "
+        "first one, or write a literal bracket as \\[."
+    )
+    E504 = (
+        "[S504] {where}: unbalanced bracket at {text!r}. Each [ needs its ]; write literal "
+        "brackets as \\[ and \\]."
+    )
+    E505 = (
+        "[S505] {where}: {label!r} is not a label, in {text!r}. Expected: {expected}. Write "
+        "[LABEL the entity's text]."
+    )
+    E506 = (
+        "[S506] {where}: empty entity, or blanks at its ends: {text!r}. Write [LABEL the entity's "
+        "text]."
+    )
+    E507 = (
+        "[S507] {where}: the entity {text!r} does not lie on token borders; its tokens are "
+        "{tokens}. Move the brackets to whole tokens."
+    )
+    E508 = "[S508] Bracket markup holds one sentence a line, but the text has several: {text!r}"
+    E509 = (
+        "[S509] {where}: expected a token and, in the last column, a tag such as O, B-PER or "
+        "I-PER, not {text!r}. Other tag schemes can be read by 'spacy convert'."
+    )
+    E510 = "[S510] Can't read the journal of run {name!r} at {path}: {reason}."
+    E511 = "[S511] The journal of run {name!r} at {path} has no finished round: nothing to report."
+    E512 = (
+        "[S512] The runs can't be compared: {reason}. Run them with the same seed set and the "
+        "same max_steps, or pass --allow-different to report them all the same."
+    )
+    E513 = (
+        "[S513] The curves need matplotlib, which is not installed. Install 'spacy-seqmix[report]'."
+    )
+    E514 = "[S514] {text!r} is not NAME=RUN_DIR with a name of its own."
+
+    # 2xx the component and mixing
+    E201 = (
+        "[S201] '{name}' has no labels: the training corpus holds no entities. Annotate some, or "
+        "give labels in [initialize.components.{name}.labels]."
+    )
+    E210 = (
+        "[S210] SubSequence needs window >= 1, density in [0, 1] and alpha > 0; found "
+        "window={window}, density={density}, alpha={alpha}."
+    )
+    E211 = "[S211] A mixed doc cannot be replayed: no doc given has the key {key} of its parent."
+    E212 = (
+        "[S212] A mixer needs rate >= 0 and labels 'soft' or 'hard'; found rate={rate}, "
+        "labels={labels!r}."
+    )
+    E220 = (
+        "[S220] The encoder '{name}' could not be loaded ({reason}). Give the name of a Hugging "
+        "Face model, or a folder with its config, weights and tokenizer; offline, use a folder."
+    )
+    E221 = (
+        "[S221] The tokenizer of '{name}' is not a fast one, so its pieces cannot be mapped to "
+        "words. Use an encoder with a tokenizer.json."
+    )
+    E222 = "[S222] 'source' of a token table is 'pretrained' or 'pipeline', not {source!r}."
+    E223 = "[S223] The corpus '{path}' of a token table does not exist."
+
+    # 3xx language models and the discriminator
+    E301 = (
+        "[S301] The language model {name!r} (revision: {revision}) could not be loaded: {reason} "
+        "Give a name on the Hugging Face hub (downloaded already, or reachable), a folder written "
+        "by save_pretrained, or the path of a .gguf file."
+    )
+    E302 = (
+        "[S302] The GGUF file {path!r} could not be converted: {reason} It needs 'pip install "
+        "gguf accelerate', an architecture that transformers knows, and disk space for float32 "
+        "weights in {cache!r} (another folder: set SPACY_SEQMIX_CACHE)."
+    )
+    E303 = (
+        "[S303] The language model {name!r} has no fast tokenizer (tokenizer.json), which is "
+        "needed to know where in the text each of its tokens stands. Save one beside the weights "
+        "with AutoTokenizer.from_pretrained(..., use_fast=True).save_pretrained(...)."
+    )
+    E304 = (
+        "[S304] No start token for the language model {name!r}: {reason} Set start_token to a "
+        "token of its vocabulary that stands for the beginning of a text."
+    )
+    E305 = (
+        "[S305] {name!r} is not a causal language model: what it says at a token changes with the "
+        "tokens after it. Perplexity needs a model like gpt2, not an encoder like bert-base-cased."
+    )
+    E306 = (
+        "[S306] The language model {name!r} lacks trained weights for {missing}: its scores would "
+        "be random. Use a checkpoint that was saved with its language-model head."
+    )
+    E307 = "[S307] Unknown dtype {dtype!r} for a language model. Use one of: {known}."
+    E308 = (
+        "[S308] Invalid range of {what}: {low} to {high}. The lower limit must not be negative "
+        "nor above the upper one; null means no upper limit."
+    )
+    E309 = (
+        "[S309] The mixed window {start} to {end} does not fit a doc of {tokens} tokens. Was the "
+        "doc retokenised after it was mixed? Text: {text!r}"
+    )
+    E310 = (
+        "[S310] Perplexity of sentences was asked for, but the doc has no sentence boundaries. Add "
+        "'sentencizer', 'senter' or 'parser' before {name!r}, or set sentences = false. "
+        "Text: {text!r}"
+    )
+    E311 = "[S311] {what} must be at least 1, not {value}."
+
+    # 4xx active learning
+    E401 = (
+        "[S401] '{name}' has no token probabilities. The pipeline is {pipes}; with probabilities: "
+        "{able}. Set active.component to one of those, or take a policy that needs none."
+    )
+    E402 = "[S402] Section [active]: {problems}."
+    E403 = "[S403] Can't use '{path}': {reason}. Give a .spacy file with labelled docs."
+    E404 = (
+        "[S404] '{path}' holds {found} docs, but active.{field} asks for {wanted}: lower that, or "
+        "add docs."
+    )
+    E405 = (
+        "[S405] '{path}' holds no entity at all. Annotate some, or check that the conversion kept "
+        "them (doc.ents)."
+    )
+    E406 = (
+        "[S406] The run folder '{path}' belongs to another run: these fields differ: {fields}. "
+        "Set them back to go on with it, or give a new folder."
+    )
+    E407 = "[S407] Can't use the run folder '{path}': {reason}. Give a new or empty folder."
+    E408 = "[S408] The training config can't be used for active learning: {reason}."
+    E409 = (
+        "[S409] Training diverged: the loss of '{name}' is not a number. Lower the learning rate "
+        "(training.optimizer.learn_rate), or check the data; finished rounds are kept."
+    )
+    E410 = "[S410] Can't read the config '{path}': {reason}"
+
+
+class Warnings:
+    """Messages of warnings."""
+
+    W201 = (
+        "[W201] '{name}' was not trained on the label '{label}': tokens that carry it are left "
+        "out of the loss, and it can never be predicted."
+    )
+    W401 = (
+        "[W401] The labels {labels} of {corpus} do not occur in the training set so far: they "
+        "cannot be predicted, and count as misses."
+    )
+    W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

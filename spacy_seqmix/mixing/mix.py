@@ -1,0 +1,204 @@
+"""``mix_docs``: plan, realise, filter, count. Nothing else in the package mixes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
+from time import perf_counter
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.util import logger
+
+from .. import soft_labels
+from ..errors import Errors, Warnings
+from ..types import Discriminator, MixPlan
+from .origin import get_origin, set_origin
+from .realise import NearestToken
+from .strategies import SubSequence
+
+# Plans made at once: enough for one matrix product and for language-model batches of one length.
+BATCH = 64
+# A filter that passes fewer than one candidate in this many is taken to pass none.
+MAX_TRIES_PER_DOC = 50
+
+
+@dataclass(frozen=True)
+class Mixer:
+    """How to mix: everything that a config's mixing section says.
+
+    rate (float): r = mixed docs / docs that were mixed.
+    labels (str): "soft", or "hard" to keep only the repaired entities, for components that
+        cannot train on distributions.
+    """
+
+    strategy: SubSequence
+    realiser: NearestToken
+    discriminator: Discriminator | None = None
+    rate: float = 0.2
+    labels: str = "soft"
+
+    def __post_init__(self) -> None:
+        if self.rate < 0 or self.labels not in ("soft", "hard"):
+            raise ValueError(Errors.E212.format(rate=self.rate, labels=self.labels))
+
+
+@dataclass
+class MixCounts:
+    """What happened. docs: to mix from; eligible: of them; tried: candidates; repeated: the same
+    text again; rejected: thrown out by the discriminator; kept; seconds: building the table,
+    mixing, and in the language model."""
+
+    docs: int = 0
+    eligible: int = 0
+    tried: int = 0
+    repeated: int = 0
+    rejected: int = 0
+    kept: int = 0
+    seconds_table: float = 0.0
+    seconds_mixing: float = 0.0
+    seconds_lm: float = 0.0
+
+    def counts(self) -> dict[str, int]:
+        """The counts alone, which are the same on every run with the same seed."""
+        return {k: int(v) for k, v in asdict(self).items() if not k.startswith("seconds")}
+
+
+class MixStream:
+    """Mixed docs over one set of parents, drawn as they are asked for, never a pair twice."""
+
+    def __init__(
+        self,
+        docs: Sequence[Doc],
+        mixer: Mixer,
+        rng: np.random.Generator,
+        nlp: Language,
+        *,
+        corpus: Sequence[Doc] = (),
+        trained: Language | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> None:
+        """Find the eligible docs; nothing is loaded or built before the first ``take``."""
+        self.mixer = mixer
+        self.counts = MixCounts(docs=len(docs))
+        self._parents = [doc for doc in docs if mixer.strategy.eligible(doc)]
+        self.counts.eligible = len(self._parents)
+        self._plans = mixer.strategy(self._parents, rng)
+        self._seen = {doc.text for doc in docs}
+        # Words of all docs may be used, but plans number the eligible ones.
+        self._prepare = partial(
+            mixer.realiser.prepare, self._parents, [*docs, *corpus], nlp, trained
+        )
+        self._realise: Callable[[Sequence[MixPlan]], list[Doc]] | None = None
+        self._spare: list[Doc] = []
+        self._progress = progress
+        self.ran_out = False
+
+    def take(self, n: int) -> list[Doc]:
+        """The next n mixed docs; fewer, with ``ran_out`` set, when there are no more."""
+        while len(self._spare) < n and not self.ran_out:
+            self._more(n - len(self._spare))
+        out, self._spare = self._spare[:n], self._spare[n:]
+        return out
+
+    def _more(self, need: int) -> None:
+        # As many plans as the share kept so far makes likely to be enough, but a whole batch
+        # when the filter is strict.
+        passed = (self.counts.kept + 1) / (self.counts.tried + 1)
+        size = min(BATCH, max(4, int(np.ceil(need / (2 * passed)))))
+        plans = list(islice(self._plans, size))
+        hopeless = self.counts.tried > MAX_TRIES_PER_DOC * (self.counts.kept + need)
+        if not plans or hopeless:
+            self.ran_out = True
+            return
+        began = perf_counter()
+        if self._realise is None:
+            self._realise = self._prepare()
+            self.counts.seconds_table += perf_counter() - began
+            began = perf_counter()
+        candidates = self._realise(plans)
+        fresh = []
+        for doc in candidates:
+            if doc.text not in self._seen:
+                self._seen.add(doc.text)
+                fresh.append(doc)
+        self.counts.tried += len(candidates)
+        self.counts.repeated += len(candidates) - len(fresh)
+        self.counts.seconds_mixing += perf_counter() - began
+        began = perf_counter()
+        kept = self._judge(fresh)
+        self.counts.seconds_lm += perf_counter() - began
+        self.counts.rejected += len(fresh) - len(kept)
+        self.counts.kept += len(kept)
+        self._spare += kept
+        if self._progress is not None:
+            self._progress(len(kept))
+
+    def _judge(self, docs: list[Doc]) -> list[Doc]:
+        """Each candidate is judged alone (Eq. 9-10)."""
+        if self.mixer.discriminator is None or not docs:
+            kept = docs
+        else:
+            kept = []
+            for doc, verdict in zip(docs, self.mixer.discriminator(docs), strict=True):
+                origin = get_origin(doc)
+                if verdict.keep and origin is not None:
+                    set_origin(doc, origin.scored(verdict.perplexity, verdict.window_nats))
+                    kept.append(doc)
+        if self.mixer.labels == "hard":
+            for doc in kept:
+                soft_labels.clear(doc)
+        return kept
+
+    def shortage(self, wanted: int) -> str:
+        """Why fewer docs came than were wanted, and what to change."""
+        counts, strategy = self.counts, self.mixer.strategy
+        if counts.eligible < 2:
+            reason = (
+                f"only {counts.eligible} of {counts.docs} docs have {strategy.describe()}, and two "
+                "are needed; lower the strategy's 'density' or 'window'"
+            )
+        elif counts.tried == 0:
+            reason = "no pairs of windows, or no words in the token table, were left"
+        elif counts.rejected > counts.kept:
+            reason = (
+                f"the discriminator threw out {counts.rejected} of {counts.tried} candidates; "
+                "widen its range"
+            )
+        else:
+            reason = "the pairs of windows ran out; lower 'rate' or 'density'"
+        return Warnings.W210.format(wanted=wanted, kept=counts.kept, reason=reason)
+
+
+def mix_docs(
+    docs: Sequence[Doc],
+    mixer: Mixer,
+    rng: np.random.Generator,
+    nlp: Language,
+    *,
+    corpus: Sequence[Doc] = (),
+    trained: Language | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> tuple[list[Doc], MixCounts]:
+    """Mix a set of labelled docs: exactly round(r·n) come out, or fewer with a warning.
+
+    docs (Sequence[Doc]): n labelled docs.
+    mixer (Mixer): strategy, realiser, discriminator and rate r.
+    rng (Generator): a private generator; the same one gives the same docs.
+    nlp (Language): whose tokeniser reads the mixed texts.
+    corpus (Sequence[Doc]): further docs whose words the token table may offer.
+    trained (Language | None): pipeline of the last round, for tables made from it.
+    progress (Callable | None): called with the number of docs that were kept.
+    RETURNS (tuple): the mixed docs, each with soft labels and origin, and the counts.
+    """
+    wanted = round(mixer.rate * len(docs))
+    stream = MixStream(docs, mixer, rng, nlp, corpus=corpus, trained=trained, progress=progress)
+    mixed = stream.take(wanted)
+    if len(mixed) < wanted:
+        warnings.warn(stream.shortage(wanted), stacklevel=2)
+    logger.info("SeqMix: %s", stream.counts.counts())
+    return mixed, stream.counts

@@ -1,0 +1,72 @@
+"""Where a mixed doc came from: enough to rebuild it from its parents, word for word."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from spacy.tokens import Doc
+
+from .. import soft_labels
+
+KEY = "seqmix_origin"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The recipe of one mixed doc.
+
+    target, other (str): ``doc_key`` of the parent whose text surrounds the window, and of the one
+        that lent its window.
+    start, end (int): the mixed window, in tokens of the mixed doc and of its target parent.
+    other_start (int): where the other parent's window begins.
+    weight (float): the share of the target's labels in the window (λ, or 1 − λ for the right one).
+    words (tuple[str, ...]): the tokens found for the window.
+    perplexity, window_nats (float | None): what the language model said, where it was asked.
+    """
+
+    target: str
+    other: str
+    start: int
+    end: int
+    other_start: int
+    weight: float
+    words: tuple[str, ...]
+    perplexity: float | None = None
+    window_nats: float | None = None
+
+    def scored(self, perplexity: float | None, window_nats: float | None) -> Origin:
+        """The same recipe with the language model's verdict."""
+        return replace(self, perplexity=perplexity, window_nats=window_nats)
+
+
+def get_origin(doc: Doc) -> Origin | None:
+    """The origin of a mixed doc, None for any other. Survives DocBin(store_user_data=True)."""
+    data: dict[str, Any] | None = doc.user_data.get(KEY)
+    return None if data is None else Origin(**{**data, "words": tuple(data["words"])})
+
+
+def set_origin(doc: Doc, origin: Origin) -> None:
+    """Store the origin of a mixed doc; also in ``doc._.perplexity`` if that was measured."""
+    doc.user_data[KEY] = {**asdict(origin), "words": list(origin.words)}
+    if origin.perplexity is not None and Doc.has_extension("perplexity"):
+        doc._.perplexity = origin.perplexity
+
+
+def doc_key(doc: Doc) -> str:
+    """A name for a doc by what it says: its words and its labels, 16 hexadecimal digits."""
+    labels = soft_labels.get(doc)
+    what = repr([t.text for t in doc]) + repr(soft_labels.entity_tags(doc))
+    if labels is not None:
+        what += repr(labels.labels) + labels.probs.tobytes().hex()
+    return hashlib.blake2b(what.encode("utf8"), digest_size=8).hexdigest()
+
+
+def by_key(docs: Iterable[Doc]) -> dict[str, Doc]:
+    """Docs by their key; of equal docs the first."""
+    out: dict[str, Doc] = {}
+    for doc in docs:
+        out.setdefault(doc_key(doc), doc)
+    return out

@@ -1,0 +1,171 @@
+"""Realisers turn plans into docs. Nearest token: mixed vectors become the words nearest to them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.util import registry
+
+from .. import soft_labels
+from ..decoding import split_tag, tag_names
+from ..errors import Errors
+from ..types import Floats2d, MixPlan, Segment, SoftLabels
+from .origin import Origin, by_key, doc_key, set_origin
+from .spacing import join_words
+from .token_table import Query, word_shape
+from .vectors import BuiltTable, TableBuilder
+
+
+@dataclass
+class NearestToken:
+    """The nearest-token realiser: SeqMix, Eq. 5-8. See ``make_nearest_token``."""
+
+    table: TableBuilder
+    same_shape: bool = True
+
+    def prepare(
+        self, docs: Sequence[Doc], corpus: Sequence[Doc], nlp: Language, trained: Language | None
+    ) -> "PreparedNearestToken":
+        """Build the table for these docs.
+
+        docs (Sequence[Doc]): the labelled docs that plans will speak of.
+        corpus (Sequence[Doc]): further docs whose words may be used.
+        nlp (Language): whose tokeniser reads the mixed texts.
+        trained (Language | None): the pipeline of the last round, for tables made from it.
+        """
+        return PreparedNearestToken(docs, self.table(docs, corpus, trained), nlp, self.same_shape)
+
+
+class PreparedNearestToken:
+    """A realiser over a fixed set of docs."""
+
+    def __init__(
+        self, docs: Sequence[Doc], built: BuiltTable, nlp: Language, same_shape: bool
+    ) -> None:
+        self.docs = docs
+        self.built = built
+        self.nlp = nlp
+        self.same_shape = same_shape
+
+    def __call__(self, plans: Sequence[MixPlan]) -> list[Doc]:
+        """Two candidates a plan, the mixed window in the left parent and in the right one.
+
+        Eq. 5-7: e = λ e_i + (1 − λ) e_j, and the word nearest to e. Plans for which the table
+        offers no word give no candidate.
+        """
+        used = sorted({seg.doc for plan in plans for seg in (plan.left, plan.right)})
+        vectors = dict(zip(used, self.built.of_docs([self.docs[i] for i in used]), strict=True))
+        found = self.built.table.nearest([self._query(plan, vectors) for plan in plans])
+        out = []
+        for plan, words in zip(plans, found, strict=True):
+            if words:
+                words = self._match_case(plan, words)
+                for target, other, weight in _both_ways(plan):
+                    out.append(self._candidate(target, other, weight, words))
+        return out
+
+    def _query(self, plan: MixPlan, vectors: Mapping[int, Floats2d]) -> Query:
+        left, right = self._tokens(plan.left), self._tokens(plan.right)
+        e_left = vectors[plan.left.doc][plan.left.start : plan.left.end]
+        e_right = vectors[plan.right.doc][plan.right.start : plan.right.end]
+        parents = (plan.left.doc, plan.right.doc)
+        return Query(
+            vectors=(plan.lam * e_left + (1.0 - plan.lam) * e_right).astype("float32"),
+            own=frozenset(left + right),
+            shapes=tuple((word_shape(a), word_shape(b)) for a, b in zip(left, right, strict=True))
+            if self.same_shape
+            else (),
+            held_out=self.built.held_out(
+                [self.docs[i] for i in parents], [vectors[i] for i in parents]
+            ),
+        )
+
+    def _match_case(self, plan: MixPlan, words: Sequence[str]) -> tuple[str, ...]:
+        """Words of a table without capitals take the case of the parent that weighs more."""
+        if self.built.table.cased:
+            return tuple(words)
+        like = self._tokens(plan.left if plan.lam >= 0.5 else plan.right)
+        return tuple(_cased_like(word, model) for word, model in zip(words, like, strict=True))
+
+    def _tokens(self, segment: Segment) -> list[str]:
+        return [t.text for t in self.docs[segment.doc][segment.start : segment.end]]
+
+    def _candidate(
+        self, target: Segment, other: Segment, weight: float, words: tuple[str, ...]
+    ) -> Doc:
+        origin = Origin(
+            target=doc_key(self.docs[target.doc]),
+            other=doc_key(self.docs[other.doc]),
+            start=target.start,
+            end=target.end,
+            other_start=other.start,
+            weight=weight,
+            words=words,
+        )
+        return assemble(self.docs[target.doc], self.docs[other.doc], origin, self.nlp)
+
+
+@registry.misc("spacy-seqmix.NearestToken.v1")
+def make_nearest_token(table: TableBuilder, same_shape: bool = True) -> NearestToken:
+    """Create the nearest-token realiser.
+
+    table (Callable): a token table, "spacy-seqmix.PieceTable.v1" or one of its kin.
+    same_shape (bool): only take words with the shape (capitals, digits, punctuation) of either
+        parent's token, where there are any.
+    RETURNS (NearestToken): a realiser; ``prepare`` it with docs.
+    """
+    return NearestToken(table, same_shape)
+
+
+def assemble(target: Doc, other: Doc, origin: Origin, nlp: Language) -> Doc:
+    """Build the mixed doc that an origin describes: the only place where labels are mixed.
+
+    Eq. 8: inside the window ỹ = λ y_i + (1 − λ) y_j; outside, the target's own words and labels.
+    The result has text, repaired entities, soft labels, sentence starts and its origin. Where its
+    text would not tokenise back to its words it is marked as pre-tokenised
+    (``doc.has_unknown_spaces``).
+    """
+    start, end = origin.start, origin.end
+    tags = _joint_tags(target, other)
+    rows = soft_labels.with_tags(soft_labels.of(target), tags)
+    theirs = soft_labels.with_tags(soft_labels.of(other), tags)
+    theirs = theirs[origin.other_start : origin.other_start + end - start]
+    rows[start:end] = origin.weight * rows[start:end] + (1.0 - origin.weight) * theirs
+    doc = join_words(target, start, origin.words, nlp)
+    for token, before in zip(doc, target, strict=True):
+        if before.is_sent_start is not None:
+            token.is_sent_start = before.is_sent_start
+    soft = SoftLabels(tags, rows)
+    soft_labels.set_entities(doc, soft)
+    soft_labels.put(doc, soft)
+    set_origin(doc, origin)
+    return doc
+
+
+def replay(origin: Origin, docs: Sequence[Doc], nlp: Language) -> Doc:
+    """Rebuild a mixed doc from its origin and its parents, without any model.
+
+    docs (Sequence[Doc]): docs among which both parents are.
+    RAISES (ValueError): S211 when a parent is not among them.
+    """
+    parents = by_key(docs)
+    for key in (origin.target, origin.other):
+        if key not in parents:
+            raise ValueError(Errors.E211.format(key=key))
+    return assemble(parents[origin.target], parents[origin.other], origin, nlp)
+
+
+def _both_ways(plan: MixPlan) -> list[tuple[Segment, Segment, float]]:
+    return [(plan.left, plan.right, plan.lam), (plan.right, plan.left, 1.0 - plan.lam)]
+
+
+def _joint_tags(*docs: Doc) -> tuple[str, ...]:
+    names = {split_tag(tag)[1] for doc in docs for tag in soft_labels.of(doc).labels if tag != "O"}
+    return tag_names(sorted(names))
+
+
+def _cased_like(word: str, model: str) -> str:
+    if model.isupper() and len(model) > 1:
+        return word.upper()
+    return word[:1].upper() + word[1:] if model[:1].isupper() else word

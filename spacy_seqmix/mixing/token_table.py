@@ -1,0 +1,168 @@
+"""The token table {W, E}: words, their vectors, and the batched look-up of the nearest one."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import Floats2d
+
+Metric: TypeAlias = Literal["squared", "cosine"]
+
+# How many scores one block of a look-up may hold: 64 MiB of float32.
+BLOCK = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to look up for one plan: one vector per position of its window.
+
+    vectors (Floats2d): the mixed vectors, shape (s, width).
+    own (frozenset[str]): the parents' tokens in the window, never to be found again.
+    shapes (tuple[tuple[str, ...], ...]): per position, the word shapes that may stand there;
+        empty for any.
+    held_out (tuple[NDArray, Floats2d] | None): words whose vectors differ for this plan, since
+        its parents' own sentences do not count: their numbers, and their vectors without them
+        (NaN where nothing is left).
+    """
+
+    vectors: Floats2d
+    own: frozenset[str]
+    shapes: tuple[tuple[str, ...], ...] = ()
+    held_out: tuple[NDArray[np.int64], Floats2d] | None = None
+
+
+@dataclass(frozen=True)
+class TokenTable:
+    """Words and vectors, with one measure of nearness.
+
+    words (list[str]): n words; of equals in vector the first is found, so frequent ones lead.
+    vectors (Floats2d): shape (n, width).
+    metric (str): "squared" distance (SeqMix, Eq. 7), or "cosine" of vectors from which the
+        table's mean is taken: without that, a few hubs are near to everything.
+    """
+
+    words: list[str]
+    vectors: Floats2d
+    metric: Metric = "cosine"
+    center: Floats2d = field(init=False)
+
+    def __post_init__(self) -> None:
+        mean = self.vectors.mean(axis=0) if len(self.words) else self.vectors.sum(axis=0)
+        object.__setattr__(self, "center", mean)
+
+    @cached_property
+    def cased(self) -> bool:
+        """Whether any word has a capital: if none has, case is taken from the parents."""
+        return any(word != word.lower() for word in self.words)
+
+    @cached_property
+    def number(self) -> dict[str, int]:
+        """The row of each word."""
+        return {word: i for i, word in enumerate(self.words)}
+
+    @cached_property
+    def _shapes(self) -> tuple[dict[str, int], NDArray[np.int64]]:
+        names: dict[str, int] = {}
+        return names, np.array([names.setdefault(word_shape(w), len(names)) for w in self.words])
+
+    @cached_property
+    def _folded(self) -> dict[str, list[int]]:
+        rows: dict[str, list[int]] = {}
+        for i, word in enumerate(self.words):
+            rows.setdefault(word.lower(), []).append(i)
+        return rows
+
+    @cached_property
+    def _keys(self) -> tuple[Floats2d, Floats2d]:
+        """(vectors, offset): the nearest word has the highest vectors·q + offset."""
+        return self._prepare(self.vectors)
+
+    def nearest(self, queries: Sequence[Query]) -> list[list[str]]:
+        """The nearest allowed word for every vector of every query.
+
+        One matrix product for all of them, in blocks of bounded size. Words that a parent has in
+        its window are excluded in any case. Where no word has an allowed shape, any will do.
+
+        queries (Sequence[Query]): what to look up.
+        RETURNS (list[list[str]]): the words of each query; empty if the table has none to offer.
+        """
+        out: list[list[str]] = []
+        step = max(1, BLOCK // max(1, len(self.words)) // max(1, _longest(queries)))
+        for at in range(0, len(queries), step):
+            out += self._nearest_block(queries[at : at + step])
+        return out
+
+    def _nearest_block(self, queries: Sequence[Query]) -> list[list[str]]:
+        keys, offset = self._keys
+        stacked = self._prepare(np.concatenate([q.vectors for q in queries]))[0]
+        # The measure ranks words for one vector, so nothing that is the same for all is added.
+        scores = stacked @ keys.T + offset
+        found: list[list[str]] = []
+        row = 0
+        for query in queries:
+            part = scores[row : row + len(query.vectors)]
+            here = stacked[row : row + len(query.vectors)]
+            row += len(query.vectors)
+            if query.held_out is not None and len(query.held_out[0]):
+                columns, vectors = query.held_out
+                fresh, fresh_offset = self._prepare(vectors)
+                part[:, columns] = np.nan_to_num(here @ fresh.T + fresh_offset, nan=-np.inf)
+            own = [i for word in query.own for i in self._folded.get(word.lower(), [])]
+            part[:, own] = -np.inf
+            found.append(self._pick(part, query))
+        return found
+
+    def _pick(self, scores: Floats2d, query: Query) -> list[str]:
+        names, shape_of = self._shapes
+        words = []
+        for i, row in enumerate(scores):
+            if query.shapes:
+                wanted = [names[s] for s in query.shapes[i] if s in names]
+                fitting = np.where(np.isin(shape_of, wanted), row, -np.inf)
+                if np.isfinite(fitting.max(initial=-np.inf)):
+                    row = fitting
+            if not len(row) or not np.isfinite(row.max()):
+                return []
+            words.append(self.words[int(row.argmax())])
+        return words
+
+    def _prepare(self, vectors: Floats2d) -> tuple[Floats2d, Floats2d]:
+        if self.metric == "squared":
+            return vectors, -0.5 * np.einsum("ij,ij->i", vectors, vectors)
+        centred = vectors - self.center
+        norms = np.linalg.norm(centred, axis=1, keepdims=True)
+        return centred / np.maximum(norms, 1e-12), np.zeros(len(vectors), dtype="float32")
+
+
+def word_shape(word: str) -> str:
+    """Capitals, digits and punctuation of a word, runs shortened: "Xx" of "London", "d-d" of
+    "12-34". Finer than a class, coarser than spaCy's ``shape_``, so that lengths may differ."""
+    marks = "".join(
+        "d" if c.isdigit() else "X" if c.isupper() or c.istitle() else "x" if c.isalpha() else c
+        for c in word
+    )
+    return re.sub(r"(.)\1+", r"\1", marks)
+
+
+def by_frequency(words: Sequence[str]) -> list[str]:
+    """The distinct words, the most frequent first; ties by the alphabet, so that the order in
+    which the docs came does not matter."""
+    counts = Counter(words)
+    return sorted(counts, key=lambda word: (-counts[word], word))
+
+
+def same_script(words: Sequence[str], letters: frozenset[str]) -> list[bool]:
+    """Which words use only the characters given: foreign scripts and odd symbols fall out."""
+    return [all(c in letters for c in word.lower()) for word in words]
+
+
+def _longest(queries: Sequence[Query]) -> int:
+    return max((len(q.vectors) for q in queries), default=1)

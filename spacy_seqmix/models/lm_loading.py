@@ -1,0 +1,111 @@
+"""Where the files of a language model are, and what they are read into."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from thinc.api import get_torch_default_device
+
+from ..errors import Errors
+
+END_OF_TEXT = "<|endoftext|>"
+
+
+def describe(err: Exception) -> str:
+    """The type and text of an error of another package, on one line."""
+    return f"{type(err).__name__}: {' '.join(str(err).split())}"
+
+
+def gguf_path(name: str, gguf_file: str | None, hub: dict[str, Any]) -> Path | None:
+    """The GGUF file that a name stands for, fetched from the hub if need be; None if it is none.
+
+    hub (dict[str, Any]): "revision" and "local_files_only" for the hub.
+    RAISES (OSError): if the file does not exist.
+    """
+    if gguf_file is None and not name.lower().endswith(".gguf"):
+        return None
+    if gguf_file is None:
+        path = Path(name)
+    elif Path(name).is_dir():
+        path = Path(name, gguf_file)
+    else:
+        from transformers.utils.hub import cached_file
+
+        path = Path(str(cached_file(name, gguf_file, **hub)))
+    if not path.is_file():
+        raise FileNotFoundError(f"{str(path)!r} is no file.")
+    return path
+
+
+def from_pretrained(name: str, hub: dict[str, Any]) -> tuple[Any, Any, list[str]]:
+    """The model, in float32 on the CPU, its tokenizer, and the names of untrained weights.
+
+    RAISES: whatever transformers raises.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    # The configuration alone first: it fails after one retried request rather than after many.
+    config = AutoConfig.from_pretrained(name, **hub)
+    tokenizer = AutoTokenizer.from_pretrained(name, **hub)  # type: ignore[no-untyped-call]
+    # Heads that a checkpoint lacks are drawn at random (we refuse them then): not from the user's
+    # generator.
+    with torch.random.fork_rng(devices=[]), quiet():
+        model, info = AutoModelForCausalLM.from_pretrained(
+            name, config=config, torch_dtype=torch.float32, output_loading_info=True, **hub
+        )
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise ValueError(f"its tokenizer has {len(tokenizer)} tokens, its weights only {rows}.")
+    return model, tokenizer, sorted(info["missing_keys"])
+
+
+def start_id(tokenizer: Any, start_token: str | None, name: str) -> int:
+    """The id of the token that stands before every text; see ``CausalLM.load``.
+
+    The beginning-of-text token of a tokenizer cannot be trusted first: the one that transformers
+    makes for SmolLM2 from GGUF says ``<|im_start|>``, which multiplies perplexities by five.
+
+    RAISES (ValueError): if the token asked for is unknown, or none is found.
+    """
+    vocab: dict[str, int] = tokenizer.get_vocab()
+    if start_token is not None:
+        if start_token not in vocab:
+            reason = f"{start_token!r} is not in its vocabulary."
+            raise ValueError(Errors.E304.format(name=name, reason=reason))
+        return vocab[start_token]
+    for token in (END_OF_TEXT, tokenizer.bos_token, tokenizer.eos_token):
+        if token is not None and token in vocab:
+            return vocab[token]
+    raise ValueError(Errors.E304.format(name=name, reason="its tokenizer names none."))
+
+
+def default_device() -> str:
+    """The device that thinc uses: what ``--gpu-id`` or ``spacy.require_gpu`` chose."""
+    return str(get_torch_default_device())
+
+
+def fast_bfloat16(device_type: str) -> bool:
+    """Whether bfloat16 arithmetic is native to the device, hence faster than float32."""
+    if device_type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    # Private in torch, so its absence must only cost speed.
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device_type == "cpu" and probe is not None and bool(probe())
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' log lines: on untrained weights (our error), on legacy tokenizers."""
+    from transformers.utils import logging as transformers_logging
+
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)

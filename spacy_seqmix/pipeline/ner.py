@@ -1,0 +1,308 @@
+"""The component ``seqmix_ner``: named entities from soft labels."""
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from spacy import util
+from spacy.errors import Errors as SpacyErrors
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.scorer import get_ner_prf
+from spacy.tokens import Doc, Span
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from thinc.types import Floats2d
+
+from .. import soft_labels
+from ..decoding import spans_of, tag_names, viterbi
+from ..errors import Errors, Warnings
+from ..models.soft_tagger import set_output_size
+from ..types import SoftLabels
+
+DEFAULT_MODEL = Config().from_str(
+    """
+[model]
+@architectures = "spacy-seqmix.SoftTagger.v1"
+
+[model.tok2vec]
+@architectures = "spacy.HashEmbedCNN.v2"
+pretrained_vectors = null
+width = 96
+depth = 4
+embed_size = 2000
+window_size = 1
+maxout_pieces = 3
+subword_features = true
+"""
+)["model"]
+
+
+@Language.factory(
+    "seqmix_ner",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "store_probs": False,
+        "scorer": {"@scorers": "spacy.ner_scorer.v1"},
+    },
+    default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
+)
+def make_seqmix_ner(
+    nlp: Language,
+    name: str,
+    model: Model[list[Doc], list[Floats2d]],
+    store_probs: bool,
+    scorer: Callable[..., dict[str, Any]] | None,
+) -> "SeqMixNER":
+    """Construct a ``seqmix_ner`` component. See ``SeqMixNER`` for the arguments."""
+    return SeqMixNER(nlp.vocab, model, name, store_probs=store_probs, scorer=scorer)
+
+
+class SeqMixNER(TrainablePipe):
+    """Named entity recognition as token classification that can train on soft labels.
+
+    Entities come from a Viterbi decode that gives valid IOB2 sequences only. Entities that stand
+    on the doc already are kept, and what is predicted never overlaps them.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[list[Doc], list[Floats2d]],
+        name: str = "seqmix_ner",
+        *,
+        store_probs: bool = False,
+        scorer: Callable[..., dict[str, Any]] | None = get_ner_prf,
+    ) -> None:
+        """Initialise the component.
+
+        vocab (Vocab): the shared vocabulary.
+        model (Model[list[Doc], list[Floats2d]]): token vectors to probabilities over IOB2 tags.
+        name (str): the component's name, used in the losses.
+        store_probs (bool): keep each token's probabilities in ``doc._.token_probs``.
+        scorer (Callable | None): the scoring method; spaCy's NER scorer by default.
+        """
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.cfg: dict[str, Any] = {"labels": [], "store_probs": store_probs}
+        self.scorer = scorer
+        self._rehearsal_model: Model[list[Doc], list[Floats2d]] | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The entity labels, in the order in which they were added."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> tuple[str, ...]:
+        """What ``spacy init labels`` writes and ``[initialize.components]`` reads."""
+        return self.labels
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The L IOB2 tags: the columns of what ``predict`` returns."""
+        return tag_names(self.labels)
+
+    def add_label(self, label: str) -> int:
+        """Add an entity label; a trained output layer grows by its two tags.
+
+        RETURNS (int): 0 if the label was there already, otherwise 1.
+        """
+        if not isinstance(label, str):
+            raise ValueError(SpacyErrors.E187)
+        if label in self.labels:
+            return 0
+        self._allow_extra_label()
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        if self.model.get_ref("output_layer").has_dim("nO"):
+            set_output_size(self.model, len(self.tags))
+        return 1
+
+    def _allow_extra_label(self) -> None:
+        """spaCy's check counts labels; here each of them is two columns of a layer that grows."""
+        if not self.is_resizable and self.model.get_ref("output_layer").has_dim("nO"):
+            raise ValueError(SpacyErrors.E922.format(name=self.name, nO="fixed"))
+
+    def predict(self, docs: Iterable[Doc]) -> list[Floats2d]:
+        """The probabilities of each token's tags; the docs are not changed.
+
+        RETURNS (list[Floats2d]): shape (n_tokens, L) a doc, on the model's device.
+        """
+        docs = list(docs)
+        if not any(len(doc) for doc in docs):
+            return [self.model.ops.alloc2f(0, len(self.tags)) for _ in docs]
+        probs: list[Floats2d] = self.model.predict(docs)
+        return probs
+
+    def set_annotations(self, docs: Sequence[Doc], scores: Sequence[Floats2d]) -> None:
+        """Decode probabilities and write entities (and, if told so, the probabilities).
+
+        docs (Sequence[Doc]): the docs to change.
+        scores (Sequence[Floats2d]): what ``predict`` returned.
+        """
+        if isinstance(docs, Doc):
+            docs = [docs]
+        ops = self.model.ops
+        arrays = [ops.to_numpy(p) for p in scores]
+        clamped = [_keep_preset(doc, p) for doc, p in zip(docs, arrays, strict=True)]
+        tags = self.tags
+        for doc, path, probs in zip(docs, viterbi(clamped, tags), arrays, strict=True):
+            if len(doc):
+                found = spans_of([tags[i] for i in path])
+                new = [Span(doc, start, end, label=label) for start, end, label in found]
+                doc.set_ents([*doc.ents, *new], default="unmodified")
+                unset = [doc[t.i : t.i + 1] for t in doc if t.ent_iob_ == ""]
+                if unset:
+                    doc.set_ents([], outside=unset, default="unmodified")
+            if self.cfg["store_probs"]:
+                soft_labels.put_token_probs(doc, SoftLabels(tags, probs))
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from a batch of examples.
+
+        RETURNS (dict): the losses; this component's entry grows by the cross-entropy in nats,
+            summed over the batch's annotated tokens.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "SeqMixNER.update")
+        if not any(len(eg.predicted) for eg in examples):
+            return losses
+        set_dropout_rate(self.model, drop)
+        probs, backprop = self.model.begin_update([eg.predicted for eg in examples])
+        loss, d_probs = self.get_loss(examples, probs)
+        backprop(d_probs)
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: Sequence[Floats2d]
+    ) -> tuple[float, list[Floats2d]]:
+        """Cross-entropy of soft rows and its gradient with respect to the softmax's inputs.
+
+        With rows y and probabilities p, the loss is −Σ y log p and the gradient p − y (the
+        layer below leaves out the softmax's own derivative). Missing rows count nothing.
+
+        RETURNS (tuple): the loss in nats, and one gradient (n_tokens, L) a doc.
+        RAISES (ValueError): spaCy's E910 when the loss is not a number.
+        """
+        xp = self.model.ops.xp
+        loss = 0.0
+        grads = []
+        for eg, p in zip(examples, scores, strict=True):
+            rows = self.model.ops.asarray2f(self._rows(eg))
+            known = rows.sum(axis=1, keepdims=True) > 0
+            loss += float(-(rows * xp.log(xp.maximum(p, 1e-30))).sum())
+            grads.append(xp.where(known, p - rows, 0.0).astype("float32"))
+            if bool(xp.isnan(p).any()):
+                loss = float("nan")
+        if np.isnan(loss):
+            raise ValueError(SpacyErrors.E910.format(name=self.name))
+        return loss, grads
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn to agree with the model as it was before training was resumed."""
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        docs = [eg.predicted for eg in examples]
+        if self._rehearsal_model is None or not any(len(doc) for doc in docs):
+            return losses
+        set_dropout_rate(self.model, drop)
+        probs, backprop = self.model.begin_update(docs)
+        targets = self._rehearsal_model.predict(docs)
+        xp = self.model.ops.xp
+        backprop([p - y for p, y in zip(probs, targets, strict=True)])
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] += sum(
+            float(-(y * xp.log(xp.maximum(p, 1e-30))).sum())
+            for p, y in zip(probs, targets, strict=True)
+        )
+        return losses
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Sequence[str] | None = None,
+    ) -> None:
+        """Collect labels and set the sizes of the layers.
+
+        get_examples (Callable): returns a representative sample of examples.
+        nlp (Language | None): the pipeline that the component is part of.
+        labels (Sequence[str] | None): entity labels, as ``spacy init labels`` writes them; by
+            default those of the sample's entities and soft labels.
+        """
+        validate_get_examples(get_examples, "SeqMixNER.initialize")
+        util.check_lexeme_norms(self.vocab, self.name)
+        for label in labels if labels is not None else _labels_of(get_examples()):
+            self.add_label(label)
+        if not self.labels:
+            raise ValueError(Errors.E201.format(name=self.name))
+        sample = list(islice(get_examples(), 10))
+        set_output_size(self.model, len(self.tags))
+        self.model.initialize(
+            X=[eg.predicted for eg in sample],
+            Y=[self.model.ops.asarray2f(self._rows(eg)) for eg in sample],
+        )
+
+    def _rows(self, eg: Example) -> Any:
+        """Target rows over this component's tags; says once which labels it does not know."""
+        unknown = _known_mass(eg) - set(self.labels)
+        for label in sorted(unknown - set(self.cfg.get("unknown", []))):
+            warnings.warn(Warnings.W201.format(name=self.name, label=label), stacklevel=2)
+            self.cfg.setdefault("unknown", []).append(label)
+        return soft_labels.aligned(eg, self.tags)
+
+
+def _known_mass(eg: Example) -> set[str]:
+    """The entity labels that an example's reference gives any weight."""
+    soft = soft_labels.get(eg.reference)
+    if soft is None:
+        return {ent.label_ for ent in eg.reference.ents}
+    used = soft.probs.sum(axis=0) > 0
+    return {tag[2:] for tag, on in zip(soft.labels, used, strict=True) if on and tag != "O"}
+
+
+def _labels_of(examples: Iterable[Example]) -> list[str]:
+    """Sorted, so that the columns do not change from run to run."""
+    found: set[str] = set()
+    for eg in examples:
+        found |= _known_mass(eg)
+    return sorted(found)
+
+
+def _keep_preset(doc: Doc, probs: Any) -> Any:
+    """Probabilities that leave tokens with an entity (or blocked for one) outside new entities."""
+    taken = {t.i for t in doc if t.ent_iob_ in ("B", "I")}
+    if not taken:
+        return probs
+    out = probs.copy()
+    rows = sorted(taken)
+    out[rows] = 0.0
+    out[rows, 0] = 1.0
+    return out

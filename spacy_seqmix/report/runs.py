@@ -1,0 +1,144 @@
+"""Runs as reports see them: the rounds of a journal, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, ValidationError
+
+from ..errors import Errors
+
+__all__ = ["Mixing", "Round", "Run", "Scores", "Seconds", "TypeScores", "differences", "read_run"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Seconds(_Record):
+    """The time that each phase of a round took."""
+
+    query: NonNegativeFloat = 0.0
+    mix: NonNegativeFloat = 0.0
+    train: NonNegativeFloat = 0.0
+    evaluate: NonNegativeFloat = 0.0
+
+    @property
+    def total(self) -> float:
+        """The time of the whole round."""
+        return self.query + self.mix + self.train + self.evaluate
+
+
+class TypeScores(_Record):
+    """Precision, recall and F1 of one entity type, 0 to 1."""
+
+    p: float
+    r: float
+    f: float
+
+
+class Scores(_Record):
+    """Scores on one set of docs, 0 to 1; None where the set has no entities."""
+
+    ents_p: float | None
+    ents_r: float | None
+    ents_f: float | None
+    ents_per_type: dict[str, TypeScores] | None = None
+
+
+class Mixing(_Record):
+    """How many docs were mixed, and on the way."""
+
+    eligible: NonNegativeInt
+    tried: NonNegativeInt
+    rejected: NonNegativeInt
+    kept: NonNegativeInt
+
+
+class Round(_Record):
+    """One line of a journal."""
+
+    round: NonNegativeInt
+    queried: list[int | str]
+    n_labelled: NonNegativeInt
+    n_mixed: NonNegativeInt
+    steps: NonNegativeInt
+    seconds: Seconds
+    mixing: Mixing | None = None
+    scores: dict[str, Scores]
+
+    def f1(self, split: str) -> float | None:
+        """F1 on a split, 0 to 1; None where the round was not scored on it."""
+        scores = self.scores.get(split)
+        return None if scores is None else scores.ents_f
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run by the name that the report gives it; one round a usage point."""
+
+    name: str
+    rounds: tuple[Round, ...]
+
+    def at(self, n_labelled: int) -> Round | None:
+        """The last round that trained on this many labelled sentences."""
+        found = [r for r in self.rounds if r.n_labelled == n_labelled]
+        return found[-1] if found else None
+
+
+def read_run(name: str, folder: Path) -> Run:
+    """Read the journal of a run.
+
+    name (str): what the report calls the run.
+    folder (Path): the run folder, with `journal.jsonl`.
+    RETURNS (Run): its finished rounds.
+    """
+    path = folder / "journal.jsonl"
+    try:
+        lines = path.read_text("utf8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(Errors.E510.format(name=name, path=path, reason=error)) from error
+    rounds = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            rounds.append(Round.model_validate_json(line))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(str(part) for part in first["loc"])
+            reason = f"line {number}: {field + ': ' if field else ''}{first['msg']}"
+            raise ValueError(Errors.E510.format(name=name, path=path, reason=reason)) from error
+    if not rounds:
+        raise ValueError(Errors.E511.format(name=name, path=path))
+    return Run(name, tuple(rounds))
+
+
+def differences(runs: Sequence[Run]) -> list[str]:
+    """What keeps runs from being compared fairly.
+
+    runs (Sequence[Run]): the runs; each is held against the first.
+    RETURNS (list[str]): a phrase for each difference; empty where they can be compared.
+    """
+    found = []
+    first, *others = runs
+    for run in others:
+        pair = f"{first.name!r} and {run.name!r}"
+        if set(first.rounds[0].queried) != set(run.rounds[0].queried):
+            found.append(f"{pair} have different seed sets")
+        if len(first.rounds) != len(run.rounds):
+            found.append(f"{pair} have {len(first.rounds)} and {len(run.rounds)} rounds")
+            continue
+        for a, b in zip(first.rounds, run.rounds, strict=True):
+            if a.n_labelled != b.n_labelled:
+                found.append(
+                    f"{pair} have {a.n_labelled} and {b.n_labelled} labelled sentences "
+                    f"in round {a.round}"
+                )
+            if a.steps != b.steps:
+                found.append(
+                    f"{pair} took {a.steps} and {b.steps} optimiser steps in round {a.round}"
+                )
+    return found

@@ -1,0 +1,72 @@
+"""The types that pass between the rooms of the package: frozen, small, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.tokens import Doc
+
+Floats1d: TypeAlias = NDArray[np.float32]
+Floats2d: TypeAlias = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """A distribution over tags for every token of a Doc.
+
+    labels (tuple[str, ...]): L tag names, IOB2 ("O", "B-PER", "I-PER", ...).
+    probs (Floats2d): shape (n_tokens, L); every row sums to 1, or is all zeros where the
+        annotation is missing.
+    """
+
+    labels: tuple[str, ...]
+    probs: Floats2d
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Tokens ``start`` to ``end`` (exclusive) of document number ``doc`` of a batch."""
+
+    doc: int
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class MixPlan:
+    """Two segments of equal length and the weight ``lam`` in [0, 1] of the left one."""
+
+    left: Segment
+    right: Segment
+    lam: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a discriminator found in one doc.
+
+    perplexity (float): exp of the mean negative log-likelihood of the language model's tokens.
+    window_nats (float | None): the summed negative log-likelihood (nats) of the mixed window in
+        its context, over the number of words in it; None where the doc has no mixed window.
+    keep (bool): whether every range that is set holds.
+    """
+
+    perplexity: float
+    window_nats: float | None
+    keep: bool
+
+
+Strategy: TypeAlias = Callable[[Sequence[Doc], np.random.Generator], Iterator[MixPlan]]
+Realiser: TypeAlias = Callable[[Sequence[Doc], Sequence[MixPlan]], list[Doc]]
+Discriminator: TypeAlias = Callable[[Sequence[Doc]], list[Verdict]]
+TokenProbs: TypeAlias = list[Floats2d]
+Policy: TypeAlias = Callable[[TokenProbs, np.random.Generator], Floats1d]
+Selector: TypeAlias = Callable[[Floats1d, Sequence[Any], int, np.random.Generator], list[int]]
+Oracle: TypeAlias = Callable[[Sequence[Doc]], list[Doc]]

@@ -1,0 +1,248 @@
+"""The mixer's filter: ranges, windows, rounding, laziness."""
+
+import math
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import spacy
+from spacy.tokens import Doc
+
+from spacy_seqmix.mixing.origin import Origin, set_origin
+from spacy_seqmix.models.causal_lm import CausalLM, TokenNlls, perplexity, window_nats
+from spacy_seqmix.models.judge import PerplexityDiscriminator, Range, make_perplexity_discriminator
+
+WORDS = [
+    "The",
+    "Bank",
+    "of",
+    "Norway",
+    "kept",
+    "its",
+    "main",
+    "rate",
+    "unchanged",
+    ",",
+    "a",
+    "spokesman",
+    "said",
+    ".",
+]
+
+
+@pytest.fixture(scope="module")
+def vocab():
+    return spacy.blank("en").vocab
+
+
+def mixed(vocab, words=WORDS, start=3, end=6):
+    doc = Doc(vocab, words=words)
+    set_origin(doc, Origin("a", "b", start, end, 0, 0.5, tuple(words[start:end])))
+    return doc
+
+
+class FakeLM:
+    """Gives each text one token of the nats that the text says; bfloat16 is off by ``error``."""
+
+    def __init__(self, error=0.0):
+        self.error = error
+        self.calls = []
+
+    def precision(self, dtype=None):
+        return "bfloat16" if dtype == "auto" else dtype
+
+    def token_nlls(self, texts, *, batch_size, dtype):
+        self.calls.append((dtype, list(texts)))
+        off = 0.0 if dtype == "float32" else self.error
+        return [
+            TokenNlls(
+                np.full(len(text.split()), float(text.split()[0]) + off, dtype="float32"),
+                np.array([(0, len(text))] * len(text.split())),
+            )
+            for text in texts
+        ]
+
+
+def judge_with(lm, **settings):
+    judge = PerplexityDiscriminator("fake", **settings)
+    judge.lm = lm
+    return judge
+
+
+def test_judge_verdicts_equal_direct_scores(tiny_lm_dir, vocab):
+    judge = make_perplexity_discriminator(str(tiny_lm_dir), dtype="float32", max_perplexity=None)
+    docs = [mixed(vocab), Doc(vocab, words=WORDS), mixed(vocab, start=0, end=1)]
+    lm = CausalLM.load(str(tiny_lm_dir), dtype="float32")
+    (want,) = lm.token_nlls([" ".join(WORDS)])
+    verdicts = judge(docs)
+    assert [v.perplexity for v in verdicts] == pytest.approx([perplexity(want)] * 3, rel=1e-4)
+    assert verdicts[0].window_nats == pytest.approx(window_nats(want, 12, 27, 3), rel=1e-4)
+    assert verdicts[1].window_nats is None
+    assert verdicts[2].window_nats == pytest.approx(window_nats(want, 0, 3, 1), rel=1e-4)
+    assert all(v.keep for v in verdicts)
+
+
+def test_judge_ranges(tiny_lm_dir, vocab):
+    docs = [mixed(vocab), Doc(vocab, words=WORDS)]
+    free = PerplexityDiscriminator(str(tiny_lm_dir), dtype="float32", max_perplexity=None)
+    found = free(docs)[0]
+
+    def keeps(**settings):
+        judge = PerplexityDiscriminator(
+            str(tiny_lm_dir), dtype="float32", **{"max_perplexity": None, **settings}
+        )
+        return [verdict.keep for verdict in judge(docs)]
+
+    assert keeps(max_perplexity=found.perplexity * 1.01) == [True, True]
+    assert keeps(max_perplexity=found.perplexity * 0.99) == [False, False]
+    assert keeps(min_perplexity=found.perplexity * 1.01) == [False, False]
+    # Only the mixed doc has a window to be judged.
+    assert keeps(max_window_nats=found.window_nats * 0.99) == [False, True]
+    assert keeps(max_window_nats=found.window_nats * 1.01) == [True, True]
+    assert keeps(min_window_nats=found.window_nats * 1.01) == [False, True]
+
+
+def test_judge_empty_docs_and_trailing_space(tiny_lm_dir, vocab):
+    judge = PerplexityDiscriminator(str(tiny_lm_dir), max_perplexity=None)
+    blank, space, spaced, plain = judge(
+        [
+            Doc(vocab),
+            Doc(vocab, words=[" "]),
+            Doc(vocab, words=["a", "b"]),
+            Doc(vocab, words=["a", "b"], spaces=[True, False]),
+        ]
+    )
+    assert math.isnan(blank.perplexity)
+    assert math.isnan(space.perplexity)
+    assert not blank.keep
+    assert not space.keep
+    assert spaced == plain
+    assert judge([]) == []
+
+
+def test_judge_stale_window_is_an_error(tiny_lm_dir, vocab):
+    judge = PerplexityDiscriminator(str(tiny_lm_dir))
+    with pytest.raises(ValueError, match=r"\[S309\].*12 to 99"):
+        judge([mixed(vocab, start=12, end=99)])
+
+
+@pytest.mark.parametrize("error", [-0.5, 0.5])
+def test_judge_auto_scores_doubtful_docs_again(vocab, error):
+    lm = FakeLM(error)
+    judge = judge_with(lm, max_perplexity=math.exp(6.0))
+    values = [3.0, 5.7, 6.3, 9.0]
+    docs = [Doc(vocab, words=[str(v), *"abcdefg"]) for v in values]
+    keeps = [verdict.keep for verdict in judge(docs)]
+    assert keeps == [True, True, False, False]
+    assert lm.calls[1][0] == "float32"
+    assert 1 <= len(lm.calls[1][1]) < len(docs)
+
+
+def test_judge_auto_scores_doubtful_windows_again(vocab):
+    lm = FakeLM(0.1)
+    judge = judge_with(lm, max_perplexity=None, max_window_nats=8.05 / 3)
+    docs = [mixed(vocab, words=[n, *"bcdefgh"], start=0, end=3) for n in ("1.0", "9.0")]
+    assert [verdict.keep for verdict in judge(docs)] == [True, False]
+    assert lm.calls[1] == ("float32", ["1.0 b c d e f g h"])
+
+
+def test_judge_auto_gives_up_on_bfloat16_if_it_is_worse_than_measured(vocab):
+    lm = FakeLM(1.9)
+    judge = judge_with(lm, max_perplexity=math.exp(6.0))
+    docs = [Doc(vocab, words=[str(v), *"abcdefg"]) for v in (5.9, 5.0, 1.0)]
+    assert [verdict.keep for verdict in judge(docs)] == [True, True, True]
+    assert [len(texts) for _, texts in lm.calls] == [3, 1, 3] or len(lm.calls) == 2
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_judge_fixed_dtype_scores_once(vocab, dtype):
+    lm = FakeLM(0.5)
+    judge_with(lm, dtype=dtype)([Doc(vocab, words=["6.2", "x"])])
+    assert [call[0] for call in lm.calls] == [dtype]
+
+
+def test_judge_range_is_near():
+    assert Range(0.0, None).is_near(0.0, 9.0) is False
+    assert Range(0.0, 5.0).is_near(4.0, 1.5)
+    assert not Range(0.0, 5.0).is_near(3.0, 1.5)
+    assert Range(2.0, None).is_near(3.0, 1.5)
+    assert not Range(0.0, 5.0).holds(math.nan)
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"min_perplexity": -1.0}, "S308"),
+        ({"min_perplexity": 9.0, "max_perplexity": 8.0}, "S308"),
+        ({"max_window_nats": math.nan}, "S308"),
+        ({"min_window_nats": math.nan}, "S308"),
+        ({"dtype": "half"}, "S307"),
+        ({"batch_size": 0}, "S311"),
+    ],
+)
+def test_judge_bad_settings(settings, code):
+    with pytest.raises(ValueError, match=rf"\[{code}\]"):
+        make_perplexity_discriminator(**settings)
+
+
+def test_judge_unknown_model_fails_at_first_call(vocab):
+    judge = PerplexityDiscriminator("/no/such/model")
+    with pytest.raises(OSError, match=r"\[S301\].*/no/such/model"):
+        judge([Doc(vocab, words=["x"])])
+
+
+def test_judge_is_shared_registered_and_pickled(tiny_lm_dir, vocab):
+    block = {
+        "judge": {
+            "@misc": "spacy-seqmix.PerplexityDiscriminator.v1",
+            "model": str(tiny_lm_dir),
+            "max_perplexity": None,
+        }
+    }
+    first = spacy.registry.resolve(block)["judge"]
+    second = spacy.registry.resolve(block)["judge"]
+    assert first.lm is second.lm
+    again = pickle.loads(pickle.dumps(first))
+    assert again._lm is None
+    assert again([mixed(vocab)]) == first([mixed(vocab)])
+
+
+def test_judge_modules_import_no_torch():
+    code = (
+        "import sys, spacy, builtins\n"
+        "import thinc.compat\n"  # thinc itself imports torch where it is installed
+        "torch = {m for m in sys.modules if m.split('.')[0] in ('torch', 'transformers')}\n"
+        "import spacy_seqmix.models.judge, spacy_seqmix.pipeline.discriminator\n"
+        "new = {m for m in sys.modules if m.split('.')[0] in ('torch', 'transformers')} - torch\n"
+        "assert not new, sorted(new)[:5]\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+@pytest.mark.models
+@pytest.mark.slow
+def test_judge_bfloat16_decides_like_float32(smollm2_path, vocab):
+    """Forty docs, mixed and plain, with limits put right into the middle of their scores."""
+    rng = np.random.default_rng(0)
+    docs = []
+    for size in range(2, len(WORDS) + 1):
+        for _ in range(3):
+            words = [str(w) for w in rng.choice(WORDS, size, replace=False)]
+            docs.append(mixed(vocab, words=words, start=size // 3, end=size // 3 + 1))
+    free = {"max_perplexity": None, "dtype": "float32"}
+    exact = PerplexityDiscriminator(smollm2_path, **free)(docs)
+    for share in (0.25, 0.5, 0.75):
+        limits = {
+            "max_perplexity": float(np.quantile([v.perplexity for v in exact], share)),
+            "max_window_nats": float(np.quantile([v.window_nats or 0 for v in exact], share)),
+        }
+        keeps = {
+            dtype: [
+                v.keep for v in PerplexityDiscriminator(smollm2_path, dtype=dtype, **limits)(docs)
+            ]
+            for dtype in ("float32", "auto")
+        }
+        assert keeps["auto"] == keeps["float32"]
+        assert 0 < sum(keeps["auto"]) < len(docs)

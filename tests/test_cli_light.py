@@ -1,0 +1,43 @@
+"""spaCy imports our command line with each of its commands: it has to stay light."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "spacy_transformers", "matplotlib", "gguf", "ray")
+
+# thinc imports torch by itself where it can: barring torch shows whether anybody else needs it
+RUN = f"""
+import sys
+sys.modules["torch"] = None
+sys.argv = ["spacy", *sys.argv[1:]]
+from spacy.cli import setup_cli
+try:
+    setup_cli()
+except SystemExit as end:
+    if end.code:
+        raise
+loaded = [name for name in {HEAVY!r} if sys.modules.get(name) is not None]
+sys.exit(f"loaded: {{loaded}}" if loaded or "spacy_seqmix.cli" not in sys.modules else 0)
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["info"],
+        ["seqmix", "--help"],
+        ["seqmix", "convert", "--help"],
+        ["seqmix", "report", "--help"],
+    ],
+    ids=" ".join,
+)
+def test_cli_loads_nothing_heavy(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "convert" in done.stdout or "spaCy version" in done.stdout or "RUN_DIR" in done.stdout
