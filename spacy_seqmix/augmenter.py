@@ -3,12 +3,13 @@
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.util import logger, registry
+from spacy.util import logger
 
 from .mixing.mix import BATCH, Mixer, MixStream
 from .mixing.origin import doc_key
@@ -16,27 +17,31 @@ from .mixing.realise import NearestToken
 from .mixing.strategies import SubSequence
 from .types import Discriminator
 
+# The docs that ``nlp.initialize`` drew, by pipeline, until training draws: spaCy creates the
+# augmenter of a config once for the one and once more for the other.
+_shown: WeakKeyDictionary[Language, dict[str, Doc]] = WeakKeyDictionary()
+
 
 class SeqMixAugmenter:
     """Yields every original, and among them round(r·n) docs mixed from n originals.
 
     spaCy hands over one example at a time and never says when a pass ends. So mixed docs are made
     in batches ahead of need and given out whenever round(r·i) grows at the i-th original. Parents
-    are all docs seen so far; ``nlp.initialize``, which draws the corpus before training does, has
-    then shown them all, and gets the originals only.
+    are all docs seen so far. ``nlp.initialize``, which draws the corpus before training does, gets
+    the originals only; as a rule it has then shown them all.
     """
 
     def __init__(self, mixer: Mixer, seed: int = 0) -> None:
         self.mixer = mixer
         self.seed = seed
         self._docs: dict[str, Doc] = {}
+        self._eligible = 0
         self._rng = np.random.default_rng(seed)
         self._stream: MixStream | None = None
-        self._stream_size = 0
         self._spare: list[Doc] = []
         self._originals = 0
         self._given = 0
-        self._initialized = False
+        self._n_shown = 0
         self._warned = False
 
     def __call__(self, nlp: Language, example: Example) -> Iterator[Example]:
@@ -47,41 +52,50 @@ class SeqMixAugmenter:
         YIELDS (Example): the original itself, and examples of mixed docs.
         """
         yield example
-        if self.mixer.strategy.eligible(example.reference):
-            self._docs.setdefault(doc_key(example.reference), example.reference)
         if _called_by_initialize():
-            self._initialized = True
+            _shown.setdefault(nlp, {}).setdefault(doc_key(example.reference), example.reference)
             return
+        shown = _shown.pop(nlp, {})
+        self._n_shown += len(shown)
+        for doc in (*shown.values(), example.reference):
+            self._remember(doc)
         self._originals += 1
         for doc in self._take(round(self.mixer.rate * self._originals) - self._given, nlp):
             self._given += 1
             yield make_example(nlp, doc)
 
+    def _remember(self, doc: Doc) -> None:
+        key = doc_key(doc)
+        if key not in self._docs:
+            self._docs[key] = doc
+            self._eligible += self.mixer.strategy.eligible(doc)
+
     def _take(self, n: int, nlp: Language) -> list[Doc]:
         if n > len(self._spare):
-            self._refill(n - len(self._spare), nlp)
+            self._refill(n, nlp)
         out, self._spare = self._spare[:n], self._spare[n:]
         return out
 
-    def _refill(self, need: int, nlp: Language) -> None:
-        """Mix a batch ahead, over all docs seen by now."""
-        stale = self._stream is None or self._stream_size < len(self._docs)
-        if stale:
-            self._stream = MixStream(list(self._docs.values()), self.mixer, self._rng, nlp)
-            self._stream_size = len(self._docs)
+    def _refill(self, n: int, nlp: Language) -> None:
+        """Have n docs to spare, mixed over all docs seen by now."""
         stream = self._stream
-        assert stream is not None
-        # Before initialisation has shown the corpus, a batch would be made of its first few docs.
-        ahead = BATCH if self._initialized else min(BATCH, len(self._docs))
-        self._spare += stream.take(max(need, ahead))
-        logger.info("SeqMix: %s", stream.counts.counts())
-        if len(self._spare) < need and self._initialized and not self._warned:
+        if stream is None or stream.counts.eligible < self._eligible:
+            stream = MixStream(list(self._docs.values()), self.mixer, self._rng, nlp)
+            self._stream = stream
+        if not stream.ran_out:
+            # What one more pass over these docs needs. Where initialisation has not shown the
+            # corpus, that is little at first, so that later docs become parents too.
+            ahead = min(BATCH, round(self.mixer.rate * len(self._docs)))
+            self._spare += stream.take(max(n - len(self._spare), ahead))
+            logger.info("SeqMix: %s", stream.counts.counts())
+        # Only when all that initialisation showed has come is it sure that docs are lacking.
+        complete = 0 < self._n_shown <= self._originals
+        if len(self._spare) < n and complete and not self._warned:
             self._warned = True
             wanted = round(self.mixer.rate * self._originals)
             warnings.warn(stream.shortage(wanted), stacklevel=2)
 
 
-@registry.augmenters("spacy-seqmix.SeqMix.v1")
 def create_seqmix_augmenter(
     realiser: NearestToken,
     strategy: SubSequence | None = None,

@@ -8,7 +8,6 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.training.corpus import Corpus
-from spacy.util import registry
 
 from . import soft_labels
 
@@ -39,7 +38,6 @@ class SoftLabelCorpus(Corpus):
                     yield self._make_example(nlp, part, True)
 
 
-@registry.readers("spacy-seqmix.Corpus.v1")
 def create_corpus(
     path: Path | None,
     gold_preproc: bool = False,

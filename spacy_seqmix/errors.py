@@ -75,6 +75,7 @@ class Errors:
         "[S212] A mixer needs rate >= 0 and labels 'soft' or 'hard'; found rate={rate}, "
         "labels={labels!r}."
     )
+    E213 = "[S213] Section [augment]: {problems}."
     E220 = (
         "[S220] The encoder '{name}' could not be loaded ({reason}). Give the name of a Hugging "
         "Face model, or a folder with its config, weights and tokenizer; offline, use a folder."
@@ -84,6 +85,10 @@ class Errors:
         "words. Use an encoder with a tokenizer.json."
     )
     E222 = "[S222] 'source' of a token table is 'pretrained' or 'pipeline', not {source!r}."
+    E224 = (
+        "[S224] None of the models {names} can be found. Go online, give a folder, or install the "
+        "package that is named."
+    )
     E223 = "[S223] The corpus '{path}' of a token table does not exist."
 
     # 3xx language models and the discriminator
@@ -156,6 +161,10 @@ class Errors:
         "(training.optimizer.learn_rate), or check the data; finished rounds are kept."
     )
     E410 = "[S410] Can't read the config '{path}': {reason}"
+    E411 = (
+        "[S411] A file could not be read or written: {reason}. Free disk space, or mend the "
+        "permissions, and start the same command again: finished rounds are kept."
+    )
 
 
 class Warnings:

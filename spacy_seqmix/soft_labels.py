@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from .decoding import spans_of, split_tag, tag_names, viterbi
@@ -55,10 +55,11 @@ def put(doc: Doc, soft: SoftLabels | None) -> None:
 
     RAISES (ValueError): S102, S103 when rows, tags or probabilities are not valid.
     """
+    if soft is not None:
+        validate(soft, doc)
     clear(doc)
     if soft is None:
         return
-    validate(soft, doc)
     doc.user_data[KEY] = _pack(soft)
     rows = np.flatnonzero(is_soft(soft))
     for i in rows.tolist():
@@ -143,10 +144,8 @@ def decode(soft: SoftLabels) -> list[str | None]:
 def set_entities(doc: Doc, soft: SoftLabels) -> None:
     """Write the decoded entities of soft labels into ``doc.ents``; missing stays missing."""
     tags = decode(soft)
-    ents = [
-        doc.char_span(doc[s].idx, doc[e - 1].idx + len(doc[e - 1]), label=label)
-        for s, e, label in spans_of([tag or "O" for tag in tags])
-    ]
+    found = spans_of([tag or "O" for tag in tags])
+    ents = [Span(doc, start, end, label=label) for start, end, label in found]
     missing = [doc[i : i + 1] for i, tag in enumerate(tags) if tag is None]
     doc.set_ents(ents, missing=missing, default="outside")
 
@@ -182,6 +181,7 @@ def aligned(example: Example, tags: Sequence[str]) -> Floats2d:
     if soft is None:
         return _aligned_hard(example, tags)
     rows = with_tags(soft, tags)
+    later = continued(rows, tags)
     out = np.zeros((len(example.predicted), len(tags)), dtype="float32")
     x2y, y2x = example.alignment.x2y, example.alignment.y2x
     for i in range(len(example.predicted)):
@@ -190,18 +190,17 @@ def aligned(example: Example, tags: Sequence[str]) -> Floats2d:
             if example.predicted[i].is_space:
                 out[i, list(tags).index("O")] = 1.0
             continue
-        first = rows[found[0]]
-        inside = np.abs(continued(rows[found], tags) - continued(first[None], tags))
-        if inside.max() > TOLERANCE:
+        first = found[0]
+        if np.abs(later[found] - later[first]).max() > TOLERANCE:
             continue
-        is_later_part = int(y2x[found[0]][0]) < i
-        out[i] = continued(first[None], tags)[0] if is_later_part else first
+        is_later_part = int(y2x[first][0]) < i
+        out[i] = later[first] if is_later_part else rows[first]
     return out
 
 
 def continued(rows: Floats2d, tags: Sequence[str]) -> Floats2d:
     """The rows with the mass of every "B-X" moved to "I-X"."""
-    out = rows.copy()
+    out: Floats2d = rows.copy()
     for i, tag in enumerate(tags):
         iob, label = split_tag(tag)
         if iob == "B" and f"I-{label}" in tags:

@@ -1,15 +1,55 @@
 """Fixtures that several test folders share."""
 
+import functools
 import importlib.util
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from spacy_seqmix.convert.brackets import parse_markup
 
 LM_SENTENCES = (
     "The quick brown fox jumps over the lazy dog.",
     "Leicestershire beat Somerset by an innings and 39 runs on Friday.",
     "The Bank of Norway kept its main rate unchanged , a spokesman said .",
     "Café owners in Nice won't pay the new tax.",
+)
+
+NEWS = (
+    "[PER Anna Lindqvist] and [PER Omar Haddad] met in [LOC Turin].",
+    "[ORG Harbour Steel] hired [PER Peter Novak] from [ORG Delta Mills].",
+    "The [MISC Danish] ship left [LOC Port Said] for [LOC New Delhi] today.",
+    "[PER Maria dos Santos] beat [PER Lucy Grey] 6-4 6-2.",
+    "[ORG Leeds Rovers] 2 [ORG Inter Cadiz] 1",
+    "[LOC Lima], [LOC Quito] and [LOC La Paz] had rain.",
+    '"No," said [PER Ruth Osei] of the [ORG World Bank].',
+    "[ORG Bank of Norway] chief [PER Nils Berg] resigned.",
+    "[PER J. P. Okafor] flew to [LOC San Marino] on Friday.",
+    "Nobody came.",
+    "[MISC Swiss] and [MISC Dutch] clubs like [ORG Young Boys] lost.",
+    "[LOC Cape Town] will host the [MISC Spring Cup].",
+    "[PER Ivan Petrov] ([LOC Russia]) 3:41.7",
+    "[ORG Red Lion Foods] sold [ORG Blue Barn] to [ORG Acme].",
+    "[PER Hana Sato]'s [ORG Polder Alliance] won in [LOC Delft].",
+    "Rain stopped the match between [LOC Kenya] and [LOC Nepal].",
+    "[PER Tom Baker], [PER Amy Cole] and [PER Jo Hunt] won't run.",
+    "[LOC Oslo] - [ORG Nordic Oil] shares fell.",
+    "[PER Carl Jung] wrote to [PER Sigmund Freud] from [LOC Zurich].",
+    "[ORG United Press] quoted [PER Li Wei] in [LOC Hong Kong].",
+    "[LOC Buenos Aires] and [LOC Rio de Janeiro] share the games.",
+    "[PER Elena Rossi] drew with [PER Max Weber] in [LOC Graz].",
+    "[MISC French] minister [PER Luc Petit] visited [LOC Fort Worth].",
+    "[ORG Sun Air] and [ORG Air Chad] may merge.",
+    "It was over by noon.",
+    "[PER Kofi Mensah] joined [ORG Real Sofia] from [ORG Ajax Cape Town].",
+    "[LOC North Bend] beat [LOC South Bend] at home.",
+    "[PER Olga Ivanova] of [LOC Minsk] won the [MISC Baltic Open].",
+    "[ORG Green Alps] 31 [ORG Workers List] 24",
+    "[PER Sam Hill] left [LOC West Point] for [LOC East London].",
 )
 
 
@@ -52,6 +92,94 @@ def tiny_lm_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.save_pretrained(folder)
     fast.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_bert_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random BERT of one layer and a tokenizer whose pieces are single letters."""
+    folder = tmp_path_factory.mktemp("tiny_bert")
+    _save_tiny_bert(folder, [], n_layers=1, n_positions=128)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random BERT of two layers and 24 positions; some of its pieces are words."""
+    folder = tmp_path_factory.mktemp("tiny_encoder")
+    pieces = ["[unused1]", "##ing", "ing", "##land", "London", "Paris", "the", "The", "##ton"]
+    _save_tiny_bert(folder, pieces, n_layers=2, n_positions=24)
+    return folder
+
+
+def _save_tiny_bert(folder: Path, pieces: list[str], n_layers: int, n_positions: int) -> None:
+    """Write a random BERT with a cased WordPiece tokenizer of printable ASCII and these pieces."""
+    import string
+
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    letters = [c for c in string.printable if not c.isspace()]
+    entries = [*marks, *pieces, *letters, *(f"##{c}" for c in letters)]
+    (folder / "vocab.txt").write_text("\n".join(entries), encoding="utf8")
+    tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), do_lower_case=False)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=n_layers,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=n_positions,
+        initializer_range=0.2,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = BertModel(config)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
+def encoders_once(tiny_encoder_dir: Path) -> Iterator[None]:
+    """While this is in force, an encoder is read from disk once for all tests."""
+    from spacy_seqmix.models.encoder import Encoder
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Encoder, "load", functools.cache(Encoder.load))
+        yield
+
+
+@pytest.fixture(scope="session")
+def blank_en() -> Language:
+    """A tokeniser for English."""
+    return spacy.blank("en")
+
+
+@pytest.fixture(scope="session")
+def labelled(blank_en: Language) -> Callable[..., Doc]:
+    """A function from bracket markup to a Doc with entities."""
+
+    def make(markup: str) -> Doc:
+        text, spans = parse_markup(markup)
+        doc = blank_en.make_doc(text)
+        ents = [doc.char_span(start, end, label=label) for start, end, label in spans]
+        assert None not in ents, markup
+        doc.set_ents([ent for ent in ents if ent is not None])
+        return doc
+
+    return make
+
+
+@pytest.fixture
+def news(labelled: Callable[..., Doc]) -> list[Doc]:
+    """Thirty short sentences with entities, nearly all of them with dense windows."""
+    return [labelled(markup) for markup in NEWS]
+
+
+@pytest.fixture(scope="session")
+def all_news(labelled: Callable[..., Doc]) -> list[Doc]:
+    """The same for fixtures that live longer; not to be changed."""
+    return [labelled(markup) for markup in NEWS]
 
 
 @pytest.fixture(scope="session")

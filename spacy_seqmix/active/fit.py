@@ -2,10 +2,8 @@
 
 import io
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,20 +91,41 @@ def fit(
         nlp = init_nlp(config, use_gpu=settings.use_gpu)
         if start is not None:
             _add_labels(nlp, settings.component, docs)
-        return _train(nlp, settings), steps
+        return _train(nlp, settings, work / "out"), steps
 
 
-def _train(nlp: Language, settings: FitSettings) -> Language:
-    keep = tempfile.TemporaryDirectory() if settings.best else nullcontext()
-    with keep as folder:
-        out = Path(folder) if folder is not None else None
-        try:
-            train(nlp, out, use_gpu=settings.use_gpu, stdout=io.StringIO(), stderr=sys.stderr)
-        except ValueError as err:
-            if "E910" in str(err) or "E940" in str(err):
-                raise ValueError(Errors.E409.format(name=settings.component)) from err
-            raise
-        return nlp if out is None else spacy.load(out / "model-best")
+def _train(nlp: Language, settings: FitSettings, out: Path) -> Language:
+    # spaCy takes the average of the weights, and the best model, only for what it saves.
+    averaged = nlp.config["training"]["optimizer"].get("use_averages", True)
+    saved = out / ("model-best" if settings.best else "model-last")
+    on_disk = settings.best or averaged
+    if on_disk:
+        out.mkdir(parents=True, exist_ok=True)
+    try:
+        train(
+            nlp,
+            out if on_disk else None,
+            use_gpu=settings.use_gpu,
+            stdout=io.StringIO(),
+            stderr=sys.stderr,
+        )
+    except ValueError as err:
+        if "[E910]" in str(err) or "[E940]" in str(err):
+            raise ValueError(Errors.E409.format(name=settings.component)) from err
+        raise
+    if not _is_finite(nlp.get_pipe(settings.component)):  # components that do not look at the loss
+        raise ValueError(Errors.E409.format(name=settings.component))
+    return spacy.load(saved) if on_disk else nlp
+
+
+def _is_finite(proc: Any) -> bool:
+    """Whether every weight of a component's own layers is a number."""
+    return all(
+        bool(node.ops.xp.isfinite(node.get_param(name)).all())
+        for node in proc.model.walk()
+        for name in node.param_names
+        if node.has_param(name)
+    )
 
 
 def count_steps(config: Config, docs: Sequence[Doc], epochs: float) -> int:
@@ -123,7 +142,9 @@ def evaluate(nlp: Language, docs: Sequence[Doc]) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
         scores = nlp.evaluate([make_example(nlp, doc) for doc in docs])
-    return {name: scores[name] for name in SCORES}
+    by_type = scores["ents_per_type"] or {}
+    found = {name: scores[name] for name in SCORES}
+    return {**found, "ents_per_type": {label: by_type[label] for label in sorted(by_type)}}
 
 
 def warn_of_unseen(train_docs: Sequence[Doc], docs: Sequence[Doc], name: str) -> None:
@@ -139,6 +160,10 @@ def check_training_config(config: Config, component: str) -> None:
     for section in ("nlp", "components", "training", "corpora"):
         if section not in config:
             raise ValueError(Errors.E408.format(reason=f"section [{section}] is missing"))
+    for field in ("batcher", "optimizer"):
+        if not isinstance(config["training"].get(field), dict):
+            reason = f"section [training.{field}] is missing"
+            raise ValueError(Errors.E408.format(reason=reason))
     if component not in config["nlp"].get("pipeline", []):
         reason = f"[nlp] pipeline has no '{component}' (active.component)"
         raise ValueError(Errors.E408.format(reason=reason))
@@ -148,7 +173,7 @@ def check_training_config(config: Config, component: str) -> None:
 
 def _corpus_section(config: Config, field: str) -> dict[str, Any]:
     section: Any = config
-    name = config["training"].get(field, "")
+    name = str(config["training"].get(field, ""))
     for part in name.split("."):
         section = section.get(part) if isinstance(section, dict) else None
     if not isinstance(section, dict) or "path" not in section:
@@ -172,7 +197,7 @@ def _fit_schedule(optimizer: dict[str, Any], steps: int) -> None:
 
 def _add_labels(nlp: Language, component: str, docs: Sequence[Doc]) -> None:
     """A warm start does not initialise: labels that the last model had not met are added."""
-    proc = nlp.get_pipe(component)
+    proc: Any = nlp.get_pipe(component)
     for label in sorted({ent.label_ for doc in docs for ent in doc.ents}):
         if label not in proc.labels:
             proc.add_label(label)

@@ -1,5 +1,6 @@
 """The run folder: what was asked for, and one line for each finished round."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -7,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import srsly
 from thinc.api import Config
 
 from ..atomic import replacing
 from ..errors import Errors
 
 Record = dict[str, Any]
+MISSING = object()
 
 
 class RunFolder:
@@ -33,9 +34,10 @@ class RunFolder:
         """The pipeline that a round trained."""
         return self.path / "models" / f"round-{number:02d}"
 
-    def work(self, name: str) -> Path:
-        """A file that only the round in progress needs."""
-        return self.path / "work" / name
+    @property
+    def work(self) -> Path:
+        """Files that only the round in progress needs."""
+        return self.path / "work"
 
     def open(self, config: Config, digests: dict[str, str]) -> list[Record]:
         """Begin a run, or go on with the same one.
@@ -44,53 +46,99 @@ class RunFolder:
         digests (dict): SHA-256 of each input file, by the field that names it.
         RETURNS (list): the records of the rounds that are finished.
         RAISES (ValueError): S406 when the folder belongs to another config or other data, with
-            the fields that differ; S407 when it holds something else or a damaged journal.
+            the fields that differ; S407 when it holds something else or is damaged.
         """
         asked = {"config": flatten(config), "sha256": digests}
+        if self.path.exists() and not self.path.is_dir():
+            raise self._unusable("it is a file")
         if self.inputs.exists():
-            known = srsly.read_json(self.inputs)
-            changed = [
-                f"{section}.{name}" if section != "config" else name
-                for section in ("config", "sha256")
-                for name in sorted({*known[section], *asked[section]})
-                if known[section].get(name) != asked[section].get(name)
-            ]
+            changed = self._changed(asked)
             if changed:
                 raise ValueError(Errors.E406.format(path=self.path, fields=", ".join(changed)))
-        elif self.path.exists() and any(self.path.iterdir()):
-            raise ValueError(Errors.E407.format(path=self.path, reason="it is not a run folder"))
-        else:
+        elif any(not name.endswith(".tmp") for name in self._names()):
+            raise self._unusable("it is not a run folder")
+        records = self.read()
+        # A kill may come between any two of these lines.
+        if not self.inputs.exists():
+            with replacing(self.inputs) as temporary:
+                temporary.write_text(json.dumps(asked, indent=2), encoding="utf8")
+        if not self.config.exists():
             with replacing(self.config) as temporary:
                 config.to_disk(temporary)
-            with replacing(self.inputs) as temporary:
-                srsly.write_json(temporary, asked)
-        return self.read()
+        for left_over in (*self.path.glob(".*.tmp"), *self.path.glob("mixed/.*.tmp")):
+            left_over.unlink()
+        return records
+
+    def _names(self) -> list[str]:
+        return [path.name for path in self.path.iterdir()] if self.path.exists() else []
+
+    def _changed(self, asked: dict[str, dict[str, Any]]) -> list[str]:
+        """The fields that differ from those that the run began with."""
+        try:
+            # Not srsly's reader: it gives 0.6 back as another number.
+            known = json.loads(self.inputs.read_text(encoding="utf8"))
+            differing = [
+                (section, name)
+                for section in ("config", "sha256")
+                for name in sorted({*known[section], *asked[section]})
+                if known[section].get(name, MISSING) != asked[section].get(name, MISSING)
+            ]
+        except (ValueError, TypeError, KeyError, AttributeError) as err:
+            raise self._unusable(f"inputs.json is damaged ({err})") from err
+        return [name if section == "config" else f"{section}.{name}" for section, name in differing]
+
+    def _unusable(self, reason: str) -> ValueError:
+        return ValueError(Errors.E407.format(path=self.path, reason=reason))
 
     def read(self) -> list[Record]:
         """The records so far. RAISES (ValueError): S407 when a line is damaged."""
         if not self.journal.exists():
             return []
         try:
-            records = list(srsly.read_jsonl(self.journal))
-        except ValueError as err:
-            reason = f"journal.jsonl is damaged ({err})"
-            raise ValueError(Errors.E407.format(path=self.path, reason=reason)) from err
-        if [r["round"] for r in records] != list(range(len(records))):
-            raise ValueError(Errors.E407.format(path=self.path, reason="rounds are missing"))
+            lines = self.journal.read_text(encoding="utf8").splitlines()
+            records = [json.loads(line) for line in lines]
+            numbers = [record["round"] for record in records]
+        except (ValueError, TypeError, KeyError) as err:
+            raise self._unusable(f"journal.jsonl is damaged ({err})") from err
+        if numbers != list(range(len(records))):
+            raise self._unusable("rounds are missing in journal.jsonl")
         return records
 
     def append(self, records: list[Record], record: Record) -> None:
         """Add a finished round: from here on it will not be repeated."""
         with replacing(self.journal) as temporary:
-            srsly.write_jsonl(temporary, [*records, record])
+            lines = [json.dumps(r) for r in (*records, record)]
+            temporary.write_text("\n".join([*lines, ""]), encoding="utf8")
         records.append(record)
 
     def tidy(self, number: int, keep_models: str) -> None:
         """Remove what no later round needs, once round ``number`` stands in the journal."""
-        shutil.rmtree(self.path / "work", ignore_errors=True)
+        shutil.rmtree(self.work, ignore_errors=True)
         if keep_models == "last":
             for old in range(number):
                 shutil.rmtree(self.model(old), ignore_errors=True)
+
+    def discard(self, number: int) -> None:
+        """Remove what a round left that failed; if it was the first, the folder is empty again."""
+        for folder in (self.work, self.model(number)):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.mixed(number).unlink(missing_ok=True)
+        if number == 0:
+            self.config.unlink(missing_ok=True)
+            self.inputs.unlink(missing_ok=True)
+            for folder in (self.mixed(0).parent, self.model(0).parent):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """Give the operating system's errors a code. RAISES (OSError): S411."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno is None:  # a message of ours, or of spaCy
+            raise
+        raise OSError(Errors.E411.format(reason=err)) from err
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Algorithm 1 of SeqMix: seed, augment, train, evaluate, query, repeat."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -15,22 +15,26 @@ from thinc.api import Config
 from tqdm import tqdm
 
 from ..errors import Errors
-from ..mixing.mix import Mixer, mix_docs
-from ..query.probabilities import check_has_probs, copy_tokens, token_probs
-from ..query.select import top_k
-from .fit import (
-    FitSettings,
-    check_training_config,
-    evaluate,
-    fit,
-    warn_of_unseen,
+from ..mixing.mix import MixCounts, Mixer, mix_docs
+from ..models.names import PACKAGE, first_available
+from ..query.policies import QueryPolicy
+from ..query.probabilities import (
+    check_config_has_probs,
+    check_has_probs,
+    copy_tokens,
+    token_probs,
 )
-from .journal import Record, RunFolder, replacing_folder
+from ..query.select import top_k
+from ..types import Oracle
+from .fit import FitSettings, check_training_config, evaluate, fit, warn_of_unseen
+from .journal import Record, RunFolder, disk_errors, replacing_folder
 from .pool import Pool, file_digest, make_pool, read_docs, write_docs
 from .schema import ActiveSchema, read_active_section
 
 # Streams of random numbers, one for each purpose and round, so that none depends on another.
 SEED_SET, QUERY, MIXING = 2, 3, 4
+# What [active] holds besides plain values.
+PARTS = ("policy", "oracle", "mixing")
 
 
 class ActiveRun:
@@ -45,34 +49,47 @@ class ActiveRun:
         run_dir (Path): the run folder; new, empty, or of the same run.
         use_gpu (int): GPU id, -1 for the CPU.
         progress (bool): show progress bars.
-        RAISES (ValueError): S402 to S408, see ``errors.py``.
+        RAISES (ValueError, OSError): S401 to S408 and S411, see ``errors.py``.
         """
         plain = config.copy().interpolate()
         self.active: ActiveSchema = read_active_section(plain)
         self.training = Config({k: v for k, v in plain.items() if k not in ("active", "augment")})
         check_training_config(self.training, self.active.component)
-        parts = registry.resolve(
-            {k: plain["active"].get(k) for k in ("policy", "oracle", "mixing")}
-        )
-        self.policy, self.oracle = parts["policy"], parts["oracle"]
-        self.mixer = Mixer(**parts["mixing"]) if parts["mixing"] else None
+        self.policy, self.oracle, self.mixer = resolve_parts(plain["active"])
+        if self.policy.needs_probs:
+            check_config_has_probs(self.training, self.active.component)
         self.use_gpu, self.progress = use_gpu, progress
         self.blank = spacy.blank(self.training["nlp"]["lang"])
         self.pool = self._read_pool()
         self.dev = read_docs(self.active.dev, self.blank)
         self.test = read_docs(self.active.test, self.blank) if self.active.test else None
         self.folder = RunFolder(Path(run_dir))
-        self.records = self.folder.open(config, self._digests())
+        with disk_errors():
+            self.records = self.folder.open(config, self._digests())
         self.pool.labelled = [i for record in self.records for i in record["queried"]]
         self.mixed = [self._read_mixed(n) for n in range(len(self.records))]
         self.nlp: Language | None = None
 
     def run(self) -> list[Record]:
-        """Run every round that is not in the journal yet. RETURNS (list): the whole journal."""
+        """Run every round that is not in the journal yet.
+
+        A round that fails leaves the folder as it was before.
+
+        RETURNS (list): the whole journal.
+        RAISES (ValueError, OSError): S220, S409, S411 and others.
+        """
+        if self.records:  # a kill may have come before the last round's tidying
+            self.folder.tidy(len(self.records) - 1, self.active.keep_models)
         for number in range(len(self.records), self.active.n_rounds + 1):
             if not self.pool.unlabelled:
                 break
-            self._round(number)
+            try:
+                with disk_errors():
+                    self._round(number)
+            except Exception:
+                if len(self.records) == number:
+                    self.folder.discard(number)
+                raise
         return self.records
 
     def _round(self, number: int) -> None:
@@ -86,8 +103,11 @@ class ActiveRun:
         self.pool.labelled += queried
         with clock("mix"):
             mixed, counts = self._mix(number, queried)
+            if counts is not None:
+                write_docs(mixed, self.folder.mixed(number))
         labelled = self.pool.take(self.pool.labelled)
-        added = mixed if self.active.mix_set == "all" else [*sum(self.mixed, []), *mixed]
+        counting = [mixed] if self.active.mix_set == "all" else [*self.mixed, mixed]
+        added = [doc for docs in counting for doc in docs]
         warn_of_unseen(labelled, self.dev, "dev")
         with clock("train"):
             nlp, steps = self._fit(number, [*labelled, *added])
@@ -103,11 +123,11 @@ class ActiveRun:
             "n_labelled": len(labelled),
             "n_mixed": len(added),
             "n_mixed_new": len(mixed),
-            "mixing": counts,
+            "mixing": counts.counts() if counts else None,
             "steps": steps,
             "scores": scores,
             "seconds": {name: round(s, 2) for name, s in clock.seconds.items()},
-            "seconds_mixing": self._mixing_seconds,
+            "seconds_mixing": counts.seconds() if counts else None,
         }
         self.folder.append(self.records, record)
         self.folder.tidy(number, self.active.keep_models)
@@ -132,9 +152,8 @@ class ActiveRun:
                 )
         return top_k(self.policy(probs, rng), pool, self.active.n_query, rng)
 
-    def _mix(self, number: int, queried: Sequence[int]) -> tuple[list[Doc], dict[str, int] | None]:
-        """Mix the round's labelled docs (or all), and store what comes out."""
-        self._mixing_seconds: dict[str, float] | None = None
+    def _mix(self, number: int, queried: Sequence[int]) -> tuple[list[Doc], MixCounts | None]:
+        """Mix the round's labelled docs (or all)."""
         if self.mixer is None:
             return [], None
         ids = queried if self.active.mix_set == "round" else self.pool.labelled
@@ -143,7 +162,7 @@ class ActiveRun:
         trained = self._last_model() if number else None
         total = round(self.mixer.rate * len(ids))
         with tqdm(total=total, desc="Mixing", leave=False, disable=not self.progress) as bar:
-            mixed, counts = mix_docs(
+            return mix_docs(
                 self.pool.take(ids),
                 self.mixer,
                 self._rng(MIXING, number),
@@ -152,13 +171,6 @@ class ActiveRun:
                 trained=trained,
                 progress=bar.update,
             )
-        write_docs(mixed, self.folder.mixed(number))
-        self._mixing_seconds = {
-            "table": round(counts.seconds_table, 2),
-            "mixing": round(counts.seconds_mixing, 2),
-            "lm": round(counts.seconds_lm, 2),
-        }
-        return mixed, counts.counts()
 
     def _fit(self, number: int, docs: Sequence[Doc]) -> tuple[Language, int]:
         warm = self.active.start == "warm" and number > 0
@@ -171,16 +183,23 @@ class ActiveRun:
             use_gpu=self.use_gpu,
             progress=self.progress,
         )
-        start = self.folder.model(number - 1) if warm else None
-        nlp, steps = fit(self.training, docs, self.dev, self.folder.work(""), settings, start)
+        start = self._last_path() if warm else None
+        nlp, steps = fit(self.training, docs, self.dev, self.folder.work, settings, start)
         if self.policy.needs_probs:
             check_has_probs(nlp, self.active.component)
         return nlp, steps
 
     def _last_model(self) -> Language:
         if self.nlp is None:
-            self.nlp = spacy.load(self.folder.model(len(self.records) - 1))
+            self.nlp = spacy.load(self._last_path())
         return self.nlp
+
+    def _last_path(self) -> Path:
+        path = self.folder.model(len(self.records) - 1)
+        if not path.exists():
+            reason = f"models/{path.name} is missing"
+            raise ValueError(Errors.E407.format(path=self.folder.path, reason=reason))
+        return path
 
     def _read_pool(self) -> Pool:
         active = self.active
@@ -210,10 +229,36 @@ class Clock:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def __call__(self, phase: str) -> Any:
+    def __call__(self, phase: str) -> Iterator[None]:
         began = perf_counter()
         yield
         self.seconds[phase] = perf_counter() - began
+
+
+def resolve_parts(section: dict[str, Any]) -> tuple[QueryPolicy, Oracle, Mixer | None]:
+    """Build the policy, the oracle and the mixer of an interpolated [active] section.
+
+    RAISES (ValueError): S402 with what is wrong, or the code of the part that refused its settings.
+    """
+    try:
+        parts = registry.resolve({name: section.get(name) or {} for name in PARTS})
+        # A rate of 0 says "no augmentation" without taking the section away.
+        mixing = parts["mixing"]
+        mixer = Mixer(**mixing) if mixing and mixing.get("rate", 1.0) else None
+    except (ValueError, TypeError) as err:
+        if str(err).startswith("[S"):
+            raise
+        raise ValueError(Errors.E402.format(problems=str(err).strip())) from err
+    policy, oracle = parts["policy"], parts["oracle"]
+    wrong = [] if isinstance(policy, QueryPolicy) else ["policy"]
+    wrong += [] if callable(oracle) else ["oracle"]
+    if mixer is not None:
+        wrong += [] if callable(mixer.strategy) else ["mixing.strategy"]
+        wrong += [] if hasattr(mixer.realiser, "prepare") else ["mixing.realiser"]
+    if wrong:
+        problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
+        raise ValueError(Errors.E402.format(problems=problems))
+    return policy, oracle, mixer
 
 
 def save_model(nlp: Language, path: Path) -> None:
@@ -228,15 +273,20 @@ def load_config(path: Path, overrides: dict[str, Any]) -> Config:
     path (Path): the config file. ``[active] training`` names another one, relative to it, whose
         sections this file's are laid over.
     overrides (dict): values by dotted name; they win over both files.
-    RETURNS (Config): not interpolated.
+    RETURNS (Config): not interpolated. Values of [paths] with alternatives ("bert-base-cased |
+        package:...") are replaced by the first that can be found.
     RAISES (ValueError): S410 when a file cannot be read or an override names no field.
     """
     try:
         config = Config().from_disk(path, interpolate=False)
-        base = config.get("active", {}).get("training")
+        base = overrides.get("active.training", config.get("active", {}).get("training"))
         if base is not None:
             base_path = path.parent / base
             config = Config().from_disk(base_path, interpolate=False).merge(config)
-        return Config().from_str(config.to_str(), overrides=overrides, interpolate=False)
+        config = Config().from_str(config.to_str(), overrides=overrides, interpolate=False)
     except (OSError, ValueError) as err:
         raise ValueError(Errors.E410.format(path=path, reason=str(err).strip())) from err
+    for key, value in config.get("paths", {}).items():
+        if isinstance(value, str) and ("|" in value or value.startswith(PACKAGE)):
+            config["paths"][key] = first_available(value)
+    return config

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from spacy.tokens import Doc
-from spacy.util import registry
 
 from ..types import Oracle
 
@@ -13,7 +12,6 @@ def gold(docs: Sequence[Doc]) -> list[Doc]:
     return list(docs)
 
 
-@registry.misc("spacy-seqmix.GoldOracle.v1")
 def make_gold_oracle() -> Oracle:
     """Create the oracle that reveals the annotation which the pool already has."""
     return gold

@@ -90,7 +90,7 @@ def read_active_section(config: Config) -> ActiveSchema:
         raise ValueError(Errors.E402.format(problems="; ".join(found))) from None
     steps = active.max_steps
     given = steps if isinstance(steps, list) else [steps or 2]
-    if min(given) < 2:
+    if any(n < 2 for n in given):
         raise ValueError(Errors.E402.format(problems="max_steps: at least 2 steps a round"))
     if isinstance(steps, list) and len(steps) != active.n_rounds + 1:
         wanted = f"max_steps: {active.n_rounds + 1} numbers for n_rounds = {active.n_rounds}"

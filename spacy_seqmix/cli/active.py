@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from wasabi import msg, table
+from wasabi import msg
+from wasabi.tables import table
 
 __all__ = ["active_cli", "rounds_table"]
 

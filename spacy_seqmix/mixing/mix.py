@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
 from time import perf_counter
+from typing import Protocol
 
 import numpy as np
 from spacy.language import Language
@@ -18,13 +19,33 @@ from .. import soft_labels
 from ..errors import Errors, Warnings
 from ..types import Discriminator, MixPlan
 from .origin import get_origin, set_origin
-from .realise import NearestToken
-from .strategies import SubSequence
 
 # Plans made at once: enough for one matrix product and for language-model batches of one length.
 BATCH = 64
 # A filter that passes fewer than one candidate in this many is taken to pass none.
 MAX_TRIES_PER_DOC = 50
+
+
+class MixStrategy(Protocol):
+    """A ``Strategy`` that can also tell which docs it has a use for."""
+
+    def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
+        """Plans over these docs, none twice."""
+
+    def eligible(self, doc: Doc) -> bool:
+        """Whether the doc can be planned with."""
+
+    def describe(self) -> str:
+        """What makes a doc eligible, for messages."""
+
+
+class MixRealiser(Protocol):
+    """What makes a ``Realiser`` over a set of docs."""
+
+    def prepare(
+        self, docs: Sequence[Doc], corpus: Sequence[Doc], nlp: Language, trained: Language | None
+    ) -> Callable[[Sequence[MixPlan]], list[Doc]]:
+        """Load and build what it takes to realise plans over these docs."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +57,8 @@ class Mixer:
         cannot train on distributions.
     """
 
-    strategy: SubSequence
-    realiser: NearestToken
+    strategy: MixStrategy
+    realiser: MixRealiser
     discriminator: Discriminator | None = None
     rate: float = 0.2
     labels: str = "soft"
@@ -67,6 +88,11 @@ class MixCounts:
         """The counts alone, which are the same on every run with the same seed."""
         return {k: int(v) for k, v in asdict(self).items() if not k.startswith("seconds")}
 
+    def seconds(self) -> dict[str, float]:
+        """The seconds alone, by what they were spent on."""
+        found = {k.split("_")[1]: v for k, v in asdict(self).items() if k.startswith("seconds")}
+        return {k: round(v, 2) for k, v in found.items()}
+
 
 class MixStream:
     """Mixed docs over one set of parents, drawn as they are asked for, never a pair twice."""
@@ -95,6 +121,7 @@ class MixStream:
         )
         self._realise: Callable[[Sequence[MixPlan]], list[Doc]] | None = None
         self._spare: list[Doc] = []
+        self._planned = 0
         self._progress = progress
         self.ran_out = False
 
@@ -111,10 +138,12 @@ class MixStream:
         passed = (self.counts.kept + 1) / (self.counts.tried + 1)
         size = min(BATCH, max(4, int(np.ceil(need / (2 * passed)))))
         plans = list(islice(self._plans, size))
-        hopeless = self.counts.tried > MAX_TRIES_PER_DOC * (self.counts.kept + need)
+        # Plans are counted, not candidates: a poor table may make none of most plans.
+        hopeless = 2 * self._planned > MAX_TRIES_PER_DOC * (self.counts.kept + need)
         if not plans or hopeless:
             self.ran_out = True
             return
+        self._planned += len(plans)
         began = perf_counter()
         if self._realise is None:
             self._realise = self._prepare()

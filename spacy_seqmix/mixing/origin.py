@@ -56,9 +56,11 @@ def set_origin(doc: Doc, origin: Origin) -> None:
 
 
 def doc_key(doc: Doc) -> str:
-    """A name for a doc by what it says: its words and its labels, 16 hexadecimal digits."""
+    """A name for a doc by what it says: words, spaces, sentence starts and labels, as 16
+    hexadecimal digits."""
     labels = soft_labels.get(doc)
-    what = repr([t.text for t in doc]) + repr(soft_labels.entity_tags(doc))
+    what = repr([(t.text_with_ws, t.is_sent_start) for t in doc])
+    what += repr((doc.has_unknown_spaces, soft_labels.entity_tags(doc)))
     if labels is not None:
         what += repr(labels.labels) + labels.probs.tobytes().hex()
     return hashlib.blake2b(what.encode("utf8"), digest_size=8).hexdigest()

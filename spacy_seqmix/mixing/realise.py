@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.util import registry
 
 from .. import soft_labels
 from ..decoding import split_tag, tag_names
@@ -54,13 +53,15 @@ class PreparedNearestToken:
         Eq. 5-7: e = λ e_i + (1 − λ) e_j, and the word nearest to e. Plans for which the table
         offers no word give no candidate.
         """
+        if not plans:
+            return []
         used = sorted({seg.doc for plan in plans for seg in (plan.left, plan.right)})
         vectors = dict(zip(used, self.built.of_docs([self.docs[i] for i in used]), strict=True))
         found = self.built.table.nearest([self._query(plan, vectors) for plan in plans])
         out = []
-        for plan, words in zip(plans, found, strict=True):
-            if words:
-                words = self._match_case(plan, words)
+        for plan, nearest in zip(plans, found, strict=True):
+            if nearest:
+                words = self._match_case(plan, nearest)
                 for target, other, weight in _both_ways(plan):
                     out.append(self._candidate(target, other, weight, words))
         return out
@@ -106,7 +107,6 @@ class PreparedNearestToken:
         return assemble(self.docs[target.doc], self.docs[other.doc], origin, self.nlp)
 
 
-@registry.misc("spacy-seqmix.NearestToken.v1")
 def make_nearest_token(table: TableBuilder, same_shape: bool = True) -> NearestToken:
     """Create the nearest-token realiser.
 

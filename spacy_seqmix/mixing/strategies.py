@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from spacy.tokens import Doc
-from spacy.util import registry
 
 from ..errors import Errors
 from ..types import MixPlan
@@ -37,7 +36,7 @@ class SubSequence:
         One linear pass finds the windows; each pair is then drawn in constant time.
         """
         windows = all_windows(docs, self.window, self.density)
-        n = len(windows)
+        n = len(windows) if len({window.doc for window in windows}) > 1 else 0
         for k in _shuffled(n * (n - 1) // 2, rng):
             i, j = _pair(k)
             left, right = windows[i], windows[j]
@@ -47,7 +46,6 @@ class SubSequence:
                 yield MixPlan(left, right, float(rng.beta(self.alpha, self.alpha)))
 
 
-@registry.misc("spacy-seqmix.SubSequence.v1")
 def make_sub_sequence(window: int = 5, density: float = 0.6, alpha: float = 8.0) -> SubSequence:
     """Create the sub-sequence strategy.
 
@@ -72,7 +70,7 @@ def _shuffled(n: int, rng: np.random.Generator) -> Iterator[int]:
 
 
 def _pair(k: int) -> tuple[int, int]:
-    """Pair number k of (1,0), (2,0), (2,1), (3,0), ...: so all pairs have numbers, none is stored."""
+    """Pair number k of (1,0), (2,0), (2,1), (3,0), ...: all have numbers, none is stored."""
     i = int((1 + (1 + 8 * k) ** 0.5) / 2)
     while i * (i - 1) // 2 > k:  # the square root of large numbers may round up
         i -= 1

@@ -4,14 +4,13 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training.corpus import Corpus
-from spacy.util import registry
 
 from ..errors import Errors
 from ..models.encoder import Encoder
@@ -25,7 +24,9 @@ Text = tuple[str, ...]
 class BuiltTable(Protocol):
     """A token table together with the vectors of the parents' tokens."""
 
-    table: TokenTable
+    @property
+    def table(self) -> TokenTable:
+        """The words that may be found."""
 
     def of_docs(self, docs: Sequence[Doc]) -> list[Floats2d]:
         """The vectors of every token of each doc, shape (n_tokens, width)."""
@@ -96,7 +97,6 @@ class ContextualTable:
         return numbers, means.astype("float32")
 
 
-@registry.misc("spacy-seqmix.PieceTable.v1")
 def make_piece_table(
     encoder: str = "bert-base-cased",
     source: str = "pretrained",
@@ -127,7 +127,6 @@ def make_piece_table(
     return build
 
 
-@registry.misc("spacy-seqmix.WordTable.v1")
 def make_word_table(
     encoder: str = "bert-base-cased",
     source: str = "pretrained",
@@ -145,12 +144,13 @@ def make_word_table(
         enc = source_of(nlp)
         texts = _texts((*docs, *extra, *_read(corpus)))
         words = by_frequency([w for text in texts for w in text if not w.isspace()])
-        return StaticTable(TokenTable(words, enc.embed(words), metric), enc)
+        vectors = enc.embed(words)
+        kept = _known(vectors)
+        return StaticTable(TokenTable([words[i] for i in kept], vectors[kept], metric), enc)
 
     return build
 
 
-@registry.misc("spacy-seqmix.ContextualTable.v1")
 def make_contextual_table(
     encoder: str = "bert-base-cased",
     source: str = "pretrained",
@@ -166,14 +166,15 @@ def make_contextual_table(
     """
     source_of = _EncoderSource(encoder, source)
     # The pass over the corpus costs most: kept while encoder and corpus stay the same.
-    cache: dict[str, Any] = {}
+    cached: tuple[Encoder, tuple[Text, ...], ContextualTable] | None = None
 
     def build(docs: Sequence[Doc], extra: Sequence[Doc], nlp: Language | None) -> BuiltTable:
+        nonlocal cached
         enc = source_of(nlp)
         # A doc may be both to mix and of the corpus: it is one sentence, not two.
         texts = _texts((*docs, *extra, *_read(corpus)))
-        if cache.get("key") == (id(enc), texts):
-            return cache["table"]
+        if cached is not None and cached[0] is enc and cached[1] == texts:
+            return cached[2]
         words = by_frequency([w for text in texts for w in text if not w.isspace()])
         number = {word: i for i, word in enumerate(words)}
         sums: Floats2d | None = None
@@ -187,9 +188,12 @@ def make_contextual_table(
             np.add.at(counts, rows, 1.0)
         if sums is None:
             sums = np.zeros((0, 1), dtype="float32")
-        table = TokenTable(words, sums / np.maximum(counts, 1.0)[:, None], metric)
+        kept = _known(sums)
+        sums, counts = sums[kept], counts[kept]
+        means = (sums / np.maximum(counts, 1.0)[:, None]).astype("float32")
+        table = TokenTable([words[i] for i in kept], means, metric)
         built = ContextualTable(table, enc, layer, sums, counts, frozenset(texts))
-        cache.update(key=(id(enc), texts), table=built)
+        cached = (enc, texts, built)
         return built
 
     return build
@@ -215,6 +219,11 @@ class _EncoderSource:
         if self.loaded is None:
             self.loaded = Encoder.load(self.name)
         return self.loaded
+
+
+def _known(vectors: Floats2d) -> list[int]:
+    """The words that the encoder has pieces for: others have a vector of zeros, near to many."""
+    return [int(i) for i in np.flatnonzero(vectors.any(axis=1))]
 
 
 def _texts(docs: Sequence[Doc]) -> tuple[Text, ...]:

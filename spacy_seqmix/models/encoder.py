@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from spacy.language import Language
 
 from ..errors import Errors
@@ -13,6 +14,8 @@ from ..types import Floats2d
 
 if TYPE_CHECKING:
     import torch
+
+Floats3d: TypeAlias = NDArray[np.float32]
 
 
 class Encoder:
@@ -31,10 +34,10 @@ class Encoder:
         from transformers import AutoModel, AutoTokenizer
 
         try:
-            tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True)
+            tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True)  # type: ignore[no-untyped-call]
             model = AutoModel.from_pretrained(name)
-        except (OSError, ValueError, RuntimeError) as err:
-            reason = str(err).splitlines()[0][:200]
+        except Exception as err:  # damaged files fail in json, safetensors or torch, as they like
+            reason = (str(err).strip() or type(err).__name__).splitlines()[0][:200]
             raise OSError(Errors.E220.format(name=name, reason=reason)) from err
         return cls(model.eval(), tokenizer)
 
@@ -42,27 +45,31 @@ class Encoder:
     def of_pipeline(cls, nlp: Language) -> Encoder | None:
         """The encoder of a pipeline's transformer; None where there is none or it is not ready."""
         for _, proc in nlp.pipeline:
-            model = getattr(proc, "model", None)
+            model: Any = getattr(proc, "model", None)
             hf = getattr(model, "transformer", None)
-            if hf is not None and getattr(model, "tokenizer", None) is not None:
-                return cls(hf, model.tokenizer)
+            tokenizer = getattr(model, "tokenizer", None)
+            if hf is not None and tokenizer is not None:
+                return cls(hf, tokenizer)
         return None
 
     def embed(self, words: Sequence[str]) -> Floats2d:
         """The input embedding of each word, averaged over its pieces: words of several pieces
-        have a vector of their own and never become UNK.
+        have a vector of their own. Pieces unknown to the vocabulary (UNK) do not count.
 
-        RETURNS (Floats2d): shape (n_words, width); zeros for a word without pieces.
+        RETURNS (Floats2d): shape (n_words, width); zeros for a word without known pieces.
         """
         matrix = self._input_embeddings()
         if not words:
             return np.zeros((0, matrix.shape[1]), dtype="float32")
-        pieces = self.tokenizer(list(words), add_special_tokens=False)["input_ids"]
+        encoded = self.tokenizer(list(words), add_special_tokens=False)["input_ids"]
+        unknown = self.tokenizer.unk_token_id
+        pieces = [[i for i in ids if i != unknown] for ids in encoded]
         lengths = np.array([len(ids) for ids in pieces])
         flat = np.array([i for ids in pieces for i in ids], dtype="int64")
         sums = np.zeros((len(words), matrix.shape[1]), dtype="float32")
         np.add.at(sums, np.repeat(np.arange(len(words)), lengths), matrix[flat])
-        return sums / np.maximum(lengths, 1)[:, None].astype("float32")
+        means: Floats2d = sums / np.maximum(lengths, 1)[:, None].astype("float32")
+        return means
 
     def pieces(self) -> tuple[list[str], Floats2d]:
         """The vocabulary without special and unused entries, as (words, (n, width) vectors).
@@ -72,12 +79,13 @@ class Encoder:
         special = set(self.tokenizer.all_special_tokens)
         matrix = self._input_embeddings()
         seen: dict[str, int] = {}
-        for token, i in sorted(self.tokenizer.get_vocab().items(), key=lambda item: item[1]):
+        # "ing" and "##ing" read alike: the one that can begin a word comes first.
+        vocab = self.tokenizer.get_vocab().items()
+        for token, i in sorted(vocab, key=lambda item: (item[0].startswith("##"), item[1])):
             if token in special or token.startswith("[unused") or i >= len(matrix):
                 continue
             word = self.tokenizer.convert_tokens_to_string([token]).strip().removeprefix("##")
             if word and not word.isspace() and "\ufffd" not in word:
-                # "ing" and "##ing" read alike: the one that can begin a word comes first.
                 seen.setdefault(word, i)
         return list(seen), matrix[list(seen.values())]
 
@@ -91,23 +99,12 @@ class Encoder:
         YIELDS (tuple): the doc's number and its vectors (n_tokens, width), the mean over each
             token's pieces; a token without pieces has zeros.
         """
-        import torch
-
-        order = sorted(range(len(docs)), key=lambda i: len(docs[i]))
-        device = next(self.model.parameters()).device
-        was_training = self.model.training
-        self.model.eval()
-        try:
-            with torch.inference_mode():
-                for at in range(0, len(order), batch_size):
-                    numbers = [i for i in order[at : at + batch_size] if len(docs[i])]
-                    if numbers:
-                        yield from self._batch(docs, numbers, layer, device)
-        finally:
-            self.model.train(was_training)
+        order = sorted((i for i in range(len(docs)) if len(docs[i])), key=lambda i: len(docs[i]))
+        for at in range(0, len(order), batch_size):
+            yield from self._batch(docs, order[at : at + batch_size], layer)
 
     def _batch(
-        self, docs: Sequence[Sequence[str]], numbers: list[int], layer: int, device: torch.device
+        self, docs: Sequence[Sequence[str]], numbers: list[int], layer: int
     ) -> Iterator[tuple[int, Floats2d]]:
         limit = min(getattr(self.model.config, "max_position_embeddings", 512), 512)
         encoded = self.tokenizer(
@@ -120,9 +117,7 @@ class Encoder:
             return_overflowing_tokens=True,
             return_tensors="pt",
         )
-        inputs = {k: encoded[k].to(device) for k in ("input_ids", "attention_mask")}
-        states = self.model(**inputs, output_hidden_states=True).hidden_states[layer]
-        states = states.float().cpu().numpy()
+        states = self._states(encoded["input_ids"], encoded["attention_mask"], layer)
         sums = [np.zeros((len(docs[i]), states.shape[-1]), dtype="float32") for i in numbers]
         counts = [np.zeros(len(docs[i]), dtype="float32") for i in numbers]
         for row, which in enumerate(encoded["overflow_to_sample_mapping"].tolist()):
@@ -132,7 +127,26 @@ class Encoder:
             np.add.at(sums[which], to, states[row, at])
             np.add.at(counts[which], to, 1.0)
         for i, total, count in zip(numbers, sums, counts, strict=True):
-            yield i, total / np.maximum(count, 1.0)[:, None]
+            yield i, (total / np.maximum(count, 1.0)[:, None]).astype("float32")
+
+    def _states(self, input_ids: torch.Tensor, mask: torch.Tensor, layer: int) -> Floats3d:
+        """One layer's hidden states, without dropout; the model is left as it was."""
+        import torch
+
+        device = next(self.model.parameters()).device
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with torch.inference_mode():
+                found = self.model(
+                    input_ids=input_ids.to(device),
+                    attention_mask=mask.to(device),
+                    output_hidden_states=True,
+                )
+        finally:
+            self.model.train(was_training)
+        states: Floats3d = found.hidden_states[layer].float().cpu().numpy()
+        return states
 
     def _input_embeddings(self) -> Floats2d:
         weight: Floats2d = self.model.get_input_embeddings().weight.detach().float().cpu().numpy()

@@ -1,6 +1,7 @@
 """tok2vec → softmax over tags, normalised when training and when predicting."""
 
 from functools import partial
+from typing import Any
 
 from spacy.tokens import Doc
 from thinc.api import Model, Softmax_v2, chain, glorot_uniform_init, with_array
@@ -9,6 +10,10 @@ from thinc.types import Floats2d
 
 InT = list[Doc]
 OutT = list[Floats2d]
+
+# Where the logits of a new tag begin: low enough not to disturb what was learnt (about 1 % of a
+# tag with logit 0), near enough to be learnt soon.
+NEW_TAG_BIAS = -5.0
 
 
 def build_soft_tagger(
@@ -28,11 +33,12 @@ def build_soft_tagger(
     # thinc's softmax begins at zero weights, through which no gradient reaches the encoder: with
     # few labels there are too few steps to wait until it does.
     softmax = Softmax_v2(nO=nO, nI=width, init_W=glorot_uniform_init)
-    output: Model = resizable(softmax, resize_layer=resize_linear_weighted)
-    model: Model[InT, OutT] = chain(tok2vec, with_array(output))  # type: ignore[arg-type]
+    resize = partial(resize_linear_weighted, fill_defaults={"b": NEW_TAG_BIAS})
+    output: Model[Any, Any] = resizable(softmax, resize_layer=resize)
+    model: Model[InT, OutT] = chain(tok2vec, with_array(output))
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", softmax)
-    model.attrs["resize_output"] = partial(_resize, output=output)
+    model.attrs["resize_output"] = _resize
     if nO is not None:
         set_output_size(model, nO)
     return model
@@ -46,7 +52,12 @@ def set_output_size(model: Model[InT, OutT], nO: int) -> None:  # noqa: N803
         model.get_ref("output_layer").set_dim("nO", nO)
 
 
-def _resize(model: Model[InT, OutT], new_nO: int, *, output: Model) -> Model[InT, OutT]:  # noqa: N803
+def _resize(model: Model[InT, OutT], new_nO: int) -> Model[InT, OutT]:  # noqa: N803
+    # Found from the model given, not held by a closure: a copy has layers of its own.
+    array = model.layers[1]
+    output: Model[Any, Any] = array.layers[0]
     resize_model(output, new_nO)
+    for node in (model, array, output):
+        node.set_dim("nO", new_nO, force=True)
     model.set_ref("output_layer", output.layers[0])
     return model

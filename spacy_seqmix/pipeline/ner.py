@@ -62,7 +62,7 @@ def make_seqmix_ner(
     return SeqMixNER(nlp.vocab, model, name, store_probs=store_probs, scorer=scorer)
 
 
-class SeqMixNER(TrainablePipe):
+class SeqMixNER(TrainablePipe):  # type: ignore[misc]
     """Named entity recognition as token classification that can train on soft labels.
 
     Entities come from a Viterbi decode that gives valid IOB2 sequences only. Entities that stand
@@ -92,6 +92,7 @@ class SeqMixNER(TrainablePipe):
         self.cfg: dict[str, Any] = {"labels": [], "store_probs": store_probs}
         self.scorer = scorer
         self._rehearsal_model: Model[list[Doc], list[Floats2d]] | None = None
+        self._unknown: set[str] = set()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -122,6 +123,8 @@ class SeqMixNER(TrainablePipe):
         self.vocab.strings.add(label)
         if self.model.get_ref("output_layer").has_dim("nO"):
             set_output_size(self.model, len(self.tags))
+        if self._rehearsal_model is not None:
+            set_output_size(self._rehearsal_model, len(self.tags))
         return 1
 
     def _allow_extra_label(self) -> None:
@@ -149,7 +152,7 @@ class SeqMixNER(TrainablePipe):
         if isinstance(docs, Doc):
             docs = [docs]
         ops = self.model.ops
-        arrays = [ops.to_numpy(p) for p in scores]
+        arrays = [ops.to_numpy(p) for p in scores]  # type: ignore[no-untyped-call]
         clamped = [_keep_preset(doc, p) for doc, p in zip(docs, arrays, strict=True)]
         tags = self.tags
         for doc, path, probs in zip(docs, viterbi(clamped, tags), arrays, strict=True):
@@ -186,7 +189,7 @@ class SeqMixNER(TrainablePipe):
         probs, backprop = self.model.begin_update([eg.predicted for eg in examples])
         loss, d_probs = self.get_loss(examples, probs)
         backprop(d_probs)
-        if sgd not in (None, False):
+        if sgd:
             self.finish_update(sgd)
         losses[self.name] += loss
         return losses
@@ -235,7 +238,7 @@ class SeqMixNER(TrainablePipe):
         targets = self._rehearsal_model.predict(docs)
         xp = self.model.ops.xp
         backprop([p - y for p, y in zip(probs, targets, strict=True)])
-        if sgd not in (None, False):
+        if sgd:
             self.finish_update(sgd)
         losses[self.name] += sum(
             float(-(y * xp.log(xp.maximum(p, 1e-30))).sum())
@@ -258,7 +261,7 @@ class SeqMixNER(TrainablePipe):
             default those of the sample's entities and soft labels.
         """
         validate_get_examples(get_examples, "SeqMixNER.initialize")
-        util.check_lexeme_norms(self.vocab, self.name)
+        util.check_lexeme_norms(self.vocab, self.name)  # type: ignore[no-untyped-call]
         for label in labels if labels is not None else _labels_of(get_examples()):
             self.add_label(label)
         if not self.labels:
@@ -272,10 +275,9 @@ class SeqMixNER(TrainablePipe):
 
     def _rows(self, eg: Example) -> Any:
         """Target rows over this component's tags; says once which labels it does not know."""
-        unknown = _known_mass(eg) - set(self.labels)
-        for label in sorted(unknown - set(self.cfg.get("unknown", []))):
+        for label in sorted(_known_mass(eg) - set(self.labels) - self._unknown):
+            self._unknown.add(label)
             warnings.warn(Warnings.W201.format(name=self.name, label=label), stacklevel=2)
-            self.cfg.setdefault("unknown", []).append(label)
         return soft_labels.aligned(eg, self.tags)
 
 

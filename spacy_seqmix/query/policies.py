@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from spacy.util import registry
 
 from ..types import Floats1d, TokenProbs
 
@@ -37,13 +36,11 @@ def normalised_token_entropy(probs: TokenProbs, rng: np.random.Generator) -> Flo
     return np.array([_entropy(p) if len(p) else -np.inf for p in probs], dtype="float32")
 
 
-@registry.misc("spacy-seqmix.RandomPolicy.v1")
 def make_random_policy() -> QueryPolicy:
     """Create the policy that draws at random and needs no model."""
     return QueryPolicy(random_scores, needs_probs=False)
 
 
-@registry.misc("spacy-seqmix.NTE.v1")
 def make_nte_policy() -> QueryPolicy:
     """Create the policy of normalised token entropy (SeqMix, Eq. 3)."""
     return QueryPolicy(normalised_token_entropy)

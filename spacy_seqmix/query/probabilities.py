@@ -1,14 +1,18 @@
 """Token probabilities from a component of a pipeline."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.util import minibatch
+from thinc.api import Config
 
 from ..errors import Errors
 from ..pipeline.ner import SeqMixNER
-from ..types import TokenProbs
+from ..types import Floats2d, TokenProbs
+
+# Factories of components that have token probabilities.
+FACTORIES = ("seqmix_ner",)
 
 
 def token_probs(
@@ -16,7 +20,7 @@ def token_probs(
     component: str,
     docs: Sequence[Doc],
     batch_size: int = 128,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> TokenProbs:
     """Run the pipeline up to a component and ask that for its probabilities.
 
@@ -30,19 +34,19 @@ def token_probs(
     """
     check_has_probs(nlp, component)
     order = sorted(range(len(docs)), key=lambda i: len(docs[i]))
-    found: TokenProbs = [None] * len(docs)  # type: ignore[list-item]
-    for numbers in minibatch(order, size=batch_size):
+    before = nlp.pipeline[: nlp.pipe_names.index(component)]
+    proc: Any = nlp.get_pipe(component)
+    found: dict[int, Floats2d] = {}
+    for at in range(0, len(order), batch_size):
+        numbers = order[at : at + batch_size]
         batch = [copy_tokens(docs[i], nlp) for i in numbers]
-        for name, proc in nlp.pipeline:
-            if name == component:
-                probs = [proc.model.ops.to_numpy(p) for p in proc.predict(batch)]
-                break
-            batch = list(proc.pipe(batch, batch_size=batch_size))
-        for i, p in zip(numbers, probs, strict=True):
-            found[i] = p
+        for _, earlier in before:
+            batch = _annotate(earlier, batch)
+        for i, p in zip(numbers, proc.predict(batch), strict=True):
+            found[i] = proc.model.ops.to_numpy(p)
         if progress is not None:
             progress(len(numbers))
-    return found
+    return [found[i] for i in range(len(docs))]
 
 
 def check_has_probs(nlp: Language, component: str) -> None:
@@ -54,8 +58,27 @@ def check_has_probs(nlp: Language, component: str) -> None:
         )
 
 
+def check_config_has_probs(config: Config, component: str) -> None:
+    """The same check before anything is built; sourced components are only known once loaded.
+
+    config (Config): an interpolated training config that has the component.
+    RAISES (ValueError): S401.
+    """
+    pipes = config["nlp"]["pipeline"]
+    components = config["components"]
+    able = [name for name in pipes if components.get(name, {}).get("factory") in FACTORIES]
+    if component not in able and "source" not in components.get(component, {}):
+        raise ValueError(Errors.E401.format(name=component, pipes=pipes, able=able or "none"))
+
+
 def copy_tokens(doc: Doc, nlp: Language) -> Doc:
     """The words and spaces of a doc, without any annotation."""
     if doc.has_unknown_spaces:
         return Doc(nlp.vocab, words=[t.text for t in doc])
     return Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc])
+
+
+def _annotate(proc: Any, docs: list[Doc]) -> list[Doc]:
+    if hasattr(proc, "pipe"):
+        return list(proc.pipe(docs, batch_size=len(docs)))
+    return [proc(doc) for doc in docs]

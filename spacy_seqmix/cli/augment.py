@@ -1,0 +1,40 @@
+"""`spacy seqmix augment`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+__all__ = ["augment_cli"]
+
+
+def augment_cli(
+    ctx: typer.Context,
+    config_path: Annotated[Path, typer.Argument(metavar="CONFIG", help="Config with [augment]")],
+    in_path: Annotated[Path, typer.Argument(metavar="IN.spacy", help="Labelled docs")],
+    out_path: Annotated[Path, typer.Argument(metavar="OUT.spacy", help="File to write")],
+    with_originals: Annotated[
+        bool, typer.Option("--with-originals", help="Write the docs of IN as well, first")
+    ] = False,
+) -> None:
+    """Mix the docs of a .spacy file: round(rate x docs) new ones, with soft labels and origins.
+
+    Any value of CONFIG can be overridden: --augment.rate 0.5 --paths.encoder bert-base-cased.
+    Look at the result with `spacy seqmix show OUT.spacy`.
+    """
+    from spacy.cli._util import parse_config_overrides
+
+    from ..active.loop import load_config
+    from ..mixing.augment import augment_file
+
+    try:
+        config = load_config(config_path, parse_config_overrides(ctx.args))
+        counts, written = augment_file(config, in_path, out_path, with_originals=with_originals)
+    except (ValueError, OSError) as err:
+        msg.fail(str(err), exits=1)
+    msg.info(
+        f"{counts.docs} docs, {counts.eligible} eligible, {counts.tried} candidates tried, "
+        f"{counts.repeated} repeated, {counts.rejected} thrown out, {counts.kept} kept"
+    )
+    msg.good(f"Wrote {written} docs to {out_path}")

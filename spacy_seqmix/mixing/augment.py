@@ -1,0 +1,58 @@
+"""Mix a file of docs into another: what ``spacy seqmix augment`` calls."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import spacy
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from spacy.util import registry
+from thinc.api import Config
+
+from ..active.pool import read_docs, write_docs
+from ..errors import Errors
+from .mix import MixCounts, Mixer, mix_docs
+
+
+class AugmentSchema(BaseModel):
+    """The [augment] section of a config."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    lang: str = Field("en", description="Language whose tokeniser must agree with mixed texts.")
+    seed: int = Field(0, ge=0, description="Of the pairs and of λ.")
+    rate: float = Field(0.2, ge=0, description="r, mixed docs per doc of IN.")
+    labels: str = Field("soft", description='"soft", or "hard" for entities alone.')
+    strategy: Any = Field(description="Which segments are paired.")
+    realiser: Any = Field(description="How mixed segments become words.")
+    discriminator: Any = Field(None, description="What keeps plausible docs; null keeps all.")
+
+
+def augment_file(
+    config: Config, in_path: Path, out_path: Path, *, with_originals: bool = False
+) -> tuple[MixCounts, int]:
+    """Write the docs mixed from a .spacy file to another.
+
+    config (Config): with an [augment] section (``AugmentSchema``), not interpolated.
+    in_path (Path): .spacy file of labelled docs.
+    out_path (Path): .spacy file to write, with user data (soft labels, origins).
+    with_originals (bool): write the docs of ``in_path`` first.
+    RETURNS (tuple): what happened, and how many docs were written.
+    RAISES (ValueError): S213 for a wrong section, S403 and S405 for unusable docs.
+    """
+    section = config.interpolate().get("augment")
+    if not isinstance(section, dict):
+        raise ValueError(Errors.E213.format(problems="the section itself is missing"))
+    try:
+        settings = AugmentSchema.model_validate(section)
+    except ValidationError as err:
+        found = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors()]
+        raise ValueError(Errors.E213.format(problems="; ".join(found))) from None
+    parts = {k: v for k, v in section.items() if isinstance(v, dict)}
+    mixer = Mixer(rate=settings.rate, labels=settings.labels, **registry.resolve(parts))
+    nlp = spacy.blank(settings.lang)
+    docs = read_docs(in_path, nlp)
+    mixed, counts = mix_docs(docs, mixer, np.random.default_rng(settings.seed), nlp)
+    out = [*docs, *mixed] if with_originals else mixed
+    write_docs(out, out_path)
+    return counts, len(out)

@@ -1,0 +1,65 @@
+"""Names of models: hub names, folders, files inside installed packages, and alternatives."""
+
+from __future__ import annotations
+
+import socket
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ..errors import Errors
+
+PACKAGE = "package:"
+SECONDS = 5.0  # to wait for the hub
+
+
+def first_available(names: str) -> str:
+    """The first of several model names that can be found here.
+
+    names (str): alternatives separated by " | ". Each is a folder or file, a name on the Hugging
+        Face hub, or "package:NAME/PATH" for a file in an installed Python package. Empty ones
+        are skipped.
+    RETURNS (str): a name or path that can be loaded; a single alternative comes back unchecked.
+    RAISES (OSError): S224 when there are several and none can be found.
+    """
+    wanted = [name.strip() for name in names.split("|") if name.strip()]
+    if len(wanted) == 1 and not wanted[0].startswith(PACKAGE):
+        return wanted[0]
+    for name in wanted:
+        found = _find(name)
+        if found is not None:
+            return found
+    raise OSError(Errors.E224.format(names=wanted))
+
+
+def _find(name: str) -> str | None:
+    if name.startswith(PACKAGE):
+        package, _, inside = name.removeprefix(PACKAGE).partition("/")
+        spec = find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        path = Path(spec.submodule_search_locations[0], inside)
+        return str(path) if path.exists() else None
+    return name if Path(name).exists() or _on_hub(name) else None
+
+
+def _on_hub(name: str) -> bool:
+    """Whether the hub's copy (or a download of it) can be had. Asked of the network only once it
+    answers at all: the hub's client would try again for half a minute, aloud."""
+    from huggingface_hub import constants, try_to_load_from_cache
+    from transformers import AutoConfig
+
+    if try_to_load_from_cache(name, "config.json") is None:
+        if constants.HF_HUB_OFFLINE:
+            return False
+        url = urlsplit(constants.ENDPOINT)
+        port = url.port or (443 if url.scheme == "https" else 80)
+        try:
+            socket.create_connection((url.hostname or "", port), timeout=SECONDS).close()
+        except OSError:
+            return False
+    try:
+        AutoConfig.from_pretrained(name)
+    except (OSError, ValueError):
+        return False
+    return True

@@ -1,0 +1,187 @@
+"""`spacy seqmix active`: one coded message, an exit code, and a folder as good as before."""
+
+import errno
+import json
+import os
+
+import numpy as np
+import pytest
+from spacy.language import Language
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+from spacy_seqmix.active.loop import ActiveRun
+from spacy_seqmix.cli import app
+from spacy_seqmix.pipeline.ner import SeqMixNER
+
+pytestmark = pytest.mark.usefixtures("encoders_once")
+
+
+@pytest.fixture
+def cli(files, tmp_path):
+    """A function that runs the command with overrides, and gives exit code and output."""
+
+    def run(*options, **overrides):
+        values = {**files, "active.n_rounds": 1, **overrides}
+        given = [x for name, value in values.items() for x in (f"--{name}", str(value))]
+        args = ["active", str(tmp_path / "active.cfg"), str(tmp_path / "run"), *options, *given]
+        result = CliRunner().invoke(app, args)
+        return result.exit_code, " ".join(result.output.split())
+
+    return run
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    return tmp_path / "run"
+
+
+def contents(path):
+    return {p.relative_to(path).as_posix(): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+
+def journal(path):
+    records = [json.loads(line) for line in (path / "journal.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in r.items() if not k.startswith("seconds")} for r in records]
+
+
+def test_cli_runs_and_goes_on(cli, run_dir):
+    code, output = cli("-q")
+    assert code == 0
+    assert "Labelled" in output
+    assert "models/round-01" in output.replace(" ", "")
+    before = contents(run_dir)
+    # how it is watched, and where it runs, is no part of what was asked for
+    code, output = cli("--gpu-id", "-1")
+    assert code == 0
+    assert "2 rounds are finished" in output
+    assert contents(run_dir) == before
+    code, output = cli("--quiet", **{"active.n_query": 5})
+    assert code == 1
+    assert "[S406]" in output
+    assert "active.n_query" in output
+    assert contents(run_dir) == before
+
+
+def test_cli_without_mixing(cli, run_dir):
+    assert cli("-q", **{"active.mixing": "null"})[0] == 0
+    assert [r["n_mixed"] for r in journal(run_dir)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "code"),
+    [
+        ({"paths.pool": "nowhere.spacy"}, "S403"),
+        ({"active.n_seed": 100}, "S404"),
+        ({"active.n_sed": 100}, "S402"),
+        ({"active.component": "tagger"}, "S408"),
+        ({"nowhere.x": 1}, "S410"),
+        ({"paths.encoder": "./nowhere"}, "S220"),
+    ],
+)
+def test_cli_bad_input(cli, run_dir, overrides, code):
+    status, output = cli("-q", **overrides)
+    assert status == 1
+    assert output.count("[S") == 1
+    assert f"[{code}]" in output
+    assert not run_dir.exists() or list(run_dir.iterdir()) == []
+    assert cli("-q")[0] == 0
+
+
+def test_cli_empty_docbin(cli, files, run_dir):
+    whole = open(files["paths.dev"], "rb").read()
+    DocBin().to_disk(files["paths.dev"])
+    status, output = cli("-q")
+    assert (status, output.count("[S403]")) == (1, 1)
+    assert not run_dir.exists()
+    with open(files["paths.dev"], "wb") as file:
+        file.write(whole)
+    assert cli("-q")[0] == 0
+
+
+def test_cli_component_without_probabilities(cli, ner_files, run_dir):
+    status, output = cli("-q", **{"active.component": "ner"})
+    assert status == 1
+    assert "[S401] 'ner' has no token probabilities" in output
+    assert not run_dir.exists()
+
+
+def full_disk(monkeypatch, owner, name, matches, after):
+    """Let a function fail as a full disk does, from its nth matching call on."""
+    original = getattr(owner, name)
+    calls = []
+
+    def wrapped(*args, **kwargs):
+        if matches(args):
+            calls.append(args)
+            if len(calls) > after:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, wrapped)
+
+
+def ends_with(name):
+    return lambda args: str(args[1]).endswith(name)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "matches", "after"),
+    [
+        (os, "replace", ends_with("inputs.json"), 0),
+        (os, "replace", ends_with("round-00.spacy"), 0),
+        (os, "replace", ends_with("round-01.spacy"), 0),
+        (os, "replace", ends_with("train.spacy"), 1),
+        (os, "replace", ends_with("models/round-01"), 0),
+        (os, "replace", ends_with("journal.jsonl"), 1),
+        (Language, "to_disk", lambda args: True, 1),
+    ],
+    ids=["inputs", "first mixed", "mixed", "corpus", "model", "journal", "pipeline"],
+)
+def test_cli_full_disk(cli, run_dir, monkeypatch, owner, name, matches, after):
+    finished = []
+    append = ActiveRun._round
+
+    def remember(self, number):
+        finished.append(contents(run_dir))
+        append(self, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ActiveRun, "_round", remember)
+        full_disk(patch, owner, name, matches, after)
+        status, output = cli("-q")
+    assert status == 1
+    assert "[S411]" in output
+    assert "No space left on device" in output
+    assert output.count("[S") == 1
+    left = contents(run_dir)
+    if len(finished) == 2:
+        assert left == finished[1]  # as it was before the round that failed
+        assert not list(run_dir.rglob("*.tmp"))
+    else:
+        assert left == {}
+    assert cli("-q")[0] == 0
+    assert [r["round"] for r in journal(run_dir)] == [0, 1]
+
+
+def test_cli_nan_loss(cli, run_dir, monkeypatch):
+    original = SeqMixNER.get_loss
+
+    def get_loss(self, examples, scores):
+        scores[0][:] = np.nan
+        return original(self, examples, scores)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SeqMixNER, "get_loss", get_loss)
+        status, output = cli("-q")
+    assert status == 1
+    assert output.count("[S") == 1
+    assert "[S409]" in output
+    assert contents(run_dir) == {}
+    assert cli("-q")[0] == 0
+
+
+def test_cli_help_shows_the_arguments():
+    result = CliRunner().invoke(app, ["active", "--help"])
+    assert result.exit_code == 0
+    assert all(name in result.output for name in ("CONFIG", "RUN_DIR", "--gpu-id", "--quiet"))

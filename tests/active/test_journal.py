@@ -1,0 +1,155 @@
+"""The run folder."""
+
+import errno
+
+import pytest
+from thinc.api import Config
+
+from spacy_seqmix.active.journal import RunFolder, disk_errors, flatten, replacing_folder
+
+CONFIG = Config({"paths": {"a": "x"}, "active": {"n": 3, "list": [1, 2], "none": None}})
+DIGESTS = {"pool": "12", "dev": "34"}
+
+
+def changed(**values):
+    return Config({"paths": {"a": "x"}, "active": {**CONFIG["active"], **values}})
+
+
+def contents(path):
+    return {p.relative_to(path).as_posix(): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path / "run")
+
+
+def test_journal_new_folder(folder):
+    assert folder.open(CONFIG, DIGESTS) == []
+    assert Config().from_disk(folder.config) == CONFIG
+    records = []
+    folder.append(records, {"round": 0, "x": 0.1})
+    folder.append(records, {"round": 1, "x": None})
+    assert folder.read() == records == folder.open(CONFIG, DIGESTS)
+    assert set(contents(folder.path)) == {"config.cfg", "inputs.json", "journal.jsonl"}
+
+
+def test_journal_of_an_empty_folder(folder):
+    folder.path.mkdir()
+    assert folder.open(CONFIG, DIGESTS) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "digests", "field"),
+    [
+        (changed(n=4), DIGESTS, "active.n."),
+        (changed(n=4, list=[1]), DIGESTS, "active.list, active.n."),
+        (changed(more=None), DIGESTS, "active.more."),
+        (CONFIG, {**DIGESTS, "pool": "13"}, "sha256.pool."),
+        (CONFIG, {**DIGESTS, "test": "13"}, "sha256.test."),
+        (Config({"active": CONFIG["active"]}), DIGESTS, "paths.a."),
+    ],
+)
+def test_journal_of_another_run_is_left_alone(folder, config, digests, field):
+    folder.open(CONFIG, DIGESTS)
+    folder.append([], {"round": 0})
+    before = contents(folder.path)
+    with pytest.raises(ValueError, match=rf"S406.*differ: {field}"):
+        folder.open(config, digests)
+    assert contents(folder.path) == before
+
+
+def test_journal_in_a_folder_of_something_else(folder, tmp_path):
+    folder.path.mkdir()
+    (folder.path / "thesis.tex").write_text("x")
+    with pytest.raises(ValueError, match=r"S407.*not a run folder"):
+        folder.open(CONFIG, DIGESTS)
+    assert set(contents(folder.path)) == {"thesis.tex"}
+    file = RunFolder(folder.path / "thesis.tex")
+    with pytest.raises(ValueError, match=r"S407.*it is a file"):
+        file.open(CONFIG, DIGESTS)
+
+
+@pytest.mark.parametrize("kept", [[], ["inputs.json"]])
+def test_journal_after_a_kill_at_the_very_beginning(folder, kept):
+    folder.open(CONFIG, DIGESTS)
+    whole = contents(folder.path)
+    for file in folder.path.iterdir():
+        if file.name not in kept:
+            file.unlink()
+    (folder.path / ".inputs.json.123.tmp").write_text("{")
+    assert folder.open(CONFIG, DIGESTS) == []
+    assert contents(folder.path) == whole
+
+
+@pytest.mark.parametrize("text", ['{"round": 0}\n{"rou', '{"round": 1}', "[]", '{"n": 1}'])
+def test_journal_damaged(folder, text):
+    folder.open(CONFIG, DIGESTS)
+    folder.journal.write_text(text)
+    with pytest.raises(ValueError, match=r"S407.*journal\.jsonl"):
+        folder.open(CONFIG, DIGESTS)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"config": 1, "sha256": 2}'])
+def test_journal_inputs_damaged(folder, text):
+    folder.open(CONFIG, DIGESTS)
+    folder.inputs.write_text(text)
+    with pytest.raises(ValueError, match=r"S407.*inputs\.json"):
+        folder.open(CONFIG, DIGESTS)
+
+
+def write_round(folder, number):
+    for file in (folder.mixed(number), folder.model(number) / "meta.json", folder.work / "x"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("x")
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("last", [2]), ("all", [0, 1, 2])])
+def test_journal_tidy(folder, keep, kept):
+    for number in range(3):
+        write_round(folder, number)
+    folder.tidy(2, keep)
+    assert [n for n in range(3) if folder.model(n).exists()] == kept
+    assert all(folder.mixed(n).exists() for n in range(3))
+    assert not folder.work.exists()
+
+
+def test_journal_discard_leaves_what_was_before(folder):
+    folder.open(CONFIG, DIGESTS)
+    write_round(folder, 0)
+    folder.tidy(0, "last")
+    before = contents(folder.path)
+    write_round(folder, 1)
+    folder.discard(1)
+    assert contents(folder.path) == before
+    folder.discard(0)
+    assert list(folder.path.iterdir()) == []
+
+
+def test_replacing_folder_is_whole_or_not_there(tmp_path):
+    path = tmp_path / "models" / "a"
+    with replacing_folder(path) as temporary:
+        (temporary / "x").write_text("1")
+        assert not path.exists()
+    (path.parent / ".a.99.tmp").mkdir()  # of a killed process
+    with pytest.raises(RuntimeError), replacing_folder(path) as temporary:
+        (temporary / "x").write_text("2")
+        raise RuntimeError
+    assert [p.name for p in path.parent.iterdir()] == ["a"]
+    assert (path / "x").read_text() == "1"
+    with replacing_folder(path) as temporary:
+        (temporary / "y").write_text("3")
+    assert contents(path) == {"y": b"3"}
+
+
+def test_disk_errors_get_a_code():
+    with pytest.raises(OSError, match=r"S411.*No space left"), disk_errors():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match=r"^\[S220\]"), disk_errors():
+        raise OSError("[S220] ...")
+
+
+def test_flatten():
+    nested = {"a": {"b": {"c": 1}, "d": {}}, "e": [1], "f": None}
+    assert flatten(nested) == {"a.b.c": 1, "a.d": {}, "e": [1], "f": None}
+    assert flatten({}) == {"": {}}

@@ -1,0 +1,62 @@
+"""The [active] section."""
+
+import pytest
+from thinc.api import Config
+
+from spacy_seqmix.active.schema import ActiveSchema, read_active_section
+
+LEAST = {
+    "pool": "p.spacy",
+    "dev": "d.spacy",
+    "n_seed": 10,
+    "n_query": 5,
+    "n_rounds": 2,
+    "policy": {"@misc": "spacy-seqmix.NTE.v1"},
+    "oracle": {"@misc": "spacy-seqmix.GoldOracle.v1"},
+}
+
+
+def read(**values):
+    return read_active_section(Config({"active": {**LEAST, **values}}))
+
+
+def test_schema_defaults_are_the_papers():
+    active = read()
+    assert (active.start, active.mix_set, active.select_model) == ("cold", "round", "last")
+    assert (active.epochs, active.max_steps, active.mixing) == (10.0, None, None)
+    assert active.steps_of(1) is None
+
+
+def test_schema_every_field_is_explained():
+    assert all(field.description for field in ActiveSchema.model_fields.values())
+
+
+def test_schema_steps_by_round():
+    assert read(max_steps=7).steps_of(2) == 7
+    assert [read(max_steps=[4, 5, 6]).steps_of(i) for i in range(3)] == [4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"n_sed": 3}, "n_sed"),
+        ({"n_seed": 0}, "n_seed"),
+        ({"pool": None}, "pool"),
+        ({"start": "hot"}, "start"),
+        ({"epochs": 0}, "epochs"),
+        ({"seed": -1}, "seed"),
+        ({"max_steps": 1}, "max_steps"),
+        ({"max_steps": [4, 1, 4]}, "max_steps"),
+        ({"max_steps": [4, 4]}, "max_steps: 3 numbers"),
+        ({"max_steps": []}, "max_steps"),
+        ({"n_query": "many", "n_rounds": -1}, "n_query.*n_rounds"),
+    ],
+)
+def test_schema_names_the_field_that_is_wrong(values, named):
+    with pytest.raises(ValueError, match=rf"S402.*{named}"):
+        read(**values)
+
+
+def test_schema_needs_the_section():
+    with pytest.raises(ValueError, match="S402"):
+        read_active_section(Config({}))

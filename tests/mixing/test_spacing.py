@@ -1,0 +1,85 @@
+"""Spaces of mixed texts."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spacy.tokens import Doc
+
+from spacy_seqmix.mixing.spacing import join_words
+
+TARGET = "He said , \"Rome (Italy) didn't rain\" - but  Oslo's 3.5% did."
+WORD = st.sampled_from(
+    [
+        "Paris",
+        "ran",
+        ",",
+        ".",
+        "(",
+        ")",
+        "'s",
+        "n't",
+        "7",
+        "3:41.7",
+        "$",
+        "%",
+        "-",
+        '"',
+        "U.N.",
+        "ö",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(start=st.integers(0, 14), words=st.lists(WORD, min_size=1, max_size=4))
+def test_join_words_tokenises_back_or_says_that_it_does_not(blank_en, start, words):
+    target = blank_en.make_doc(TARGET)
+    start = min(start, len(target) - len(words))
+    doc = join_words(target, start, words, blank_en)
+    end = start + len(words)
+    new = [*[t.text for t in target[:start]], *words, *[t.text for t in target[end:]]]
+    assert [t.text for t in doc] == new
+    if doc.has_unknown_spaces:
+        return
+    assert [t.text for t in blank_en.make_doc(doc.text)] == new
+    # Outside of the window the text is the same, character for character; the space before the
+    # window belongs to its border.
+    before = target.text[: target[start].idx].rstrip(" ")
+    assert doc.text.startswith(before)
+    after = target.text[target[end - 1].idx + len(target[end - 1]) :].lstrip(" ")
+    assert doc.text.endswith(after)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "words", "expected"),
+    [
+        ("I saw Rome, Oslo and Bonn.", 2, ["Paris", ",", "Kiel"], "I saw Paris, Kiel and Bonn."),
+        ("I saw Rome and Bonn.", 2, ["Paris", ",", "Kiel"], "I saw Paris, Kiel."),
+        ("Rome (Italy) won.", 0, ["Anna", "left", "Graz", "now"], "Anna left Graz now won."),
+        ("Rome in Italy won.", 1, ["(", "Oslo", ")"], "Rome (Oslo)."),
+        ("Rome has won.", 1, ["'s", "city"], "Rome's city."),
+        ("Rome's team", 1, ["and", "Bonn"], "Rome and Bonn"),
+    ],
+)
+def test_join_words_reads_as_text(blank_en, text, start, words, expected):
+    doc = join_words(blank_en.make_doc(text), start, words, blank_en)
+    assert doc.text == expected
+    assert not doc.has_unknown_spaces
+
+
+def test_join_words_keeps_unusual_spaces_between_words_of_the_same_kind(blank_en):
+    doc = join_words(blank_en.make_doc("Rome -Oslo 6-4"), 0, ["Bonn"], blank_en)
+    assert doc.text == "Bonn -Oslo 6-4"
+
+
+def test_join_words_of_pretokenised_text(blank_en):
+    target = Doc(blank_en.vocab, words=["a", "b", "c"])
+    doc = join_words(target, 1, ["d"], blank_en)
+    assert doc.has_unknown_spaces
+    assert [t.text for t in doc] == ["a", "d", "c"]
+
+
+def test_join_words_marks_what_would_not_tokenise_back(blank_en):
+    doc = join_words(blank_en.make_doc("I saw Rome"), 2, ["two words"], blank_en)
+    assert doc.has_unknown_spaces
+    assert [t.text for t in doc] == ["I", "saw", "two words"]

@@ -1,0 +1,141 @@
+"""One battery for whatever setup.cfg registers: it resolves, and it behaves."""
+
+import configparser
+import importlib
+import random
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import spacy
+from spacy.tokens import Doc
+from spacy.util import registry
+
+from spacy_seqmix.query.policies import QueryPolicy
+
+pytestmark = pytest.mark.usefixtures("encoders_once")
+
+SETUP = Path(__file__).parent.parent / "setup.cfg"
+KINDS = {
+    "spacy_architectures": "architectures",
+    "spacy_augmenters": "augmenters",
+    "spacy_readers": "readers",
+    "spacy_misc": "misc",
+}
+STRATEGIES = ("spacy-seqmix.SubSequence.v1",)
+TABLES = (
+    "spacy-seqmix.PieceTable.v1",
+    "spacy-seqmix.WordTable.v1",
+    "spacy-seqmix.ContextualTable.v1",
+)
+POLICIES = ("spacy-seqmix.RandomPolicy.v1", "spacy-seqmix.NTE.v1")
+ORACLES = ("spacy-seqmix.GoldOracle.v1",)
+OTHERS = ("spacy-seqmix.NearestToken.v1", "spacy-seqmix.PerplexityDiscriminator.v1")
+
+
+def entry_points():
+    config = configparser.ConfigParser(delimiters=("=",))
+    config.optionxform = str
+    config.read(SETUP, encoding="utf8")
+    for group, text in config["options.entry_points"].items():
+        for line in text.split("\n"):
+            if line.strip():
+                name, _, where = line.partition("=")
+                yield group, name.strip(), where.strip()
+
+
+ENTRIES = list(entry_points())
+
+
+@pytest.mark.parametrize(("group", "name", "where"), ENTRIES, ids=[e[1] for e in ENTRIES])
+def test_registered_resolves(group, name, where):
+    module, _, attribute = where.partition(":")
+    expected = getattr(importlib.import_module(module), attribute)
+    if group == "spacy_factories":
+        assert spacy.blank("en").has_factory(name)
+    elif group != "spacy_cli":
+        assert name.startswith("spacy-seqmix.")
+        assert registry.get(KINDS[group], name) is expected
+    assert expected.__doc__ or group == "spacy_cli"
+
+
+def test_registered_functions_are_all_in_the_battery():
+    known = {*STRATEGIES, *TABLES, *POLICIES, *ORACLES, *OTHERS}
+    assert {name for group, name, _ in ENTRIES if group == "spacy_misc"} == known
+
+
+@pytest.fixture(autouse=True)
+def global_random_state():
+    """Nothing that is registered draws from, or seeds, the global generators."""
+    import torch
+
+    def state():
+        numbers = np.random.get_state()[1].tolist()
+        return numbers, random.getstate(), torch.get_rng_state().tolist()
+
+    before = state()
+    yield
+    assert state() == before
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_registered_strategies(name, news, blank_en):
+    strategy = registry.get("misc", name)()
+    assert list(strategy([], rng())) == []
+    assert list(strategy([Doc(blank_en.vocab)], rng())) == []
+    assert list(strategy(news[:1], rng())) == []
+    assert list(strategy([blank_en.make_doc("nobody was there at all")] * 3, rng())) == []
+    plans = list(strategy(news, rng(5)))
+    assert plans == list(strategy(news, rng(5)))
+    assert plans != list(strategy(news, rng(6)))
+    assert len(plans) == len({frozenset({p.left, p.right}) for p in plans}) > 0
+    assert plans[:3] == list(islice(strategy(news, rng(5)), 3))
+    for plan in plans:
+        assert len(plan.left) == len(plan.right)
+        assert plan.left.doc != plan.right.doc
+        assert plan.right.end <= len(news[plan.right.doc])
+        assert 0.0 <= plan.lam <= 1.0
+    assert all(strategy.eligible(news[p.left.doc]) for p in plans)
+    assert strategy.describe()
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_registered_tables(name, news, blank_en, tiny_encoder_dir):
+    def build(docs):
+        return registry.get("misc", name)(encoder=str(tiny_encoder_dir))(docs, (), None)
+
+    for docs in ([], [Doc(blank_en.vocab)], news[:1], news):
+        built = build(docs)
+        assert len(built.table.words) == len(built.table.vectors)
+        vectors = built.of_docs(docs)
+        assert [len(v) for v in vectors] == [len(doc) for doc in docs]
+        built.held_out(docs, vectors)
+    again = build(news)
+    assert again.table.words == built.table.words
+    assert np.array_equal(again.table.vectors, built.table.vectors)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_registered_policies(name):
+    policy = registry.get("misc", name)()
+    assert isinstance(policy, QueryPolicy)
+    pool = [rng(i).dirichlet(np.ones(5), size=i).astype("float32") for i in range(8)]
+    assert policy([], rng()).shape == (0,)
+    assert policy(pool[:1], rng()).shape == (1,)
+    scores = policy(pool, rng(3))
+    assert scores.shape == (8,)
+    assert scores.dtype == np.float32
+    assert np.array_equal(scores, policy(pool, rng(3)))
+    assert not np.isnan(scores).any()
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_registered_oracles(name, news):
+    oracle = registry.get("misc", name)()
+    assert oracle([]) == []
+    assert [doc.text for doc in oracle(news)] == [doc.text for doc in news]
