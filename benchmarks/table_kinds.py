@@ -88,8 +88,8 @@ def main(
     pipeline = spacy.load(trained) if trained else None
     print(f"{len(docs)} docs, {len(parents)} eligible, {len(plans)} pairs, seed {seed}, ", end="")
     print(f"encoder {Path(encoder).name}, LM {Path(lm).name}, {date.today()}.\n")
-    head = "| table | kept by perplexity | kept by both | nats in the window | shape kept | median perplexity |"
-    print(head + "\n|---|---|---|---|---|---|")
+    columns = ["table", "kept by perplexity", "kept by both", "nats in the window", "shape kept"]
+    print(f"| {' | '.join(columns)} | median perplexity |\n|---|---|---|---|---|---|")
     samples: dict[str, list[Doc]] = {}
     print(row("(the unmixed windows)", *unmixed(parents, plans, judge, max_nats)))
     for name, (table, same_shape) in kinds(encoder, trained is not None).items():

@@ -438,8 +438,10 @@ def test_augmenter_runs_out_of_pairs(few, blank_en, augmenter):
 
 def test_augmenter_discriminator_that_keeps_nothing(path, blank_en, augmenter):
     judge = Judge(keep=lambda i: False)
+    augment = augmenter(discriminator=judge)
     with pytest.warns(UserWarning, match="W210.*discriminator threw out") as caught:
-        examples = pass_over(path, blank_en, augmenter(discriminator=judge), initialize=True)
+        examples = pass_over(path, blank_en, augment, initialize=True)
+        assert len(pass_over(path, blank_en, augment)) == 30
     assert len(caught) == 1
     assert len(examples) == 30
     tried = sum(judge.batches)

@@ -69,9 +69,12 @@ class TokenTable:
         return {word: i for i, word in enumerate(self.words)}
 
     @cached_property
-    def _shapes(self) -> tuple[dict[str, int], NDArray[np.int64]]:
-        names: dict[str, int] = {}
-        return names, np.array([names.setdefault(word_shape(w), len(names)) for w in self.words])
+    def _of_shape(self) -> dict[str, NDArray[np.int64]]:
+        """The rows of the words of each shape."""
+        rows: dict[str, list[int]] = {}
+        for i, word in enumerate(self.words):
+            rows.setdefault(word_shape(word), []).append(i)
+        return {shape: np.array(found, dtype="int64") for shape, found in rows.items()}
 
     @cached_property
     def _folded(self) -> dict[str, list[int]]:
@@ -104,7 +107,8 @@ class TokenTable:
         keys, offset = self._keys
         stacked = self._prepare(np.concatenate([q.vectors for q in queries]))[0]
         # The measure ranks words for one vector, so nothing that is the same for all is added.
-        scores = stacked @ keys.T + offset
+        scores = stacked @ keys.T
+        scores += offset
         found: list[list[str]] = []
         row = 0
         for query in queries:
@@ -121,18 +125,27 @@ class TokenTable:
         return found
 
     def _pick(self, scores: Floats2d, query: Query) -> list[str]:
-        names, shape_of = self._shapes
+        if not self.words:
+            return []
         words = []
         for i, row in enumerate(scores):
-            if query.shapes:
-                wanted = [names[s] for s in query.shapes[i] if s in names]
-                fitting = np.where(np.isin(shape_of, wanted), row, -np.inf)
-                if np.isfinite(fitting.max(initial=-np.inf)):
-                    row = fitting
-            if not len(row) or not np.isfinite(row.max()):
+            best = int(row.argmax())
+            if not np.isfinite(row[best]):
                 return []
-            words.append(self.words[int(row.argmax())])
+            fitting = self._fitting(query.shapes[i]) if query.shapes else ()
+            if len(fitting):
+                best_fitting = int(fitting[int(row[fitting].argmax())])
+                if np.isfinite(row[best_fitting]):
+                    best = best_fitting
+            words.append(self.words[best])
         return words
+
+    def _fitting(self, shapes: Sequence[str]) -> NDArray[np.int64]:
+        """The rows, in order, of the words that have any of these shapes."""
+        found = [self._of_shape[shape] for shape in set(shapes) if shape in self._of_shape]
+        if len(found) == 1:
+            return found[0]
+        return np.sort(np.concatenate([*found, np.zeros(0, dtype="int64")]))
 
     def _prepare(self, vectors: Floats2d) -> tuple[Floats2d, Floats2d]:
         if self.metric == "squared":

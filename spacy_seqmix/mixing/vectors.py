@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -48,7 +49,8 @@ class StaticTable:
 
     def of_docs(self, docs: Sequence[Doc]) -> list[Floats2d]:
         flat = self.encoder.embed([t.text for doc in docs for t in doc])
-        return np.split(flat, np.cumsum([len(doc) for doc in docs])[:-1])
+        ends = np.cumsum([0, *(len(doc) for doc in docs)])
+        return [flat[start:end] for start, end in pairwise(ends)]
 
     def held_out(self, docs: Sequence[Doc], vectors: Sequence[Floats2d]) -> HeldOut | None:
         return None

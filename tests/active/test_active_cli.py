@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,13 +90,13 @@ def test_cli_bad_input(cli, run_dir, overrides, code):
 
 
 def test_cli_empty_docbin(cli, files, run_dir):
-    whole = open(files["paths.dev"], "rb").read()
+    dev = Path(files["paths.dev"])
+    whole = dev.read_bytes()
     DocBin().to_disk(files["paths.dev"])
     status, output = cli("-q")
     assert (status, output.count("[S403]")) == (1, 1)
     assert not run_dir.exists()
-    with open(files["paths.dev"], "wb") as file:
-        file.write(whole)
+    dev.write_bytes(whole)
     assert cli("-q")[0] == 0
 
 

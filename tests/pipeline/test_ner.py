@@ -460,6 +460,15 @@ def test_ner_add_label_after_training_keeps_what_was_learnt(trained, tmp_path):
     assert found(again.pipe([*texts[:4], "Acme pays"])) == [*old[:4], [(0, 1, "ORG")]]
 
 
+def test_ner_new_label_takes_little_from_an_undecided_model(nlp, ner):
+    text = "Zoe Quist flew from Lima to Quito"
+    before = probs_of(nlp, text)
+    ner.add_label("ORG")
+    after = probs_of(nlp, text)
+    assert after[:, 5:].max() < 0.03
+    assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
+
+
 def test_ner_add_label_then_initialize_again(trained):
     ner = trained.get_pipe("seqmix_ner")
     ner.add_label("ORG")

