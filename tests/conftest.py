@@ -53,6 +53,14 @@ NEWS = (
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Models as tiny as these lose more to threads than they win."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def tiny_lm_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a random GPT-2 of two layers and 32 positions, and a byte-level tokenizer."""

@@ -1,5 +1,6 @@
 """Algorithm 1 of SeqMix: seed, augment, train, evaluate, query, repeat."""
 
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,6 +134,9 @@ class ActiveRun:
         self.folder.tidy(number, self.active.keep_models)
         self.mixed.append(mixed)
         self.nlp = nlp
+        del nlp
+        # The pipeline of the round before hangs in reference cycles, with its encoder.
+        gc.collect()
 
     def _query(self, number: int) -> list[int]:
         """The ids to label next: a random seed set, then what the policy wants most."""
