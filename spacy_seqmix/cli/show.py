@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from wasabi import color, msg
+from wasabi import msg
+from wasabi.util import color
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc

@@ -20,7 +20,7 @@ CASES = {
     "after inputs.json": ("os:replace:config.cfg", 1, "before"),
     "first training": ("spacy_seqmix.active.loop:fit", 1, "before"),
     "query": ("spacy_seqmix.active.loop:token_probs", 1, "before"),
-    "annotate": ("spacy_seqmix.active.loop:Pool.take", 6, "before"),
+    "annotate": ("spacy_seqmix.active.loop:Pool.take", 5, "before"),
     "mix": ("spacy_seqmix.active.loop:mix_docs", 2, "before"),
     "mixed docs half written": ("os:replace:round-01.spacy", 1, "before"),
     "mixed docs written": ("os:replace:round-01.spacy", 1, "after"),
@@ -30,7 +30,7 @@ CASES = {
     "saved": ("os:replace:round-01", 1, "after"),
     "journal half written": ("os:replace:journal.jsonl", 2, "before"),
     "journal append": ("os:replace:journal.jsonl", 2, "after"),
-    "tidy at the end": ("spacy_seqmix.active.journal:RunFolder.tidy", 3, "before"),
+    "tidy at the end": ("spacy_seqmix.active.journal:RunFolder.tidy", 2, "before"),
 }
 
 CHILDREN = """
@@ -88,7 +88,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def overrides(folder, write_files):
     # every phase asks for the model: the table comes from the last round's pipeline
-    return {**write_files(folder), "active.mixing.realiser.table.source": "pipeline"}
+    source = "active.mixing.realiser.table.source"
+    return {**write_files(folder), "active.n_rounds": 1, source: "pipeline"}
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +103,7 @@ def ended(folder, overrides):
         env={**os.environ, **single, "TOKENIZERS_PARALLELISM": "false"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,  # a busy machine is slow, a hanging child is not seen otherwise
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -140,12 +141,12 @@ def test_kill_and_start_again(case, ended, go_on, uninterrupted, folder):
     assert ended[case] == -signal.SIGKILL
     path = folder / case
     finished = len(journal(path)) if (path / "journal.jsonl").exists() else 0
-    assert finished == {"journal append": 2, "tidy at the end": 3}.get(
+    assert finished == {"journal append": 2, "tidy at the end": 2}.get(
         case, 0 if case in list(CASES)[:3] else 1
     )
     go_on(case)
     assert journal(path) == journal(uninterrupted)
     assert files(path) == files(uninterrupted)
-    for number in range(3):
+    for number in range(2):
         mixed = f"mixed/round-{number:02d}.spacy"
         assert (path / mixed).read_bytes() == (uninterrupted / mixed).read_bytes()
