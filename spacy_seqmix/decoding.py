@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from spacy.tokens import Doc
 
 from .types import Floats2d
 
@@ -98,3 +99,15 @@ def spans_of(tags: Sequence[str]) -> list[tuple[int, int, str]]:
             begin, _, label = spans[-1]
             spans[-1] = (begin, i + 1, label)
     return spans
+
+
+def keep_preset(doc: Doc, probs: Floats2d) -> Floats2d:
+    """Probabilities that leave tokens with an entity (or blocked for one) outside new entities."""
+    taken = {t.i for t in doc if t.ent_iob_ in ("B", "I")}
+    if not taken:
+        return probs
+    out: Floats2d = probs.copy()
+    rows = sorted(taken)
+    out[rows] = 0.0
+    out[rows, 0] = 1.0
+    return out

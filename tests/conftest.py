@@ -14,7 +14,7 @@ from spacy_seqmix.convert.brackets import parse_markup
 
 LM_SENTENCES = (
     "The quick brown fox jumps over the lazy dog.",
-    "Leicestershire beat Somerset by an innings and 39 runs on Friday.",
+    "The ferry to Antwerp lost 39 crates in the storm on Friday.",
     "The Bank of Norway kept its main rate unchanged , a spokesman said .",
     "Café owners in Nice won't pay the new tax.",
 )

@@ -319,13 +319,20 @@ def test_augmenter_mixes_what_mix_docs_would(path, news, blank_en, augmenter, ta
     assert [doc.text for doc in mixed] == [doc.text for doc in want]
 
 
-def test_augmenter_mixed_docs_can_be_replayed(path, news, blank_en, augmenter):
-    for eg in pass_over(path, blank_en, augmenter(rate=0.5)):
-        if is_mixed(eg):
-            doc = eg.reference
-            again = replay(get_origin(doc), news, blank_en)
-            assert again.text == doc.text
+@pytest.mark.parametrize("labels", ["soft", "hard"])
+def test_augmenter_mixed_docs_can_be_replayed(path, news, blank_en, augmenter, labels):
+    mixed = [eg.reference for eg in pass_over(path, blank_en, augmenter(rate=0.5, labels=labels))]
+    mixed = [doc for doc in mixed if get_origin(doc) is not None]
+    assert mixed
+    for doc in mixed:
+        again = replay(get_origin(doc), news, blank_en)
+        assert again.text == doc.text
+        assert soft_labels.entity_tags(again) == soft_labels.entity_tags(doc)
+        if labels == "soft":
             assert_allclose(soft_labels.get(again).probs, soft_labels.get(doc).probs)
+        else:
+            assert soft_labels.get(again) is None
+            assert soft_labels.get(doc) is None
 
 
 def test_augmenter_predicted_tokens_fit_the_labels(path, blank_en, augmenter):

@@ -15,10 +15,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import logger
 
-from .. import soft_labels
 from ..errors import Errors, Warnings
 from ..types import Discriminator, MixPlan
 from .origin import get_origin, set_origin
+from .realise import harden
 
 # Plans made at once: enough for one matrix product and for language-model batches of one length.
 BATCH = 64
@@ -180,7 +180,7 @@ class MixStream:
                     kept.append(doc)
         if self.mixer.labels == "hard":
             for doc in kept:
-                soft_labels.clear(doc)
+                harden(doc)
         return kept
 
     def shortage(self, wanted: int) -> str:

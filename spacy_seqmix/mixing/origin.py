@@ -25,6 +25,7 @@ class Origin:
     weight (float): the share of the target's labels in the window (λ, or 1 − λ for the right one).
     words (tuple[str, ...]): the tokens found for the window.
     perplexity, window_nats (float | None): what the language model said, where it was asked.
+    labels (str): "soft", or "hard" where only the entities were kept.
     """
 
     target: str
@@ -36,6 +37,7 @@ class Origin:
     words: tuple[str, ...]
     perplexity: float | None = None
     window_nats: float | None = None
+    labels: str = "soft"
 
     def scored(self, perplexity: float | None, window_nats: float | None) -> Origin:
         """The same recipe with the language model's verdict."""
@@ -51,7 +53,7 @@ def get_origin(doc: Doc) -> Origin | None:
 def set_origin(doc: Doc, origin: Origin) -> None:
     """Store the origin of a mixed doc; also in ``doc._.perplexity`` if that was measured."""
     doc.user_data[KEY] = {**asdict(origin), "words": list(origin.words)}
-    if origin.perplexity is not None and Doc.has_extension("perplexity"):
+    if origin.perplexity is not None:
         doc._.perplexity = origin.perplexity
 
 

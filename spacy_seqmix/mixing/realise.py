@@ -1,7 +1,7 @@
 """Realisers turn plans into docs. Nearest token: mixed vectors become the words nearest to them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -10,7 +10,7 @@ from .. import soft_labels
 from ..decoding import split_tag, tag_names
 from ..errors import Errors
 from ..types import Floats2d, MixPlan, Segment, SoftLabels
-from .origin import Origin, by_key, doc_key, set_origin
+from .origin import Origin, by_key, doc_key, get_origin, set_origin
 from .spacing import join_words
 from .token_table import Query, word_shape
 from .vectors import BuiltTable, TableBuilder
@@ -153,7 +153,18 @@ def replay(origin: Origin, docs: Sequence[Doc], nlp: Language) -> Doc:
     for key in (origin.target, origin.other):
         if key not in parents:
             raise ValueError(Errors.E211.format(key=key))
-    return assemble(parents[origin.target], parents[origin.other], origin, nlp)
+    doc = assemble(parents[origin.target], parents[origin.other], origin, nlp)
+    if origin.labels == "hard":
+        harden(doc)
+    return doc
+
+
+def harden(doc: Doc) -> None:
+    """Keep only the entities of a mixed doc, for components that train on nothing else."""
+    soft_labels.clear(doc)
+    origin = get_origin(doc)
+    if origin is not None:
+        set_origin(doc, replace(origin, labels="hard"))
 
 
 def _both_ways(plan: MixPlan) -> list[tuple[Segment, Segment, float]]:

@@ -36,13 +36,15 @@ class SubSequence:
         One linear pass finds the windows; each pair is then drawn in constant time.
         """
         windows = all_windows(docs, self.window, self.density)
-        n = len(windows) if len({window.doc for window in windows}) > 1 else 0
+        texts = [doc.text for doc in docs]
+        n = len(windows) if len({texts[window.doc] for window in windows}) > 1 else 0
         for k in _shuffled(n * (n - 1) // 2, rng):
             i, j = _pair(k)
             left, right = windows[i], windows[j]
             if rng.random() < 0.5:
                 left, right = right, left
-            if left.doc != right.doc:
+            # The same sentence twice is not two sequences.
+            if texts[left.doc] != texts[right.doc]:
                 yield MixPlan(left, right, float(rng.beta(self.alpha, self.alpha)))
 
 

@@ -142,7 +142,9 @@ class TokenTable:
 
     def _fitting(self, shapes: Sequence[str]) -> NDArray[np.int64]:
         """The rows, in order, of the words that have any of these shapes."""
-        found = [self._of_shape[shape] for shape in set(shapes) if shape in self._of_shape]
+        # A table without capitals has no word of shape "Xx": its words take their case later.
+        wanted = set(shapes) if self.cased else {_squeeze(shape.lower()) for shape in shapes}
+        found = [self._of_shape[shape] for shape in wanted if shape in self._of_shape]
         if len(found) == 1:
             return found[0]
         return np.sort(np.concatenate([*found, np.zeros(0, dtype="int64")]))
@@ -162,6 +164,10 @@ def word_shape(word: str) -> str:
         "d" if c.isdigit() else "X" if c.isupper() or c.istitle() else "x" if c.isalpha() else c
         for c in word
     )
+    return _squeeze(marks)
+
+
+def _squeeze(marks: str) -> str:
     return re.sub(r"(.)\1+", r"\1", marks)
 
 

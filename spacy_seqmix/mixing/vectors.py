@@ -81,8 +81,10 @@ class ContextualTable:
 
     def held_out(self, docs: Sequence[Doc], vectors: Sequence[Floats2d]) -> HeldOut | None:
         shares: dict[int, tuple[Floats2d, float]] = {}
-        for doc, rows in zip(docs, vectors, strict=True):
-            if _words(doc) not in self.seen:
+        # A text counts once in the corpus, so twins are taken away once.
+        parents = {_words(doc): (doc, rows) for doc, rows in zip(docs, vectors, strict=True)}
+        for words, (doc, rows) in parents.items():
+            if words not in self.seen:
                 continue
             for token, row in zip(doc, rows, strict=True):
                 i = self.table.number.get(token.text)

@@ -30,7 +30,11 @@ class Encoder:
 
     @classmethod
     def load(cls, name: str) -> Encoder:
-        """Load by hub name or folder. RAISES (OSError): S220 when that fails."""
+        """Load by hub name or folder, onto the device that spaCy uses.
+
+        RAISES (OSError): S220 when that fails.
+        """
+        from thinc.util import get_torch_default_device
         from transformers import AutoModel, AutoTokenizer
 
         try:
@@ -39,7 +43,7 @@ class Encoder:
         except Exception as err:  # damaged files fail in json, safetensors or torch, as they like
             reason = (str(err).strip() or type(err).__name__).splitlines()[0][:200]
             raise OSError(Errors.E220.format(name=name, reason=reason)) from err
-        return cls(model.eval(), tokenizer)
+        return cls(model.eval().to(get_torch_default_device()), tokenizer)
 
     @classmethod
     def of_pipeline(cls, nlp: Language) -> Encoder | None:
@@ -97,7 +101,7 @@ class Encoder:
         docs (Sequence[Sequence[str]]): the words of each doc.
         layer (int): which hidden state, 0 for the embeddings, -1 for the last.
         YIELDS (tuple): the doc's number and its vectors (n_tokens, width), the mean over each
-            token's pieces; a token without pieces has zeros.
+            token's pieces but those unknown (UNK); a token without known pieces has zeros.
         """
         order = sorted((i for i in range(len(docs)) if len(docs[i])), key=lambda i: len(docs[i]))
         for at in range(0, len(order), batch_size):
@@ -120,10 +124,11 @@ class Encoder:
         states = self._states(encoded["input_ids"], encoded["attention_mask"], layer)
         sums = [np.zeros((len(docs[i]), states.shape[-1]), dtype="float32") for i in numbers]
         counts = [np.zeros(len(docs[i]), dtype="float32") for i in numbers]
+        unknown = self.tokenizer.unk_token_id
         for row, which in enumerate(encoded["overflow_to_sample_mapping"].tolist()):
-            words = encoded.word_ids(row)
-            at = [p for p, w in enumerate(words) if w is not None]
-            to = [w for w in words if w is not None]
+            pairs = zip(encoded.word_ids(row), encoded["input_ids"][row].tolist(), strict=True)
+            known = [(p, w) for p, (w, i) in enumerate(pairs) if w is not None and i != unknown]
+            at, to = [p for p, _ in known], [w for _, w in known]
             np.add.at(sums[which], to, states[row, at])
             np.add.at(counts[which], to, 1.0)
         for i, total, count in zip(numbers, sums, counts, strict=True):

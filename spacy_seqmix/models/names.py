@@ -49,7 +49,11 @@ def _on_hub(name: str) -> bool:
     from huggingface_hub import constants, try_to_load_from_cache
     from transformers import AutoConfig
 
-    if try_to_load_from_cache(name, "config.json") is None:
+    try:
+        cached = try_to_load_from_cache(name, "config.json")
+    except ValueError:  # no name that the hub could have, such as that of a missing folder
+        return False
+    if cached is None:
         if constants.HF_HUB_OFFLINE:
             return False
         url = urlsplit(constants.ENDPOINT)

@@ -1,18 +1,19 @@
 """``seqmix_discriminator``: the perplexity of docs and sentences as a pipeline component."""
 
+import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import srsly
 from spacy import util
 from spacy.language import Language
 from spacy.pipeline import Pipe
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..errors import Errors
+from ..extensions import register_extensions
 from ..models.judge import PerplexityDiscriminator, text_of
 from ..models.nlls import perplexity
 from ..types import Verdict
@@ -25,17 +26,6 @@ class DocScores(NamedTuple):
 
     verdict: Verdict
     sentences: list[float] | None
-
-
-def register_extensions() -> None:
-    """Make ``doc._.perplexity``, ``doc._.plausible`` and ``span._.perplexity`` known to spaCy.
-
-    Their values live in ``doc.user_data``: they survive ``Doc.to_bytes`` and
-    ``DocBin(store_user_data=True)``.
-    """
-    for kind, name in ((Doc, "perplexity"), (Doc, "plausible"), (Span, "perplexity")):
-        if not kind.has_extension(name):
-            kind.set_extension(name, default=None)
 
 
 @Language.factory(
@@ -217,8 +207,9 @@ class SeqMixDiscriminator(Pipe):
 
         exclude (Iterable[str]): "cfg" or "model".
         """
+        # Not srsly's JSON: it gives 0.6 back as another number.
         writers: dict[str, Callable[[Path], Any]] = {
-            "cfg": lambda file: srsly.write_json(file, self.cfg)
+            "cfg": lambda file: file.write_text(json.dumps(self.cfg), encoding="utf8")
         }
         if self.save_weights:
             writers["model"] = lambda folder: self.judge.lm.save(folder)
@@ -232,7 +223,7 @@ class SeqMixDiscriminator(Pipe):
 
         RAISES (OSError, ValueError): as ``CausalLM.load``, for saved weights.
         """
-        util.from_disk(path, {"cfg": lambda file: self._restore(srsly.read_json(file))}, exclude)
+        util.from_disk(path, {"cfg": lambda file: self._restore(_read_json(file))}, exclude)
         if self.save_weights:
             util.from_disk(path, {"model": self._load_weights}, exclude)
         return self
@@ -275,3 +266,7 @@ class SeqMixDiscriminator(Pipe):
         with tempfile.TemporaryDirectory() as folder:
             self.judge.lm.save(folder)
             return {p.name: p.read_bytes() for p in Path(folder).iterdir() if p.is_file()}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf8")))

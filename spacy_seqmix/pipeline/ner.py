@@ -18,7 +18,7 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 
 from .. import soft_labels
-from ..decoding import spans_of, tag_names, viterbi
+from ..decoding import keep_preset, spans_of, tag_names, viterbi
 from ..errors import Errors, Warnings
 from ..models.soft_tagger import set_output_size
 from ..types import SoftLabels
@@ -89,7 +89,8 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         self.vocab = vocab
         self.model = model
         self.name = name
-        self.cfg: dict[str, Any] = {"labels": [], "store_probs": store_probs}
+        self.cfg: dict[str, Any] = {"labels": []}
+        self.store_probs = store_probs
         self.scorer = scorer
         self._rehearsal_model: Model[list[Doc], list[Floats2d]] | None = None
         self._unknown: set[str] = set()
@@ -153,7 +154,7 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
             docs = [docs]
         ops = self.model.ops
         arrays = [ops.to_numpy(p) for p in scores]  # type: ignore[no-untyped-call]
-        clamped = [_keep_preset(doc, p) for doc, p in zip(docs, arrays, strict=True)]
+        clamped = [keep_preset(doc, p) for doc, p in zip(docs, arrays, strict=True)]
         tags = self.tags
         for doc, path, probs in zip(docs, viterbi(clamped, tags), arrays, strict=True):
             if len(doc):
@@ -163,7 +164,7 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
                 unset = [doc[t.i : t.i + 1] for t in doc if t.ent_iob_ == ""]
                 if unset:
                     doc.set_ents([], outside=unset, default="unmodified")
-            if self.cfg["store_probs"]:
+            if self.store_probs:
                 soft_labels.put_token_probs(doc, SoftLabels(tags, probs))
 
     def update(
@@ -296,15 +297,3 @@ def _labels_of(examples: Iterable[Example]) -> list[str]:
     for eg in examples:
         found |= _known_mass(eg)
     return sorted(found)
-
-
-def _keep_preset(doc: Doc, probs: Any) -> Any:
-    """Probabilities that leave tokens with an entity (or blocked for one) outside new entities."""
-    taken = {t.i for t in doc if t.ent_iob_ in ("B", "I")}
-    if not taken:
-        return probs
-    out = probs.copy()
-    rows = sorted(taken)
-    out[rows] = 0.0
-    out[rows, 0] = 1.0
-    return out

@@ -24,11 +24,21 @@ class Seconds(_Record):
     mix: NonNegativeFloat = 0.0
     train: NonNegativeFloat = 0.0
     evaluate: NonNegativeFloat = 0.0
+    annotate: NonNegativeFloat = 0.0
+    save: NonNegativeFloat = 0.0
 
     @property
     def total(self) -> float:
         """The time of the whole round."""
-        return self.query + self.mix + self.train + self.evaluate
+        return sum(self.model_dump().values(), 0.0)
+
+
+class MixingSeconds(_Record):
+    """What the mixing phase was spent on."""
+
+    table: NonNegativeFloat = 0.0
+    mixing: NonNegativeFloat = 0.0
+    lm: NonNegativeFloat = 0.0
 
 
 class TypeScores(_Record):
@@ -66,6 +76,7 @@ class Round(_Record):
     n_mixed: NonNegativeInt
     steps: NonNegativeInt
     seconds: Seconds
+    seconds_mixing: MixingSeconds | None = None
     mixing: Mixing | None = None
     scores: dict[str, Scores]
 

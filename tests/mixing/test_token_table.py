@@ -110,6 +110,13 @@ def test_nearest_keeps_shapes_where_there_are_any():
     assert found[1] == "London"  # no word looks like that, so any will do
 
 
+def test_nearest_in_a_table_without_capitals_keeps_the_shape_without_case():
+    words = ["...", "london", "12", "o'hare"]
+    table = TokenTable(words, vectors_of(len(words)), "squared")
+    query = Query(table.vectors[[0, 0, 1]], frozenset(), shapes=(("Xx",), ("X'Xx",), ("d-d", "d")))
+    assert table.nearest([query]) == [["london", "o'hare", "12"]]
+
+
 def test_nearest_never_finds_a_word_whose_only_sentences_are_the_parents():
     table = TokenTable(WORDS, vectors_of(len(WORDS)), "cosine")
     gone = np.full((1, 6), np.nan, dtype="float32")

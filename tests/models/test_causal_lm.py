@@ -14,7 +14,7 @@ TEXTS = [
     "",
     "Friday",
     "Café owners won't pay the 39 runs.",
-    "Leicestershire beat Somerset by an innings and 39 runs on Friday at Grace Road in Leicester.",
+    "Harbour Steel closed its mill in Antwerp on Friday.",
     "a b",
 ]
 
@@ -189,7 +189,7 @@ def smollm2(smollm2_path):
 @pytest.mark.slow
 def test_smollm2_known_perplexities(smollm2):
     assert smollm2.start_id == 0
-    plain = "Leicestershire beat Somerset by an innings and 39 runs in two days on Friday."
+    plain = "The harbour master closed both piers after the storm tore a ferry from its moorings."
     words = plain.split()
     random.Random(0).shuffle(words)
     texts = ["The quick brown fox jumps over the lazy dog.", plain, " ".join(words)]

@@ -77,6 +77,17 @@ def test_encoder_contextual_is_the_mean_of_the_pieces_states(encoder, layer):
             assert_allclose(vector, expected, atol=1e-5)
 
 
+def test_encoder_contextual_unknown_pieces_never_count(encoder):
+    words = ["the", "漢", "the-漢"]
+    vectors = dict(encoder.contextual([words], -1))[0]
+    assert not vectors[1].any()
+    encoded = encoder.tokenizer(words, is_split_into_words=True, return_tensors="pt")
+    with torch.inference_mode():
+        states = encoder.model(**encoded, output_hidden_states=True).hidden_states[-1][0].numpy()
+    assert encoded.word_ids() == [None, 0, 1, 2, 2, 2, None]
+    assert_allclose(vectors[2], states[[3, 4]].mean(axis=0), atol=1e-5)
+
+
 def test_encoder_contextual_reads_texts_beyond_the_positions(encoder):
     words = ["London"] * 60
     vectors = dict(encoder.contextual([words], -1))[0]

@@ -410,7 +410,7 @@ def test_ner_unknown_label_warns_once(nlp, ner):
         ner.update(examples, sgd=Adam(0.001))
     assert len([w for w in caught if "ORG" in str(w.message)]) == 1
     # What it said is no part of the component.
-    assert set(ner.cfg) == {"labels", "store_probs"}
+    assert set(ner.cfg) == {"labels"}
 
 
 def test_ner_unknown_label_is_left_out_of_the_loss(nlp, ner):
@@ -639,7 +639,7 @@ def test_ner_blocked_tokens_stay_blocked(trained):
 def test_ner_stores_probabilities_when_told(trained, tmp_path):
     text = DATA[0][0]
     assert trained(text)._.token_probs is None
-    trained.get_pipe("seqmix_ner").cfg["store_probs"] = True
+    trained.get_pipe("seqmix_ner").store_probs = True
     doc = trained(text)
     probs = doc._.token_probs
     assert probs.labels == TAGS
