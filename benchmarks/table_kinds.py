@@ -19,7 +19,7 @@ import spacy
 import typer
 from spacy.tokens import Doc
 
-from spacy_seqmix.active.pool import read_docs
+from spacy_seqmix.docbin import read_docs
 from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import NearestToken
 from spacy_seqmix.mixing.strategies import SubSequence

@@ -20,6 +20,10 @@ from .types import Discriminator
 # The docs that ``nlp.initialize`` drew, by pipeline, until training draws: spaCy creates the
 # augmenter of a config once for the one and once more for the other.
 _shown: WeakKeyDictionary[Language, dict[str, Doc]] = WeakKeyDictionary()
+# Components look at so many docs to size their layers, where their labels are known already.
+SAMPLE = 10
+# A token table is built again when the parents have become this many times more.
+GROWTH = 1.25
 
 
 class SeqMixAugmenter:
@@ -28,7 +32,8 @@ class SeqMixAugmenter:
     spaCy hands over one example at a time and never says when a pass ends. So mixed docs are made
     in batches ahead of need and given out whenever round(r·i) grows at the i-th original. Parents
     are all docs seen so far. ``nlp.initialize``, which draws the corpus before training does, gets
-    the originals only; as a rule it has then shown them all.
+    the originals only; as a rule it has then shown them all. Where it has not (labels that come
+    from a file), parents become more during the first pass.
     """
 
     def __init__(self, mixer: Mixer, seed: int = 0) -> None:
@@ -77,10 +82,11 @@ class SeqMixAugmenter:
         return out
 
     def _refill(self, n: int, nlp: Language) -> None:
-        """Have n docs to spare, mixed over all docs seen by now."""
-        stream = self._stream
-        if stream is None or stream.counts.eligible < self._eligible:
-            stream = MixStream(list(self._docs.values()), self.mixer, self._rng, nlp)
+        """Have n docs to spare, mixed over all docs seen by now, or most of them."""
+        stream, complete = self._stream, self._seen_all()
+        if stream is None or self._eligible > stream.counts.eligible * (1 if complete else GROWTH):
+            docs = list(self._docs.values())
+            stream = MixStream(docs, self.mixer, self._rng, nlp, before=stream)
             self._stream = stream
         if not stream.ran_out:
             # What one more pass over these docs needs. Where initialisation has not shown the
@@ -88,12 +94,17 @@ class SeqMixAugmenter:
             ahead = min(BATCH, round(self.mixer.rate * len(self._docs)))
             self._spare += stream.take(max(n - len(self._spare), ahead))
             logger.info("SeqMix: %s", stream.counts.counts())
-        # Only when all that initialisation showed has come is it sure that docs are lacking.
-        complete = 0 < self._n_shown <= self._originals
         if len(self._spare) < n and complete and not self._warned:
             self._warned = True
             wanted = round(self.mixer.rate * self._originals)
             warnings.warn(stream.shortage(wanted), stacklevel=2)
+
+    def _seen_all(self) -> bool:
+        """Whether a pass over the corpus has surely ended: only then can docs be said to lack."""
+        known = len(self._docs)
+        if SAMPLE < self._n_shown == known:  # initialisation has shown the corpus, not a sample
+            return self._originals >= known
+        return self._originals >= 1.5 * known  # a few docs may be twins
 
 
 def create_seqmix_augmenter(

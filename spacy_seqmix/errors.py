@@ -76,6 +76,10 @@ class Errors:
         "labels={labels!r}."
     )
     E213 = "[S213] Section [augment]: {problems}."
+    E214 = (
+        "[S214] None of the {docs} docs of '{path}' gave a mixed one: nothing was written. Raise "
+        "augment.rate ({rate}), or change what the warning names."
+    )
     E220 = (
         "[S220] The encoder '{name}' could not be loaded ({reason}). Give the name of a Hugging "
         "Face model, or a folder with its config, weights and tokenizer; offline, use a folder."
@@ -174,6 +178,7 @@ class Warnings:
         "[W201] '{name}' was not trained on the label '{label}': tokens that carry it are left "
         "out of the loss, and it can never be predicted."
     )
+    W220 = "[W220] The model '{wanted}' can't be had from here: '{found}' is used instead."
     W401 = (
         "[W401] The labels {labels} of {corpus} do not occur in the training set so far: they "
         "cannot be predicted, and count as misses."

@@ -174,11 +174,11 @@ def path(news, tmp_path):
 
 @pytest.fixture
 def few(labelled, tmp_path):
-    """A function that writes a corpus of ten docs, of which so many are eligible."""
+    """A function that writes a corpus of twelve docs, of which so many are eligible."""
 
     def make(n_eligible):
         good = ["[PER Anna Lindqvist] of [LOC Turin] won.", "In [LOC New York] [PER Jo Hunt] won."]
-        poor = [f"It rained for {i} days in [LOC Oslo]." for i in range(10 - n_eligible)]
+        poor = [f"It rained for {i} days in [LOC Oslo]." for i in range(12 - n_eligible)]
         docs = [labelled(markup) for markup in [*poor, *good[:n_eligible]]]
         DocBin(docs=docs).to_disk(tmp_path / "few.spacy")
         return tmp_path / "few.spacy"
@@ -423,10 +423,51 @@ def test_augmenter_with_too_few_eligible_docs(few, n_eligible):
     with pytest.warns(UserWarning, match="W210") as caught:
         nlp, shown, drawn, out = run_training(few(n_eligible))
     assert len(caught) == 1
-    assert f"only {n_eligible} of 10 docs have a window of 3 tokens" in str(caught[0].message)
-    assert texts(drawn) == [eg.reference.text for eg in shown[:10]]
+    assert f"only {n_eligible} of 12 docs have a window of 3 tokens" in str(caught[0].message)
+    assert texts(drawn) == [eg.reference.text for eg in shown[:12]]
     assert "ENTS_F" in out
     assert nlp("It rained in Oslo.").has_annotation("ENT_IOB")
+
+
+def test_augmenter_warns_once_a_second_pass_shows_that_docs_lack(few, blank_en, augmenter):
+    path, augment = few(1), augmenter(rate=0.5)
+    assert len(pass_over(path, blank_en, augment)) == 12  # more docs might come
+    with pytest.warns(UserWarning, match="W210.*only 1 of 12 docs") as caught:
+        for _ in range(3):
+            assert len(pass_over(path, blank_en, augment)) == 12
+    assert len(caught) == 1
+
+
+def test_augmenter_is_not_fooled_by_the_sample_that_sizes_layers(few, path, blank_en, augmenter):
+    # As if labels were given: initialisation draws ten docs, of which none can be mixed.
+    corpus = create_corpus(path, augmenter=augmenter(rate=0.5))
+    nlp = spacy.blank("en")
+    nlp.add_pipe("seqmix_ner", config={"model": small_model()})
+    rainy = create_corpus(few(0), augmenter=augmenter())
+    nlp.initialize(lambda: islice(rainy(nlp), 10))
+    assert sum(is_mixed(eg) for eg in corpus(nlp)) >= 10
+
+
+def test_augmenter_repeats_no_pair_when_parents_become_more(path, blank_en, augmenter):
+    examples = pass_over(path, blank_en, augmenter(rate=1.0))
+    origins = [get_origin(eg.reference) for eg in examples if is_mixed(eg)]
+    assert len({(o.target, o.start, o.other, o.other_start) for o in origins}) == len(origins)
+
+
+def test_augmenter_builds_few_tables(path, news, blank_en, table):
+    built = []
+
+    def count(docs, *args):
+        built.append(len(docs))
+        return table(docs, *args)
+
+    augment = create_seqmix_augmenter(NearestToken(count), STRATEGY, rate=1.0)
+    pass_over(path, blank_en, augment)
+    pass_over(path, blank_en, augment)
+    eligible = sum(map(STRATEGY.eligible, news))
+    assert built == sorted(set(built))
+    assert built[-1] == eligible
+    assert len(built) < 0.75 * eligible
 
 
 def test_augmenter_with_two_eligible_docs(few, blank_en, augmenter):

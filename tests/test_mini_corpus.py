@@ -71,6 +71,21 @@ def test_mini_corpus_has_no_near_duplicates(sentences: list[Parsed]) -> None:
     assert near == []
 
 
+def test_mini_corpus_readme_has_the_right_counts(sentences: list[Parsed]) -> None:
+    rows = []
+    for split in SPLITS:
+        text = (FOLDER / f"{split}.txt").read_text("utf8")
+        spans = [s for name, _, s in sentences if name == split]
+        kinds = Counter(label for s in spans for _, _, label in s)
+        by_kind = [kinds[label] for label in ("PER", "LOC", "ORG", "MISC")]
+        counts = [text.count("# article:"), len(spans), *by_kind, sum(not s for s in spans)]
+        rows.append(f"| `{split}.txt` | {' | '.join(map(str, counts))} |")
+    table = "\n".join(rows)
+    readme = (FOLDER / "README.md").read_text("utf8")
+    assert table in readme, f"the table should be\n{table}"
+    assert readme.count(f"{len(sentences)} sentences of news-like English") == 1
+
+
 def test_mini_corpus_counts(sentences: list[Parsed]) -> None:
     assert len(sentences) >= 700
     kinds = Counter(label for _, _, spans in sentences for _, _, label in spans)

@@ -17,8 +17,8 @@ from spacy.util import registry
 from thinc.api import Config
 
 from ..augmenter import make_example
+from ..docbin import write_docs
 from ..errors import Errors, Warnings
-from .pool import write_docs
 
 # spaCy's loop evaluates at its first step and at its last, for its log and for "best". Where the
 # last model is taken, a few docs do.

@@ -15,9 +15,9 @@ from spacy.util import registry
 from thinc.api import Config
 from tqdm import tqdm
 
+from ..docbin import read_docs, write_docs
 from ..errors import Errors
 from ..mixing.mix import MixCounts, Mixer, mix_docs
-from ..models.names import PACKAGE, first_available
 from ..query.policies import QueryPolicy
 from ..query.probabilities import (
     check_config_has_probs,
@@ -29,7 +29,7 @@ from ..query.select import top_k
 from ..types import Oracle
 from .fit import FitSettings, check_training_config, evaluate, fit, warn_of_unseen
 from .journal import Record, RunFolder, disk_errors, replacing_folder
-from .pool import Pool, file_digest, make_pool, read_docs, write_docs
+from .pool import Pool, file_digest, make_pool
 from .schema import ActiveSchema, read_active_section
 
 # Streams of random numbers, one for each purpose and round, so that none depends on another.
@@ -269,28 +269,3 @@ def save_model(nlp: Language, path: Path) -> None:
     """Write a pipeline, whole or not at all."""
     with replacing_folder(path) as temporary:
         nlp.to_disk(temporary)
-
-
-def load_config(path: Path, overrides: dict[str, Any]) -> Config:
-    """Read a config with an [active] or [augment] section, laid over its training config.
-
-    path (Path): the config file. ``[active] training`` names another one, relative to it, whose
-        sections this file's are laid over.
-    overrides (dict): values by dotted name; they win over both files.
-    RETURNS (Config): not interpolated. Values of [paths] with alternatives ("bert-base-cased |
-        package:...") are replaced by the first that can be found.
-    RAISES (ValueError): S410 when a file cannot be read or an override names no field.
-    """
-    try:
-        config = Config().from_disk(path, interpolate=False)
-        base = overrides.get("active.training", config.get("active", {}).get("training"))
-        if base is not None:
-            base_path = path.parent / base
-            config = Config().from_disk(base_path, interpolate=False).merge(config)
-        config = Config().from_str(config.to_str(), overrides=overrides, interpolate=False)
-    except (OSError, ValueError) as err:
-        raise ValueError(Errors.E410.format(path=path, reason=str(err).strip())) from err
-    for key, value in config.get("paths", {}).items():
-        if isinstance(value, str) and ("|" in value or value.startswith(PACKAGE)):
-            config["paths"][key] = first_available(value)
-    return config

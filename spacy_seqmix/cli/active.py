@@ -7,6 +7,8 @@ import typer
 from wasabi import msg
 from wasabi.tables import table
 
+from ._warnings import told_warnings
+
 __all__ = ["active_cli", "rounds_table"]
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -27,20 +29,25 @@ def active_cli(
     """
     from spacy.cli._util import parse_config_overrides, setup_gpu
 
-    from ..active.loop import ActiveRun, load_config
+    from ..active.loop import ActiveRun
+    from ..config import load_config
 
     overrides = parse_config_overrides(ctx.args)
     try:
-        config = load_config(config_path, overrides)
-        setup_gpu(use_gpu, silent=False)
-        run = ActiveRun(config, run_dir, use_gpu=use_gpu, progress=not quiet)
-        done = len(run.records)
-        if done:
-            msg.info(f"Going on in {run_dir}: {done} rounds are finished")
-        records = run.run()
+        with told_warnings():
+            config = load_config(config_path, overrides)
+            setup_gpu(use_gpu, silent=False)
+            run = ActiveRun(config, run_dir, use_gpu=use_gpu, progress=not quiet)
+            done = len(run.records)
+            if done:
+                msg.info(f"Going on in {run_dir}: {done} rounds are finished")
+            records = run.run()
     except (ValueError, OSError) as err:
         msg.fail(str(err), exits=1)
     print(rounds_table(records))
+    missing = run.active.n_rounds + 1 - len(records)
+    if missing:
+        msg.warn(f"The pool is used up: {missing} of the rounds asked for had nothing to query")
     msg.good(f"Last model: {run.folder.model(len(records) - 1)}")
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
+from ._warnings import told_warnings
+
 __all__ = ["augment_cli"]
 
 
@@ -25,12 +27,13 @@ def augment_cli(
     """
     from spacy.cli._util import parse_config_overrides
 
-    from ..active.loop import load_config
+    from ..config import load_config
     from ..mixing.augment import augment_file
 
     try:
-        config = load_config(config_path, parse_config_overrides(ctx.args))
-        counts, written = augment_file(config, in_path, out_path, with_originals=with_originals)
+        with told_warnings():
+            config = load_config(config_path, parse_config_overrides(ctx.args))
+            counts, written = augment_file(config, in_path, out_path, with_originals=with_originals)
     except (ValueError, OSError) as err:
         msg.fail(str(err), exits=1)
     msg.info(

@@ -26,7 +26,7 @@ def show_cli(
     """
     import spacy
 
-    from ..active.pool import read_docs
+    from ..docbin import read_docs
     from ..mixing.origin import get_origin
 
     try:

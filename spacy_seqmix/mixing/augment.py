@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from spacy.util import registry
 from thinc.api import Config
 
-from ..active.pool import read_docs, write_docs
+from ..docbin import read_docs, write_docs
 from ..errors import Errors
 from .mix import MixCounts, Mixer, mix_docs
 
@@ -21,7 +21,7 @@ class AugmentSchema(BaseModel):
 
     lang: str = Field("en", description="Language whose tokeniser must agree with mixed texts.")
     seed: int = Field(0, ge=0, description="Of the pairs and of λ.")
-    rate: float = Field(0.2, ge=0, description="r, mixed docs per doc of IN.")
+    rate: float = Field(0.2, gt=0, description="r, mixed docs per doc of IN.")
     labels: str = Field("soft", description='"soft", or "hard" for entities alone.')
     strategy: Any = Field(description="Which segments are paired.")
     realiser: Any = Field(description="How mixed segments become words.")
@@ -38,7 +38,8 @@ def augment_file(
     out_path (Path): .spacy file to write, with user data (soft labels, origins).
     with_originals (bool): write the docs of ``in_path`` first.
     RETURNS (tuple): what happened, and how many docs were written.
-    RAISES (ValueError): S213 for a wrong section, S403 and S405 for unusable docs.
+    RAISES (ValueError): S213 for a wrong section, S214 when no doc came out, S403 and S405 for
+        unusable docs.
     """
     section = config.interpolate().get("augment")
     if not isinstance(section, dict):
@@ -53,6 +54,8 @@ def augment_file(
     nlp = spacy.blank(settings.lang)
     docs = read_docs(in_path, nlp)
     mixed, counts = mix_docs(docs, mixer, np.random.default_rng(settings.seed), nlp)
+    if not mixed:
+        raise ValueError(Errors.E214.format(docs=len(docs), path=in_path, rate=settings.rate))
     out = [*docs, *mixed] if with_originals else mixed
     write_docs(out, out_path)
     return counts, len(out)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import islice
 from time import perf_counter
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from spacy.language import Language
@@ -24,6 +24,8 @@ from .realise import harden
 BATCH = 64
 # A filter that passes fewer than one candidate in this many is taken to pass none.
 MAX_TRIES_PER_DOC = 50
+# Two windows, each by its parent's text and its start: what is never mixed twice.
+Pair: TypeAlias = frozenset[tuple[str, int]]
 
 
 class MixStrategy(Protocol):
@@ -95,7 +97,11 @@ class MixCounts:
 
 
 class MixStream:
-    """Mixed docs over one set of parents, drawn as they are asked for, never a pair twice."""
+    """Mixed docs over one set of parents, drawn as they are asked for, never a pair twice.
+
+    A stream over more parents can go on from one over fewer: it repeats neither its pairs nor its
+    texts, and its counts go on.
+    """
 
     def __init__(
         self,
@@ -107,21 +113,23 @@ class MixStream:
         corpus: Sequence[Doc] = (),
         trained: Language | None = None,
         progress: Callable[[int], object] | None = None,
+        before: MixStream | None = None,
     ) -> None:
         """Find the eligible docs; nothing is loaded or built before the first ``take``."""
         self.mixer = mixer
-        self.counts = MixCounts(docs=len(docs))
+        self.counts: MixCounts = replace(before.counts if before else MixCounts(), docs=len(docs))
         self._parents = [doc for doc in docs if mixer.strategy.eligible(doc)]
         self.counts.eligible = len(self._parents)
         self._plans = mixer.strategy(self._parents, rng)
-        self._seen = {doc.text for doc in docs}
+        self._seen: set[str] = {doc.text for doc in docs} | (before._seen if before else set())
+        self._pairs: set[Pair] = before._pairs if before else set()
         # Words of all docs may be used, but plans number the eligible ones.
         self._prepare = partial(
             mixer.realiser.prepare, self._parents, [*docs, *corpus], nlp, trained
         )
         self._realise: Callable[[Sequence[MixPlan]], list[Doc]] | None = None
         self._spare: list[Doc] = []
-        self._planned = 0
+        self._planned: int = before._planned if before else 0
         self._progress = progress
         self.ran_out = False
 
@@ -137,7 +145,7 @@ class MixStream:
         # when the filter is strict.
         passed = (self.counts.kept + 1) / (self.counts.tried + 1)
         size = min(BATCH, max(4, int(np.ceil(need / (2 * passed)))))
-        plans = list(islice(self._plans, size))
+        plans = list(islice(self._new_plans(), size))
         # Plans are counted, not candidates: a poor table may make none of most plans.
         hopeless = 2 * self._planned > MAX_TRIES_PER_DOC * (self.counts.kept + need)
         if not plans or hopeless:
@@ -166,6 +174,15 @@ class MixStream:
         self._spare += kept
         if self._progress is not None:
             self._progress(len(kept))
+
+    def _new_plans(self) -> Iterator[MixPlan]:
+        for plan in self._plans:
+            pair = frozenset(
+                (self._parents[seg.doc].text, seg.start) for seg in (plan.left, plan.right)
+            )
+            if pair not in self._pairs:
+                self._pairs.add(pair)
+                yield plan
 
     def _judge(self, docs: list[Doc]) -> list[Doc]:
         """Each candidate is judged alone (Eq. 9-10)."""

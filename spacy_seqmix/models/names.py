@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..errors import Errors
+from ..errors import Errors, Warnings
 
 PACKAGE = "package:"
+WISH, OR = "||", "|"
 SECONDS = 5.0  # to wait for the hub
 
 
@@ -18,18 +20,30 @@ def first_available(names: str) -> str:
 
     names (str): alternatives separated by " | ". Each is a folder or file, a name on the Hugging
         Face hub, or "package:NAME/PATH" for a file in an installed Python package. Empty ones
-        are skipped.
-    RETURNS (str): a name or path that can be loaded; a single alternative comes back unchecked.
-    RAISES (OSError): S224 when there are several and none can be found.
+        are skipped. What stands before " || " is not an alternative: unless it is empty, it is
+        taken or refused.
+    RETURNS (str): a name or path that can be loaded; a single name comes back unchecked. Where it
+        is not the first, a warning (W220) says so.
+    RAISES (OSError): S224 when none can be found.
     """
-    wanted = [name.strip() for name in names.split("|") if name.strip()]
+    wish, mark, rest = names.partition(WISH)
+    wanted = [name.strip() for name in (rest if mark else names).split(OR) if name.strip()]
+    if mark and wish.strip():
+        wanted = [wish.strip()]
     if len(wanted) == 1 and not wanted[0].startswith(PACKAGE):
         return wanted[0]
     for name in wanted:
         found = _find(name)
         if found is not None:
+            if name != wanted[0]:
+                warnings.warn(Warnings.W220.format(wanted=wanted[0], found=name), stacklevel=2)
             return found
     raise OSError(Errors.E224.format(names=wanted))
+
+
+def is_choice(name: str) -> bool:
+    """Whether ``first_available`` has anything to choose or to find."""
+    return OR in name or name.startswith(PACKAGE)
 
 
 def _find(name: str) -> str | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, ValidationError
+from thinc.api import Config
 
 from ..errors import Errors
 
 __all__ = ["Mixing", "Round", "Run", "Scores", "Seconds", "TypeScores", "differences", "read_run"]
+
+MODELS = ("encoder", "lm")
 
 
 class _Record(BaseModel):
@@ -92,6 +95,7 @@ class Run:
 
     name: str
     rounds: tuple[Round, ...]
+    models: Mapping[str, str] = field(default_factory=dict)  # encoder and LM, where known
 
     def at(self, n_labelled: int) -> Round | None:
         """The last round that trained on this many labelled sentences."""
@@ -119,12 +123,22 @@ def read_run(name: str, folder: Path) -> Run:
             rounds.append(Round.model_validate_json(line))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"])
-            reason = f"line {number}: {field + ': ' if field else ''}{first['msg']}"
+            where = ".".join(str(part) for part in first["loc"])
+            reason = f"line {number}: {where + ': ' if where else ''}{first['msg']}"
             raise ValueError(Errors.E510.format(name=name, path=path, reason=reason)) from error
     if not rounds:
         raise ValueError(Errors.E511.format(name=name, path=path))
-    return Run(name, tuple(rounds))
+    return Run(name, tuple(rounds), _models(folder / "config.cfg"))
+
+
+def _models(path: Path) -> dict[str, str]:
+    """The models that a run's config names in [paths]; of a path the last two parts."""
+    try:
+        paths = Config().from_disk(path, interpolate=False).get("paths", {})
+    except (OSError, ValueError):
+        return {}
+    named = {kind: paths[kind] for kind in MODELS if isinstance(paths.get(kind), str)}
+    return {kind: "/".join(Path(name).parts[-2:]) for kind, name in named.items()}
 
 
 def differences(runs: Sequence[Run]) -> list[str]:
@@ -139,17 +153,21 @@ def differences(runs: Sequence[Run]) -> list[str]:
         pair = f"{first.name!r} and {run.name!r}"
         if set(first.rounds[0].queried) != set(run.rounds[0].queried):
             found.append(f"{pair} have different seed sets")
+        a, b = first.models.get("encoder"), run.models.get("encoder")
+        if a is not None and b is not None and a != b:
+            found.append(f"{pair} have the encoders {a} and {b}")
         if len(first.rounds) != len(run.rounds):
             found.append(f"{pair} have {len(first.rounds)} and {len(run.rounds)} rounds")
             continue
-        for a, b in zip(first.rounds, run.rounds, strict=True):
-            if a.n_labelled != b.n_labelled:
+        for one, other in zip(first.rounds, run.rounds, strict=True):
+            if one.n_labelled != other.n_labelled:
                 found.append(
-                    f"{pair} have {a.n_labelled} and {b.n_labelled} labelled sentences "
-                    f"in round {a.round}"
+                    f"{pair} have {one.n_labelled} and {other.n_labelled} labelled sentences "
+                    f"in round {one.round}"
                 )
-            if a.steps != b.steps:
+            if one.steps != other.steps:
                 found.append(
-                    f"{pair} took {a.steps} and {b.steps} optimiser steps in round {a.round}"
+                    f"{pair} took {one.steps} and {other.steps} optimiser steps "
+                    f"in round {one.round}"
                 )
     return found

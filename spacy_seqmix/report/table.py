@@ -33,6 +33,7 @@ class Facts(TypedDict):
     seed: int | None
     date: str
     machine: Machine
+    models: list[str]
 
 
 def usage_points(runs: Sequence[Run]) -> list[int]:
@@ -59,7 +60,8 @@ def make_table(runs: Sequence[Run], facts: Facts, notes: Sequence[str] = ()) -> 
         parts += ["## Dev F1 by type, last round", _markdown(kinds, rows)]
     parts += [
         "## Time",
-        "Seconds of each phase of a round, and the share of the round spent in mixing.",
+        "Seconds of each phase of a round; *LM*, the language model, is part of *mix*. The last "
+        "column is the share of the round that mixing took without it.",
         _markdown(*_time_rows(runs)),
         "## How it was made",
         _fact_list(facts),
@@ -105,10 +107,18 @@ def _time_rows(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
             if found is None:
                 continue
             seconds = found.seconds
-            share = f"{100 * seconds.mix / seconds.total:.1f} %" if seconds.total else NONE
             phases = [f"{getattr(seconds, phase):.1f}" for phase in PHASES]
-            rows.append([str(point), run.name, *phases, f"{seconds.total:.1f}", share])
-    return ["labelled", "run", *PHASES, "round", "mixing"], rows
+            row = [str(point), run.name, *phases, f"{seconds.total:.1f}"]
+            rows.append([*row, *_mixing_cells(found)])
+    return ["labelled", "run", *PHASES, "round", "LM", "mixing"], rows
+
+
+def _mixing_cells(found: Round) -> list[str]:
+    """Seconds in the language model, and the share of the round in mixing without it."""
+    spent, total = found.seconds_mixing, found.seconds.total
+    if spent is None or not total:
+        return [NONE, NONE]
+    return [f"{spent.lm:.1f}", f"{100 * (spent.table + spent.mixing) / total:.1f} %"]
 
 
 def _fact_list(facts: Facts) -> str:
@@ -117,6 +127,7 @@ def _fact_list(facts: Facts) -> str:
     lines = [
         f"- Command: `{facts['command']}`",
         f"- Seed: {seed}",
+        f"- Models: {'; '.join(facts['models']) or 'not stated'}",
         f"- Date: {facts['date']}",
         f"- Machine: {machine['processor']}, {machine['cores']} cores, {machine['system']}",
         f"- Versions: Python {machine['python']}, spaCy {machine['spacy']}, "

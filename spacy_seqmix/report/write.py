@@ -54,6 +54,7 @@ def write_report(
         "seed": seed,
         "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": _describe_machine(),
+        "models": sorted({f"{kind} {name}" for run in read for kind, name in run.models.items()}),
     }
     table = make_table(read, facts, notes)
     with ExitStack() as stack:

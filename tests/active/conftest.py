@@ -8,7 +8,8 @@ import pytest
 from spacy.tokens import Doc, DocBin
 from thinc.api import Config
 
-from spacy_seqmix.active.loop import ActiveRun, load_config
+from spacy_seqmix.active.loop import ActiveRun
+from spacy_seqmix.config import load_config
 
 TRAINING = """
 [paths]

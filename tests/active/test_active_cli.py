@@ -46,6 +46,12 @@ def journal(path):
     return [{k: v for k, v in r.items() if not k.startswith("seconds")} for r in records]
 
 
+def test_cli_says_that_the_pool_is_used_up(cli):
+    code, output = cli("-q", **{"active.n_query": 10, "active.n_rounds": 4})
+    assert code == 0
+    assert "The pool is used up: 2 of the rounds" in output
+
+
 def test_cli_runs_and_goes_on(cli, run_dir):
     code, output = cli("-q")
     assert code == 0

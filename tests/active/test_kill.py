@@ -12,7 +12,8 @@ import sys
 
 import pytest
 
-from spacy_seqmix.active.loop import ActiveRun, load_config
+from spacy_seqmix.active.loop import ActiveRun
+from spacy_seqmix.config import load_config
 
 # case: what is called, on which call of it, and whether before it is done or after
 CASES = {
@@ -37,6 +38,7 @@ CHILDREN = """
 import importlib, json, os, signal, sys
 from pathlib import Path
 from spacy_seqmix.active import loop
+from spacy_seqmix.config import load_config
 
 def kill_at(where, nth, when):
     module, path, *name = where.split(":")
@@ -61,7 +63,7 @@ def kill_at(where, nth, when):
     setattr(owner, attribute, wrapped)
 
 def run(name):
-    config = loop.load_config(Path(folder) / "active.cfg", overrides)
+    config = load_config(Path(folder) / "active.cfg", overrides)
     loop.ActiveRun(config, Path(folder) / name, progress=False).run()
 
 folder, overrides, cases = json.loads(sys.argv[1])

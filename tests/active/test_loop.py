@@ -9,7 +9,8 @@ from spacy.tokens import DocBin
 
 from spacy_seqmix import soft_labels
 from spacy_seqmix.active import loop
-from spacy_seqmix.active.loop import ActiveRun, load_config
+from spacy_seqmix.active.loop import ActiveRun
+from spacy_seqmix.config import load_config
 from spacy_seqmix.mixing.origin import doc_key, get_origin
 from spacy_seqmix.pipeline.ner import SeqMixNER
 

@@ -4,9 +4,8 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from spacy.tokens import Doc, DocBin
 
-from spacy_seqmix.active.pool import Pool, file_digest, make_pool, read_docs, write_docs
+from spacy_seqmix.active.pool import Pool, file_digest, make_pool
 
 PATH = Path("pool.spacy")
 
@@ -37,32 +36,6 @@ def test_make_pool_too_small(news, size, n_seed, field):
         make_pool(news, size, n_seed, 0, PATH)
 
 
-def test_docs_round_trip_without_empty_ones(news, blank_en, tmp_path):
-    path = tmp_path / "new" / "docs.spacy"
-    write_docs([news[0], Doc(blank_en.vocab), news[1]], path)
-    back = read_docs(path, blank_en)
-    assert [doc.text for doc in back] == [news[0].text, news[1].text]
-    assert [str(doc.ents) for doc in back] == [str(doc.ents) for doc in news[:2]]
-    assert [file.name for file in path.parent.iterdir()] == ["docs.spacy"]
-    assert file_digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def test_read_docs_says_what_is_wrong(news, blank_en, tmp_path):
-    with pytest.raises(ValueError, match=r"S403.*no such file"):
-        read_docs(tmp_path / "none.spacy", blank_en)
-    (tmp_path / "text.spacy").write_text("not a DocBin")
-    (tmp_path / "zero.spacy").write_bytes(b"")
-    whole = DocBin(docs=news).to_bytes()
-    (tmp_path / "half.spacy").write_bytes(whole[: len(whole) // 2])
-    for name in ("text", "zero", "half"):
-        with pytest.raises(ValueError, match=r"S403.*not a DocBin"):
-            read_docs(tmp_path / f"{name}.spacy", blank_en)
-    with pytest.raises(ValueError, match="S403"):
-        read_docs(tmp_path, blank_en)
-    DocBin(docs=[Doc(blank_en.vocab)]).to_disk(tmp_path / "empty.spacy")
-    with pytest.raises(ValueError, match=r"S403.*holds no docs"):
-        read_docs(tmp_path / "empty.spacy", blank_en)
-    DocBin(docs=[blank_en.make_doc("no names")]).to_disk(tmp_path / "bare.spacy")
-    with pytest.raises(ValueError, match="S405"):
-        read_docs(tmp_path / "bare.spacy", blank_en)
-    assert len(read_docs(tmp_path / "bare.spacy", blank_en, need_entities=False)) == 1
+def test_file_digest(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert file_digest(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()

@@ -92,6 +92,8 @@ def test_augment_is_deterministic_under_its_seed(
     [
         (("--augment.rates", "1"), "S213"),
         (("--augment.rate", "-1"), "S213"),
+        (("--augment.rate", "0"), "S213"),
+        (("--augment.rate", "0.001"), "S214"),
         (("--augment.strategy.window", "0"), "S210"),
         (("--paths.encoder", "no/such/model"), "S220"),
     ],
@@ -103,6 +105,28 @@ def test_augment_refuses_with_a_code(
     assert code == 1
     assert f"[{expected}" in output
     assert not out.exists()
+
+
+def test_augment_that_keeps_nothing_says_why_and_writes_nothing(
+    run: Callable[..., tuple[int, str, Path]],
+) -> None:
+    code, output, out = run("--augment.discriminator.max_perplexity", "0.01", "--with-originals")
+    assert code == 1
+    assert "⚠ [W210] 0 mixed docs instead of" in output
+    assert "the discriminator threw out" in " ".join(output.split())
+    assert "[S214]" in output
+    assert not out.exists()
+
+
+def test_augment_tells_which_model_it_took(
+    run: Callable[..., tuple[int, str, Path]], tiny_encoder_dir: Path
+) -> None:
+    code, output, _ = run("--paths.encoder", f" || /no/such/folder | {tiny_encoder_dir}")
+    assert code == 0, output
+    assert "[W220]" in output
+    code, output, _ = run("--paths.encoder", f"package:nothing || {tiny_encoder_dir}")
+    assert code == 1
+    assert "[S224]" in output
 
 
 def test_augment_refuses_a_damaged_file(

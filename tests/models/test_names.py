@@ -11,8 +11,18 @@ def test_names_takes_a_single_name_as_it_is() -> None:
 
 def test_names_takes_the_first_that_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "_on_hub", lambda name: name == "online")
-    assert names.first_available(f"missing | {tmp_path} | online") == str(tmp_path)
-    assert names.first_available("missing | online") == "online"
+    assert names.first_available(f"{tmp_path} | online") == str(tmp_path)
+    with pytest.warns(UserWarning, match=rf"W220.*'missing'.*{tmp_path}"):
+        assert names.first_available(f"missing | {tmp_path} | online") == str(tmp_path)
+    with pytest.warns(UserWarning, match="W220"):
+        assert names.first_available("missing | online") == "online"
+
+
+def test_names_takes_a_wish_or_refuses_it(tmp_path: Path) -> None:
+    assert names.first_available(f"wanted || missing | {tmp_path}") == "wanted"
+    assert names.first_available(f" || {tmp_path} | missing") == str(tmp_path)
+    with pytest.raises(OSError, match=r"\[S224\].*package:no_such_package/x'\]"):
+        names.first_available(f"package:no_such_package/x || {tmp_path} | missing")
 
 
 def test_names_finds_files_of_installed_packages() -> None:

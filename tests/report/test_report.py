@@ -28,6 +28,7 @@ def _round(i: int, dev: float, *, mixed: int = 0, **changes: Any) -> dict[str, A
         "n_mixed": mixed * (i + 1),
         "steps": 140 + 20 * i,
         "seconds": {"query": 1.5, "mix": 0.5, "train": 40.0, "evaluate": 8.0},
+        "seconds_mixing": {"table": 0.15, "mixing": 0.05, "lm": 0.3} if mixed else None,
         "mixing": {"eligible": 90, "tried": 60, "rejected": 20, "kept": 40} if mixed else None,
         "scores": {
             "dev": {**scores, "ents_per_type": by_type},
@@ -74,7 +75,7 @@ def test_report_table_has_a_row_a_usage_point(tmp_path: Path, runs: dict[str, Pa
     assert "`make demo`" in text
     assert re.search(r"Date: \d{4}-\d\d-\d\d", text)
     assert re.search(
-        r"\| +200 \| +seqmix \| +1.5 \| +0.5 \| +40.0 \| +8.0 \| +50.0 \| +1.0 %", text
+        r"\| +200 \| +seqmix \| +1.5 \| +0.5 \| +40.0 \| +8.0 \| +50.0 \| +0.3 \| +0.4 %", text
     )
     assert re.search(r"\| +PER \| +88.0 \| +90.0 \|", text)
     assert socket.gethostname() not in text
@@ -110,6 +111,17 @@ def test_report_refuses_runs_that_differ(
     assert not (tmp_path / "out").exists()
     path = write_report(both, tmp_path / "out", "Mini", "x", None, allow_different=True)
     assert phrase in path.read_text("utf8")
+
+
+def test_report_names_the_models(tmp_path: Path, runs: dict[str, Path]) -> None:
+    config = '[paths]\nencoder = "/somewhere/site-packages/pack/model"\nlm = "gpt2"\ntrain = null\n'
+    for folder in runs.values():
+        (folder / "config.cfg").write_text(config)
+    path = write_report(runs, tmp_path / "out", "Mini", "make demo", 0)
+    assert "- Models: encoder pack/model; lm gpt2\n" in path.read_text("utf8")
+    (runs["seqmix"] / "config.cfg").write_text('[paths]\nencoder = "other"\n')
+    with pytest.raises(ValueError, match=r"S512.*have the encoders pack/model and other"):
+        write_report(runs, tmp_path / "out", "Mini", "make demo", 0)
 
 
 def test_report_with_unequal_rounds_leaves_cells_empty(
