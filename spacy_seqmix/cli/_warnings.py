@@ -7,6 +7,8 @@ from typing import Any
 
 from wasabi import msg
 
+OURS = r"\[W[2-9]\d\d\]"  # spaCy's own have lower numbers
+
 
 @contextmanager
 def told_warnings() -> Iterator[None]:
@@ -21,4 +23,5 @@ def told_warnings() -> Iterator[None]:
                 as_usual(message, *args, **kwargs)
 
         warnings.showwarning = show
+        warnings.filterwarnings("default", message=OURS)
         yield

@@ -173,7 +173,7 @@ class MixStream:
         self.counts.kept += len(kept)
         self._spare += kept
         if self._progress is not None:
-            self._progress(len(kept))
+            self._progress(min(need, len(kept)))
 
     def _new_plans(self) -> Iterator[MixPlan]:
         for plan in self._plans:
