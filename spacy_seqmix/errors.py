@@ -71,10 +71,7 @@ class Errors:
         "window={window}, density={density}, alpha={alpha}."
     )
     E211 = "[S211] A mixed doc cannot be replayed: no doc given has the key {key} of its parent."
-    E212 = (
-        "[S212] A mixer needs rate >= 0 and labels 'soft' or 'hard'; found rate={rate}, "
-        "labels={labels!r}."
-    )
+    E212 = "[S212] A mixer needs {what}."
     E213 = "[S213] Section [augment]: {problems}."
     E214 = (
         "[S214] None of the {docs} docs of '{path}' gave a mixed one: nothing was written. Raise "

@@ -164,7 +164,7 @@ class ActiveRun:
         # Words of the whole pool may be used, but not its labels.
         words = [copy_tokens(doc, self.blank) for doc in self.pool.docs.values()]
         trained = self._last_model() if number else None
-        total = round(self.mixer.rate * len(ids))
+        total = round(self.mixer.rate_at(number) * len(ids))
         with tqdm(total=total, desc="Mixing", leave=False, disable=not self.progress) as bar:
             return mix_docs(
                 self.pool.take(ids),
@@ -173,6 +173,7 @@ class ActiveRun:
                 self.blank,
                 corpus=words,
                 trained=trained,
+                number=number,
                 progress=bar.update,
             )
 
