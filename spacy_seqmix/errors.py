@@ -90,6 +90,10 @@ class Errors:
         "[S224] None of the models {names} can be found. Go online, give a folder, or install the "
         "package that is named."
     )
+    E225 = (
+        "[S225] The pipeline has no static vectors (found {n}): set [initialize] vectors, or give "
+        "the table's 'vectors' a pipeline that has some, such as en_core_web_md."
+    )
     E223 = "[S223] The corpus '{path}' of a token table does not exist."
 
     # 3xx language models and the discriminator

@@ -28,6 +28,7 @@ TABLES = (
     "spacy-seqmix.PieceTable.v1",
     "spacy-seqmix.WordTable.v1",
     "spacy-seqmix.ContextualTable.v1",
+    "spacy-seqmix.VectorsTable.v1",
 )
 POLICIES = ("spacy-seqmix.RandomPolicy.v1", "spacy-seqmix.NTE.v1")
 ORACLES = ("spacy-seqmix.GoldOracle.v1",)
@@ -105,9 +106,17 @@ def test_registered_strategies(name, news, blank_en):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_registered_tables(name, news, blank_en, tiny_encoder_dir):
+def test_registered_tables(name, news, blank_en, tiny_encoder_dir, tmp_path):
+    source = {"encoder": str(tiny_encoder_dir)}
+    if name == "spacy-seqmix.VectorsTable.v1":
+        nlp = spacy.blank("en")
+        for i, word in enumerate(sorted({t.text for doc in news for t in doc})):
+            nlp.vocab.set_vector(word, rng(i).normal(size=8).astype("float32"))
+        nlp.to_disk(tmp_path)
+        source = {"vectors": str(tmp_path)}
+
     def build(docs):
-        return registry.get("misc", name)(encoder=str(tiny_encoder_dir))(docs, (), None)
+        return registry.get("misc", name)(**source)(docs, (), None)
 
     for docs in ([], [Doc(blank_en.vocab)], news[:1], news):
         built = build(docs)
