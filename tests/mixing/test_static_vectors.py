@@ -18,7 +18,7 @@ from spacy_seqmix.mixing.strategies import SubSequence
 def nlp(news):
     """A pipeline with a vector for every word of the news but "Turin", and for "Bergen"."""
     nlp = spacy.blank("en")
-    words = sorted({t.text for doc in news for t in doc} - {"Turin"}) + ["Bergen"]
+    words = [*sorted({t.text for doc in news for t in doc} - {"Turin"}), "Bergen"]
     rng = np.random.default_rng(0)
     for word in words:
         nlp.vocab.set_vector(word, rng.normal(size=12).astype("float32"))
