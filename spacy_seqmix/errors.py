@@ -96,6 +96,20 @@ class Errors:
     )
     E223 = "[S223] The corpus '{path}' of a token table does not exist."
 
+    E230 = "[S230] transition_rate of CRFTagger must be above 0, not {rate}."
+    E231 = (
+        "[S231] A CRF decodes what its own 'predict' returned, not plain probabilities: those do "
+        "not tell the best path. Pass on the object that 'predict' returned, unchanged."
+    )
+    E232 = (
+        "[S232] The gradient for a CRF must be the one that 'get_loss' returned: it holds the "
+        "gradient of the transitions too. Pass it on unchanged."
+    )
+    E233 = (
+        "[S233] A CRF over IOB2 tags has an odd number of them (O, and B- and I- of each label), "
+        "not {nO}. Leave out nO: the component sets it."
+    )
+
     # 3xx language models and the discriminator
     E301 = (
         "[S301] The language model {name!r} (revision: {revision}) could not be loaded: {reason} "
