@@ -184,6 +184,18 @@ class Errors:
         "[S411] A file could not be read or written: {reason}. Free disk space, or mend the "
         "permissions, and start the same command again: finished rounds are kept."
     )
+    E430 = (
+        "[S430] '{name}' can't learn the new labels {labels}, since its layers can't grow. Set "
+        "active.start to 'cold', or give all labels in [initialize.components.{name}.labels]."
+    )
+    E431 = (
+        "[S431] '{path}' holds no annotation that '{name}' ({factory}) could learn from. Annotate "
+        "some, check that the conversion kept it, or set active.component to another component."
+    )
+    E432 = (
+        "[S432] spaCy could not train '{name}': its beam has no parse for the gold entities. Take "
+        "off entities that begin with whitespace, or set components.{name}.beam_update_prob to 0."
+    )
 
 
 class Warnings:

@@ -231,7 +231,7 @@ def test_loop_spacys_own_ner(start, ner_files):
 
 def test_loop_policy_without_probabilities_is_refused_before_anything(start, ner_files, tmp_path):
     with pytest.raises(ValueError, match=r"S401\] 'ner'.*with probabilities: none"):
-        start(ner_files)
+        start({**ner_files, "components.ner.factory": "parser"})
     assert not (tmp_path / "run").exists()
 
 
