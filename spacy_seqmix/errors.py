@@ -153,6 +153,25 @@ class Errors:
         "Text: {text!r}"
     )
     E311 = "[S311] {what} must be at least 1, not {value}."
+    E312 = (
+        "[S312] The model {name!r} has no weights in safetensors format. Pickle files "
+        "(pytorch_model.bin) can run code when they are read, so they are refused. If you trust "
+        'this one, convert it once, and give the new folder as the model: python -c "from '
+        "transformers import AutoTokenizer as T, {auto_class} as M; "
+        "M.from_pretrained({name!r}).save_pretrained('FOLDER'); "
+        "T.from_pretrained({name!r}).save_pretrained('FOLDER')\""
+    )
+    E313 = (
+        "[S313] The model {name!r} needs Python code from its repository, which is not run. Use a "
+        "model whose architecture transformers has. A language model whose code you have read and "
+        "trust can be named in the discriminator's settings: trust_remote_code = [{name!r}]."
+    )
+    E314 = (
+        "[S314] The sentence of a mixed window is to be judged (unit = 'sentence'), but the doc "
+        "has no sentence boundaries. Set them before docs are mixed (with 'sentencizer', 'senter' "
+        "or 'parser'), or judge whole docs (unit = 'doc'). Text: {text!r}"
+    )
+    E315 = "[S315] Unknown unit {unit!r} of a discriminator. Use one of: doc, sentence."
 
     # 4xx active learning
     E401 = (
