@@ -68,13 +68,9 @@ class Errors:
         "[S516] {quantiles!r} are no quantiles. Give two numbers from 0 to 1, the lower one first: "
         "0.05,0.95"
     )
-    E517 = "[S517] No doc of '{path}' has a text that could be scored."
+    E517 = "[S517] No doc of {paths} has a text that could be scored."
     E518 = (
-        "[S518] No doc of '{path}' is mixed. Give a file that 'spacy seqmix augment' wrote, with "
-        "the discriminator switched off, so that all mixed docs are seen."
-    )
-    E519 = (
-        "[S519] Sentences are to be scored, but a doc has no sentence boundaries. Set them (with "
+        "[S518] Sentences are to be scored, but a doc has no sentence boundaries. Set them (with "
         "'sentencizer', 'senter' or 'parser'), or leave out --sentences if each doc is a sentence. "
         "Text: {text!r}"
     )
@@ -244,12 +240,12 @@ class Warnings:
     )
     W220 = "[W220] The model '{wanted}' can't be had from here: '{found}' is used instead."
     W312 = (
-        "[W312] The quantiles {low} and {high} of the {n} {what} of '{path}' rest on very few of "
-        "them: give more docs, or quantiles further from 0 and 1."
+        "[W312] The quantiles {low} and {high} of {n} {what} rest on very few of them: give more "
+        "docs, or quantiles further from 0 and 1."
     )
     W313 = (
-        "[W313] '{path}' has no window of {lengths} tokens that is dense enough in entities, so no "
-        "max_window_nats is proposed. Give labelled docs, or a lower density."
+        "[W313] No doc has {what}, so no max_window_nats is proposed. Give labelled docs, or a "
+        "lower density."
     )
     W401 = (
         "[W401] The labels {labels} of {corpus} do not occur in the training set so far: they "

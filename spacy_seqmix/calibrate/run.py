@@ -1,154 +1,131 @@
-"""Calibrate a discriminator: score a corpus, and mixed docs, and propose ranges."""
+"""Calibrate a discriminator: score docs, mixed or not, and propose ranges."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import spacy
-from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
 from ..docbin import read_docs
 from ..errors import Errors, Warnings
 from ..mixing.origin import get_origin
+from ..mixing.segments import dense_windows
 from ..mixing.strategies import SubSequence
 from ..models.judge import PerplexityDiscriminator, Range
-from .ranges import propose, share
-from .scores import Item, Scores, corpus_items, mixed_items, score
+from ..models.nlls import perplexity, window_nats
+from ..models.windows import Window, passage_of, text_of, window_in
+from .bins import Floats, propose
 
-__all__ = ["Calibration", "calibrate"]
+__all__ = ["Calibration", "Scores", "calibrate"]
 
-# Fewer values than this beyond a quantile say little about where it lies.
-FEW = 5
+WRITTEN, MIXED = "not mixed", "mixed"
+CHUNK = 1024  # texts whose scores, token by token, are in memory at a time
+LARGEST = 1e300  # what exceeds a float must still have a place in a histogram
+FEW = 5  # fewer values than this beyond a quantile say little about where it lies
+
+
+class Scores(NamedTuple):
+    """What a language model says of docs.
+
+    perplexities (Floats): of each text that has any token.
+    nats (Floats): per word, of each window in its context. A mixed doc has one.
+    """
+
+    perplexities: Floats
+    nats: Floats
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """The distributions of a corpus and of mixed docs, and the ranges that they suggest.
+    """Distributions, and the ranges that the first of them suggests.
 
-    model (str): the language model, as it was named.
-    revision, commit (str | None): as asked for on the hub, and what that is, where known.
-    precision (str): "float32" or "bfloat16".
-    unit (str): what was scored, "doc" or "sentence".
-    asked (tuple[float, float]): the quantiles of the range.
-    sizes (tuple[int, ...]): the lengths of windows.
-    corpus (Scores): of the corpus.
-    mixed (Scores | None): of mixed docs.
+    judge (PerplexityDiscriminator): what scored; its own ranges mean nothing here.
+    window (int): the length of windows, in tokens, in docs that are not mixed.
+    scores (dict[str, Scores]): of the docs that are "not mixed", and of the "mixed" ones.
     perplexity (Range): proposed for the perplexity.
-    window_nats (Range | None): proposed for windows; None where the corpus has none.
+    window_nats (Range | None): proposed for windows, from 0 on; None where there are none.
     """
 
-    model: str
-    revision: str | None
-    commit: str | None
-    precision: str
-    unit: str
-    asked: tuple[float, float]
-    sizes: tuple[int, ...]
-    corpus: Scores
-    mixed: Scores | None
+    judge: PerplexityDiscriminator
+    window: int
+    scores: dict[str, Scores]
     perplexity: Range
     window_nats: Range | None
-
-    def kept(self) -> dict[str, dict[str, float]]:
-        """The shares that the proposed ranges keep, of the corpus and of the mixed docs: by
-        perplexity, by nats in the window, and of mixed docs by both."""
-        out = {"corpus": {"perplexity": share(self.perplexity.holds(v) for v in self.corpus.known)}}
-        mixed = self.mixed
-        if mixed is not None:
-            whole = [self.perplexity.holds(v) for v in mixed.perplexities]
-            out["mixed"] = {"perplexity": share(whole)}
-        if self.window_nats is not None:
-            out["corpus"]["window_nats"] = share(map(self.window_nats.holds, self.corpus.nats))
-        if self.window_nats is not None and mixed is not None:
-            inside = [self.window_nats.holds(v) for v in mixed.nats]
-            both = [a and b for a, b in zip(whole, inside, strict=True)]
-            out["mixed"] |= {"window_nats": share(inside), "both": share(both)}
-        return out
 
 
 def calibrate(
     judge: PerplexityDiscriminator,
-    in_path: Path,
-    mixed_path: Path | None = None,
+    paths: Sequence[Path],
     *,
-    asked: tuple[float, float] = (0.05, 0.95),
-    window: int | None = None,
-    density: float | None = None,
+    quantiles: tuple[float, float] = (0.05, 0.95),
+    strategy: SubSequence | None = None,
     limit: int = 0,
     lang: str = "en",
-    progress: bool = False,
 ) -> Calibration:
-    """Find the ranges between two quantiles of what real text scores.
+    """Find the ranges between two quantiles of what text scores.
+
+    Text that people wrote is the measure; where all docs are mixed, these are.
 
     judge (PerplexityDiscriminator): its language model and its unit are used, its ranges are not.
-    in_path (Path): a .spacy file of docs that are not mixed. Labels are needed for windows only.
-    mixed_path (Path | None): a .spacy file of mixed docs, best made without a discriminator.
-    asked (tuple[float, float]): the quantiles, in [0, 1].
-    window (int | None): the length of windows; None for that of the mixed docs' windows, or
-        without these for the default of ``SubSequence``.
-    density (float | None): η0; None for the default of ``SubSequence``.
-    limit (int): docs to draw from each file, always the same ones; 0 for all.
+    paths (Sequence[Path]): .spacy files of docs, mixed or not.
+    quantiles (tuple[float, float]): in [0, 1]. Windows have no lower limit.
+    strategy (SubSequence | None): what windows of docs that are not mixed are like those that will
+        be mixed: they are full of names, which are more surprising than other words.
+    limit (int): the most docs of each kind, always the same ones; 0 for all.
     lang (str): the language of the docs.
-    progress (bool): show progress bars.
-    RETURNS (Calibration): distributions and proposed ranges. Warnings tell if the docs are few
-        (W312), or have no windows (W313).
+    RETURNS (Calibration): distributions and proposed ranges. Warnings tell if the values are few
+        (W312), or if there are no windows (W313).
     RAISES (ValueError): S403 for unusable files, S516 for quantiles that are none, S517 where
-        nothing has a text, S518 where no doc is mixed, S519 for unknown sentences.
+        nothing has a text, S518 or S314 for unknown sentences.
     RAISES (OSError, ValueError): as ``CausalLM.load``.
     """
-    if not 0 <= asked[0] < asked[1] <= 1:
-        raise ValueError(Errors.E516.format(quantiles=f"{asked[0]:g},{asked[1]:g}"))
+    if not 0 <= quantiles[0] < quantiles[1] <= 1:
+        raise ValueError(Errors.E516.format(quantiles="{:g},{:g}".format(*quantiles)))
+    strategy = strategy or SubSequence()
     nlp = spacy.blank(lang)
-    docs = _drawn(read_docs(in_path, nlp, need_entities=False), limit)
-    mixed_docs = [] if mixed_path is None else _drawn(_read_mixed(mixed_path, nlp), limit)
-    usual = SubSequence()
-    origins = [origin for doc in mixed_docs if (origin := get_origin(doc)) is not None]
-    sizes = {window} if window else {o.end - o.start for o in origins} or {usual.window}
-    density = usual.density if density is None else density
+    docs = [doc for path in paths for doc in read_docs(path, nlp, need_entities=False)]
+    written = _drawn([doc for doc in docs if get_origin(doc) is None], limit)
+    mixed = _drawn([doc for doc in docs if get_origin(doc) is not None], limit)
     # Whatever is wrong with the docs shows before the model is loaded.
-    items = list(corpus_items(docs, judge.unit, sizes, density))
-    mixed_texts = list(mixed_items(mixed_docs, judge.unit))
-    lm = judge.lm
-    corpus = _score(in_path, items, judge, progress)
-    mixed = _score(mixed_path, mixed_texts, judge, progress) if mixed_path is not None else None
-    if not len(corpus.known):
-        raise ValueError(Errors.E517.format(path=in_path))
-    _warn_if_few(len(corpus.known), f"{judge.unit}s", asked, in_path)
-    window_nats = None
-    if len(corpus.nats):
-        _warn_if_few(len(corpus.nats), "windows", (0.0, asked[1]), in_path)
-        window_nats = Range(0.0, propose(corpus.nats, *asked).high)
+    passages = {
+        WRITTEN: [one for doc in written for one in _passages(doc, judge.unit, strategy)],
+        MIXED: [(text, [window]) for text, window in (passage_of(d, judge.unit) for d in mixed)],
+    }
+    scores = {kind: _score(kind, found, judge) for kind, found in passages.items()}
+    scores = {kind: found for kind, found in scores.items() if len(found.perplexities)}
+    if not scores:
+        raise ValueError(Errors.E517.format(paths=", ".join(map(str, paths))))
+    measure, nats = next(iter(scores.values()))
+    _warn_if_few(len(measure), "texts", quantiles)
+    inside = None
+    if len(nats):
+        _warn_if_few(len(nats), "windows", (0.0, quantiles[1]))
+        inside = Range(0.0, propose(nats, quantiles).high)
     else:
-        lengths = " or ".join(map(str, sorted(sizes)))
-        warnings.warn(Warnings.W313.format(path=in_path, lengths=lengths), stacklevel=2)
-    return Calibration(
-        model=judge.model,
-        revision=judge.revision,
-        commit=getattr(lm.model.config, "_commit_hash", None),
-        precision=lm.precision(judge.dtype),
-        unit=judge.unit,
-        asked=asked,
-        sizes=tuple(sorted(sizes)),
-        corpus=corpus,
-        mixed=mixed,
-        perplexity=propose(corpus.known, *asked),
-        window_nats=window_nats,
-    )
+        warnings.warn(Warnings.W313.format(what=strategy.describe()), stacklevel=2)
+    return Calibration(judge, strategy.window, scores, propose(measure, quantiles), inside)
 
 
-def _read_mixed(path: Path, nlp: Language) -> list[Doc]:
-    """The mixed docs of a file, which may hold originals too."""
-    docs = read_docs(path, nlp, need_entities=False)
-    mixed = [doc for doc in docs if get_origin(doc) is not None]
-    if not mixed:
-        raise ValueError(Errors.E518.format(path=path))
-    return mixed
+def _passages(
+    doc: Doc, unit: str, strategy: SubSequence
+) -> Iterator[tuple[str, list[Window | None]]]:
+    """The texts of a doc that is not mixed, each with the windows that could be mixed in it."""
+    spans = [doc[:]]
+    if unit == "sentence":
+        if not doc.has_annotation("SENT_START"):
+            raise ValueError(Errors.E518.format(text=doc.text[:80]))
+        spans = list(doc.sents)
+    dense = dense_windows(doc, 0, strategy.window, strategy.density)
+    for span in spans:
+        inside = [s for s in dense if span.start <= s.start and s.end <= span.end]
+        yield text_of(span), [window_in(span, s.start, s.end) for s in inside]
 
 
 def _drawn(docs: list[Doc], limit: int) -> list[Doc]:
@@ -159,14 +136,27 @@ def _drawn(docs: list[Doc], limit: int) -> list[Doc]:
 
 
 def _score(
-    path: Path, items: Sequence[Item], judge: PerplexityDiscriminator, progress: bool
+    kind: str,
+    passages: Sequence[tuple[str, Sequence[Window | None]]],
+    judge: PerplexityDiscriminator,
 ) -> Scores:
-    with tqdm(total=len(items), desc=path.name, leave=False, disable=not progress) as bar:
-        return score(path.name, items, judge, bar.update)
+    perplexities: list[float] = []
+    nats: list[float] = []
+    # A progress bar where somebody can see it.
+    with tqdm(total=len(passages), desc=kind, leave=False, disable=None) as bar:
+        for at in range(0, len(passages), CHUNK):
+            chunk = passages[at : at + CHUNK]
+            found = judge.score([text for text, _ in chunk], progress=bar.update)
+            for nlls, (_, windows) in zip(found, chunk, strict=True):
+                if len(nlls):
+                    perplexities.append(min(perplexity(nlls), LARGEST))
+                    nats += [window_nats(nlls, *w[:3]) for w in windows if w is not None]
+    return Scores(np.array(perplexities, dtype="float64"), np.array(nats, dtype="float64"))
 
 
-def _warn_if_few(n: int, what: str, asked: tuple[float, float], path: Path) -> None:
-    beyond = [n * share for share in (asked[0], 1.0 - asked[1]) if share > 0]
-    if beyond and min(beyond) < FEW:
-        values = {"low": f"{asked[0]:g}", "high": f"{asked[1]:g}", "n": n, "what": what}
-        warnings.warn(Warnings.W312.format(path=path, **values), stacklevel=3)
+def _warn_if_few(n: int, what: str, quantiles: tuple[float, float]) -> None:
+    low, high = quantiles
+    # 1 - 0.9 is a little less than 0.1; nothing lies beyond the quantiles 0 and 1.
+    if any(0 < round(n * beyond, 6) < FEW for beyond in (low, 1 - high)):
+        text = Warnings.W312.format(low=f"{low:g}", high=f"{high:g}", n=n, what=what)
+        warnings.warn(text, stacklevel=3)

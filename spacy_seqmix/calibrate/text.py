@@ -1,105 +1,102 @@
-"""A calibration as lines for the terminal: histograms, shares, and what to paste in a config."""
+"""A calibration as text: histograms, what the ranges keep, and what to paste in a config."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
-import numpy as np
-from wasabi.tables import table
+from thinc.api import Config
 from wasabi.util import can_render
 
 from ..models.judge import Range
 from ..models.names import short_name
-from .ranges import linear_edges, log_edges, short
-from .run import Calibration
-from .scores import Floats
+from .bins import Floats, share, shares, short
+from .run import MIXED, Calibration
 
 __all__ = ["describe", "histogram", "to_config"]
 
-WIDTH = 24  # of the longest bar
+WIDTH = 20  # of the longest bar
 BLOCKS = "▏▎▍▌▋▊▉█"  # eighths
+SECTION = "augment.discriminator"
 
 
 def describe(found: Calibration) -> Iterator[str]:
-    """The lines that show a calibration.
+    """The lines that show a calibration: bins that a proposed range touches are marked.
 
     found (Calibration): what ``calibrate`` returned.
     YIELDS (str): lines, without colours.
     """
-    both = [found.corpus] if found.mixed is None else [found.corpus, found.mixed]
-    names = [scores.name for scores in both]
-    yield f"Perplexity of {found.unit}s under {short_name(found.model)}"
-    values = [scores.known for scores in both]
-    yield from histogram(names, values, log_edges(np.concatenate(values)), found.perplexity)
-    if found.window_nats is not None:
-        lengths = " or ".join(map(str, found.sizes))
-        yield ""
-        yield f"Nats per word in windows of {lengths} tokens"
-        values = [scores.nats for scores in both]
-        names = [names[0], *(f"{name} (mixed)" for name in names[1:])]
-        yield from histogram(names, values, linear_edges(np.concatenate(values)), found.window_nats)
+    unit = found.judge.unit
+    yield f"Perplexity of each {unit} under {short_name(found.judge.model)}"
+    values = {kind: scores.perplexities for kind, scores in found.scores.items()}
+    yield from histogram(values, found.perplexity, log=True)
     yield ""
-    yield from _shares(found)
+    if found.window_nats is not None:
+        yield "Nats per word in windows that were mixed, or could be"
+        values = {kind: scores.nats for kind, scores in found.scores.items()}
+        yield from histogram(values, found.window_nats, log=False)
+        yield ""
+    yield from _kept(found)
 
 
-def histogram(
-    names: Sequence[str], series: Sequence[Floats], edges: Floats, inside: Range
-) -> Iterator[str]:
-    """Bars for each series of values, side by side, each scaled by the share of its values.
+def histogram(series: dict[str, Floats], inside: Range, *, log: bool) -> Iterator[str]:
+    """Bars for each series of values, side by side, by the share of its values.
 
-    names (Sequence[str]): of the series.
-    series (Sequence[Floats]): values.
-    edges (Floats): of the bins.
+    series (dict[str, Floats]): values by the name of their series.
     inside (Range): bins that it touches are marked.
+    log (bool): whether bins are equally wide in logarithms.
     YIELDS (str): a heading, and a line for each bin.
     """
     mark, blocks = ("┃", BLOCKS) if can_render(f"┃{BLOCKS}") else ("|", "#")
-    counts = [np.histogram(values, edges)[0] for values in series]
-    shares = [count / max(1, count.sum()) for count in counts]
-    scale = WIDTH / max(float(one.max()) for one in shares)
-    yield " " * 20 + "".join(f"{name[: WIDTH + 6]:<{WIDTH + 8}}" for name in names).rstrip()
+    found, edges = shares(series.values(), log=log)
+    scale = WIDTH / max(float(one.max()) for one in found)
+    headings = (f"{f'{name} ({len(values)})':<{WIDTH + 7}}" for name, values in series.items())
+    yield (" " * 20 + "".join(headings)).rstrip()
     for i, (low, high) in enumerate(pairwise(edges.tolist())):
-        touched = high > inside.low and (inside.high is None or low <= inside.high)
-        bars = "".join(
-            f"{count[i]:>6} {_bar(one[i] * scale, blocks):<{WIDTH + 1}}"
-            for count, one in zip(counts, shares, strict=True)
-        )
-        yield f"{mark if touched else ' '} {short(low):>6} – {short(high):<6}{bars}".rstrip()
+        touched = high >= inside.low and (inside.high is None or low <= inside.high)
+        shown = ((one[i], _bar(one[i] * scale, blocks)) for one in found)
+        bars = "".join(f"{part:>5.0%} {bar:<{WIDTH + 1}}" for part, bar in shown)
+        yield f"{mark if touched else ' '} {short(low):>6} - {short(high):<6} {bars}".rstrip()
 
 
-def to_config(found: Calibration) -> list[str]:
-    """The lines to paste in a config, under a section for ``PerplexityDiscriminator``."""
-    lines = [
-        f"min_perplexity = {found.perplexity.low}",
-        f"max_perplexity = {found.perplexity.high}",
-    ]
-    if found.window_nats is not None:
-        lines.append(f"max_window_nats = {found.window_nats.high}")
-    return lines if found.unit == "doc" else [*lines, f'unit = "{found.unit}"']
-
-
-def _shares(found: Calibration) -> Iterator[str]:
-    """What the ranges keep, as a table."""
-    kept = found.kept()
+def _kept(found: Calibration) -> Iterator[str]:
+    """What share of each kind the proposed ranges keep, as a table."""
+    yield f"{'Kept by the proposed ranges':<34}" + "".join(f"{kind:>11}" for kind in found.scores)
     low, high = (short(limit or 0) for limit in found.perplexity)
-    names = {"perplexity": f"perplexity {low} to {high}"}
-    if found.window_nats is not None:
-        names["window_nats"] = f"at most {short(found.window_nats.high or 0)} nats per word"
-        names["both"] = "both"
-    of = {"perplexity": f"of {found.unit}s", "window_nats": "of windows", "both": ""}
-    rows = []
-    for key, name in names.items():
-        share = kept["corpus"].get(key)
-        rows.append([name, "" if share is None else f"{share:.0%} {of[key]}"])
-        if found.mixed is not None:
-            rows[-1].append(f"{kept['mixed'][key]:.0%} of docs")
-    header = ["Range", f"Keeps of {found.corpus.name}"]
-    if found.mixed is None:
-        rows = [row for row in rows if row[0] != "both"]
-    else:
-        header.append(f"Keeps of {found.mixed.name}")
-    yield from str(table(rows, header=header, divider=True)).strip("\n").split("\n")
+    kept = [share(found.perplexity, scores.perplexities) for scores in found.scores.values()]
+    yield _row(f"Perplexity {low} to {high}", kept)
+    if found.window_nats is None:
+        return
+    kept = [share(found.window_nats, scores.nats) for scores in found.scores.values()]
+    yield _row(f"At most {short(found.window_nats.high or 0)} nats per word", kept)
+    if (mixed := found.scores.get(MIXED)) is not None:
+        pairs = zip(mixed.perplexities.tolist(), mixed.nats.tolist(), strict=True)
+        both = [found.perplexity.holds(p) and found.window_nats.holds(n) for p, n in pairs]
+        yield _row("Both", [None] * (len(found.scores) - 1) + [sum(both) / len(both)])
+
+
+def _row(name: str, kept: Sequence[float | None]) -> str:
+    return f"  {name:<32}" + "".join(" " * 11 if one is None else f"{one:>11.0%}" for one in kept)
+
+
+def to_config(found: Calibration) -> str:
+    """The discriminator with the proposed ranges, as a section to paste in a config."""
+    judge = found.judge
+    settings: dict[str, Any] = {
+        "@misc": "spacy-seqmix.PerplexityDiscriminator.v1",
+        "model": judge.model,
+        "revision": judge.revision,
+        "min_perplexity": found.perplexity.low,
+        "max_perplexity": found.perplexity.high,
+        "max_window_nats": None if found.window_nats is None else found.window_nats.high,
+        "unit": judge.unit if judge.unit != "doc" else None,
+        "start_token": judge.start_token,
+        "trust_remote_code": list(judge.trust_remote_code) or None,
+    }
+    given = {key: value for key, value in settings.items() if value is not None}
+    config = Config({"section": given}).to_str(interpolate=False)
+    return config.replace("[section]", f"[{SECTION}]").strip()
 
 
 def _bar(length: float, blocks: str) -> str:

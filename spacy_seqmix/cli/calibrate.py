@@ -11,48 +11,32 @@ from ._warnings import told_warnings
 
 __all__ = ["calibrate_cli"]
 
-SECTIONS = (
-    "augment.discriminator",
-    "active.mixing.discriminator",
-    "corpora.train.augmenter.discriminator",
-)
-
 
 def calibrate_cli(
-    in_path: Annotated[Path, typer.Argument(metavar="IN.spacy", help="Docs that are not mixed")],
-    lm: Annotated[
-        str,
-        typer.Option(
-            "--lm", help="Causal LM: hub name, folder or .gguf file; alternatives with ' | '"
-        ),
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE.spacy...", help="Docs, mixed ones or not")
     ],
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", help="Causal LM: name, folder or .gguf file; or 'A | B'"),
+    ] = "gpt2",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="PNG to draw, or a folder for perplexity.png"),
+    ] = None,
     quantiles: Annotated[
         str, typer.Option("--quantiles", "-q", help="The range to propose, as LOW,HIGH")
     ] = "0.05,0.95",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder for perplexity.png and perplexity.json"),
-    ] = None,
-    mixed: Annotated[
-        Path | None,
-        typer.Option("--mixed", "-m", help="Mixed docs to compare, made without a discriminator"),
-    ] = None,
     sentences: Annotated[
-        bool, typer.Option("--sentences", help="Score each sentence, not whole docs")
+        bool, typer.Option("--sentences", "-s", help="Score each sentence, not whole docs")
     ] = False,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", help="Docs to draw from each file; 0 for all")
+        int, typer.Option("--limit", "-n", min=0, help="Docs to draw, mixed and not; 0 for all")
     ] = 0,
-    window: Annotated[
-        int | None,
-        typer.Option(
-            "--window", min=1, help="Tokens in a window; by default as in the mixed docs, or 5"
-        ),
-    ] = None,
+    window: Annotated[int, typer.Option("--window", help="Tokens in a window")] = 5,
     density: Annotated[
-        float | None,
-        typer.Option("--density", min=0, max=1, help="Least share of entity tokens, or 0.6"),
-    ] = None,
+        float, typer.Option("--density", help="Least share of entity tokens in a window")
+    ] = 0.6,
     lang: Annotated[str, typer.Option("--lang", "-l", help="Language of the docs")] = "en",
     revision: Annotated[
         str | None, typer.Option("--revision", help="Branch, tag or commit of the LM on the hub")
@@ -65,52 +49,42 @@ def calibrate_cli(
         typer.Option("--trust-remote-code", help="A model whose own Python code may run"),
     ] = None,
     use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for the CPU")] = -1,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars")] = False,
 ) -> None:
     """Show how a language model scores your text, and propose the discriminator's range.
 
     The right range depends on the model and on the domain: it is taken between two quantiles of
-    what real text scores. With --mixed, also shows what it would keep of mixed docs.
+    what text scores that is not mixed. Of mixed docs, if there are any, it says how many are in it.
     """
     from spacy.cli._util import setup_gpu
 
-    from ..calibrate import calibrate, describe, require_matplotlib, to_config, write
+    from ..calibrate import calibrate, describe, draw, require_matplotlib, to_config
+    from ..mixing.strategies import make_sub_sequence
     from ..models.judge import PerplexityDiscriminator
     from ..models.names import first_available
 
     try:
         with told_warnings():
-            asked = _parse_quantiles(quantiles)
+            wanted = _parse_quantiles(quantiles)
+            strategy = make_sub_sequence(window, density)
             if output is not None:
                 require_matplotlib()
             setup_gpu(use_gpu, silent=False)
             judge = PerplexityDiscriminator(
-                first_available(lm),
+                first_available(model),
                 revision=revision,
                 unit="sentence" if sentences else "doc",
                 start_token=start_token,
                 trust_remote_code=trust or (),
             )
             found = calibrate(
-                judge,
-                in_path,
-                mixed,
-                asked=asked,
-                window=window,
-                density=density,
-                limit=limit,
-                lang=lang,
-                progress=not quiet,
+                judge, paths, quantiles=wanted, strategy=strategy, limit=limit, lang=lang
             )
-            if output is not None:
-                write(found, output)
+            picture = None if output is None else draw(found, output)
     except (ValueError, ImportError, OSError) as err:
         msg.fail(str(err), exits=1)
-    print("\n".join(describe(found)), end="\n\n")
-    print(f"# for [{SECTIONS[0]}], [{SECTIONS[1]}] or\n# [{SECTIONS[2]}]")
-    print("\n".join(to_config(found)))
-    if output is not None:
-        msg.good(f"Wrote perplexity.png and perplexity.json to {output}")
+    print("\n".join(describe(found)), to_config(found), sep="\n\n")
+    if picture is not None:
+        msg.good(f"Wrote {picture}")
 
 
 def _parse_quantiles(text: str) -> tuple[float, float]:
