@@ -24,6 +24,7 @@ from ..query.policies import QueryPolicy
 from ..query.probabilities import copy_tokens
 from ..query.select import top_k
 from ..types import Oracle
+from .annotation import entity_labels, gold_labels
 from .committee import Committee, save_model
 from .fit import FitSettings, check_training_config, evaluate, fit, warn_of_unseen
 from .journal import Record, RunFolder, disk_errors
@@ -59,9 +60,10 @@ class ActiveRun:
         check_config_evidence(self.policy.needs, self.training, self.active.component)
         self.use_gpu, self.progress = use_gpu, progress
         self.blank = spacy.blank(self.training["nlp"]["lang"])
+        self.labels_of = gold_labels(self.training["components"].get(self.active.component, {}))
         self.pool = self._read_pool()
-        self.dev = read_docs(self.active.dev, self.blank)
-        self.test = read_docs(self.active.test, self.blank) if self.active.test else None
+        self.dev = self._read_labelled(self.active.dev)
+        self.test = self._read_labelled(self.active.test) if self.active.test else None
         self.folder = RunFolder(Path(run_dir))
         self.committee: Committee | None = None
         if self.policy.needs == "committee":
@@ -111,15 +113,15 @@ class ActiveRun:
         labelled = self.pool.take(self.pool.labelled)
         counting = [mixed] if self.active.mix_set == "all" else [*self.mixed, mixed]
         added = [doc for docs in counting for doc in docs]
-        warn_of_unseen(labelled, self.dev, "dev")
         docs = [*labelled, *added]
+        warn_of_unseen(labelled, self.dev, "dev", self.labels_of)
         with clock("train"):
             start = self._last_path() if self._is_warm(number) else None
             nlp, steps = self._fit(number, docs, self.active.seed + number, start)
         with clock("evaluate"):
-            scores = {"dev": evaluate(nlp, self.dev)}
+            scores = {"dev": evaluate(nlp, self.dev, self.active.component)}
             if self.test is not None:
-                scores["test"] = evaluate(nlp, self.test)
+                scores["test"] = evaluate(nlp, self.test, self.active.component)
         with clock("save"):
             save_model(nlp, self.folder.model(number))
         if self.committee is not None and number < self.active.n_rounds and self.pool.unlabelled:
@@ -181,7 +183,7 @@ class ActiveRun:
         # Words of the whole pool may be used, but not its labels.
         words = [copy_tokens(doc, self.blank) for doc in self.pool.docs.values()]
         trained = self._last_model() if number else None
-        total = round(self.mixer.rate * len(ids))
+        total = round(self.mixer.rate_at(number) * len(ids))
         with tqdm(total=total, desc="Mixing", leave=False, disable=not self.progress) as bar:
             return mix_docs(
                 self.pool.take(ids),
@@ -190,6 +192,7 @@ class ActiveRun:
                 self.blank,
                 corpus=words,
                 trained=trained,
+                number=number,
                 progress=bar.update,
             )
 
@@ -224,8 +227,17 @@ class ActiveRun:
 
     def _read_pool(self) -> Pool:
         active = self.active
-        docs = read_docs(active.pool, self.blank)
+        docs = self._read_labelled(active.pool)
         return make_pool(docs, active.pool_size, active.n_seed, active.seed, active.pool)
+
+    def _read_labelled(self, path: Path) -> list[Doc]:
+        """RAISES (ValueError): S403, S405, or S431 for components that learn something else."""
+        docs = read_docs(path, self.blank, need_entities=self.labels_of is entity_labels)
+        if not any(self.labels_of(doc) for doc in docs):
+            name = self.active.component
+            factory = self.training["components"][name]["factory"]
+            raise ValueError(Errors.E431.format(path=path, name=name, factory=factory))
+        return docs
 
     def _read_mixed(self, number: int) -> list[Doc]:
         if self.mixer is None:
