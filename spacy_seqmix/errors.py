@@ -203,6 +203,27 @@ class Errors:
         "[S411] A file could not be read or written: {reason}. Free disk space, or mend the "
         "permissions, and start the same command again: finished rounds are kept."
     )
+    E420 = "[S420] The policy {name} has no mode {mode!r}. Set one of: {allowed}."
+    E421 = (
+        "[S421] A committee has two members or more, not {members}: one alone agrees with itself. "
+        "Raise active.committee.members."
+    )
+    E422 = (
+        "[S422] The members of the committee do not fit together: {reason}. Score the same docs "
+        "with members that were trained on the same labels."
+    )
+    E423 = (
+        "[S423] '{name}' has no dropout layers, nor has what comes before it: every pass would "
+        "give the same. Set active.committee.kind to 'seeds', or add dropout to the model."
+    )
+    E424 = (
+        "[S424] '{name}' can't tell how probable its decoded tags are. Components that can: "
+        "{able}. Ask one of them, or set mode = 'sum' or 'mean' of spacy-seqmix.LeastConfidence.v1."
+    )
+    E425 = (
+        "[S425] The probabilities of '{name}' are not numbers (NaN or infinite). Train the "
+        "pipeline again with a lower learning rate, or mend its weights."
+    )
     E430 = (
         "[S430] '{name}' can't learn the new labels {labels}, since its layers can't grow. Set "
         "active.start to 'cold', or give all labels in [initialize.components.{name}.labels]."
