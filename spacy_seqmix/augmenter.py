@@ -11,10 +11,10 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import logger
 
-from .mixing.mix import BATCH, Mixer, MixStream
+from .mixing.mix import BATCH, Mixer, MixStrategy, MixStream
 from .mixing.origin import doc_key
 from .mixing.realise import NearestToken
-from .mixing.strategies import SubSequence
+from .mixing.strategies import make_sub_sequence
 from .types import Discriminator
 
 # The docs that ``nlp.initialize`` drew, by pipeline, until training draws: spaCy creates the
@@ -109,7 +109,7 @@ class SeqMixAugmenter:
 
 def create_seqmix_augmenter(
     realiser: NearestToken,
-    strategy: SubSequence | None = None,
+    strategy: MixStrategy | None = None,
     discriminator: Discriminator | None = None,
     rate: float = 0.2,
     labels: str = "soft",
@@ -118,7 +118,7 @@ def create_seqmix_augmenter(
     """Create the SeqMix augmenter.
 
     realiser (NearestToken): how mixed segments become words, "spacy-seqmix.NearestToken.v1".
-    strategy (SubSequence | None): which segments are paired; by default windows of 5 tokens, 3 of
+    strategy (Callable | None): which segments are paired; by default windows of 5 tokens, 3 of
         them in entities.
     discriminator (Callable | None): what keeps plausible docs; None keeps all.
     rate (float): r, mixed docs per original.
@@ -126,7 +126,7 @@ def create_seqmix_augmenter(
     seed (int): of the augmenter's own generator.
     RETURNS (Callable): takes (nlp, example), yields examples.
     """
-    mixer = Mixer(strategy or SubSequence(), realiser, discriminator, rate, labels)
+    mixer = Mixer(strategy or make_sub_sequence(), realiser, discriminator, rate, labels)
     return SeqMixAugmenter(mixer, seed)
 
 

@@ -23,7 +23,11 @@ KINDS = {
     "spacy_readers": "readers",
     "spacy_misc": "misc",
 }
-STRATEGIES = ("spacy-seqmix.SubSequence.v1",)
+STRATEGIES = (
+    "spacy-seqmix.SubSequence.v1",
+    "spacy-seqmix.WholeSequence.v1",
+    "spacy-seqmix.LabelConstrained.v1",
+)
 TABLES = (
     "spacy-seqmix.PieceTable.v1",
     "spacy-seqmix.WordTable.v1",
