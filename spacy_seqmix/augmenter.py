@@ -11,19 +11,22 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import logger
 
+from .errors import Errors
 from .mixing.mix import BATCH, Mixer, MixStrategy, MixStream
 from .mixing.origin import doc_key
+from .mixing.rates import Rate
 from .mixing.realise import NearestToken
+from .mixing.reservoir import Reservoir
 from .mixing.strategies import make_sub_sequence
 from .types import Discriminator
 
-# The docs that ``nlp.initialize`` drew, by pipeline, until training draws: spaCy creates the
-# augmenter of a config once for the one and once more for the other.
-_shown: WeakKeyDictionary[Language, dict[str, Doc]] = WeakKeyDictionary()
+# What ``nlp.initialize`` drew, by pipeline, until training draws: spaCy creates the augmenter of a
+# config once for the one and once more for the other.
+_shown: WeakKeyDictionary[Language, Reservoir] = WeakKeyDictionary()
 # Components look at so many docs to size their layers, where their labels are known already.
 SAMPLE = 10
-# A token table is built again when the parents have become this many times more.
-GROWTH = 1.25
+# A token table is built again when so large a share of the parents is new.
+GROWTH = 0.25
 
 
 class SeqMixAugmenter:
@@ -31,23 +34,30 @@ class SeqMixAugmenter:
 
     spaCy hands over one example at a time and never says when a pass ends. So mixed docs are made
     in batches ahead of need and given out whenever round(r·i) grows at the i-th original. Parents
-    are all docs seen so far. ``nlp.initialize``, which draws the corpus before training does, gets
-    the originals only; as a rule it has then shown them all. Where it has not (labels that come
-    from a file), parents become more during the first pass.
+    are the docs seen so far, or of a long stream a sample of them. ``nlp.initialize``, which draws
+    the corpus before training does, gets the originals only; as a rule it has then shown them
+    all. Where it has not (labels that come from a file, streams), parents become more during the
+    first pass.
+
+    A pass begins when the first original comes again. Each has new mixtures; once the pairs have
+    run out, a further pass mixes them anew.
     """
 
-    def __init__(self, mixer: Mixer, seed: int = 0) -> None:
+    def __init__(self, mixer: Mixer, seed: int = 0, max_docs: int = 20_000) -> None:
         self.mixer = mixer
         self.seed = seed
-        self._docs: dict[str, Doc] = {}
-        self._eligible = 0
+        self.max_docs = max_docs
+        self._docs = self._reservoir()
         self._rng = np.random.default_rng(seed)
         self._stream: MixStream | None = None
         self._spare: list[Doc] = []
+        self._first = ""  # key of the first original
+        self._epoch = 0
         self._originals = 0
-        self._given = 0
         self._n_shown = 0
         self._warned = False
+        # round(base + rate · originals since) mixed docs are due; some of them are given.
+        self._base, self._since, self._given = 0.0, 0, 0
 
     def __call__(self, nlp: Language, example: Example) -> Iterator[Example]:
         """Yield the example, then the mixed ones that are due.
@@ -57,23 +67,44 @@ class SeqMixAugmenter:
         YIELDS (Example): the original itself, and examples of mixed docs.
         """
         yield example
-        if _called_by_initialize():
-            _shown.setdefault(nlp, {}).setdefault(doc_key(example.reference), example.reference)
+        if called_by_initialize():
+            _shown.setdefault(nlp, self._reservoir()).add(example.reference)
             return
-        shown = _shown.pop(nlp, {})
-        self._n_shown += len(shown)
-        for doc in (*shown.values(), example.reference):
-            self._remember(doc)
-        self._originals += 1
-        for doc in self._take(round(self.mixer.rate * self._originals) - self._given, nlp):
+        shown = _shown.pop(nlp, None)
+        if shown is not None:
+            self._n_shown += shown.n_seen
+            for doc in shown.docs():
+                self._docs.add(doc)
+        self._docs.add(example.reference)
+        self._count(doc_key(example.reference), nlp)
+        for doc in self._take(self._due() - self._given, nlp):
             self._given += 1
             yield make_example(nlp, doc)
 
-    def _remember(self, doc: Doc) -> None:
-        key = doc_key(doc)
-        if key not in self._docs:
-            self._docs[key] = doc
-            self._eligible += self.mixer.strategy.eligible(doc)
+    def _reservoir(self) -> Reservoir:
+        return Reservoir(self.max_docs, self.mixer.strategy.eligible, self.seed)
+
+    def _count(self, key: str, nlp: Language) -> None:
+        """Count an original; with the first one a new pass begins."""
+        if not self._originals:
+            self._first = key
+        elif key == self._first:
+            lacking = self._due() > self._given
+            if lacking or self.mixer.rate_at(self._epoch) != self.mixer.rate_at(self._epoch + 1):
+                # What an ended pass lacks is not made up for.
+                self._base = float(self._given) if lacking else self._owed()
+                self._since = 0
+            self._epoch += 1
+            if self._stream is not None and self._stream.ran_out and not self._stream.hopeless:
+                self._stream = self._new_stream(nlp, afresh=True)
+        self._originals += 1
+        self._since += 1
+
+    def _owed(self) -> float:
+        return self._base + self.mixer.rate_at(self._epoch) * self._since
+
+    def _due(self) -> int:
+        return round(self._owed())
 
     def _take(self, n: int, nlp: Language) -> list[Doc]:
         if n > len(self._spare):
@@ -82,26 +113,31 @@ class SeqMixAugmenter:
         return out
 
     def _refill(self, n: int, nlp: Language) -> None:
-        """Have n docs to spare, mixed over all docs seen by now, or most of them."""
+        """Have n docs to spare, mixed over all docs at hand, or most of them."""
         stream, complete = self._stream, self._seen_all()
-        if stream is None or self._eligible > stream.counts.eligible * (1 if complete else GROWTH):
-            docs = list(self._docs.values())
-            stream = MixStream(docs, self.mixer, self._rng, nlp, before=stream)
-            self._stream = stream
+        if stream is None or self._docs.n_changed > stream.counts.eligible * (
+            0 if complete and not self._docs.full else GROWTH
+        ):
+            stream = self._stream = self._new_stream(nlp)
         if not stream.ran_out:
             # What one more pass over these docs needs. Where initialisation has not shown the
             # corpus, that is little at first, so that later docs become parents too.
-            ahead = min(BATCH, round(self.mixer.rate * len(self._docs)))
+            rate = self.mixer.rate_at(self._epoch)
+            ahead = min(BATCH, round(rate * min(self._docs.n_seen, self.max_docs)))
             self._spare += stream.take(max(n - len(self._spare), ahead))
             logger.info("SeqMix: %s", stream.counts.counts())
-        if len(self._spare) < n and complete and not self._warned:
+        if len(self._spare) < n and (complete or self._docs.full) and not self._warned:
             self._warned = True
-            wanted = round(self.mixer.rate * self._originals)
-            warnings.warn(stream.shortage(wanted), stacklevel=2)
+            warnings.warn(stream.shortage(self._due()), stacklevel=2)
+
+    def _new_stream(self, nlp: Language, *, afresh: bool = False) -> MixStream:
+        """A stream over the docs at hand that goes on from the last one."""
+        docs = self._docs.docs()
+        return MixStream(docs, self.mixer, self._rng, nlp, before=self._stream, afresh=afresh)
 
     def _seen_all(self) -> bool:
         """Whether a pass over the corpus has surely ended: only then can docs be said to lack."""
-        known = len(self._docs)
+        known = self._docs.n_seen
         if SAMPLE < self._n_shown == known:  # initialisation has shown the corpus, not a sample
             return self._originals >= known
         return self._originals >= 1.5 * known  # a few docs may be twins
@@ -111,9 +147,10 @@ def create_seqmix_augmenter(
     realiser: NearestToken,
     strategy: MixStrategy | None = None,
     discriminator: Discriminator | None = None,
-    rate: float = 0.2,
+    rate: Rate = 0.2,
     labels: str = "soft",
     seed: int = 0,
+    max_docs: int = 20_000,
 ) -> Callable[[Language, Example], Iterator[Example]]:
     """Create the SeqMix augmenter.
 
@@ -121,13 +158,18 @@ def create_seqmix_augmenter(
     strategy (Callable | None): which segments are paired; by default windows of 5 tokens, 3 of
         them in entities.
     discriminator (Callable | None): what keeps plausible docs; None keeps all.
-    rate (float): r, mixed docs per original.
+    rate (float | Iterable[float]): r, mixed docs per original; a list or schedule has one for each
+        pass over the corpus.
     labels (str): "soft", or "hard" for components (spaCy's own ``ner``) that train on entities.
     seed (int): of the augmenter's own generator.
+    max_docs (int): how many originals to keep as parents at once; of more, a uniform sample.
     RETURNS (Callable): takes (nlp, example), yields examples.
+    RAISES (ValueError): S212 for settings out of range.
     """
+    if max_docs < 2:
+        raise ValueError(Errors.E212.format(what=f"max_docs >= 2, not {max_docs}"))
     mixer = Mixer(strategy or make_sub_sequence(), realiser, discriminator, rate, labels)
-    return SeqMixAugmenter(mixer, seed)
+    return SeqMixAugmenter(mixer, seed, max_docs)
 
 
 def make_example(nlp: Language, doc: Doc) -> Example:
@@ -138,7 +180,7 @@ def make_example(nlp: Language, doc: Doc) -> Example:
     return Example(nlp.make_doc(doc.text), doc)
 
 
-def _called_by_initialize() -> bool:
+def called_by_initialize() -> bool:
     """Whether ``Language.initialize`` is drawing the corpus, to collect labels or a sample.
 
     Nothing in the arguments tells, and the passes it makes are partial ones, so neither does the

@@ -24,6 +24,11 @@ def tag_names(labels: Sequence[str]) -> tuple[str, ...]:
     return ("O", *(f"{iob}-{label}" for label in labels for iob in "BI"))
 
 
+def plain_tags(n_tags: int) -> tuple[str, ...]:
+    """The tags of so many columns, where the names of the labels do not matter."""
+    return tag_names([str(i) for i in range(n_tags // 2)])
+
+
 def split_tag(tag: str) -> tuple[str, str]:
     """("B", "PER") of "B-PER"; ("O", "") of "O". Labels may themselves contain "-"."""
     iob, _, label = tag.partition("-")
@@ -101,13 +106,17 @@ def spans_of(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     return spans
 
 
+def preset_tokens(doc: Doc) -> list[int]:
+    """The tokens that stand in an entity already, or are blocked for one."""
+    return [token.i for token in doc if token.ent_iob_ in ("B", "I")]
+
+
 def keep_preset(doc: Doc, probs: Floats2d) -> Floats2d:
     """Probabilities that leave tokens with an entity (or blocked for one) outside new entities."""
-    taken = {t.i for t in doc if t.ent_iob_ in ("B", "I")}
-    if not taken:
+    rows = preset_tokens(doc)
+    if not rows:
         return probs
     out: Floats2d = probs.copy()
-    rows = sorted(taken)
     out[rows] = 0.0
     out[rows, 0] = 1.0
     return out

@@ -68,10 +68,7 @@ class Errors:
     )
     E210 = "[S210] A strategy needs {what}, not {value}."
     E211 = "[S211] A mixed doc cannot be replayed: no doc given has the key {key} of its parent."
-    E212 = (
-        "[S212] A mixer needs rate >= 0 and labels 'soft' or 'hard'; found rate={rate}, "
-        "labels={labels!r}."
-    )
+    E212 = "[S212] A mixer needs {what}."
     E213 = "[S213] Section [augment]: {problems}."
     E214 = (
         "[S214] None of the {docs} docs of '{path}' gave a mixed one: nothing was written. Raise "
@@ -90,7 +87,25 @@ class Errors:
         "[S224] None of the models {names} can be found. Go online, give a folder, or install the "
         "package that is named."
     )
+    E225 = (
+        "[S225] The pipeline has no static vectors (found {n}): set [initialize] vectors, or give "
+        "the table's 'vectors' a pipeline that has some, such as en_core_web_md."
+    )
     E223 = "[S223] The corpus '{path}' of a token table does not exist."
+
+    E230 = "[S230] transition_rate of CRFTagger must be above 0, not {rate}."
+    E231 = (
+        "[S231] A CRF decodes what its own 'predict' returned, not plain probabilities: those do "
+        "not tell the best path. Pass on the object that 'predict' returned, unchanged."
+    )
+    E232 = (
+        "[S232] The gradient for a CRF must be the one that 'get_loss' returned: it holds the "
+        "gradient of the transitions too. Pass it on unchanged."
+    )
+    E233 = (
+        "[S233] A CRF over IOB2 tags has an odd number of them (O, and B- and I- of each label), "
+        "not {nO}. Leave out nO: the component sets it."
+    )
 
     # 3xx language models and the discriminator
     E301 = (
@@ -135,6 +150,25 @@ class Errors:
         "Text: {text!r}"
     )
     E311 = "[S311] {what} must be at least 1, not {value}."
+    E312 = (
+        "[S312] The model {name!r} has no weights in safetensors format. Pickle files "
+        "(pytorch_model.bin) can run code when they are read, so they are refused. If you trust "
+        'this one, convert it once, and give the new folder as the model: python -c "from '
+        "transformers import AutoTokenizer as T, {auto_class} as M; "
+        "M.from_pretrained({name!r}).save_pretrained('FOLDER'); "
+        "T.from_pretrained({name!r}).save_pretrained('FOLDER')\""
+    )
+    E313 = (
+        "[S313] The model {name!r} needs Python code from its repository, which is not run. Use a "
+        "model whose architecture transformers has. A language model whose code you have read and "
+        "trust can be named in the discriminator's settings: trust_remote_code = [{name!r}]."
+    )
+    E314 = (
+        "[S314] The sentence of a mixed window is to be judged (unit = 'sentence'), but the doc "
+        "has no sentence boundaries. Set them before docs are mixed (with 'sentencizer', 'senter' "
+        "or 'parser'), or judge whole docs (unit = 'doc'). Text: {text!r}"
+    )
+    E315 = "[S315] Unknown unit {unit!r} of a discriminator. Use one of: doc, sentence."
 
     # 4xx active learning
     E401 = (
@@ -165,6 +199,18 @@ class Errors:
     E411 = (
         "[S411] A file could not be read or written: {reason}. Free disk space, or mend the "
         "permissions, and start the same command again: finished rounds are kept."
+    )
+    E430 = (
+        "[S430] '{name}' can't learn the new labels {labels}, since its layers can't grow. Set "
+        "active.start to 'cold', or give all labels in [initialize.components.{name}.labels]."
+    )
+    E431 = (
+        "[S431] '{path}' holds no annotation that '{name}' ({factory}) could learn from. Annotate "
+        "some, check that the conversion kept it, or set active.component to another component."
+    )
+    E432 = (
+        "[S432] spaCy could not train '{name}': its beam has no parse for the gold entities. Take "
+        "off entities that begin with whitespace, or set components.{name}.beam_update_prob to 0."
     )
 
 

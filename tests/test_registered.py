@@ -12,6 +12,7 @@ import spacy
 from spacy.tokens import Doc
 from spacy.util import registry
 
+from spacy_seqmix.models.head import head_of
 from spacy_seqmix.query.policies import QueryPolicy
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
@@ -23,6 +24,7 @@ KINDS = {
     "spacy_readers": "readers",
     "spacy_misc": "misc",
 }
+TAGGERS = ("spacy-seqmix.SoftTagger.v1", "spacy-seqmix.CRFTagger.v1")
 STRATEGIES = (
     "spacy-seqmix.SubSequence.v1",
     "spacy-seqmix.WholeSequence.v1",
@@ -32,6 +34,7 @@ TABLES = (
     "spacy-seqmix.PieceTable.v1",
     "spacy-seqmix.WordTable.v1",
     "spacy-seqmix.ContextualTable.v1",
+    "spacy-seqmix.VectorsTable.v1",
 )
 POLICIES = ("spacy-seqmix.RandomPolicy.v1", "spacy-seqmix.NTE.v1")
 ORACLES = ("spacy-seqmix.GoldOracle.v1",)
@@ -69,6 +72,10 @@ def test_registered_functions_are_all_in_the_battery():
     assert {name for group, name, _ in ENTRIES if group == "spacy_misc"} == known
 
 
+def test_registered_architectures_are_all_in_the_battery():
+    assert {name for group, name, _ in ENTRIES if group == "spacy_architectures"} == set(TAGGERS)
+
+
 @pytest.fixture(autouse=True)
 def global_random_state():
     """Nothing that is registered draws from, or seeds, the global generators."""
@@ -85,6 +92,37 @@ def global_random_state():
 
 def rng(seed=0):
     return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("name", TAGGERS)
+def test_registered_taggers(name, news, blank_en):
+    # Layers draw their first weights from numpy's global generator, as all of thinc's do.
+    tok2vec = registry.get("architectures", "spacy.HashEmbedCNN.v2")(
+        width=16,
+        depth=1,
+        embed_size=50,
+        window_size=1,
+        maxout_pieces=2,
+        subword_features=True,
+        pretrained_vectors=None,
+    )
+    state = np.random.get_state()
+    model = registry.get("architectures", name)(tok2vec, nO=9)
+    model.initialize(X=news[:2])
+    np.random.set_state(state)
+    batch = [Doc(blank_en.vocab), news[0], news[1]]
+    scores = model.predict(batch)
+    assert [p.shape for p in scores] == [(len(doc), 9) for doc in batch]
+    assert all(np.allclose(p.sum(axis=1), 1.0, atol=1e-5) for p in scores)
+    head = head_of(model)
+    assert [len(path) for path in head.decode(scores, batch)] == [len(doc) for doc in batch]
+    assert head.path_probs(scores)[0] == 1.0
+    assert [len(p) for p in head.span_probs(scores, [[], [(0, 1, 0)], []])] == [0, 1, 0]
+    loss, gradient = head.loss(scores, scores)
+    assert loss > 0
+    assert [d.shape for d in gradient] == [p.shape for p in scores]
+    before = [p.copy() for p in scores]
+    assert all(map(np.array_equal, before, model.predict(batch)))
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -109,9 +147,17 @@ def test_registered_strategies(name, news, blank_en):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_registered_tables(name, news, blank_en, tiny_encoder_dir):
+def test_registered_tables(name, news, blank_en, tiny_encoder_dir, tmp_path):
+    source = {"encoder": str(tiny_encoder_dir)}
+    if name == "spacy-seqmix.VectorsTable.v1":
+        nlp = spacy.blank("en")
+        for i, word in enumerate(sorted({t.text for doc in news for t in doc})):
+            nlp.vocab.set_vector(word, rng(i).normal(size=8).astype("float32"))
+        nlp.to_disk(tmp_path)
+        source = {"vectors": str(tmp_path)}
+
     def build(docs):
-        return registry.get("misc", name)(encoder=str(tiny_encoder_dir))(docs, (), None)
+        return registry.get("misc", name)(**source)(docs, (), None)
 
     for docs in ([], [Doc(blank_en.vocab)], news[:1], news):
         built = build(docs)

@@ -76,3 +76,23 @@ def test_train_with_shipped_config(
     build = [sys.executable, "-m", "spacy", "package", "--build", "wheel"]
     subprocess.run([*build, tmp_path / "out/model-last", tmp_path / "packages"], check=True)
     assert list((tmp_path / "packages").glob("*/dist/*.whl"))
+
+
+@QUIET
+def test_train_with_a_crf(
+    corpora: tuple[Path, Path], models: dict[str, str], tmp_path: Path
+) -> None:
+    overrides = {
+        "paths.train": str(corpora[0]),
+        "paths.dev": str(corpora[1]),
+        "paths.encoder": models["paths.encoder"],
+        "training.max_steps": 3,
+        "training.eval_frequency": 3,
+    }
+    train(ROOT / "configs" / "transformer_crf.cfg", tmp_path / "out", overrides=overrides)
+    nlp = spacy.load(tmp_path / "out" / "model-last")
+    docs = [nlp("Ana left Leeds."), nlp("")]
+    ner = nlp.get_pipe("seqmix_ner")
+    paths, spans = ner.path_probs(docs), ner.span_probs(docs)
+    assert 0.0 < paths[0] < 1.0 == paths[1]
+    assert [len(values) for values in spans] == [len(doc.ents) for doc in docs]

@@ -19,6 +19,7 @@ from thinc.api import Config
 from ..augmenter import make_example
 from ..docbin import write_docs
 from ..errors import Errors, Warnings
+from .annotation import GoldLabels, all_labels, entity_labels, gold_labels, main_score
 
 # spaCy's loop evaluates at its first step and at its last, for its log and for "best". Where the
 # last model is taken, a few docs do.
@@ -64,7 +65,7 @@ def fit(
     start (Path | None): pipeline to go on with (a warm start); None trains from scratch.
     RETURNS (tuple): the trained pipeline and the number of optimiser steps it took.
     RAISES (ValueError): S408 for a config that cannot be used so, S409 when the loss is not a
-        number.
+        number, S430 and S432 for labels and entities that the component cannot learn.
     """
     config = config.copy()
     seen_dev = dev if settings.best else dev[:PROGRESS_DOCS]
@@ -113,9 +114,18 @@ def _train(nlp: Language, settings: FitSettings, out: Path) -> Language:
         if "[E910]" in str(err) or "[E940]" in str(err):
             raise ValueError(Errors.E409.format(name=settings.component)) from err
         raise
+    except AssertionError as err:
+        if err.args or not _has_beam(nlp.get_pipe(settings.component)):
+            raise
+        raise ValueError(Errors.E432.format(name=settings.component)) from err
     if not _is_finite(nlp.get_pipe(settings.component)):  # components that do not look at the loss
         raise ValueError(Errors.E409.format(name=settings.component))
     return spacy.load(saved) if on_disk else nlp
+
+
+def _has_beam(proc: Any) -> bool:
+    """Whether this is a ``beam_ner``, or another of spaCy's parsers that trains with a beam."""
+    return bool(proc.cfg.get("beam_update_prob"))
 
 
 def _is_finite(proc: Any) -> bool:
@@ -137,20 +147,34 @@ def count_steps(config: Config, docs: Sequence[Doc], epochs: float) -> int:
     return max(2, round(epochs * per_epoch))
 
 
-def evaluate(nlp: Language, docs: Sequence[Doc]) -> dict[str, Any]:
-    """Precision, recall and F1 in 0..1, overall and by type, by spaCy's own scorer."""
+def evaluate(nlp: Language, docs: Sequence[Doc], component: str | None = None) -> dict[str, Any]:
+    """Precision, recall and F1 of entities in 0..1, overall and by type, by spaCy's own scorer.
+
+    component (str | None): what was trained; where it is no entity recogniser, ``main`` has the
+        name and the value of its own score.
+    RETURNS (dict): the scores; those of entities are None where nothing in the pipeline sets any.
+    """
+    examples = [make_example(nlp, doc) for doc in docs]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
-        scores = nlp.evaluate([make_example(nlp, doc) for doc in docs])
-    by_type = scores["ents_per_type"] or {}
-    found = {name: scores[name] for name in SCORES}
-    return {**found, "ents_per_type": {label: by_type[label] for label in sorted(by_type)}}
+        scores = nlp.evaluate(examples)
+    found = {name: scores.get(name) for name in SCORES}
+    by_type = found["ents_per_type"] or {}
+    found["ents_per_type"] = {label: by_type[label] for label in sorted(by_type)}
+    main = "ents_f" if component is None else main_score(nlp, component, examples[:1])
+    if main is not None and main != "ents_f":
+        found["main"] = {"name": main, "value": scores.get(main)}
+    return found
 
 
-def warn_of_unseen(train_docs: Sequence[Doc], docs: Sequence[Doc], name: str) -> None:
+def warn_of_unseen(
+    train_docs: Sequence[Doc],
+    docs: Sequence[Doc],
+    name: str,
+    labels_of: GoldLabels = entity_labels,
+) -> None:
     """Warn of labels that a corpus has and the training set lacks: they count as misses."""
-    known = {ent.label_ for doc in train_docs for ent in doc.ents}
-    unseen = sorted({ent.label_ for doc in docs for ent in doc.ents} - known)
+    unseen = sorted(all_labels(docs, labels_of) - all_labels(train_docs, labels_of))
     if unseen:
         warnings.warn(Warnings.W401.format(corpus=name, labels=unseen), stacklevel=2)
 
@@ -196,8 +220,14 @@ def _fit_schedule(optimizer: dict[str, Any], steps: int) -> None:
 
 
 def _add_labels(nlp: Language, component: str, docs: Sequence[Doc]) -> None:
-    """A warm start does not initialise: labels that the last model had not met are added."""
+    """A warm start does not initialise: labels that the last model had not met are added.
+
+    RAISES (ValueError): S430 where the component cannot grow.
+    """
     proc: Any = nlp.get_pipe(component)
-    for label in sorted({ent.label_ for doc in docs for ent in doc.ents}):
-        if label not in proc.labels:
-            proc.add_label(label)
+    labels_of = gold_labels(nlp.config["components"][component])
+    new = sorted(all_labels(docs, labels_of) - set(proc.labels))
+    if new and not proc.is_resizable:
+        raise ValueError(Errors.E430.format(name=component, labels=new))
+    for label in new:
+        proc.add_label(label)

@@ -27,6 +27,7 @@ from ..query.probabilities import (
 )
 from ..query.select import top_k
 from ..types import Oracle
+from .annotation import entity_labels, gold_labels
 from .fit import FitSettings, check_training_config, evaluate, fit, warn_of_unseen
 from .journal import Record, RunFolder, disk_errors, replacing_folder
 from .pool import Pool, file_digest, make_pool
@@ -61,9 +62,10 @@ class ActiveRun:
             check_config_has_probs(self.training, self.active.component)
         self.use_gpu, self.progress = use_gpu, progress
         self.blank = spacy.blank(self.training["nlp"]["lang"])
+        self.labels_of = gold_labels(self.training["components"].get(self.active.component, {}))
         self.pool = self._read_pool()
-        self.dev = read_docs(self.active.dev, self.blank)
-        self.test = read_docs(self.active.test, self.blank) if self.active.test else None
+        self.dev = self._read_labelled(self.active.dev)
+        self.test = self._read_labelled(self.active.test) if self.active.test else None
         self.folder = RunFolder(Path(run_dir))
         with disk_errors():
             self.records = self.folder.open(config, self._digests())
@@ -109,13 +111,13 @@ class ActiveRun:
         labelled = self.pool.take(self.pool.labelled)
         counting = [mixed] if self.active.mix_set == "all" else [*self.mixed, mixed]
         added = [doc for docs in counting for doc in docs]
-        warn_of_unseen(labelled, self.dev, "dev")
+        warn_of_unseen(labelled, self.dev, "dev", self.labels_of)
         with clock("train"):
             nlp, steps = self._fit(number, [*labelled, *added])
         with clock("evaluate"):
-            scores = {"dev": evaluate(nlp, self.dev)}
+            scores = {"dev": evaluate(nlp, self.dev, self.active.component)}
             if self.test is not None:
-                scores["test"] = evaluate(nlp, self.test)
+                scores["test"] = evaluate(nlp, self.test, self.active.component)
         with clock("save"):
             save_model(nlp, self.folder.model(number))
         record = {
@@ -164,7 +166,7 @@ class ActiveRun:
         # Words of the whole pool may be used, but not its labels.
         words = [copy_tokens(doc, self.blank) for doc in self.pool.docs.values()]
         trained = self._last_model() if number else None
-        total = round(self.mixer.rate * len(ids))
+        total = round(self.mixer.rate_at(number) * len(ids))
         with tqdm(total=total, desc="Mixing", leave=False, disable=not self.progress) as bar:
             return mix_docs(
                 self.pool.take(ids),
@@ -173,6 +175,7 @@ class ActiveRun:
                 self.blank,
                 corpus=words,
                 trained=trained,
+                number=number,
                 progress=bar.update,
             )
 
@@ -207,8 +210,17 @@ class ActiveRun:
 
     def _read_pool(self) -> Pool:
         active = self.active
-        docs = read_docs(active.pool, self.blank)
+        docs = self._read_labelled(active.pool)
         return make_pool(docs, active.pool_size, active.n_seed, active.seed, active.pool)
+
+    def _read_labelled(self, path: Path) -> list[Doc]:
+        """RAISES (ValueError): S403, S405, or S431 for components that learn something else."""
+        docs = read_docs(path, self.blank, need_entities=self.labels_of is entity_labels)
+        if not any(self.labels_of(doc) for doc in docs):
+            name = self.active.component
+            factory = self.training["components"][name]["factory"]
+            raise ValueError(Errors.E431.format(path=path, name=name, factory=factory))
+        return docs
 
     def _read_mixed(self, number: int) -> list[Doc]:
         if self.mixer is None:

@@ -52,20 +52,26 @@ def active_cli(
 
 
 def rounds_table(records: list[dict[str, Any]]) -> str:
-    """The rounds of a journal as a table for the terminal; F1 in percent, time in seconds."""
-    header = ["Round", "Labelled", "Mixed", "Steps", "Dev F1", "Test F1", "Seconds"]
-    rows = []
-    for r in records:
-        test = r["scores"].get("test")
-        rows.append(
-            [
-                r["round"],
-                r["n_labelled"],
-                r["n_mixed"],
-                r["steps"],
-                f"{100 * (r['scores']['dev']['ents_f'] or 0):.1f}",
-                f"{100 * (test['ents_f'] or 0):.1f}" if test else "-",
-                f"{sum(r['seconds'].values()):.0f}",
-            ]
-        )
+    """The rounds of a journal as a table for the terminal; scores in percent, time in seconds."""
+    name = (records[0]["scores"]["dev"].get("main") or {"name": "F1"})["name"] if records else "F1"
+    header = ["Round", "Labelled", "Mixed", "Steps", f"Dev {name}", f"Test {name}", "Seconds"]
+    rows = [
+        [
+            r["round"],
+            r["n_labelled"],
+            r["n_mixed"],
+            r["steps"],
+            *(_percent(r["scores"].get(split)) for split in ("dev", "test")),
+            f"{sum(r['seconds'].values()):.0f}",
+        ]
+        for r in records
+    ]
     return str(table(rows, header=header, divider=True, aligns=["r"] * len(header)))
+
+
+def _percent(scores: dict[str, Any] | None) -> str:
+    """The score of what was trained: entity F1, unless the journal names another."""
+    if scores is None:
+        return "-"
+    value = scores["main"]["value"] if "main" in scores else scores["ents_f"]
+    return f"{100 * (value or 0):.1f}"

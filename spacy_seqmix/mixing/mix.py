@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from time import perf_counter
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from spacy.language import Language
+from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from spacy.util import logger
 
 from ..errors import Errors, Warnings
 from ..types import Discriminator, MixPlan
 from .origin import get_origin, set_origin
+from .rates import Rate, Rates
 from .realise import harden
 
 # Plans made at once: enough for one matrix product and for language-model batches of one length.
 BATCH = 64
 # A filter that passes fewer than one candidate in this many is taken to pass none.
 MAX_TRIES_PER_DOC = 50
-# Two windows, each by its parent's text and its start: what is never mixed twice.
-Pair: TypeAlias = frozenset[tuple[str, int]]
+# Two windows, each by the hash of its parent's text and its start: what is never mixed twice.
+Pair: TypeAlias = frozenset[tuple[int, int]]
 
 
 @runtime_checkable
@@ -54,7 +56,8 @@ class MixRealiser(Protocol):
 class Mixer:
     """How to mix: everything that a config's mixing section says.
 
-    rate (float): r = mixed docs / docs that were mixed.
+    rate (float | Iterable[float]): r = mixed docs / docs that were mixed; or one for each round
+        or epoch.
     labels (str): "soft", or "hard" to keep only the repaired entities, for components that
         cannot train on distributions.
     """
@@ -62,12 +65,15 @@ class Mixer:
     strategy: MixStrategy
     realiser: MixRealiser
     discriminator: Discriminator | None = None
-    rate: float = 0.2
+    rate: Rate = 0.2
     labels: str = "soft"
+    rate_at: Rates = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.rate < 0 or self.labels not in ("soft", "hard"):
-            raise ValueError(Errors.E212.format(rate=self.rate, labels=self.labels))
+        if self.labels not in ("soft", "hard"):
+            what = f"labels 'soft' or 'hard', not {self.labels!r}"
+            raise ValueError(Errors.E212.format(what=what))
+        object.__setattr__(self, "rate_at", Rates(self.rate))
 
 
 @dataclass
@@ -114,14 +120,23 @@ class MixStream:
         trained: Language | None = None,
         progress: Callable[[int], object] | None = None,
         before: MixStream | None = None,
+        afresh: bool = False,
     ) -> None:
-        """Find the eligible docs; nothing is loaded or built before the first ``take``."""
+        """Find the eligible docs; nothing is loaded or built before the first ``take``.
+
+        before (MixStream | None): the stream to go on from.
+        afresh (bool): go on with its counts alone, and mix its pairs again.
+        """
         self.mixer = mixer
         self.counts: MixCounts = replace(before.counts if before else MixCounts(), docs=len(docs))
+        before = None if afresh else before
         self._parents = [doc for doc in docs if mixer.strategy.eligible(doc)]
         self.counts.eligible = len(self._parents)
+        self._ids = [get_string_id(doc.text) for doc in self._parents]
         self._plans = mixer.strategy(self._parents, rng)
-        self._seen: set[str] = {doc.text for doc in docs} | (before._seen if before else set())
+        # Hashes: a stream may go on for as long as a training does.
+        self._seen: set[int] = {get_string_id(doc.text) for doc in docs}
+        self._seen |= before._seen if before else set()
         self._pairs: set[Pair] = before._pairs if before else set()
         # Words of all docs may be used, but plans number the eligible ones.
         self._prepare = partial(
@@ -132,6 +147,7 @@ class MixStream:
         self._planned: int = before._planned if before else 0
         self._progress = progress
         self.ran_out = False
+        self.hopeless = False  # it ran out because hardly anything passed
 
     def take(self, n: int) -> list[Doc]:
         """The next n mixed docs; fewer, with ``ran_out`` set, when there are no more."""
@@ -149,6 +165,7 @@ class MixStream:
         hopeless = self._planned > MAX_TRIES_PER_DOC * (self.counts.kept + need)
         if not plans or hopeless:
             self.ran_out = True
+            self.hopeless = hopeless
             return
         self._planned += sum(1 + plan.both_ways for plan in plans)
         began = perf_counter()
@@ -159,8 +176,9 @@ class MixStream:
         candidates = self._realise(plans)
         fresh = []
         for doc in candidates:
-            if doc.text not in self._seen:
-                self._seen.add(doc.text)
+            text = get_string_id(doc.text)
+            if text not in self._seen:
+                self._seen.add(text)
                 fresh.append(doc)
         self.counts.tried += len(candidates)
         self.counts.repeated += len(candidates) - len(fresh)
@@ -186,9 +204,7 @@ class MixStream:
 
     def _new_plans(self) -> Iterator[MixPlan]:
         for plan in self._plans:
-            pair = frozenset(
-                (self._parents[seg.doc].text, seg.start) for seg in (plan.left, plan.right)
-            )
+            pair = frozenset((self._ids[seg.doc], seg.start) for seg in (plan.left, plan.right))
             if pair not in self._pairs:
                 self._pairs.add(pair)
                 yield plan
@@ -243,6 +259,7 @@ def mix_docs(
     *,
     corpus: Sequence[Doc] = (),
     trained: Language | None = None,
+    number: int = 0,
     progress: Callable[[int], object] | None = None,
 ) -> tuple[list[Doc], MixCounts]:
     """Mix a set of labelled docs: exactly round(r·n) come out, or fewer with a warning.
@@ -253,10 +270,11 @@ def mix_docs(
     nlp (Language): whose tokeniser reads the mixed texts.
     corpus (Sequence[Doc]): further docs whose words the token table may offer.
     trained (Language | None): pipeline of the last round, for tables made from it.
+    number (int): of the round or epoch, where the rate has a schedule.
     progress (Callable | None): called with the number of docs that were kept.
     RETURNS (tuple): the mixed docs, each with soft labels and origin, and the counts.
     """
-    wanted = round(mixer.rate * len(docs))
+    wanted = round(mixer.rate_at(number) * len(docs))
     stream = MixStream(docs, mixer, rng, nlp, corpus=corpus, trained=trained, progress=progress)
     mixed = stream.take(wanted)
     if len(mixed) < wanted:

@@ -141,7 +141,7 @@ def dense(doc: Doc, starts: Numbers, ends: Numbers, density: float) -> Mask:
     ok = _sums(valid, starts, ends) / (ends - starts) >= density - TOLERANCE
     ok &= _sums(unusable, starts, ends) == 0
     # A sentence may start at the first token, not inside.
-    ok &= _sums(_sent_starts(doc), starts + 1, ends) >= 0
+    ok &= _sums(_sent_starts(doc), starts + 1, ends) == 0
     return np.asarray(ok)
 
 

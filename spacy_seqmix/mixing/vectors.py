@@ -22,6 +22,13 @@ HeldOut = tuple[NDArray[np.int64], Floats2d]
 Text = tuple[str, ...]
 
 
+class WordVectors(Protocol):
+    """Vectors of words out of context: an ``Encoder``, or static vectors."""
+
+    def embed(self, words: Sequence[str]) -> Floats2d:
+        """Shape (n_words, width); zeros for a word of which nothing is known."""
+
+
 class BuiltTable(Protocol):
     """A token table together with the vectors of the parents' tokens."""
 
@@ -45,7 +52,7 @@ class StaticTable:
     """Vectors that do not depend on context: input embeddings."""
 
     table: TokenTable
-    encoder: Encoder
+    encoder: WordVectors
 
     def of_docs(self, docs: Sequence[Doc]) -> list[Floats2d]:
         flat = self.encoder.embed([t.text for doc in docs for t in doc])

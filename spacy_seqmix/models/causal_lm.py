@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import Errors
 from ..types import Floats1d
+from .batches import MAX_BATCH_ITEMS, Piece, check_sizes, cut, gather
 from .gguf import converted_folder
 from .lm_loading import (
     default_device,
@@ -26,6 +27,7 @@ from .lm_loading import (
     start_id,
 )
 from .nlls import TokenNlls, perplexity, trim_offsets, window_nats
+from .safety import as_names
 
 __all__ = ["CausalLM", "TokenNlls", "get_shared", "perplexity", "window_nats"]
 
@@ -33,15 +35,6 @@ DTYPES = ("auto", "bfloat16", "float32")
 MAX_WINDOW = 2048  # tokens of context: attention and logits of more cost memory and change little
 MAX_LOGITS = 1 << 27  # numbers in the logits of one batch: 256 MB in bfloat16
 LOSS_ROWS = 256  # tokens whose logits are held in float32 at a time
-
-
-class _Piece(NamedTuple):
-    """Input tokens ``start`` to ``end`` of a text, whose targets count from ``first`` on."""
-
-    text: int
-    start: int
-    end: int
-    first: int
 
 
 class CausalLM:
@@ -81,8 +74,11 @@ class CausalLM:
         start_token: str | None = None,
         cache_dir: str | Path | None = None,
         local_files_only: bool = False,
+        trust_remote_code: Collection[str] = (),
     ) -> CausalLM:
         """Load a model from the Hugging Face hub, a folder or a GGUF file.
+
+        Weights are read from safetensors (or GGUF), never from pickle files.
 
         name (str): a name on the hub, a folder, or the path of a ``.gguf`` file.
         revision (str | None): branch, tag or commit on the hub.
@@ -93,10 +89,12 @@ class CausalLM:
             the vocabulary has it, else the tokenizer's token for the beginning, else for the end.
         cache_dir (str | Path | None): where GGUF files are converted to, see ``gguf.cache_root``.
         local_files_only (bool): never ask the hub.
+        trust_remote_code (Collection[str]): names of models whose own Python code may run; that of
+            others, other repositories that a model refers to included, never does.
         RETURNS (CausalLM): the model, with float32 weights.
         RAISES (OSError): if it cannot be found, read or converted.
-        RAISES (ValueError): if it cannot serve: no fast tokenizer, no start token, untrained
-            weights, not causal, unknown dtype.
+        RAISES (ValueError): if it cannot serve: weights in pickle files, code that is not trusted,
+            no fast tokenizer, no start token, untrained weights, not causal, unknown dtype.
         """
         check_dtype(dtype)
         options = {"revision": revision, "local_files_only": local_files_only}
@@ -104,7 +102,9 @@ class CausalLM:
         try:
             gguf = gguf_path(name, gguf_file, hub)
             folder = name if gguf is None else str(converted_folder(gguf, cache_dir))
-            model, tokenizer, missing = from_pretrained(folder, hub if gguf is None else {})
+            # What was converted is ours; the user's trust is in names on the hub and folders.
+            where, trusted = (hub, as_names(trust_remote_code)) if gguf is None else ({}, ())
+            model, tokenizer, missing = from_pretrained(folder, where, trusted)
             model.to(device or default_device())
         except Exception as err:
             # transformers raises nearly every type here: OSError, ValueError, KeyError, ...
@@ -142,6 +142,7 @@ class CausalLM:
         texts: Sequence[str],
         *,
         batch_size: int = 16,
+        max_batch_items: int = MAX_BATCH_ITEMS,
         dtype: str | None = None,
         progress: Callable[[int], object] | None = None,
     ) -> list[TokenNlls]:
@@ -151,19 +152,21 @@ class CausalLM:
         tokens past the first window see at least half a window before them.
 
         texts (Sequence[str]): the texts; an empty one has no tokens.
-        batch_size (int): the most texts of a batch; fewer where they are long.
+        batch_size (int): the most texts (or windows) of a batch.
+        max_batch_items (int): the most tokens of a batch, padding included. A batch holds fewer
+            where the vocabulary is large, and always one window at least.
         dtype (str | None): "float32", "bfloat16" (weights stay float32), "auto" (``precision``);
             None for the object's own.
         progress (Callable[[int], object] | None): told the number of texts after each batch.
         RETURNS (list[TokenNlls]): one for each text, in the order of the texts.
-        RAISES (ValueError): if ``batch_size`` is below 1 or the dtype unknown.
+        RAISES (ValueError): if a size is below 1 or the dtype unknown.
         """
-        if batch_size < 1:
-            raise ValueError(Errors.E311.format(what="batch_size", value=batch_size))
+        check_sizes(batch_size, max_batch_items)
         bfloat16 = self.precision(dtype) == "bfloat16"
         ids, offsets = self._tokenise(texts)
         nlls = [np.zeros(len(one) - 1, dtype=np.float32) for one in ids]
-        pieces = [p for i, one in enumerate(ids) for p in _pieces(i, len(one) - 1, self.window)]
+        pieces = [p for i, one in enumerate(ids) for p in cut(i, len(one) - 1, self.window)]
+        most = min(max_batch_items, MAX_LOGITS // int(self.model.config.vocab_size))
         if progress is not None:
             progress(sum(len(one) == 1 for one in ids))
         # One autocast around all batches: it casts each weight once and keeps the copy until the
@@ -173,7 +176,7 @@ class CausalLM:
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16),
         ):
-            for batch in self._batches(pieces, batch_size):
+            for batch in gather(pieces, batch_size, most):
                 self._score(batch, ids, nlls)
                 if progress is not None:
                     progress(sum(p.end == len(ids[p.text]) - 1 for p in batch))
@@ -194,20 +197,7 @@ class CausalLM:
             trim_offsets(*pair) for pair in zip(texts, encoded["offset_mapping"], strict=True)
         ]
 
-    def _batches(self, pieces: list[_Piece], batch_size: int) -> Iterator[list[_Piece]]:
-        """Batches of similar length, the longest first: if memory runs out, it does so early."""
-        most = max(1, MAX_LOGITS // int(self.model.config.vocab_size))
-        batch: list[_Piece] = []
-        for piece in sorted(pieces, key=lambda p: (p.start - p.end, p.text, p.start)):
-            width = batch[0].end - batch[0].start if batch else 0
-            if batch and (len(batch) == batch_size or (len(batch) + 1) * width > most):
-                yield batch
-                batch = []
-            batch.append(piece)
-        if batch:
-            yield batch
-
-    def _score(self, batch: list[_Piece], ids: list[list[int]], nlls: list[Floats1d]) -> None:
+    def _score(self, batch: list[Piece], ids: list[list[int]], nlls: list[Floats1d]) -> None:
         width = batch[0].end - batch[0].start
         inputs = torch.full((len(batch), width), self.start_id)
         mask = torch.zeros_like(inputs)
@@ -247,10 +237,20 @@ class CausalLM:
 
 @lru_cache(maxsize=2)
 def shared_lm(
-    name: str, revision: str | None, start_token: str | None, device: str | None
+    name: str,
+    revision: str | None,
+    start_token: str | None,
+    device: str | None,
+    trusted: frozenset[str],
 ) -> CausalLM:
     """``CausalLM.load``, once for all who ask with the same settings. Use ``get_shared``."""
-    return CausalLM.load(name, revision=revision, start_token=start_token, device=device)
+    return CausalLM.load(
+        name,
+        revision=revision,
+        start_token=start_token,
+        device=device,
+        trust_remote_code=trusted,
+    )
 
 
 def get_shared(
@@ -259,9 +259,11 @@ def get_shared(
     revision: str | None = None,
     start_token: str | None = None,
     device: str | None = None,
+    trust_remote_code: Collection[str] = (),
 ) -> CausalLM:
     """A model that all objects of the same settings share; arguments as in ``CausalLM.load``."""
-    return shared_lm(name, revision, start_token, device or default_device())
+    trusted = as_names(trust_remote_code)
+    return shared_lm(name, revision, start_token, device or default_device(), trusted)
 
 
 def check_dtype(dtype: str) -> str:
@@ -269,15 +271,3 @@ def check_dtype(dtype: str) -> str:
     if dtype not in DTYPES:
         raise ValueError(Errors.E307.format(dtype=dtype, known=", ".join(DTYPES)))
     return dtype
-
-
-def _pieces(text: int, size: int, window: int) -> Iterator[_Piece]:
-    """Windows over ``size`` inputs, each but the last a half from the one before."""
-    done = 0
-    while done < size:
-        # All windows are full ones, so that the last has the most context it can have. None but
-        # the first begins with the start token: measured, that is (slightly) better without.
-        start = 0 if done == 0 else min(done - window // 2, size - window)
-        end = min(start + window, size)
-        yield _Piece(text, start, end, done)
-        done = end

@@ -11,6 +11,7 @@ from spacy.language import Language
 
 from ..errors import Errors
 from ..types import Floats2d
+from .safety import refusing_code, require_safetensors
 
 if TYPE_CHECKING:
     import torch
@@ -30,17 +31,24 @@ class Encoder:
 
     @classmethod
     def load(cls, name: str) -> Encoder:
-        """Load by hub name or folder, onto the device that spaCy uses.
+        """Load by hub name or folder, onto the device that spaCy uses: weights in safetensors
+        only, and no code of the model's own.
 
         RAISES (OSError): S220 when that fails.
+        RAISES (ValueError): S312 for weights in pickle files, S313 for a model that needs code.
         """
         from thinc.util import get_torch_default_device
         from transformers import AutoModel, AutoTokenizer
 
         try:
-            tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True)  # type: ignore[no-untyped-call]
-            model = AutoModel.from_pretrained(name)
+            with refusing_code(name):
+                options = {"trust_remote_code": False}  # the default asks at the keyboard
+                tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, **options)  # type: ignore[no-untyped-call]
+                require_safetensors(name, {}, "AutoModel")
+                model = AutoModel.from_pretrained(name, use_safetensors=True, **options)
         except Exception as err:  # damaged files fail in json, safetensors or torch, as they like
+            if str(err).startswith("[S31"):
+                raise
             reason = (str(err).strip() or type(err).__name__).splitlines()[0][:200]
             raise OSError(Errors.E220.format(name=name, reason=reason)) from err
         return cls(model.eval().to(get_torch_default_device()), tokenizer)

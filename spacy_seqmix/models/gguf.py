@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from ..errors import Errors
 from .lm_loading import describe, quiet
@@ -64,11 +65,13 @@ def _convert(path: Path, folder: Path) -> None:
     try:
         parent, file = str(path.parent), path.name
         with quiet():
+            # Code that lies beside the file is none of its business.
+            options: dict[str, Any] = {"gguf_file": file, "trust_remote_code": False}
             tokenizer = AutoTokenizer.from_pretrained(  # type: ignore[no-untyped-call]
-                parent, gguf_file=file
+                parent, **options
             )
             tokenizer.save_pretrained(temporary)
-            model = AutoModelForCausalLM.from_pretrained(parent, gguf_file=file)
+            model = AutoModelForCausalLM.from_pretrained(parent, **options)
             model.save_pretrained(temporary)
         try:
             os.replace(temporary, folder)

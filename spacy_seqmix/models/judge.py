@@ -1,15 +1,18 @@
 """The mixer's filter: is a mixed text plausible to a language model? Imports no torch."""
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.util import registry
 
 from ..errors import Errors
 from ..types import Verdict
+from .batches import MAX_BATCH_ITEMS, check_sizes
 from .nlls import TokenNlls, perplexity, window_nats
+from .windows import UNITS, Window, passage_of
 
 if TYPE_CHECKING:
     from .causal_lm import CausalLM
@@ -21,17 +24,7 @@ if TYPE_CHECKING:
 START_ERROR = 6.0
 INNER_ERROR = 3.0
 TERM_ERROR = 0.02
-START_TOKENS = 4  # windows that overlap these first tokens of the doc count as its beginning
-
-
-class Window(NamedTuple):
-    """A mixed window: characters ``start`` to ``end`` of the text, its words, and whether the
-    text begins there."""
-
-    start: int
-    end: int
-    n_words: int
-    first: bool
+PROCESS = os.getpid()
 
 
 class Range(NamedTuple):
@@ -59,8 +52,9 @@ class Range(NamedTuple):
 class PerplexityDiscriminator:
     """Keeps docs whose perplexity (Eq. 9-10) and whose mixed window's nats are in their ranges.
 
-    Each doc is judged alone, by its text without white space at the end. A doc without a mixed
-    window is judged by its perplexity only; one without text is never kept.
+    Each doc is judged alone, by its text without white space at the end; with the unit
+    "sentence", a mixed doc by the sentence of its window. A doc without a mixed window is judged
+    by its perplexity only; one without text is never kept.
 
     With dtype "auto" bfloat16 scores are the rule, but what lies so close to a limit that rounding
     could turn the decision is scored again in float32: decisions are those of float32.
@@ -74,14 +68,18 @@ class PerplexityDiscriminator:
         max_perplexity: float | None = 500.0,
         min_window_nats: float = 0.0,
         max_window_nats: float | None = None,
+        unit: str = "doc",
         batch_size: int = 16,
+        max_batch_items: int = MAX_BATCH_ITEMS,
         dtype: str = "auto",
         start_token: str | None = None,
         device: str | None = None,
+        trust_remote_code: Sequence[str] = (),
     ) -> None:
         """Arguments as in ``make_perplexity_discriminator``. Loads nothing yet.
 
-        RAISES (ValueError): for a negative or inverted range, an unknown dtype, an empty batch.
+        RAISES (ValueError): for a negative or inverted range, an unknown unit or dtype, an empty
+            batch.
         """
         self.model = model
         self.revision = revision
@@ -89,12 +87,16 @@ class PerplexityDiscriminator:
         self.window_nats = _range("nats in the mixed window", min_window_nats, max_window_nats)
         if dtype not in ("auto", "bfloat16", "float32"):
             raise ValueError(Errors.E307.format(dtype=dtype, known="auto, bfloat16, float32"))
-        if batch_size < 1:
-            raise ValueError(Errors.E311.format(what="batch_size", value=batch_size))
+        if unit not in UNITS:
+            raise ValueError(Errors.E315.format(unit=unit))
+        check_sizes(batch_size, max_batch_items)
+        self.unit = unit
         self.batch_size = batch_size
+        self.max_batch_items = max_batch_items
         self.dtype = dtype
         self.start_token = start_token
         self.device = device
+        self.trust_remote_code = trust_remote_code
         self._lm: CausalLM | None = None
 
     @property
@@ -103,6 +105,12 @@ class PerplexityDiscriminator:
 
         RAISES (OSError, ValueError): as ``CausalLM.load``.
         """
+        if os.getpid() != PROCESS:
+            # Forked, by nlp.pipe(n_process=...): torch would wait for ever for the threads of the
+            # process that it was.
+            import torch
+
+            torch.set_num_threads(1)
         if self._lm is None:
             from .causal_lm import get_shared
 
@@ -111,12 +119,18 @@ class PerplexityDiscriminator:
                 revision=self.revision,
                 start_token=self.start_token,
                 device=self.device,
+                trust_remote_code=self.trust_remote_code,
             )
         return self._lm
 
     @lm.setter
     def lm(self, lm: "CausalLM") -> None:
         self._lm = lm
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the language model is in memory."""
+        return self._lm is not None
 
     def __getstate__(self) -> dict[str, Any]:
         # Another process loads (or shares) its own model rather than unpickle half a gigabyte.
@@ -128,11 +142,11 @@ class PerplexityDiscriminator:
         docs (Sequence[Doc]): the docs, mixed or not.
         RETURNS (list[Verdict]): one for each doc; perplexity is nan for a doc without text.
         RAISES (OSError, ValueError): if the language model cannot be loaded; if a mixed window
-            does not fit its doc.
+            does not fit its doc, or its sentence is wanted and unknown.
         """
-        docs = list(docs)
-        windows = [_window(doc) for doc in docs]
-        texts = [text_of(doc) for doc in docs]
+        passages = [passage_of(doc, self.unit) for doc in docs]
+        windows = [passage.window for passage in passages]
+        texts = [passage.text for passage in passages]
         scores = self.score(texts)
         verdicts = [self._verdict(*pair) for pair in zip(scores, windows, strict=True)]
         if self.dtype == "auto" and texts and self.lm.precision("auto") != "float32":
@@ -146,9 +160,21 @@ class PerplexityDiscriminator:
                 verdicts[i] = self._verdict(score, windows[i])
         return verdicts
 
-    def score(self, texts: Sequence[str], *, dtype: str | None = None) -> list[TokenNlls]:
-        """The scores of texts under this object's model, precision and batch size."""
-        return self.lm.token_nlls(texts, batch_size=self.batch_size, dtype=dtype or self.dtype)
+    def score(
+        self,
+        texts: Sequence[str],
+        *,
+        dtype: str | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> list[TokenNlls]:
+        """The scores of texts under this object's model, precision and batch sizes."""
+        return self.lm.token_nlls(
+            texts,
+            batch_size=self.batch_size,
+            max_batch_items=self.max_batch_items,
+            dtype=dtype or self.dtype,
+            progress=progress,
+        )
 
     def _verdict(self, score: TokenNlls, window: Window | None) -> Verdict:
         whole = perplexity(score)
@@ -157,29 +183,10 @@ class PerplexityDiscriminator:
         return Verdict(whole, nats, keep)
 
 
-def text_of(doc: Doc | Span) -> str:
-    """What is scored of a doc: pre-tokenised ones end in a space that nobody wrote."""
-    return doc.text.rstrip()
-
-
 def _range(what: str, low: float, high: float | None) -> Range:
     if not low >= 0 or (high is not None and not high >= low):
         raise ValueError(Errors.E308.format(what=what, low=low, high=high))
     return Range(low, high)
-
-
-def _window(doc: Doc) -> Window | None:
-    from ..mixing.origin import get_origin
-
-    origin = get_origin(doc)
-    if origin is None:
-        return None
-    start, end = origin.start, origin.end
-    if not 0 <= start < end <= len(doc):
-        values = {"start": start, "end": end, "tokens": len(doc), "text": doc.text[:80]}
-        raise ValueError(Errors.E309.format(**values))
-    last = doc[end - 1]
-    return Window(doc[start].idx, last.idx + len(last), end - start, start < START_TOKENS)
 
 
 def _is_doubtful(
@@ -212,10 +219,13 @@ def make_perplexity_discriminator(
     max_perplexity: float | None = 500.0,
     min_window_nats: float = 0.0,
     max_window_nats: float | None = None,
+    unit: str = "doc",
     batch_size: int = 16,
+    max_batch_items: int = MAX_BATCH_ITEMS,
     dtype: str = "auto",
     start_token: str | None = None,
     device: str | None = None,
+    trust_remote_code: Sequence[str] = (),
 ) -> PerplexityDiscriminator:
     """Build the discriminator of SeqMix Eq. 10, optionally on the mixed window too.
 
@@ -225,12 +235,16 @@ def make_perplexity_discriminator(
         perplexity; the paper's is 0 to 500. None: no upper limit.
     min_window_nats, max_window_nats (float, float | None): the range of nats per word inside the
         mixed window, given its context. None: no upper limit.
+    unit (str): what of a mixed doc is judged: "doc", or "sentence" for the sentence of the mixed
+        window, scored by itself. The docs must have sentence boundaries then.
     batch_size (int): the most texts that the language model scores at a time.
+    max_batch_items (int): the most tokens at a time, padding included; see ``token_nlls``.
     dtype (str): "float32", "bfloat16", or "auto": bfloat16 where that cannot change a decision.
     start_token (str | None): see ``CausalLM.load``.
     device (str | None): a torch device; None for the one that thinc uses.
+    trust_remote_code (Sequence[str]): names of models whose own code may run; none unless told.
     RETURNS (PerplexityDiscriminator): docs to verdicts; it loads the model when first called.
-    RAISES (ValueError): for a negative or inverted range, an unknown dtype, an empty batch.
+    RAISES (ValueError): for a negative or inverted range, an unknown unit or dtype, an empty batch.
     """
     return PerplexityDiscriminator(
         model=model,
@@ -239,8 +253,11 @@ def make_perplexity_discriminator(
         max_perplexity=max_perplexity,
         min_window_nats=min_window_nats,
         max_window_nats=max_window_nats,
+        unit=unit,
         batch_size=batch_size,
+        max_batch_items=max_batch_items,
         dtype=dtype,
         start_token=start_token,
         device=device,
+        trust_remote_code=trust_remote_code,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 from thinc.api import get_torch_default_device
 
 from ..errors import Errors
+from .safety import may_run_code, refusing_code, require_safetensors
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -42,21 +43,35 @@ def gguf_path(name: str, gguf_file: str | None, hub: dict[str, Any]) -> Path | N
     return path
 
 
-def from_pretrained(name: str, hub: dict[str, Any]) -> tuple[Any, Any, list[str]]:
+def from_pretrained(
+    name: str, hub: dict[str, Any], trust_remote_code: Collection[str] = ()
+) -> tuple[Any, Any, list[str]]:
     """The model, in float32 on the CPU, its tokenizer, and the names of untrained weights.
 
+    Weights are read from safetensors only. Code of the repository runs if its name is among
+    ``trust_remote_code``.
+
+    RAISES (ValueError): S312 for weights in pickle files, S313 for code that is not trusted.
     RAISES: whatever transformers raises.
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    # The configuration alone first: it fails after one retried request rather than after many.
-    config = AutoConfig.from_pretrained(name, **hub)
-    tokenizer = AutoTokenizer.from_pretrained(name, **hub)  # type: ignore[no-untyped-call]
+    # Never left to the default of transformers, which asks at the keyboard.
+    options = {**hub, "trust_remote_code": may_run_code(name, trust_remote_code, hub)}
     # Heads that a checkpoint lacks are drawn at random (we refuse them then): not from the user's
     # generator.
-    with torch.random.fork_rng(devices=[]), quiet():
+    with refusing_code(name), torch.random.fork_rng(devices=[]), quiet():
+        # The configuration alone first: it fails after one retried request rather than many.
+        config = AutoConfig.from_pretrained(name, **options)
+        require_safetensors(name, hub, "AutoModelForCausalLM")
+        tokenizer = AutoTokenizer.from_pretrained(name, **options)  # type: ignore[no-untyped-call]
         model, info = AutoModelForCausalLM.from_pretrained(
-            name, config=config, torch_dtype=torch.float32, output_loading_info=True, **hub
+            name,
+            config=config,
+            torch_dtype=torch.float32,
+            output_loading_info=True,
+            use_safetensors=True,
+            **options,
         )
     rows = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > rows:

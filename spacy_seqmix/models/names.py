@@ -61,7 +61,7 @@ def _on_hub(name: str) -> bool:
     """Whether the hub's copy (or a download of it) can be had. Asked of the network only once it
     answers at all: the hub's client would try again for half a minute, aloud."""
     from huggingface_hub import constants, try_to_load_from_cache
-    from transformers import AutoConfig
+    from transformers.configuration_utils import PretrainedConfig
 
     try:
         cached = try_to_load_from_cache(name, "config.json")
@@ -76,8 +76,8 @@ def _on_hub(name: str) -> bool:
             socket.create_connection((url.hostname or "", port), timeout=SECONDS).close()
         except OSError:
             return False
-    try:
-        AutoConfig.from_pretrained(name)
+    try:  # without making anything of it: a model that needs code is there, and refused later
+        PretrainedConfig.get_config_dict(name)
     except (OSError, ValueError):
         return False
     return True

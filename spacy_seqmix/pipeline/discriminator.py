@@ -1,7 +1,6 @@
 """``seqmix_discriminator``: the perplexity of docs and sentences as a pipeline component."""
 
 import json
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +13,12 @@ from spacy.training import Example
 
 from ..errors import Errors
 from ..extensions import register_extensions
-from ..models.judge import PerplexityDiscriminator, text_of
+from ..models.batches import MAX_BATCH_ITEMS
+from ..models.judge import PerplexityDiscriminator
+from ..models.lm_files import files_of, load_files, load_folder
 from ..models.nlls import perplexity
+from ..models.safety import as_names
+from ..models.windows import text_of
 from ..types import Verdict
 
 DEFAULT_MODEL = "gpt2"
@@ -38,9 +41,11 @@ class DocScores(NamedTuple):
         "max_perplexity": 500.0,
         "sentences": False,
         "batch_size": 16,
+        "max_batch_items": MAX_BATCH_ITEMS,
         "dtype": "auto",
         "start_token": None,
         "save_weights": False,
+        "trust_remote_code": [],
     },
 )
 def make_seqmix_discriminator(
@@ -52,9 +57,11 @@ def make_seqmix_discriminator(
     max_perplexity: float | None,
     sentences: bool,
     batch_size: int,
+    max_batch_items: int,
     dtype: str,
     start_token: str | None,
     save_weights: bool,
+    trust_remote_code: list[str],
 ) -> "SeqMixDiscriminator":
     """Construct a ``seqmix_discriminator``. See ``SeqMixDiscriminator`` for the arguments."""
     return SeqMixDiscriminator(
@@ -65,9 +72,11 @@ def make_seqmix_discriminator(
         max_perplexity=max_perplexity,
         sentences=sentences,
         batch_size=batch_size,
+        max_batch_items=max_batch_items,
         dtype=dtype,
         start_token=start_token,
         save_weights=save_weights,
+        trust_remote_code=trust_remote_code,
     )
 
 
@@ -89,9 +98,11 @@ class SeqMixDiscriminator(Pipe):
         max_perplexity: float | None = 500.0,
         sentences: bool = False,
         batch_size: int = 16,
+        max_batch_items: int = MAX_BATCH_ITEMS,
         dtype: str = "auto",
         start_token: str | None = None,
         save_weights: bool = False,
+        trust_remote_code: Sequence[str] = (),
     ) -> None:
         """Create the component; the language model is loaded at its first use.
 
@@ -101,9 +112,11 @@ class SeqMixDiscriminator(Pipe):
         min_perplexity, max_perplexity (float, float | None): the plausible range; None: no limit.
         sentences (bool): score each sentence too.
         batch_size (int): the most texts that the language model scores at a time.
+        max_batch_items (int): the most tokens at a time, padding included; see ``token_nlls``.
         dtype (str): "float32", "bfloat16", or "auto": bfloat16 where it changes no decision.
         start_token (str | None): see ``CausalLM.load``.
         save_weights (bool): keep the language model's weights in the pipeline's own folder.
+        trust_remote_code (Sequence[str]): names of models whose own Python code may run.
         RAISES (ValueError): for a negative or inverted range, an unknown dtype, an empty batch.
         """
         self.name = name
@@ -115,14 +128,17 @@ class SeqMixDiscriminator(Pipe):
             min_perplexity=min_perplexity,
             max_perplexity=max_perplexity,
             batch_size=batch_size,
+            max_batch_items=max_batch_items,
             dtype=dtype,
             start_token=start_token,
+            trust_remote_code=trust_remote_code,
         )
         register_extensions()
 
     @property
     def cfg(self) -> dict[str, Any]:
-        """The settings, as the config has them."""
+        """The settings, as the config has them. Whom to trust is not among them: only a config
+        that the user reads says that, never what a pipeline has stored."""
         return {
             "model": self.judge.model,
             "revision": self.judge.revision,
@@ -130,6 +146,7 @@ class SeqMixDiscriminator(Pipe):
             "max_perplexity": self.judge.perplexity.high,
             "sentences": self.sentences,
             "batch_size": self.judge.batch_size,
+            "max_batch_items": self.judge.max_batch_items,
             "dtype": self.judge.dtype,
             "start_token": self.judge.start_token,
             "save_weights": self.save_weights,
@@ -223,16 +240,18 @@ class SeqMixDiscriminator(Pipe):
 
         RAISES (OSError, ValueError): as ``CausalLM.load``, for saved weights.
         """
-        util.from_disk(path, {"cfg": lambda file: self._restore(_read_json(file))}, exclude)
+        util.from_disk(
+            path, {"cfg": lambda file: self._restore(json.loads(file.read_text("utf8")))}, exclude
+        )
         if self.save_weights:
-            util.from_disk(path, {"model": self._load_weights}, exclude)
+            util.from_disk(path, {"model": self._load_folder}, exclude)
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """The settings, and the language model's files if ``save_weights``, as bytes."""
         writers: dict[str, Callable[[], Any]] = {"cfg": lambda: self.cfg}
         if self.save_weights:
-            writers["model"] = self._weight_files
+            writers["model"] = lambda: files_of(self.judge.lm)
         return bytes(util.to_bytes(writers, exclude))
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "SeqMixDiscriminator":
@@ -241,11 +260,14 @@ class SeqMixDiscriminator(Pipe):
         readers: dict[str, Callable[[Any], Any]] = {"cfg": self._restore, "model": files.update}
         util.from_bytes(data, readers, exclude)
         if files:
-            with tempfile.TemporaryDirectory() as folder:
-                for file, content in files.items():
-                    Path(folder, file).write_bytes(content)
-                self._load_weights(folder)
+            self._load_files(files)
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # To other processes: a model is loaded there by its name, but weights that belong to the
+        # pipeline travel with it, as their origin may be gone.
+        carried = self.save_weights and self.judge.is_loaded
+        return _unpickled, (self.name, vars(self), files_of(self.judge.lm) if carried else {})
 
     def _require_sentences(self, docs: Iterable[Doc]) -> None:
         for doc in docs:
@@ -255,18 +277,24 @@ class SeqMixDiscriminator(Pipe):
     def _restore(self, cfg: dict[str, Any]) -> None:
         if (self.judge.model, self.judge.revision) != (DEFAULT_MODEL, None):
             cfg = {**cfg, "model": self.judge.model, "revision": self.judge.revision}
+        cfg = {**cfg, "trust_remote_code": self.judge.trust_remote_code}
         SeqMixDiscriminator.__init__(self, self.name, **cfg)
 
-    def _load_weights(self, folder: str | Path) -> None:
-        from ..models.causal_lm import CausalLM
+    def _load_folder(self, folder: Path) -> None:
+        self.judge.lm = load_folder(folder, self.judge.start_token, self._trusted())
 
-        self.judge.lm = CausalLM.load(str(folder), start_token=self.judge.start_token)
+    def _load_files(self, files: dict[str, bytes]) -> None:
+        self.judge.lm = load_files(files, self.judge.start_token, self._trusted())
 
-    def _weight_files(self) -> dict[str, bytes]:
-        with tempfile.TemporaryDirectory() as folder:
-            self.judge.lm.save(folder)
-            return {p.name: p.read_bytes() for p in Path(folder).iterdir() if p.is_file()}
+    def _trusted(self) -> frozenset[str]:
+        # Weights that were saved with the pipeline are those of the model that the config names.
+        names = as_names(self.judge.trust_remote_code)
+        return names if self.judge.model in names else frozenset()
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf8")))
+def _unpickled(name: str, state: dict[str, Any], files: dict[str, bytes]) -> SeqMixDiscriminator:
+    pipe = SeqMixDiscriminator(name)
+    vars(pipe).update(state)
+    if files:
+        pipe._load_files(files)
+    return pipe

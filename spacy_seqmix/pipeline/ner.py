@@ -18,10 +18,12 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 
 from .. import soft_labels
-from ..decoding import keep_preset, spans_of, tag_names, viterbi
+from ..decoding import spans_of, tag_names
 from ..errors import Errors, Warnings
+from ..models.head import head_of
 from ..models.soft_tagger import set_output_size
-from ..types import SoftLabels
+from ..types import Floats1d, SoftLabels
+from .labels import known_labels, labels_of
 
 DEFAULT_MODEL = Config().from_str(
     """
@@ -152,11 +154,9 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         """
         if isinstance(docs, Doc):
             docs = [docs]
-        ops = self.model.ops
-        arrays = [ops.to_numpy(p) for p in scores]  # type: ignore[no-untyped-call]
-        clamped = [keep_preset(doc, p) for doc, p in zip(docs, arrays, strict=True)]
         tags = self.tags
-        for doc, path, probs in zip(docs, viterbi(clamped, tags), arrays, strict=True):
+        paths = head_of(self.model).decode(scores, docs)
+        for doc, path, probs in zip(docs, paths, scores, strict=True):
             if len(doc):
                 found = spans_of([tags[i] for i in path])
                 new = [Span(doc, start, end, label=label) for start, end, label in found]
@@ -165,7 +165,33 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
                 if unset:
                     doc.set_ents([], outside=unset, default="unmodified")
             if self.store_probs:
-                soft_labels.put_token_probs(doc, SoftLabels(tags, probs))
+                stored = self.model.ops.to_numpy(probs)  # type: ignore[no-untyped-call]
+                soft_labels.put_token_probs(doc, SoftLabels(tags, stored))
+
+    def path_probs(self, docs: Iterable[Doc]) -> Floats1d:
+        """The probability of each doc's best valid tag sequence, P(y* given x) in SeqMix, Eq. 1.
+
+        A softmax gives the product of the decoded tags' probabilities, a CRF exp(score) / Z. The
+        docs are not changed; entities that they have already are not regarded.
+
+        RETURNS (Floats1d): one value a doc, 1.0 where it has no tokens.
+        """
+        return head_of(self.model).path_probs(self.predict(docs))
+
+    def span_probs(self, docs: Iterable[Doc]) -> list[Floats1d]:
+        """The confidence in each entity that stands on the docs, as the pipeline has set it.
+
+        That is the model's probability of B-X on the entity's first token, I-X on its others, and
+        not I-X after them, whatever other tokens are: a CRF sums over all valid tag sequences, a
+        softmax over all sequences, since to it they are all possible.
+
+        RETURNS (list[Floats1d]): one value for each of ``doc.ents``; NaN where the label is not
+            one of the component's.
+        """
+        docs = list(docs)
+        number = {label: i for i, label in enumerate(self.labels)}
+        spans = [[(e.start, e.end, number.get(e.label_, -1)) for e in doc.ents] for doc in docs]
+        return head_of(self.model).span_probs(self.predict(docs), spans)
 
     def update(
         self,
@@ -198,27 +224,19 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
     def get_loss(
         self, examples: Iterable[Example], scores: Sequence[Floats2d]
     ) -> tuple[float, list[Floats2d]]:
-        """Cross-entropy of soft rows and its gradient with respect to the softmax's inputs.
+        """Cross-entropy of soft rows and its gradient, as the model's head defines them.
 
-        With rows y and probabilities p, the loss is −Σ y log p and the gradient p − y (the
-        layer below leaves out the softmax's own derivative). Missing rows count nothing.
+        For a softmax with rows y and probabilities p, the loss is −Σ y log p and the gradient
+        p − y (the layer below leaves out the softmax's own derivative). Missing rows count nothing.
 
-        RETURNS (tuple): the loss in nats, and one gradient (n_tokens, L) a doc.
+        RETURNS (tuple): the loss in nats, and what the model's backprop takes.
         RAISES (ValueError): spaCy's E910 when the loss is not a number.
         """
-        xp = self.model.ops.xp
-        loss = 0.0
-        grads = []
-        for eg, p in zip(examples, scores, strict=True):
-            rows = self.model.ops.asarray2f(self._rows(eg))
-            known = rows.sum(axis=1, keepdims=True) > 0
-            loss += float(-(rows * xp.log(xp.maximum(p, 1e-30))).sum())
-            grads.append(xp.where(known, p - rows, 0.0).astype("float32"))
-            if bool(xp.isnan(p).any()):
-                loss = float("nan")
+        rows = [self.model.ops.asarray2f(self._rows(eg)) for eg in examples]
+        loss, gradient = head_of(self.model).loss(scores, rows)
         if np.isnan(loss):
             raise ValueError(SpacyErrors.E910.format(name=self.name))
-        return loss, grads
+        return loss, gradient
 
     def rehearse(
         self,
@@ -236,15 +254,11 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
             return losses
         set_dropout_rate(self.model, drop)
         probs, backprop = self.model.begin_update(docs)
-        targets = self._rehearsal_model.predict(docs)
-        xp = self.model.ops.xp
-        backprop([p - y for p, y in zip(probs, targets, strict=True)])
+        loss, gradient = head_of(self.model).loss(probs, self._rehearsal_model.predict(docs))
+        backprop(gradient)
         if sgd:
             self.finish_update(sgd)
-        losses[self.name] += sum(
-            float(-(y * xp.log(xp.maximum(p, 1e-30))).sum())
-            for p, y in zip(probs, targets, strict=True)
-        )
+        losses[self.name] += loss
         return losses
 
     def initialize(
@@ -263,7 +277,7 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         """
         validate_get_examples(get_examples, "SeqMixNER.initialize")
         util.check_lexeme_norms(self.vocab, self.name)  # type: ignore[no-untyped-call]
-        for label in labels if labels is not None else _labels_of(get_examples()):
+        for label in labels if labels is not None else labels_of(get_examples()):
             self.add_label(label)
         if not self.labels:
             raise ValueError(Errors.E201.format(name=self.name))
@@ -276,24 +290,7 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
 
     def _rows(self, eg: Example) -> Any:
         """Target rows over this component's tags; says once which labels it does not know."""
-        for label in sorted(_known_mass(eg) - set(self.labels) - self._unknown):
+        for label in sorted(known_labels(eg) - set(self.labels) - self._unknown):
             self._unknown.add(label)
             warnings.warn(Warnings.W201.format(name=self.name, label=label), stacklevel=2)
         return soft_labels.aligned(eg, self.tags)
-
-
-def _known_mass(eg: Example) -> set[str]:
-    """The entity labels that an example's reference gives any weight."""
-    soft = soft_labels.get(eg.reference)
-    if soft is None:
-        return {ent.label_ for ent in eg.reference.ents}
-    used = soft.probs.sum(axis=0) > 0
-    return {tag[2:] for tag, on in zip(soft.labels, used, strict=True) if on and tag != "O"}
-
-
-def _labels_of(examples: Iterable[Example]) -> list[str]:
-    """Sorted, so that the columns do not change from run to run."""
-    found: set[str] = set()
-    for eg in examples:
-        found |= _known_mass(eg)
-    return sorted(found)

@@ -8,11 +8,8 @@ from spacy.tokens import Doc
 from thinc.api import Config
 
 from ..errors import Errors
-from ..pipeline.ner import SeqMixNER
 from ..types import Floats2d, TokenProbs
-
-# Factories of components that have token probabilities.
-FACTORIES = ("seqmix_ner",)
+from .sources import SOURCES, Source
 
 
 def token_probs(
@@ -21,6 +18,7 @@ def token_probs(
     docs: Sequence[Doc],
     batch_size: int = 128,
     progress: Callable[[int], object] | None = None,
+    source: Source | None = None,
 ) -> TokenProbs:
     """Run the pipeline up to a component and ask that for its probabilities.
 
@@ -29,10 +27,15 @@ def token_probs(
     docs (Sequence[Doc]): unlabelled docs, tokenised. They are not changed.
     batch_size (int): docs at once; they are sorted by length, so that little is padded.
     progress (Callable | None): called with the number of docs done.
-    RETURNS (TokenProbs): one array (n_tokens, L) a doc, in the order of ``docs``.
+    source (Callable | None): (component, docs) -> arrays; by default what the component's factory
+        needs, see ``sources.SOURCES``.
+    RETURNS (TokenProbs): one array (T, L) a doc, in the order of ``docs``. Rows are distributions:
+        a row a token, or for span categorisers a row a decision (none without candidate spans).
     RAISES (ValueError): S401 when the component has no token probabilities.
     """
-    check_has_probs(nlp, component)
+    if source is None:
+        check_has_probs(nlp, component)
+        source = SOURCES[nlp.get_pipe_meta(component).factory]
     order = sorted(range(len(docs)), key=lambda i: len(docs[i]))
     before = nlp.pipeline[: nlp.pipe_names.index(component)]
     proc: Any = nlp.get_pipe(component)
@@ -42,8 +45,8 @@ def token_probs(
         batch = [copy_tokens(docs[i], nlp) for i in numbers]
         for _, earlier in before:
             batch = _annotate(earlier, batch)
-        for i, p in zip(numbers, proc.predict(batch), strict=True):
-            found[i] = proc.model.ops.to_numpy(p)
+        for i, p in zip(numbers, source(proc, batch), strict=True):
+            found[i] = p
         if progress is not None:
             progress(len(numbers))
     return [found[i] for i in range(len(docs))]
@@ -51,7 +54,7 @@ def token_probs(
 
 def check_has_probs(nlp: Language, component: str) -> None:
     """RAISES (ValueError): S401, naming the components that do have token probabilities."""
-    able = [name for name, proc in nlp.pipeline if isinstance(proc, SeqMixNER)]
+    able = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in SOURCES]
     if component not in able:
         raise ValueError(
             Errors.E401.format(name=component, pipes=nlp.pipe_names, able=able or "none")
@@ -66,7 +69,7 @@ def check_config_has_probs(config: Config, component: str) -> None:
     """
     pipes = config["nlp"]["pipeline"]
     components = config["components"]
-    able = [name for name in pipes if components.get(name, {}).get("factory") in FACTORIES]
+    able = [name for name in pipes if components.get(name, {}).get("factory") in SOURCES]
     if component not in able and "source" not in components.get(component, {}):
         raise ValueError(Errors.E401.format(name=component, pipes=pipes, able=able or "none"))
 

@@ -18,7 +18,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 def draw_curves(runs: Sequence[Run], title: str, path: Path) -> None:
-    """Draw F1 on dev and test against the number of labelled sentences, a line a run.
+    """Draw the scores on dev and test against the number of labelled sentences, a line a run.
 
     runs (Sequence[Run]): the runs.
     title (str): the title of the figure.
@@ -31,14 +31,14 @@ def draw_curves(runs: Sequence[Run], title: str, path: Path) -> None:
     except ImportError as error:
         raise ImportError(Errors.E513) from error
     splits = [
-        s for s in ("dev", "test") if any(r.f1(s) is not None for u in runs for r in u.rounds)
+        s for s in ("dev", "test") if any(r.score(s) is not None for u in runs for r in u.rounds)
     ]
     figure = Figure(figsize=(1.5 + 4.5 * max(1, len(splits)), 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, max(1, len(splits)), sharey=True, squeeze=False)[0]
     for ax, split in zip(axes, splits or ["dev"], strict=True):
         for i, run in enumerate(runs):
-            scored = [(r.n_labelled, f) for r in run.rounds if (f := r.f1(split)) is not None]
+            scored = [(r.n_labelled, f) for r in run.rounds if (f := r.score(split)) is not None]
             ax.plot(
                 [n for n, _ in scored],
                 [100 * f for _, f in scored],
@@ -56,7 +56,7 @@ def draw_curves(runs: Sequence[Run], title: str, path: Path) -> None:
         ax.grid(visible=True, color="#DDDDDD", linewidth=0.8)
         ax.set_axisbelow(True)
         ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel("entity F1 (%)")
+    axes[0].set_ylabel(f"{runs[0].measure} (%)")
     axes[0].legend(loc="lower right")
     figure.suptitle(title)
     figure.savefig(path, format="png", dpi=150)

@@ -52,6 +52,13 @@ class TypeScores(_Record):
     f: float
 
 
+class MainScore(_Record):
+    """The score of a component that is no entity recogniser, by spaCy's name for it."""
+
+    name: str
+    value: float | None
+
+
 class Scores(_Record):
     """Scores on one set of docs, 0 to 1; None where the set has no entities."""
 
@@ -59,6 +66,7 @@ class Scores(_Record):
     ents_r: float | None
     ents_f: float | None
     ents_per_type: dict[str, TypeScores] | None = None
+    main: MainScore | None = None
 
 
 class Mixing(_Record):
@@ -83,10 +91,14 @@ class Round(_Record):
     mixing: Mixing | None = None
     scores: dict[str, Scores]
 
-    def f1(self, split: str) -> float | None:
-        """F1 on a split, 0 to 1; None where the round was not scored on it."""
+    def score(self, split: str) -> float | None:
+        """Entity F1 on a split (or what the journal has for another kind of component), 0 to 1;
+        None where the round was not scored on it.
+        """
         scores = self.scores.get(split)
-        return None if scores is None else scores.ents_f
+        if scores is None:
+            return None
+        return scores.ents_f if scores.main is None else scores.main.value
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,12 @@ class Run:
     name: str
     rounds: tuple[Round, ...]
     models: Mapping[str, str] = field(default_factory=dict)  # encoder and LM, where known
+
+    @property
+    def measure(self) -> str:
+        """What the run is scored by."""
+        dev = self.rounds[0].scores.get("dev")
+        return "Entity F1" if dev is None or dev.main is None else dev.main.name
 
     def at(self, n_labelled: int) -> Round | None:
         """The last round that trained on this many labelled sentences."""
@@ -153,6 +171,8 @@ def differences(runs: Sequence[Run]) -> list[str]:
         pair = f"{first.name!r} and {run.name!r}"
         if set(first.rounds[0].queried) != set(run.rounds[0].queried):
             found.append(f"{pair} have different seed sets")
+        if first.measure != run.measure:
+            found.append(f"{pair} are scored by {first.measure} and {run.measure}")
         a, b = first.models.get("encoder"), run.models.get("encoder")
         if a is not None and b is not None and a != b:
             found.append(f"{pair} have the encoders {a} and {b}")

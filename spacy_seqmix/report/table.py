@@ -51,7 +51,7 @@ def make_table(runs: Sequence[Run], facts: Facts, notes: Sequence[str] = ()) -> 
     """
     parts = [f"# {facts['title']}", *(f"> **Note:** {note}." for note in notes)]
     parts += [
-        f"Entity F1 × 100; a difference is against *{runs[0].name}*.",
+        f"{runs[0].measure} × 100; a difference is against *{runs[0].name}*.",
         _markdown(*_score_rows(runs)),
         "![Learning curves](curves.png)",
     ]
@@ -80,7 +80,7 @@ def _score_rows(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
         rounds = [run.at(point) for run in runs]
         row = [str(point), _joined(rounds, "n_mixed"), _joined(rounds, "steps", merge=True)]
         for split in SPLITS:
-            base, *others = [None if r is None else r.f1(split) for r in rounds]
+            base, *others = [None if r is None else r.score(split) for r in rounds]
             row += [_percent(base)]
             for other in others:
                 row += [_percent(other), _difference(base, other)]

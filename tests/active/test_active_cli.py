@@ -107,7 +107,8 @@ def test_cli_empty_docbin(cli, files, run_dir):
 
 
 def test_cli_component_without_probabilities(cli, ner_files, run_dir):
-    status, output = cli("-q", **{"active.component": "ner"})
+    parser = {"active.component": "ner", "components.ner.factory": "parser"}
+    status, output = cli("-q", **parser)
     assert status == 1
     assert "[S401] 'ner' has no token probabilities" in output
     assert not run_dir.exists()

@@ -194,6 +194,11 @@ def test_loop_pool_size_limits_the_pool(start):
     assert [len(r["queried"]) for r in records] == [8, 2]
 
 
+def test_loop_follows_a_schedule_of_rates(start):
+    records = start({"active.mixing.rate": [0.5, 0.0], "active.n_rounds": 2}).run()
+    assert [r["n_mixed_new"] for r in records] == [4, 0, 0]
+
+
 def test_loop_resume_gives_the_same_journal(start):
     whole = start({}, "a").run()
     half = start({}, "b")
@@ -226,7 +231,7 @@ def test_loop_spacys_own_ner(start, ner_files):
 
 def test_loop_policy_without_probabilities_is_refused_before_anything(start, ner_files, tmp_path):
     with pytest.raises(ValueError, match=r"S401\] 'ner'.*with probabilities: none"):
-        start(ner_files)
+        start({**ner_files, "components.ner.factory": "parser"})
     assert not (tmp_path / "run").exists()
 
 

@@ -39,7 +39,7 @@ class FakeLM:
     def precision(self, dtype=None):
         return "bfloat16" if dtype == "auto" else dtype
 
-    def token_nlls(self, texts, *, batch_size, dtype):
+    def token_nlls(self, texts, *, dtype, **others):
         self.calls.append((dtype, list(texts)))
         off = 0.0 if dtype == "float32" else self.error
         return [

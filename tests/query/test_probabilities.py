@@ -1,5 +1,9 @@
 """Token probabilities of a pipeline's component."""
 
+import re
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 import spacy
@@ -7,14 +11,21 @@ from numpy.testing import assert_allclose
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.util import registry
 from thinc.api import Config
 
+from spacy_seqmix.query.beam import beam_probs
 from spacy_seqmix.query.probabilities import (
     check_config_has_probs,
     check_has_probs,
     copy_tokens,
     token_probs,
 )
+
+from .conftest import NER_MODEL, PIPES, TOK2VEC, bare, train
+
+SETUP = (Path(__file__).parents[2] / "setup.cfg").read_text("utf8")
+POLICIES = re.findall(r"(spacy-seqmix\.\S+) = spacy_seqmix\.query\.policies:", SETUP)
 
 
 @pytest.fixture(scope="module")
@@ -68,29 +79,128 @@ def test_token_probs_run_what_comes_before(nlp, docs):
     assert any(seen)
 
 
-def test_check_has_probs_names_those_that_have(nlp):
+@pytest.mark.parametrize("name", PIPES)
+def test_token_probs_battery(trained, unlabelled, name):
+    """The order is kept, batches make no difference, neither docs nor components change."""
+    before = [doc.to_bytes() for doc in unlabelled]
+    labels = trained.get_pipe(name).labels
+    seen = []
+    found = token_probs(trained, name, unlabelled, batch_size=4, progress=seen.append)
+    assert sum(seen) == len(found) == len(unlabelled)
+    assert [doc.to_bytes() for doc in unlabelled] == before
+    assert trained.get_pipe(name).labels == labels
+    for doc, p in zip(unlabelled, found, strict=True):
+        assert_allclose(p, token_probs(trained, name, [doc])[0], atol=1e-4)
+    assert token_probs(trained, name, []) == []
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", PIPES)
+def test_every_policy_takes_what_every_component_gives(trained, unlabelled, name, policy):
+    score = registry.get("misc", policy)()
+    scores = score(token_probs(trained, name, unlabelled), np.random.default_rng(0))
+    assert scores.shape == (len(unlabelled),)
+    with_rows = [len(p) > 0 for p in token_probs(trained, name, unlabelled)]
+    assert np.isfinite(scores[with_rows]).all()
+    assert not np.isnan(scores).any()
+
+
+def test_token_probs_ignore_what_a_ruler_has_found(gold):
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("ner", config={"model": {**NER_MODEL, "tok2vec": TOK2VEC}})
+    docs = gold(nlp)
+    train(nlp, docs, 3)
+    plain = token_probs(nlp, "ner", docs)
+    ruler = nlp.add_pipe("entity_ruler", before="ner")
+    ruler.add_patterns([{"label": "NEW", "pattern": [{"TEXT": "Rome"}]}])
+    labels = nlp.get_pipe("ner").labels
+    for p, q in zip(token_probs(nlp, "ner", docs), plain, strict=True):
+        assert_allclose(p, q, atol=1e-6)
+    assert nlp.get_pipe("ner").labels == labels
+    assert [ent.label_ for ent in nlp(bare(nlp, docs[5])).ents] == ["NEW"]
+
+
+def test_token_probs_take_spans_that_an_earlier_component_suggests(gold):
+    nlp = spacy.blank("xx")
+    ruler = nlp.add_pipe("span_ruler", config={"spans_key": "found"})
+    suggester = {"@misc": "spacy.preset_spans_suggester.v1", "spans_key": "found"}
+    nlp.add_pipe("spancat", config={"suggester": suggester})
+    docs = gold(nlp)
+    train(nlp, docs, 0)
+    ruler.add_patterns([{"label": "x", "pattern": [{"TEXT": "Rome"}]}])
+    rows = [len(p) for p in token_probs(nlp, "spancat", docs)]
+    assert rows == [2 * doc.text.count("Rome") for doc in docs]
+
+
+def test_token_probs_after_a_component_that_joins_tokens(gold):
+    nlp = spacy.blank("xx")
+    ruler = nlp.add_pipe("entity_ruler")
+    nlp.add_pipe("merge_entities")
+    nlp.add_pipe("tagger")
+    docs = gold(nlp)
+    train(nlp, docs, 0)
+    ruler.add_patterns([{"label": "x", "pattern": [{"TEXT": "李"}, {"TEXT": "明"}]}])
+    lengths = [len(p) for p in token_probs(nlp, "tagger", docs)]
+    assert lengths == [len(doc) - (i == 2) for i, doc in enumerate(docs)]
+
+
+def test_token_probs_by_a_source_of_ones_own(trained, unlabelled):
+    wide = token_probs(trained, "ner", unlabelled, source=partial(beam_probs, width=64))
+    usual = token_probs(trained, "ner", unlabelled)
+    assert any(not np.allclose(p, q, atol=1e-6) for p, q in zip(wide, usual, strict=True))
+    certain = [np.ones((len(doc), 1), dtype="float32") for doc in unlabelled]
+    trained.add_pipe("sentencizer")
+    try:
+        found = token_probs(
+            trained,
+            "sentencizer",
+            unlabelled,
+            source=lambda proc, docs: [np.ones((len(doc), 1), dtype="float32") for doc in docs],
+        )
+    finally:
+        trained.remove_pipe("sentencizer")
+    assert [p.tolist() for p in found] == [p.tolist() for p in certain]
+
+
+def test_check_has_probs_names_those_that_have(nlp, trained):
     check_has_probs(nlp, "seqmix_ner")
-    with pytest.raises(ValueError, match=r"S401\] 'ner' has no.*probabilities: \['seqmix_ner'\]"):
-        token_probs(nlp, "ner", [])
+    check_has_probs(nlp, "ner")
+    have = r"\['seqmix_ner', 'ner'\]"
+    with pytest.raises(ValueError, match=rf"S401\] 'sentencizer' has no.*probabilities: {have}"):
+        token_probs(nlp, "sentencizer", [])
     with pytest.raises(ValueError, match=r"S401.*none\."):
         check_has_probs(spacy.blank("en"), "ner")
+    for name in PIPES:
+        check_has_probs(trained, name)
+
+
+def test_check_has_probs_of_components_that_are_renamed_or_disabled(nlp):
+    other = spacy.blank("en")
+    other.add_pipe("seqmix_ner", source=nlp)
+    other.rename_pipe("seqmix_ner", "mine")
+    check_has_probs(other, "mine")
+    with other.select_pipes(disable=["mine"]), pytest.raises(ValueError, match=r"S401.*none"):
+        check_has_probs(other, "mine")
 
 
 def test_check_config_has_probs():
     config = Config(
         {
-            "nlp": {"pipeline": ["ner", "mine", "old"]},
+            "nlp": {"pipeline": ["parser", "mine", "old", *PIPES]},
             "components": {
-                "ner": {"factory": "ner"},
+                "parser": {"factory": "parser"},
                 "mine": {"factory": "seqmix_ner"},
+                **{name: {"factory": factory} for name, (factory, _) in PIPES.items()},
                 "old": {"source": "somewhere"},
             },
         }
     )
     check_config_has_probs(config, "mine")
     check_config_has_probs(config, "old")  # only known once it is loaded
-    with pytest.raises(ValueError, match=r"S401\] 'ner'.*probabilities: \['mine'\]"):
-        check_config_has_probs(config, "ner")
+    for name in PIPES:
+        check_config_has_probs(config, name)
+    with pytest.raises(ValueError, match=r"S401\] 'parser'.*probabilities: \['mine', 'seqmix_ner'"):
+        check_config_has_probs(config, "parser")
 
 
 def test_copy_tokens_keeps_spaces_and_drops_labels(nlp, news):

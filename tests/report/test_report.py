@@ -144,6 +144,17 @@ def test_report_of_one_run_without_test_scores(tmp_path: Path) -> None:
     assert "dev a\\|b" in path.read_text("utf8")
 
 
+def test_report_of_components_that_set_no_entities(tmp_path: Path, runs: dict[str, Path]) -> None:
+    none = {"ents_p": None, "ents_r": None, "ents_f": None, "ents_per_type": {}}
+    scores = {"dev": {**none, "main": {"name": "tag_acc", "value": 0.912}}}
+    tagger = _write(tmp_path / "c", [_round(i, 0.0, scores=scores) for i in range(3)])
+    text = write_report({"tagger": tagger}, tmp_path / "o", "T", "x", 0).read_text("utf8")
+    assert "tag_acc × 100;" in text
+    assert re.search(r"\| +200 \| +0 \| +140 \| +91.2 \| +– \|", text)
+    with pytest.raises(ValueError, match=r"S512.*are scored by Entity F1 and tag_acc"):
+        write_report({**runs, "tagger": tagger}, tmp_path / "o", "T", "x", 0)
+
+
 @pytest.mark.parametrize(
     ("text", "code", "phrase"),
     [

@@ -1,0 +1,71 @@
+"""What a component learns from a doc, and which of its scores counts."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+# doc -> the labels that its annotation has for a component
+GoldLabels: TypeAlias = Callable[[Doc], set[str]]
+
+
+def entity_labels(doc: Doc) -> set[str]:
+    """The labels of the entities."""
+    return {ent.label_ for ent in doc.ents}
+
+
+def tag_labels(doc: Doc) -> set[str]:
+    """The fine-grained tags."""
+    return {token.tag_ for token in doc if token.tag_}
+
+
+def morph_labels(doc: Doc) -> set[str]:
+    """Morphological features with the coarse part of speech, as the morphologizer names them."""
+    add, strings = doc.vocab.morphology.add, doc.vocab.strings
+    known = [token for token in doc if token.pos_ or token.has_morph()]
+    return {
+        strings[add({**t.morph.to_dict(), **({"POS": t.pos_} if t.pos_ else {})})] for t in known
+    }
+
+
+def span_labels(doc: Doc, key: str) -> set[str]:
+    """The labels of the spans under a key."""
+    return {span.label_ for span in doc.spans.get(key, ())}
+
+
+def gold_labels(section: dict[str, Any]) -> GoldLabels:
+    """Which labels of a doc a component learns: those of entities, where nothing else is known.
+
+    section (dict): [components.NAME] of a config.
+    """
+    factory = section.get("factory")
+    if factory == "tagger":
+        return tag_labels
+    if factory == "morphologizer":
+        return morph_labels
+    if factory in ("spancat", "spancat_singlelabel"):
+        return partial(span_labels, key=section.get("spans_key", "sc"))
+    return entity_labels
+
+
+def all_labels(docs: Iterable[Doc], labels_of: GoldLabels) -> set[str]:
+    """The labels that any of the docs has."""
+    return set().union(*(labels_of(doc) for doc in docs))
+
+
+def main_score(nlp: Language, component: str, examples: Sequence[Example]) -> str | None:
+    """The name of a component's own score: the one with the highest default weight, else an F1 or
+    accuracy (spans under another key have other names); None where the component is not scored.
+
+    examples (Sequence[Example]): some examples, to see which scores the component's scorer gives.
+    """
+    proc: Any = nlp.get_pipe(component)
+    names: list[str] = list(proc.score(examples))
+    defaults = nlp.get_pipe_meta(component).default_score_weights or {}
+    weights = {name: defaults.get(name) or 0.0 for name in names}
+    if any(weights.values()):
+        return max(names, key=lambda name: weights[name])
+    return next((name for name in names if name.endswith(("_f", "_acc"))), None)

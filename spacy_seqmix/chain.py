@@ -1,0 +1,73 @@
+"""``spacy-seqmix.Chain.v1``: two augmenters in a row, soft labels carried through both."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from . import soft_labels
+from .augmenter import SeqMixAugmenter
+from .mixing.origin import KEY
+from .types import SoftLabels
+
+Augmenter = Callable[[Language, Example], Iterable[Example]]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What the first augmenter yields goes through the second."""
+
+    first: Augmenter
+    then: Augmenter
+
+    def __call__(self, nlp: Language, example: Example) -> Iterator[Example]:
+        """Yield what both make of an example.
+
+        spaCy's augmenters rebuild the reference and drop its user data: soft labels and origins
+        are put on again.
+        """
+        for one in self.first(nlp, example):
+            if isinstance(self.then, SeqMixAugmenter | Chain):
+                yield from self.then(nlp, one)
+                continue
+            for two in self.then(nlp, without_marks(one)):
+                carry(one.reference, two.reference)
+                yield two
+
+
+def create_chain(first: Augmenter, then: Augmenter) -> Chain:
+    """Chain two augmenters, for example spaCy's lower-casing and SeqMix, in either order.
+
+    first, then (Callable): augmenters, sections of their own in the config.
+    RETURNS (Callable): takes (nlp, example), yields examples.
+    """
+    return Chain(first, then)
+
+
+def without_marks(example: Example) -> Example:
+    """The example with the entities of its soft labels alone: the marks that tell of soft labels
+    are spans, which spaCy can't rebuild where words change."""
+    if soft_labels.get(example.reference) is None:
+        return example
+    bare = example.reference.copy()
+    soft_labels.clear(bare)
+    return Example(example.predicted, bare)
+
+
+def carry(source: Doc, target: Doc) -> None:
+    """Give a doc the soft labels of the one that it was rebuilt from, if it has lost them.
+
+    Tokens are aligned; where one covers several with different rows, its row is missing.
+    """
+    if source is target or soft_labels.KEY in target.user_data:
+        return
+    same = len(target) == len(source)
+    soft = soft_labels.get(source)
+    if soft is not None:
+        # Words may have changed (spelling variants), but then not their number.
+        rows = soft.probs if same else soft_labels.aligned(Example(target, source), soft.labels)
+        soft_labels.put(target, SoftLabels(soft.labels, rows))
+    if KEY in source.user_data and same:
+        target.user_data[KEY] = source.user_data[KEY]

@@ -1,0 +1,224 @@
+"""tok2vec → linear-chain CRF over IOB2 tags."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from spacy.tokens import Doc
+from thinc.api import (
+    Linear,
+    Model,
+    get_array_module,
+    glorot_uniform_init,
+    torch2xp,
+    with_array,
+    xp2torch,
+)
+from thinc.api import chain as chained
+from thinc.layers.resizable import resizable, resize_linear_weighted, resize_model
+from thinc.types import Floats2d
+from torch import Tensor
+
+from ..decoding import preset_tokens
+from ..errors import Errors
+from ..types import Floats1d
+from .chain import Chain, Transitions, make_chain
+from .chain_loss import cross_entropy
+from .head import Head, Scores, Spans
+from .soft_tagger import NEW_TAG_BIAS, InT, OutT, set_output_size
+
+
+class Marginals(list[Floats2d]):
+    """What the CRF returns: P(tag) of each token, (n_tokens, L) a doc, and where it comes from.
+
+    Marginals alone do not tell the best path: that needs the scores of the chain.
+    """
+
+    def __init__(self, marginals: Iterable[Floats2d], chain: Chain) -> None:
+        super().__init__(marginals)
+        self.chain = chain
+
+
+class Gradients(list[Floats2d]):
+    """What the CRF's backprop takes: gradients of the emissions, and of the transitions."""
+
+    def __init__(self, emissions: Iterable[Floats2d], transitions: Transitions) -> None:
+        super().__init__(emissions)
+        self.transitions = transitions
+
+
+def build_crf_tagger(
+    tok2vec: Model[InT, list[Floats2d]],
+    transition_rate: float = 1.0,
+    nO: int | None = None,  # noqa: N803 (spaCy's name)
+) -> Model[InT, OutT]:
+    """Build a CRF for ``seqmix_ner``: linear emissions over token vectors, and transitions.
+
+    P(y given x) = exp(start[y_1] + Σ_t e_t[y_t] + Σ_t moves[y_t, y_t+1] + end[y_n]) / Z, where Z
+    sums over the valid IOB2 sequences; the others have no probability (SeqMix, Eq. 1 asks for
+    P(y* given x) of the best one).
+
+    tok2vec (Model[list[Doc], list[Floats2d]]): token vectors, (n_tokens, width) a doc.
+    transition_rate (float): how many times as fast as other weights the transitions learn, under
+        an optimiser such as Adam whose steps do not depend on the size of the gradient.
+    nO (int | None): the number of tags L; set by the component.
+    RETURNS (Model[list[Doc], list[Floats2d]]): the tokens' marginals, (n_tokens, L) a doc.
+    RAISES (ValueError): S230 if the rate is not positive.
+    """
+    if not transition_rate > 0:
+        raise ValueError(Errors.E230.format(rate=transition_rate))
+    linear = Linear(nO=nO, nI=tok2vec.maybe_get_dim("nO"), init_W=glorot_uniform_init)
+    resize = partial(resize_linear_weighted, fill_defaults={"b": NEW_TAG_BIAS})
+    output: Model[Any, Any] = resizable(linear, resize_layer=resize)
+    transitions: Model[Any, Any] = resizable(_crf(transition_rate, nO), resize_layer=_grow)
+    model: Model[InT, OutT] = chained(tok2vec, with_array(output), transitions)
+    model.set_ref("tok2vec", tok2vec)
+    model.set_ref("output_layer", linear)
+    model.attrs["resize_output"] = _resize
+    model.attrs["head"] = CRF
+    if nO is not None:
+        set_output_size(model, nO)
+    return model
+
+
+def _resize(model: Model[InT, OutT], new_nO: int) -> Model[InT, OutT]:  # noqa: N803
+    # Found from the model given, not held by a closure: a copy has layers of its own.
+    _, array, transitions = model.layers
+    output: Model[Any, Any] = array.layers[0]
+    for layer in (output, transitions):
+        resize_model(layer, new_nO)
+    for node in (model, array, output, transitions):
+        node.set_dim("nO", new_nO, force=True)
+    model.set_ref("output_layer", output.layers[0])
+    return model
+
+
+def _crf(rate: float, nO: int | None) -> Model[OutT, OutT]:  # noqa: N803
+    """The layer that turns emissions into marginals and holds the transitions' scores."""
+    return Model(
+        "crf",
+        _forward,
+        init=_init,
+        dims={"nO": nO},
+        params={name: None for name in Transitions._fields},
+        attrs={"rate": rate},
+    )
+
+
+def _init(model: Model[OutT, OutT], X: OutT | None = None, Y: OutT | None = None) -> None:  # noqa: N803
+    if X is not None:
+        model.set_dim("nO", X[0].shape[1])
+    size = model.get_dim("nO")
+    if size % 2 == 0:
+        raise ValueError(Errors.E233.format(nO=size))
+    for name in Transitions._fields:
+        shape = (size, size) if name == "moves" else (size,)
+        model.set_param(name, model.ops.alloc_f(shape))
+
+
+def _grow(layer: Model[OutT, OutT], new_nO: int) -> Model[OutT, OutT]:  # noqa: N803
+    """A new layer, so that optimisers begin anew with its larger weights; new moves score 0."""
+    new = _crf(layer.attrs["rate"], new_nO)
+    if layer.has_param("moves"):
+        new.initialize()
+        for name in Transitions._fields:
+            old = layer.get_param(name)
+            larger: Any = new.get_param(name)
+            larger[tuple(slice(size) for size in old.shape)] = old
+            new.set_param(name, larger)
+    return new
+
+
+def _forward(
+    model: Model[OutT, OutT], emissions: OutT, is_train: bool
+) -> tuple[OutT, Callable[[OutT], OutT]]:
+    rate = model.attrs["rate"]
+    scores = (_to_torch(rate * model.get_param(name)) for name in Transitions._fields)
+    lengths = [len(e) for e in emissions]
+    chain = make_chain(_padded(emissions), lengths, Transitions(*scores))
+    out = Marginals(_unpadded(chain.marginals, lengths), chain)
+
+    def backprop(d: OutT) -> OutT:
+        if not isinstance(d, Gradients):
+            raise ValueError(Errors.E232)
+        for name, gradient in zip(Transitions._fields, d.transitions, strict=True):
+            # The parameters are the scores over the rate: both gradient and step grow by it.
+            model.inc_grad(name, rate * _to_xp(gradient))
+        return list(d)
+
+    return out, backprop
+
+
+def _loss(scores: Scores, rows: Scores) -> tuple[float, list[Floats2d]]:
+    chain = _chain_of(scores)
+    loss, emissions, transitions = cross_entropy(chain, _padded(rows))
+    return loss, Gradients(_unpadded(emissions, [len(p) for p in scores]), transitions)
+
+
+def _decode(scores: Scores, docs: Sequence[Doc]) -> list[NDArray[np.int64]]:
+    chain = _chain_of(scores)
+    taken = [preset_tokens(doc) for doc in docs]
+    path, _ = (chain.forced_outside(taken) if any(taken) else chain).best()
+    return [row[: len(p)] for row, p in zip(path.cpu().numpy(), scores, strict=True)]
+
+
+def _path_probs(scores: Scores) -> Floats1d:
+    """exp(score − log Z) of the best path."""
+    chain = _chain_of(scores)
+    return (chain.best()[1] - chain.log_z).exp().float().cpu().numpy()
+
+
+def _span_probs(scores: Scores, spans: Spans) -> list[Floats1d]:
+    """The sum over all valid paths with exactly this entity, by the forward algorithm."""
+    chain = _chain_of(scores)
+    nan = torch.tensor(float("nan"))
+    found = []
+    for row, of_doc in enumerate(spans):
+        each = [chain.span_log_prob(row, *s).cpu() if s[2] >= 0 else nan for s in of_doc]
+        found.append(np.array([float(score.exp()) for score in each], dtype="float32"))
+    return found
+
+
+def _chain_of(scores: Scores) -> Chain:
+    if isinstance(scores, Marginals):
+        return scores.chain
+    if any(len(p) for p in scores):
+        raise ValueError(Errors.E231)
+    # Docs without tokens never reach the model.
+    n_tags = scores[0].shape[1] if len(scores) else 1
+    zeros = torch.zeros(n_tags, dtype=torch.float64)
+    transitions = Transitions(zeros, zeros.expand(n_tags, n_tags), zeros)
+    return make_chain(_padded(scores), [0] * len(scores), transitions)
+
+
+def _padded(arrays: Scores) -> Tensor:
+    """Shape (B, T, L), zeros behind the ends; at least one position, so that all are alike."""
+    if not len(arrays):
+        return torch.zeros((0, 1, 1), dtype=torch.float64)
+    longest = max(1, *(len(array) for array in arrays))
+    xp = get_array_module(arrays[0])  # type: ignore[no-untyped-call]
+    out = xp.zeros((len(arrays), longest, arrays[0].shape[1]))
+    for row, array in zip(out, arrays, strict=True):
+        row[: len(array)] = array
+    return _to_torch(out)
+
+
+def _unpadded(batch: Tensor, lengths: Sequence[int]) -> list[Floats2d]:
+    # Copies: who keeps one doc's array does not keep the batch.
+    return [row[:n].copy() for row, n in zip(_to_xp(batch), lengths, strict=True)]
+
+
+def _to_torch(array: Any) -> Tensor:
+    """Double precision, on the array's device (that of NumPy is the CPU, whatever torch's is)."""
+    device = torch.device("cpu") if isinstance(array, np.ndarray) else None
+    return xp2torch(array.astype("float64"), device=device)
+
+
+def _to_xp(tensor: Tensor) -> Any:
+    return torch2xp(tensor.float())
+
+
+CRF = Head(_loss, _decode, _path_probs, _span_probs)

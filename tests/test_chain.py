@@ -1,0 +1,116 @@
+"""Augmenters in a row: soft labels survive those of spaCy."""
+
+import random
+
+import numpy as np
+import pytest
+import spacy
+from numpy.testing import assert_allclose
+from spacy.training import Example
+from spacy.util import registry
+
+from spacy_seqmix import soft_labels
+from spacy_seqmix.augmenter import create_seqmix_augmenter, make_example
+from spacy_seqmix.chain import carry, create_chain
+from spacy_seqmix.mixing.mix import Mixer, mix_docs
+from spacy_seqmix.mixing.origin import get_origin
+from spacy_seqmix.mixing.realise import NearestToken
+from spacy_seqmix.mixing.strategies import make_sub_sequence
+from spacy_seqmix.mixing.vectors import make_word_table
+
+pytestmark = pytest.mark.usefixtures("encoders_once")
+STRATEGY = make_sub_sequence(window=3, density=0.6)
+
+
+@pytest.fixture
+def realiser(tiny_encoder_dir):
+    return NearestToken(make_word_table(str(tiny_encoder_dir)))
+
+
+@pytest.fixture
+def mixed(news, realiser, blank_en):
+    docs, _ = mix_docs(news, Mixer(STRATEGY, realiser), np.random.default_rng(0), blank_en)
+    return docs
+
+
+@pytest.fixture(autouse=True)
+def spacys_global_generator():
+    """spaCy's augmenters draw from the global generator."""
+    state = random.getstate()
+    random.seed(0)
+    yield
+    random.setstate(state)
+
+
+def lower():
+    return registry.get("augmenters", "spacy.lower_case.v1")(level=1.0)
+
+
+def run(augment, docs, nlp, passes=1):
+    examples = [make_example(nlp, doc) for doc in docs]
+    return [out for _ in range(passes) for eg in examples for out in augment(nlp, eg)]
+
+
+def test_chain_mixes_then_lower_cases(news, realiser, blank_en):
+    seqmix = create_seqmix_augmenter(realiser, STRATEGY, rate=0.5)
+    out = [eg.reference for eg in run(create_chain(seqmix, lower()), news, blank_en)]
+    assert [doc.text for doc in out] == [doc.text.lower() for doc in out]
+    children = [doc for doc in out if get_origin(doc) is not None]
+    assert len(children) == 15
+    for doc in children:
+        soft = soft_labels.get(doc)
+        assert soft_labels.decode(soft) == soft_labels.entity_tags(doc)
+    assert any(soft_labels.is_soft(soft_labels.get(doc)).any() for doc in children)
+
+
+def test_chain_lower_cases_then_mixes(news, realiser, blank_en):
+    seqmix = create_seqmix_augmenter(realiser, STRATEGY, rate=0.5)
+    out = [eg.reference for eg in run(create_chain(lower(), seqmix), news, blank_en)]
+    assert sum(get_origin(doc) is not None for doc in out) == 15
+    assert all(doc.text == doc.text.lower() for doc in out)
+
+
+@pytest.mark.parametrize("name", ["spacy.orth_variants.v1", "spacy_seqmix_test.Quotes.v1"])
+def test_chain_carries_labels_where_words_change(mixed, blank_en, name):
+    settings = {"level": 1.0, "lower": 0.0, "orth_variants": {"single": [], "paired": []}}
+    if name.startswith("spacy."):
+        augment = registry.get("augmenters", name)(**settings)
+    else:
+
+        def augment(nlp, example):  # as a spelling variant would come out
+            words = [f"{t.text}!" for t in example.reference]
+            fields = example.to_dict()
+            fields["token_annotation"]["ORTH"] = words
+            fields["token_annotation"]["SPACY"] = [True] * len(words)
+            yield Example.from_dict(spacy.tokens.Doc(nlp.vocab, words=words), fields)
+
+    for doc in mixed:
+        source = make_example(blank_en, doc)
+        (out,) = list(create_chain(lambda nlp, eg: [eg], augment)(blank_en, source))
+        assert_allclose(soft_labels.get(out.reference).probs, soft_labels.get(doc).probs)
+
+
+def test_carry_aligns_where_tokens_were_added(mixed, blank_en):
+    for doc in mixed:
+        words = [w for t in doc for w in (t.text, " ")]
+        other = spacy.tokens.Doc(blank_en.vocab, words=words, spaces=[False] * len(words))
+        carry(doc, other)
+        soft = soft_labels.get(other)
+        assert_allclose(soft.probs[::2], soft_labels.get(doc).probs, atol=1e-6)
+        assert (soft.probs[1::2, soft.labels.index("O")] == 1.0).all()
+        assert get_origin(other) is None
+
+
+def test_carry_leaves_docs_without_soft_labels_alone(news, blank_en):
+    other = blank_en.make_doc(news[0].text)
+    carry(news[0], other)
+    assert soft_labels.get(other) is None
+
+
+def test_chain_gives_an_example_that_is_passed_on_its_labels_back(mixed, blank_en):
+    for doc in mixed:
+        source = make_example(blank_en, doc)
+        (out,) = list(create_chain(lambda nlp, eg: [eg], lambda nlp, eg: [eg])(blank_en, source))
+        assert_allclose(soft_labels.get(out.reference).probs, soft_labels.get(doc).probs)
+        assert soft_labels.get(doc) is not None
+        assert get_origin(out.reference) == get_origin(doc)
