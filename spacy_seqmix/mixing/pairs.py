@@ -5,7 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,35 +18,47 @@ from .segments import Chosen
 
 Chooser: TypeAlias = Callable[[Doc], list[Chosen]]
 
+# In a group of up to so many segments, skipping what can't be paired costs little.
+SMALL = 16
+
 
 @dataclass(frozen=True)
 class SegmentIndex:
-    """Segments in groups that can be paired, as arrays: a corpus has millions.
+    """Segments in blocks that can be paired, as arrays: a corpus has millions.
 
-    segments (NDArray): shape (n, 3), doc, start and end of each; groups one after the other.
+    segments (NDArray): shape (n, 3), doc, start and end of each; blocks one after the other.
     texts (NDArray): shape (n,), the hash of each one's sequence.
-    groups (NDArray): shape (n_groups,), where each group begins.
-    n_pairs (NDArray): shape (n_groups,), pairs in each group and those before it.
+    blocks (NDArray): shape (n_blocks, 2), where each begins, and, where its first segments are
+        paired with those after them only, their number; 0 where all are paired with all.
+    sizes (NDArray): shape (n_blocks,), segments in each block.
+    n_pairs (NDArray): shape (n_blocks,), pairs in each block and those before it.
     """
 
     segments: NDArray[np.int32]
     texts: NDArray[np.uint64]
-    groups: NDArray[np.int64]
+    blocks: NDArray[np.int64]
+    sizes: NDArray[np.int64]
     n_pairs: NDArray[np.int64]
 
     def draw(self, rng: np.random.Generator) -> Iterator[tuple[Segment, Segment]]:
         """Pairs in random order, each once and either way round, until they run out.
 
-        All pairs of all groups are equally likely. They have numbers, and no list is made of
+        All pairs of all blocks are equally likely. They have numbers, and no list is made of
         them: the time of a draw does not depend on how many there are (but for a binary search
-        over the groups), and memory grows with the pairs drawn. Pairs of one doc, and of two
+        over the blocks), and memory grows with the pairs drawn. Pairs of one doc, and of two
         sequences of the same text, are skipped.
         """
         total = int(self.n_pairs[-1]) if len(self.n_pairs) else 0
         for k in _shuffled(total, rng):
-            group = int(np.searchsorted(self.n_pairs, k, side="right"))
-            i, j = _pair(k - (int(self.n_pairs[group - 1]) if group else 0))
-            i, j = int(self.groups[group]) + i, int(self.groups[group]) + j
+            block = int(np.searchsorted(self.n_pairs, k, side="right"))
+            k -= int(self.n_pairs[block - 1]) if block else 0
+            begin, first = self.blocks[block].tolist()
+            if first:
+                i, j = divmod(k, int(self.sizes[block]) - first)
+                j += first
+            else:
+                i, j = _pair(k)
+            i, j = begin + i, begin + j
             if rng.random() < 0.5:
                 i, j = j, i
             left, right = Segment(*self.segments[i].tolist()), Segment(*self.segments[j].tolist())
@@ -58,7 +71,7 @@ def index_segments(docs: Sequence[Doc], choose: Chooser) -> SegmentIndex:
 
     docs (Sequence[Doc]): labelled docs.
     choose (Callable): the eligible segments of a doc.
-    RETURNS (SegmentIndex): without the groups in which no pair could be made.
+    RETURNS (SegmentIndex): without the blocks in which no pair could be made.
     """
     rows, hashes, keys = array("i"), array("Q"), array("i")
     numbers: dict[Hashable, int] = {}
@@ -69,17 +82,43 @@ def index_segments(docs: Sequence[Doc], choose: Chooser) -> SegmentIndex:
             keys.append(numbers.setdefault(key, len(numbers)))
     group_of = np.array(keys, dtype="int32")
     order = np.argsort(group_of, kind="stable")
-    segments = np.array(rows, dtype="int32").reshape(-1, 3)[order]
-    texts = np.array(hashes, dtype="uint64")[order]
-    sizes = np.bincount(group_of, minlength=len(numbers)).astype("int64")
-    starts = np.cumsum(sizes) - sizes
-    pairs = sizes * (sizes - 1) // 2
-    if len(sizes):
-        for column in (segments[:, 0], texts):
-            same = np.minimum.reduceat(column, starts) == np.maximum.reduceat(column, starts)
-            pairs[same] = 0
+    segments = np.array(rows, dtype="int32").reshape(-1, 3)
+    texts = np.array(hashes, dtype="uint64")
+    ends = np.cumsum(np.bincount(group_of, minlength=len(numbers))).tolist()
+    found: list[tuple[int, int, int]] = []
+    for begin, end in pairwise([0, *ends]):
+        found += _split(order, begin, end, (texts, segments[:, 0]))
+    begins, firsts, sizes = np.array(found, dtype="int64").reshape(-1, 3).T
+    pairs = np.where(firsts > 0, firsts * (sizes - firsts), sizes * (sizes - 1) // 2)
     useful = pairs > 0
-    return SegmentIndex(segments, texts, starts[useful], np.cumsum(pairs[useful]))
+    blocks = np.stack([begins, firsts], axis=1)[useful]
+    return SegmentIndex(
+        segments[order], texts[order], blocks, sizes[useful], np.cumsum(pairs[useful])
+    )
+
+
+def _split(
+    order: NDArray[np.int64], begin: int, end: int, owners: Sequence[NDArray[Any]]
+) -> Iterator[tuple[int, int, int]]:
+    """(begin, first, size) of the blocks of one group.
+
+    As a rule it is one. But a doc of thousands of tokens may have most of the segments, and so may
+    a text that comes again and again: most of all pairs could not be used then. Such segments are
+    moved to the front of the group, to be paired with the others alone.
+    """
+    while end - begin > 1:
+        group = order[begin:end]
+        for owner in owners:
+            values, counts = np.unique(owner[group], return_counts=True)
+            if 2 * counts.max() > len(group) > SMALL or len(values) == 1:
+                break
+        else:
+            break
+        mine = owner[group] == values[counts.argmax()]
+        order[begin:end] = np.concatenate([group[mine], group[~mine]])
+        yield begin, int(counts.max()), end - begin
+        begin += int(counts.max())
+    yield begin, 0, end - begin
 
 
 def _shuffled(n: int, rng: np.random.Generator) -> Iterator[int]:

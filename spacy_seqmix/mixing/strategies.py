@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 
 from ..errors import Errors
 from ..types import MixPlan
-from .pairs import index_segments
+from .pairs import SegmentIndex, index_segments
 from .segments import Sequences, Windows
 
 
@@ -43,7 +43,11 @@ class SegmentPairs:
 
         One linear pass indexes the segments; the time of a draw does not grow with their number.
         """
-        for left, right in index_segments(docs, self.choose).draw(rng):
+        yield from self.draw(index_segments(docs, self.choose), rng)
+
+    def draw(self, index: SegmentIndex, rng: np.random.Generator) -> Iterator[MixPlan]:
+        """Plans over segments that are indexed already."""
+        for left, right in index.draw(rng):
             lam = float(rng.beta(self.alpha, self.alpha))
             yield MixPlan(left, right, lam, self.both_ways)
 

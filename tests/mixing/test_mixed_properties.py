@@ -1,6 +1,6 @@
 """What holds of every mixed doc, whatever the strategy and the language."""
 
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -81,6 +81,12 @@ def test_mixed_docs_are_their_target_outside_of_the_window(
         own = {t.text for seg in (target, other) for t in docs[seg.doc][seg.start : seg.end]}
         assert own.isdisjoint(t.text for t in doc[start:end])
         soft = soft_labels.of(doc)
+        tags = soft_labels.entity_tags(doc)
+        assert tags == soft_labels.decode(soft)
+        for before, tag in pairwise([None, *tags]):
+            if tag is not None and tag.startswith("I-"):
+                assert before is not None
+                assert before[2:] == tag[2:]
         sums = soft.probs.sum(axis=1)
         assert_allclose(sums[~soft_labels.is_missing(soft)], 1.0, atol=1e-5)
         rows = soft_labels.with_tags(soft_labels.of(parent), soft.labels)

@@ -4,11 +4,13 @@ import tracemalloc
 from itertools import islice
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from spacy_seqmix.mixing import pairs as pairs_module
 from spacy_seqmix.mixing.pairs import _pair, _shuffled, index_segments
 from spacy_seqmix.mixing.segments import Chosen
 
@@ -33,9 +35,11 @@ SEGMENTS = st.lists(
 
 
 @settings(max_examples=100, deadline=None)
-@given(segments=SEGMENTS, seed=st.integers(0, 9))
-def test_pairs_are_all_that_match_and_each_once(segments, seed):
-    drawn = list(index_segments(*docs_of(segments)).draw(np.random.default_rng(seed)))
+@given(segments=SEGMENTS, seed=st.integers(0, 9), small=st.sampled_from([0, 3, 16]))
+def test_pairs_are_all_that_match_and_each_once(segments, seed, small):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pairs_module, "SMALL", small)
+        drawn = list(index_segments(*docs_of(segments)).draw(np.random.default_rng(seed)))
     flat = [(d, *found) for d, doc in enumerate(segments) for found in doc]
     expected = {
         frozenset({(a[0], a[1], a[2]), (b[0], b[1], b[2])})
@@ -72,6 +76,19 @@ def test_pairs_end_at_once_where_none_can_be_made():
         index = index_segments(*docs_of(segments))
         assert not len(index.n_pairs)
         assert list(index.draw(np.random.default_rng(0))) == []
+
+
+@pytest.mark.parametrize("owner", ["doc", "text"])
+def test_pairs_of_a_long_doc_or_a_frequent_text_cost_no_more(owner):
+    # nearly all pairs are of no use: two thousand segments of one owner, and three others
+    many = [(i, i + 1, 0, "many" if owner == "text" else f"many {i}") for i in range(2000)]
+    segments = [many] if owner == "doc" else [[one] for one in many]
+    segments += [[(0, 1, 0, f"other {i}")] for i in range(3)]
+    index = index_segments(*docs_of(segments))
+    pairs = list(index.draw(np.random.default_rng(0)))
+    assert len(set(pairs)) == len(pairs) == index.n_pairs[-1] == 2000 * 3 + 3
+    sides = [left.doc == 0 if owner == "doc" else left.doc < 2000 for left, _ in pairs]
+    assert 0.4 < np.mean(sides) < 0.6
 
 
 def test_pairs_are_drawn_without_a_list_of_them():
