@@ -200,6 +200,27 @@ class Errors:
         "[S411] A file could not be read or written: {reason}. Free disk space, or mend the "
         "permissions, and start the same command again: finished rounds are kept."
     )
+    E420 = "[S420] The policy {name} has no mode {mode!r}. Set one of: {allowed}."
+    E421 = (
+        "[S421] A committee has two members or more, not {members}: one alone agrees with itself. "
+        "Raise active.committee.members."
+    )
+    E422 = (
+        "[S422] The members of the committee do not fit together: {reason}. Score the same docs "
+        "with members that were trained on the same labels."
+    )
+    E423 = (
+        "[S423] '{name}' has no dropout layers, nor has what comes before it: every pass would "
+        "give the same. Set active.committee.kind to 'seeds', or add dropout to the model."
+    )
+    E424 = (
+        "[S424] '{name}' can't tell how probable its decoded tags are. Components that can: "
+        "{able}. Ask one of them, or set mode = 'sum' or 'mean' of spacy-seqmix.LeastConfidence.v1."
+    )
+    E425 = (
+        "[S425] The probabilities of '{name}' are not numbers (NaN or infinite). Train the "
+        "pipeline again with a lower learning rate, or mend its weights."
+    )
     E430 = (
         "[S430] '{name}' can't learn the new labels {labels}, since its layers can't grow. Set "
         "active.start to 'cold', or give all labels in [initialize.components.{name}.labels]."
@@ -211,6 +232,33 @@ class Errors:
     E432 = (
         "[S432] spaCy could not train '{name}': its beam has no parse for the gold entities. Take "
         "off entities that begin with whitespace, or set components.{name}.beam_update_prob to 0."
+    )
+    E440 = (
+        "[S440] '{name}' finds no spans whose confidence could be told. Of this pipeline these do: "
+        "{able}."
+    )
+    E441 = (
+        "[S441] The spans under the key '{key}' have no scores: they were changed after the span "
+        "categoriser had set them, or set by something else. Text: {text!r}"
+    )
+    E442 = (
+        "[S442] '{name}' has to stand behind the component whose uncertainty it tells; the "
+        "pipeline is {pipes}. Add it last, and set its 'component' if several have probabilities: "
+        "{able}."
+    )
+    E443 = "[S443] The temperature {temperature!r} is not a positive number."
+    E444 = (
+        "[S444] The policy of '{name}' needs {needs}, which one pipeline can't give. Take one over "
+        "token probabilities, such as spacy-seqmix.NTE.v1."
+    )
+    E445 = (
+        "[S445] '{component}' found {found} spans in '{path}', {correct} of them correct: a "
+        "temperature needs at least one of each kind. Give more labelled docs."
+    )
+    E446 = "[S446] '{path}' exists and is not empty. Give a new folder."
+    E447 = (
+        "[S447] Not clear whose confidence is asked for: the pipeline is {pipes}, and of it {able} "
+        "can tell how sure they are of a span. Name one with --component."
     )
 
 

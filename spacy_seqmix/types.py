@@ -72,6 +72,6 @@ Strategy: TypeAlias = Callable[[Sequence[Doc], np.random.Generator], Iterator[Mi
 Realiser: TypeAlias = Callable[[Sequence[Doc], Sequence[MixPlan]], list[Doc]]
 Discriminator: TypeAlias = Callable[[Sequence[Doc]], list[Verdict]]
 TokenProbs: TypeAlias = list[Floats2d]
-Policy: TypeAlias = Callable[[TokenProbs, np.random.Generator], Floats1d]
+Policy: TypeAlias = Callable[[Any, np.random.Generator], Floats1d]
 Selector: TypeAlias = Callable[[Floats1d, Sequence[Any], int, np.random.Generator], list[int]]
 Oracle: TypeAlias = Callable[[Sequence[Doc]], list[Doc]]

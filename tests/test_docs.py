@@ -8,7 +8,7 @@ import pytest
 from spacy.util import load_config
 from typer.testing import CliRunner
 
-from spacy_seqmix.active.schema import ActiveSchema
+from spacy_seqmix.active.schema import ActiveSchema, CommitteeSchema
 from spacy_seqmix.cli import app
 from spacy_seqmix.mixing.augment import AugmentSchema
 
@@ -16,8 +16,13 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-@pytest.mark.parametrize(("schema", "page"), [(ActiveSchema, "active"), (AugmentSchema, "mixing")])
-def test_docs_explain_every_field(schema: type[ActiveSchema | AugmentSchema], page: str) -> None:
+@pytest.mark.parametrize(
+    ("schema", "page"),
+    [(ActiveSchema, "active"), (CommitteeSchema, "active"), (AugmentSchema, "mixing")],
+)
+def test_docs_explain_every_field(
+    schema: type[ActiveSchema | CommitteeSchema | AugmentSchema], page: str
+) -> None:
     text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf8")
     for name, field in schema.model_fields.items():
         row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` |"))

@@ -3,6 +3,7 @@
 import configparser
 import importlib
 import random
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from spacy.util import registry
 from spacy_seqmix import soft_labels
 from spacy_seqmix.mixing.origin import by_key, get_origin
 from spacy_seqmix.models.head import head_of
+from spacy_seqmix.query.evidence import score_docs
 from spacy_seqmix.query.policies import QueryPolicy
+from spacy_seqmix.query.select import top_k
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
 
@@ -38,7 +41,19 @@ TABLES = (
     "spacy-seqmix.ContextualTable.v1",
     "spacy-seqmix.VectorsTable.v1",
 )
-POLICIES = ("spacy-seqmix.RandomPolicy.v1", "spacy-seqmix.NTE.v1")
+POLICIES = (
+    ("spacy-seqmix.RandomPolicy.v1", {}),
+    ("spacy-seqmix.NTE.v1", {}),
+    ("spacy-seqmix.LeastConfidence.v1", {}),
+    ("spacy-seqmix.LeastConfidence.v1", {"mode": "mean"}),
+    ("spacy-seqmix.LeastConfidence.v1", {"mode": "path"}),
+    ("spacy-seqmix.Margin.v1", {}),
+    ("spacy-seqmix.Margin.v1", {"mode": "smallest"}),
+    ("spacy-seqmix.MNLP.v1", {}),
+    ("spacy-seqmix.QBC.v1", {}),
+    ("spacy-seqmix.QBC.v1", {"mode": "kl"}),
+    ("spacy-seqmix.BALD.v1", {}),
+)
 ORACLES = ("spacy-seqmix.GoldOracle.v1",)
 REALISERS = ("spacy-seqmix.NearestToken.v1",)
 OTHERS = ("spacy-seqmix.PerplexityDiscriminator.v1",)
@@ -71,7 +86,8 @@ def test_registered_resolves(group, name, where):
 
 
 def test_registered_functions_are_all_in_the_battery():
-    known = {*STRATEGIES, *REALISERS, *TABLES, *POLICIES, *ORACLES, *OTHERS}
+    policies = {name for name, _ in POLICIES}
+    known = {*STRATEGIES, *REALISERS, *TABLES, *policies, *ORACLES, *OTHERS}
     assert {name for group, name, _ in ENTRIES if group == "spacy_misc"} == known
 
 
@@ -227,18 +243,59 @@ def test_registered_mixing_keeps_text_and_offsets(
         assert [(e.text, e.label_) for e in back.ents] == [(e.text, e.label_) for e in doc.ents]
 
 
-@pytest.mark.parametrize("name", POLICIES)
-def test_registered_policies(name):
-    policy = registry.get("misc", name)()
+def evidence_of(needs, docs, seed=0):
+    """What a policy may need of these docs, the same for docs of the same length."""
+    if needs == "nothing":
+        return docs
+    if needs == "paths":
+        return np.array([0.9 ** len(doc) for doc in docs], dtype="float32")
+    members = [
+        [rng(seed + k).dirichlet(np.ones(5), size=len(doc)).astype("float32") for doc in docs]
+        for k in range(3)
+    ]
+    return members if needs == "committee" else members[0]
+
+
+@pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
+def test_registered_policies(name, settings, blank_en):
+    policy = registry.get("misc", name)(**settings)
     assert isinstance(policy, QueryPolicy)
-    pool = [rng(i).dirichlet(np.ones(5), size=i).astype("float32") for i in range(8)]
-    assert policy([], rng()).shape == (0,)
-    assert policy(pool[:1], rng()).shape == (1,)
-    scores = policy(pool, rng(3))
-    assert scores.shape == (8,)
-    assert scores.dtype == np.float32
-    assert np.array_equal(scores, policy(pool, rng(3)))
-    assert not np.isnan(scores).any()
+
+    def score(docs, seed=3):
+        return score_docs(policy, docs, partial(evidence_of, policy.needs), rng(seed))
+
+    docs = [Doc(blank_en.vocab, words=["w"] * n) for n in range(8)]
+    for some in ([], docs[:1], docs[1:2], docs):
+        scores = score(some)
+        assert scores.shape == (len(some),)
+        assert scores.dtype == np.float32
+        assert np.array_equal(scores, score(some))
+        # without tokens never wanted, with tokens always a number
+        assert [s == -np.inf for s in scores] == [len(doc) == 0 for doc in some]
+        assert not np.isnan(scores).any()
+    assert policy(evidence_of(policy.needs, []), rng()).shape == (0,)
+    assert policy(evidence_of(policy.needs, docs), rng()).dtype == np.float32
+
+
+@pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
+def test_registered_policies_break_ties_at_random(name, settings, blank_en):
+    policy = registry.get("misc", name)(**settings)
+    docs = [Doc(blank_en.vocab, words=["w", "w"])] * 20
+    scores = score_docs(policy, docs, partial(evidence_of, policy.needs), rng(3))
+    assert policy.needs == "nothing" or len(set(scores.tolist())) == 1
+    picked = [top_k(scores, range(20), 3, rng(seed)) for seed in (1, 1, 2)]
+    assert policy.needs == "nothing" or picked[0] == picked[1] != picked[2]
+
+
+@pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
+def test_registered_policies_take_docs_without_tokens(name, settings):
+    """They may be called on arrays themselves, without ``score_docs``."""
+    policy = registry.get("misc", name)(**settings)
+    arrays = [np.zeros((0, 4), dtype="float32"), np.full((2, 4), 0.25, dtype="float32")]
+    if policy.needs in ("tokens", "committee"):
+        given = [arrays, arrays] if policy.needs == "committee" else arrays
+        scores = policy(given, rng())
+        assert scores[0] == -np.inf < scores[1]
 
 
 @pytest.mark.parametrize("name", ORACLES)

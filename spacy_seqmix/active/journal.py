@@ -30,9 +30,23 @@ class RunFolder:
         """The docs that a round added by mixing."""
         return self.path / "mixed" / f"round-{number:02d}.spacy"
 
-    def model(self, number: int) -> Path:
-        """The pipeline that a round trained."""
-        return self.path / "models" / f"round-{number:02d}"
+    def model(self, number: int, member: int = 1) -> Path:
+        """The pipeline that a round trained; of a committee, the first member."""
+        suffix = f"-member-{member}" if member > 1 else ""
+        return self.path / "models" / f"round-{number:02d}{suffix}"
+
+    def trained(self, number: int, member: int = 1) -> Path:
+        """The same, where it must be there. RAISES (ValueError): S407."""
+        path = self.model(number, member)
+        if not path.exists():
+            raise self._unusable(f"models/{path.name} is missing")
+        return path
+
+    def remove_models(self, number: int) -> None:
+        """Remove the pipeline of a round, and the other members of its committee."""
+        path = self.model(number)
+        for folder in (path, *path.parent.glob(f"{path.name}-member-*")):
+            shutil.rmtree(folder, ignore_errors=True)
 
     @property
     def work(self) -> Path:
@@ -116,12 +130,12 @@ class RunFolder:
         shutil.rmtree(self.work, ignore_errors=True)
         if keep_models == "last":
             for old in range(number):
-                shutil.rmtree(self.model(old), ignore_errors=True)
+                self.remove_models(old)
 
     def discard(self, number: int) -> None:
         """Remove what a round left that failed; if it was the first, the folder is empty again."""
-        for folder in (self.work, self.model(number)):
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.remove_models(number)
         self.mixed(number).unlink(missing_ok=True)
         if number == 0:
             self.config.unlink(missing_ok=True)

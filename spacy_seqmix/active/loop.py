@@ -1,8 +1,9 @@
 """Algorithm 1 of SeqMix: seed, augment, train, evaluate, query, repeat."""
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,22 +19,20 @@ from tqdm import tqdm
 from ..docbin import read_docs, write_docs
 from ..errors import Errors
 from ..mixing.mix import MixCounts, Mixer, mix_docs
+from ..query.evidence import check_config_evidence, check_evidence, evidence, score_docs
 from ..query.policies import QueryPolicy
-from ..query.probabilities import (
-    check_config_has_probs,
-    check_has_probs,
-    copy_tokens,
-    token_probs,
-)
+from ..query.probabilities import copy_tokens
 from ..query.select import top_k
 from ..types import Oracle
 from .annotation import entity_labels, gold_labels
+from .committee import Committee, save_model
 from .fit import FitSettings, check_training_config, evaluate, fit, warn_of_unseen
-from .journal import Record, RunFolder, disk_errors, replacing_folder
+from .journal import Record, RunFolder, disk_errors
 from .pool import Pool, file_digest, make_pool
 from .schema import ActiveSchema, read_active_section
 
-# Streams of random numbers, one for each purpose and round, so that none depends on another.
+# Streams of random numbers, one for each purpose and round, so that none depends on another (5 is
+# the committee's).
 SEED_SET, QUERY, MIXING = 2, 3, 4
 # What [active] holds besides plain values.
 PARTS = ("policy", "oracle", "mixing")
@@ -58,8 +57,7 @@ class ActiveRun:
         self.training = Config({k: v for k, v in plain.items() if k not in ("active", "augment")})
         check_training_config(self.training, self.active.component)
         self.policy, self.oracle, self.mixer = resolve_parts(plain["active"])
-        if self.policy.needs_probs:
-            check_config_has_probs(self.training, self.active.component)
+        check_config_evidence(self.policy.needs, self.training, self.active.component)
         self.use_gpu, self.progress = use_gpu, progress
         self.blank = spacy.blank(self.training["nlp"]["lang"])
         self.labels_of = gold_labels(self.training["components"].get(self.active.component, {}))
@@ -67,6 +65,10 @@ class ActiveRun:
         self.dev = self._read_labelled(self.active.dev)
         self.test = self._read_labelled(self.active.test) if self.active.test else None
         self.folder = RunFolder(Path(run_dir))
+        self.committee: Committee | None = None
+        if self.policy.needs == "committee":
+            settings, component = self.active.committee, self.active.component
+            self.committee = Committee(settings, component, self.active.seed, self.folder)
         with disk_errors():
             self.records = self.folder.open(config, self._digests())
         self.pool.labelled = [i for record in self.records for i in record["queried"]]
@@ -111,15 +113,24 @@ class ActiveRun:
         labelled = self.pool.take(self.pool.labelled)
         counting = [mixed] if self.active.mix_set == "all" else [*self.mixed, mixed]
         added = [doc for docs in counting for doc in docs]
+        docs = [*labelled, *added]
         warn_of_unseen(labelled, self.dev, "dev", self.labels_of)
         with clock("train"):
-            nlp, steps = self._fit(number, [*labelled, *added])
+            start = self._last_path() if self._is_warm(number) else None
+            nlp, steps = self._fit(number, docs, self.active.seed + number, start)
         with clock("evaluate"):
             scores = {"dev": evaluate(nlp, self.dev, self.active.component)}
             if self.test is not None:
                 scores["test"] = evaluate(nlp, self.test, self.active.component)
         with clock("save"):
             save_model(nlp, self.folder.model(number))
+        if self.committee is not None and number < self.active.n_rounds and self.pool.unlabelled:
+            with clock("committee"):  # for the query of the next round
+                self.committee.train(
+                    number,
+                    lambda seed, start: self._fit(number, docs, seed, start)[0],
+                    warm=self._is_warm(number),
+                )
         record = {
             "round": number,
             "queried": queried,
@@ -147,16 +158,22 @@ class ActiveRun:
             order = self._rng(SEED_SET, 0).permutation(len(pool))
             return [pool[int(i)] for i in order[: self.active.n_seed]]
         rng = self._rng(QUERY, number)
-        probs: list[Any] = [np.zeros((0, 1), dtype="float32")] * len(pool)
-        if self.policy.needs_probs:
-            docs = self.pool.take(pool)
-            with tqdm(
-                total=len(docs), desc="Scoring", leave=False, disable=not self.progress
-            ) as bar:
-                probs = token_probs(
-                    self._last_model(), self.active.component, docs, progress=bar.update
-                )
-        return top_k(self.policy(probs, rng), pool, self.active.n_query, rng)
+        docs = self.pool.take(pool)
+        passes = self.active.committee.members if self.committee is not None else 1
+        with tqdm(
+            total=passes * len(docs), desc="Scoring", leave=False, disable=not self.progress
+        ) as bar:
+            scores = score_docs(self.policy, docs, partial(self._ask, progress=bar.update), rng)
+        return top_k(scores, pool, self.active.n_query, rng)
+
+    def _ask(self, docs: Sequence[Doc], progress: Callable[[int], object]) -> Any:
+        """What the policy needs to know of these docs."""
+        if self.policy.needs == "nothing":
+            return docs
+        nlp = self._last_model()
+        if self.committee is not None:
+            return self.committee.probs(len(self.records) - 1, nlp, docs, progress)
+        return evidence(self.policy.needs, nlp, self.active.component, docs, progress)
 
     def _mix(self, number: int, queried: Sequence[int]) -> tuple[list[Doc], MixCounts | None]:
         """Mix the round's labelled docs (or all)."""
@@ -179,21 +196,25 @@ class ActiveRun:
                 progress=bar.update,
             )
 
-    def _fit(self, number: int, docs: Sequence[Doc]) -> tuple[Language, int]:
-        warm = self.active.start == "warm" and number > 0
+    def _is_warm(self, number: int) -> bool:
+        return self.active.start == "warm" and number > 0
+
+    def _fit(
+        self, number: int, docs: Sequence[Doc], seed: int, start: Path | None
+    ) -> tuple[Language, int]:
         settings = FitSettings(
             component=self.active.component,
-            seed=self.active.seed + number,
+            seed=seed,
             steps=self.active.steps_of(number),
             epochs=self.active.epochs,
             best=self.active.select_model == "best",
             use_gpu=self.use_gpu,
             progress=self.progress,
         )
-        start = self._last_path() if warm else None
         nlp, steps = fit(self.training, docs, self.dev, self.folder.work, settings, start)
-        if self.policy.needs_probs:
-            check_has_probs(nlp, self.active.component)
+        check_evidence(self.policy.needs, nlp, self.active.component)
+        if self.committee is not None:
+            self.committee.check(nlp)
         return nlp, steps
 
     def _last_model(self) -> Language:
@@ -202,11 +223,7 @@ class ActiveRun:
         return self.nlp
 
     def _last_path(self) -> Path:
-        path = self.folder.model(len(self.records) - 1)
-        if not path.exists():
-            reason = f"models/{path.name} is missing"
-            raise ValueError(Errors.E407.format(path=self.folder.path, reason=reason))
-        return path
+        return self.folder.trained(len(self.records) - 1)
 
     def _read_pool(self) -> Pool:
         active = self.active
@@ -275,9 +292,3 @@ def resolve_parts(section: dict[str, Any]) -> tuple[QueryPolicy, Oracle, Mixer |
         problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
         raise ValueError(Errors.E402.format(problems=problems))
     return policy, oracle, mixer
-
-
-def save_model(nlp: Language, path: Path) -> None:
-    """Write a pipeline, whole or not at all."""
-    with replacing_folder(path) as temporary:
-        nlp.to_disk(temporary)

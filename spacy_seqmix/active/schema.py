@@ -9,6 +9,24 @@ from thinc.api import Config
 from ..errors import Errors
 
 
+class CommitteeSchema(BaseModel):
+    """Who sits in the committee, where the policy asks one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    members: int = Field(
+        default=3, ge=2, description="Members C; the first is the round's own model. At least 2."
+    )
+    kind: Literal["seeds", "dropout"] = Field(
+        default="seeds",
+        description="Models trained from separate seeds (C times the training), or passes of the "
+        "one model with dropout switched on (C times the scoring).",
+    )
+    dropout: float = Field(
+        default=0.1, gt=0, lt=1, description="Dropout rate of the passes; of kind dropout only."
+    )
+
+
 class ActiveSchema(BaseModel):
     """Every setting of a run; ``docs/active.md`` is written from these descriptions."""
 
@@ -63,6 +81,10 @@ class ActiveSchema(BaseModel):
         "last", description="Keep the last finished round's model, or every round's."
     )
     policy: Any = Field(description="Query policy, for example spacy-seqmix.NTE.v1.")
+    committee: CommitteeSchema = Field(
+        default_factory=CommitteeSchema,
+        description="members, kind, dropout; only used where the policy needs a committee.",
+    )
     oracle: Any = Field(description="Who labels, for example spacy-seqmix.GoldOracle.v1.")
     mixing: Any = Field(
         None,

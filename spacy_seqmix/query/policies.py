@@ -1,50 +1,130 @@
-"""Query policies: small functions from token probabilities to how much a doc is wanted."""
+"""Query policies over one model: small functions from probabilities to how much a doc is wanted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
+from spacy.tokens import Doc
 
-from ..types import Floats1d, TokenProbs
+from ..errors import Errors
+from ..types import Floats1d, Floats2d, TokenProbs
+
+Needs = Literal["nothing", "tokens", "paths", "committee"]
 
 
 @dataclass(frozen=True)
 class QueryPolicy:
-    """A policy and what it needs.
+    """A policy and the evidence that it scores.
 
-    score (Callable): (probabilities, generator) -> Floats1d (n_docs,), higher is more wanted.
-    needs_probs (bool): whether the pool must be scored first; if not, the arrays may be empty.
+    score (Callable): (evidence, generator) -> Floats1d (n_docs,), higher is more wanted.
+    needs (str): what the evidence is. "nothing": the docs themselves; "tokens": the token
+        probabilities, one array (n_tokens, M) a doc; "paths": the probability of each doc's
+        decoded path; "committee": a list of token probabilities, one for each member.
     """
 
-    score: Callable[[TokenProbs, np.random.Generator], Floats1d]
-    needs_probs: bool = True
+    score: Callable[[Any, np.random.Generator], Floats1d]
+    needs: Needs = "tokens"
 
-    def __call__(self, probs: TokenProbs, rng: np.random.Generator) -> Floats1d:
-        return self.score(probs, rng)
-
-
-def random_scores(probs: TokenProbs, rng: np.random.Generator) -> Floats1d:
-    """Uniform scores: a random sample."""
-    return rng.random(len(probs), dtype="float32")
-
-
-def normalised_token_entropy(probs: TokenProbs, rng: np.random.Generator) -> Floats1d:
-    """NTE (SeqMix, Eq. 3): −1/T Σ_t Σ_m p_tm log p_tm, in nats per token.
-
-    A doc without tokens is never wanted.
-    """
-    return np.array([_entropy(p) if len(p) else -np.inf for p in probs], dtype="float32")
+    def __call__(self, evidence: Any, rng: np.random.Generator) -> Floats1d:
+        return self.score(evidence, rng)
 
 
 def make_random_policy() -> QueryPolicy:
     """Create the policy that draws at random and needs no model."""
-    return QueryPolicy(random_scores, needs_probs=False)
+    return QueryPolicy(_uniform, needs="nothing")
 
 
 def make_nte_policy() -> QueryPolicy:
-    """Create the policy of normalised token entropy (SeqMix, Eq. 3)."""
-    return QueryPolicy(normalised_token_entropy)
+    """Create the policy of normalised token entropy (SeqMix, Eq. 3).
+
+    −1/T Σ_t Σ_m p_tm log p_tm, in nats per token.
+    """
+    return QueryPolicy(partial(_of_each, entropy))
 
 
-def _entropy(p: Floats1d) -> float:
+def make_least_confidence_policy(mode: str = "sum") -> QueryPolicy:
+    """Create the policy of least confidence (SeqMix, Eq. 1 and 2).
+
+    mode (str): "sum": Σ_t (1 − max_m p_tm), for token classifiers (Eq. 2; long docs win);
+        "mean": the same over T; "path": 1 − P(y* given x), y* the decoded path (Eq. 1).
+    RAISES (ValueError): S420 for another mode.
+    """
+    check_mode("LeastConfidence", mode, ("sum", "mean", "path"))
+    if mode == "path":
+        return QueryPolicy(_path_doubt, needs="paths")
+    return QueryPolicy(partial(_of_each, _doubt_sum if mode == "sum" else _doubt_mean))
+
+
+def make_margin_policy(mode: str = "mean") -> QueryPolicy:
+    """Create the policy of the smallest margin between the two best tags (Scheffer et al. 2001).
+
+    With d_t the difference of the two highest p_tm of token t.
+
+    mode (str): "mean": −1/T Σ_t d_t; "smallest": −min_t d_t, one doubtful token suffices.
+    RAISES (ValueError): S420 for another mode.
+    """
+    check_mode("Margin", mode, ("mean", "smallest"))
+    return QueryPolicy(partial(_of_each, _margin_mean if mode == "mean" else _margin_smallest))
+
+
+def make_mnlp_policy() -> QueryPolicy:
+    """Create the policy of the maximum normalised log-probability (MNLP; Shen et al. 2018).
+
+    −1/T Σ_t log max_m p_tm, in nats per token; they query its lowest negative.
+    """
+    return QueryPolicy(partial(_of_each, _mnlp))
+
+
+def entropy(p: Floats2d) -> float:
+    """The mean entropy of the rows of p, in nats."""
     return float(-(p * np.log(np.maximum(p, 1e-30))).sum() / len(p))
+
+
+def check_mode(name: str, mode: str, allowed: Sequence[str]) -> None:
+    """RAISES (ValueError): S420 for a mode that a policy does not have."""
+    if mode not in allowed:
+        raise ValueError(Errors.E420.format(name=name, mode=mode, allowed=", ".join(allowed)))
+
+
+def _of_each(
+    measure: Callable[[Floats2d], float], probs: TokenProbs, rng: np.random.Generator
+) -> Floats1d:
+    """A measure of each doc's token probabilities; a doc without tokens is never wanted."""
+    found = [measure(p.astype("float64")) if len(p) else -np.inf for p in probs]
+    return np.array(found, dtype="float32")
+
+
+def _uniform(docs: Sequence[Doc], rng: np.random.Generator) -> Floats1d:
+    return rng.random(len(docs), dtype="float32")
+
+
+def _path_doubt(paths: Floats1d, rng: np.random.Generator) -> Floats1d:
+    return np.asarray(1.0 - np.asarray(paths, dtype="float64"), dtype="float32")
+
+
+def _doubt_sum(p: Floats2d) -> float:
+    return float((1.0 - p.max(axis=1)).sum())
+
+
+def _doubt_mean(p: Floats2d) -> float:
+    return _doubt_sum(p) / len(p)
+
+
+def _margins(p: Floats2d) -> Floats1d:
+    # A tag of probability 0 beside them, so that there are always two.
+    best = np.sort(np.pad(p, ((0, 0), (1, 0))), axis=1)
+    return np.asarray(best[:, -1] - best[:, -2])
+
+
+def _margin_mean(p: Floats2d) -> float:
+    return -float(_margins(p).mean())
+
+
+def _margin_smallest(p: Floats2d) -> float:
+    return -float(_margins(p).min())
+
+
+def _mnlp(p: Floats2d) -> float:
+    return -float(np.log(np.maximum(p.max(axis=1), 1e-30)).mean())

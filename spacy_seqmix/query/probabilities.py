@@ -1,8 +1,9 @@
 """Token probabilities from a component of a pipeline."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Config
@@ -31,25 +32,59 @@ def token_probs(
         needs, see ``sources.SOURCES``.
     RETURNS (TokenProbs): one array (T, L) a doc, in the order of ``docs``. Rows are distributions:
         a row a token, or for span categorisers a row a decision (none without candidate spans).
-    RAISES (ValueError): S401 when the component has no token probabilities.
+    RAISES (ValueError): S401 when the component has no token probabilities, S425 when they are
+        not numbers.
     """
     if source is None:
         check_has_probs(nlp, component)
         source = SOURCES[nlp.get_pipe_meta(component).factory]
-    order = sorted(range(len(docs)), key=lambda i: len(docs[i]))
-    before = nlp.pipeline[: nlp.pipe_names.index(component)]
     proc: Any = nlp.get_pipe(component)
     found: dict[int, Floats2d] = {}
-    for at in range(0, len(order), batch_size):
-        numbers = order[at : at + batch_size]
-        batch = [copy_tokens(docs[i], nlp) for i in numbers]
-        for _, earlier in before:
-            batch = _annotate(earlier, batch)
+    for numbers, batch in annotated_batches(nlp, component, docs, batch_size):
         for i, p in zip(numbers, source(proc, batch), strict=True):
-            found[i] = p
+            found[i] = check_numbers(p, component)
         if progress is not None:
             progress(len(numbers))
     return [found[i] for i in range(len(docs))]
+
+
+def annotated_batches(
+    nlp: Language, component: str, docs: Sequence[Doc], batch_size: int
+) -> Iterator[tuple[list[int], list[Doc]]]:
+    """Copies of docs that the pipeline has annotated up to a component, in batches.
+
+    YIELDS (tuple): the numbers of a batch's docs, and the copies; docs of like length together.
+    """
+    before = [proc for _, proc in nlp.pipeline[: nlp.pipe_names.index(component)]]
+    lengths = encoded_lengths(before, docs)
+    order = sorted(range(len(docs)), key=lengths.__getitem__)
+    for at in range(0, len(order), batch_size):
+        numbers = order[at : at + batch_size]
+        batch = [copy_tokens(docs[i], nlp) for i in numbers]
+        for earlier in before:
+            batch = _annotate(earlier, batch)
+        yield numbers, batch
+
+
+def encoded_lengths(procs: Sequence[Any], docs: Sequence[Doc]) -> list[int]:
+    """How long each doc is for the encoder: in word pieces where a transformer reads them.
+
+    Batches sorted by words would be a quarter padding, since words are one to ten pieces.
+    """
+    for proc in procs:
+        tokenizer: Any = getattr(getattr(proc, "model", None), "tokenizer", None)
+        if getattr(tokenizer, "is_fast", False) and docs:
+            texts = [doc.text for doc in docs]
+            pieces = tokenizer(texts, return_attention_mask=False, verbose=False)["input_ids"]
+            return [len(one) for one in pieces]
+    return [len(doc) for doc in docs]
+
+
+def check_numbers(p: Any, component: str) -> Any:
+    """The array itself. RAISES (ValueError): S425 where any of it is not a number."""
+    if not np.isfinite(p).all():
+        raise ValueError(Errors.E425.format(name=component))
+    return p
 
 
 def check_has_probs(nlp: Language, component: str) -> None:

@@ -26,6 +26,7 @@ class Seconds(_Record):
     query: NonNegativeFloat = 0.0
     mix: NonNegativeFloat = 0.0
     train: NonNegativeFloat = 0.0
+    committee: NonNegativeFloat = 0.0
     evaluate: NonNegativeFloat = 0.0
     annotate: NonNegativeFloat = 0.0
     save: NonNegativeFloat = 0.0

@@ -20,7 +20,7 @@ CASES = {
     "before anything": ("os:replace:inputs.json", 1, "before"),
     "after inputs.json": ("os:replace:config.cfg", 1, "before"),
     "first training": ("spacy_seqmix.active.loop:fit", 1, "before"),
-    "query": ("spacy_seqmix.active.loop:token_probs", 1, "before"),
+    "query": ("spacy_seqmix.active.loop:evidence", 1, "before"),
     "annotate": ("spacy_seqmix.active.loop:Pool.take", 5, "before"),
     "mix": ("spacy_seqmix.active.loop:mix_docs", 2, "before"),
     "mixed docs half written": ("os:replace:round-01.spacy", 1, "before"),
@@ -32,6 +32,19 @@ CASES = {
     "journal half written": ("os:replace:journal.jsonl", 2, "before"),
     "journal append": ("os:replace:journal.jsonl", 2, "after"),
     "tidy at the end": ("spacy_seqmix.active.journal:RunFolder.tidy", 2, "before"),
+}
+# the same with a committee of three: its members are trained in the first round
+COMMITTEE_CASES = {
+    "second member": ("spacy_seqmix.active.loop:fit", 2, "before"),
+    "member half written": ("os:replace:round-00-member-2", 1, "before"),
+    "members written": ("os:replace:round-00-member-3", 1, "after"),
+    "committee's query": ("spacy_seqmix.active.committee:token_probs", 2, "before"),
+    "members not tidied": ("spacy_seqmix.active.journal:RunFolder.tidy", 2, "before"),
+}
+FINISHED = {
+    **dict.fromkeys(list(CASES)[:3], 0),
+    **dict.fromkeys(list(COMMITTEE_CASES)[:3], 0),
+    **dict.fromkeys(("journal append", "tidy at the end", "members not tidied"), 2),
 }
 
 CHILDREN = """
@@ -62,19 +75,19 @@ def kill_at(where, nth, when):
 
     setattr(owner, attribute, wrapped)
 
-def run(name):
+def run(name, overrides):
     config = load_config(Path(folder) / "active.cfg", overrides)
     loop.ActiveRun(config, Path(folder) / name, progress=False).run()
 
-folder, overrides, cases = json.loads(sys.argv[1])
-run("first")
+folder, groups = json.loads(sys.argv[1])
+run("first", groups[0][0])
 ended = {}
-for name, case in cases.items():
+for name, case, overrides in [(n, c, o) for o, cases in groups for n, c in cases.items()]:
     pid = os.fork()
     if pid == 0:
         try:
             kill_at(*case)
-            run(name)
+            run(name, overrides)
         finally:
             os._exit(0)
     ended[name] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -89,15 +102,18 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def overrides(folder, write_files):
+    """The settings of plain runs, and of those with a committee."""
     # every phase asks for the model: the table comes from the last round's pipeline
     source = "active.mixing.realiser.table.source"
-    return {**write_files(folder), "active.n_rounds": 1, source: "pipeline"}
+    plain = {**write_files(folder), "active.n_rounds": 1, source: "pipeline"}
+    return plain, {**plain, "active.policy.@misc": "spacy-seqmix.QBC.v1"}
 
 
 @pytest.fixture(scope="module")
 def ended(folder, overrides):
     """How each of the processes ended that were to be killed."""
-    asked = json.dumps([str(folder), overrides, CASES])
+    groups = list(zip(overrides, (CASES, COMMITTEE_CASES), strict=True))
+    asked = json.dumps([str(folder), groups])
     # A process with threads can't be forked safely.
     single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -116,8 +132,8 @@ def ended(folder, overrides):
 def go_on(folder, overrides, encoders_once):
     """A function that starts a run (again) in this process."""
 
-    def start(name):
-        config = load_config(folder / "active.cfg", overrides)
+    def start(name, committee):
+        config = load_config(folder / "active.cfg", overrides[committee])
         return ActiveRun(config, folder / name, progress=False).run()
 
     return start
@@ -125,8 +141,10 @@ def go_on(folder, overrides, encoders_once):
 
 @pytest.fixture(scope="module")
 def uninterrupted(go_on, folder):
-    go_on("uninterrupted")
-    return folder / "uninterrupted"
+    """The folders of a plain run, and of one with a committee."""
+    for name, committee in (("plain", False), ("committee", True)):
+        go_on(name, committee)
+    return folder / "plain", folder / "committee"
 
 
 def journal(path):
@@ -138,17 +156,15 @@ def files(path):
     return {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [*CASES, *COMMITTEE_CASES])
 def test_kill_and_start_again(case, ended, go_on, uninterrupted, folder):
     assert ended[case] == -signal.SIGKILL
-    path = folder / case
+    path, expected = folder / case, uninterrupted[case in COMMITTEE_CASES]
     finished = len(journal(path)) if (path / "journal.jsonl").exists() else 0
-    assert finished == {"journal append": 2, "tidy at the end": 2}.get(
-        case, 0 if case in list(CASES)[:3] else 1
-    )
-    go_on(case)
-    assert journal(path) == journal(uninterrupted)
-    assert files(path) == files(uninterrupted)
+    assert finished == FINISHED.get(case, 1)
+    go_on(case, case in COMMITTEE_CASES)
+    assert journal(path) == journal(expected)
+    assert files(path) == files(expected)
     for number in range(2):
         mixed = f"mixed/round-{number:02d}.spacy"
-        assert (path / mixed).read_bytes() == (uninterrupted / mixed).read_bytes()
+        assert (path / mixed).read_bytes() == (expected / mixed).read_bytes()

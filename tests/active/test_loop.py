@@ -126,16 +126,68 @@ def test_loop_random_queries_are_the_same_with_and_without_mixing(start):
 
 
 def test_loop_queries_what_the_policy_wants_most(start, monkeypatch):
-    def by_length(nlp, component, docs, progress):
+    def by_length(needs, nlp, component, docs, progress):
         return [np.full((len(doc), 2), 0.5, dtype="float32") for doc in docs]
 
     run = start({"active.n_rounds": 1})
-    monkeypatch.setattr(loop, "token_probs", by_length)
+    monkeypatch.setattr(loop, "evidence", by_length)
     run.policy = type(run.policy)(lambda probs, rng: np.array([len(p) for p in probs], "float32"))
     records = run.run()
     rest = [i for i in range(22) if i not in records[0]["queried"]]
     longest = sorted((len(run.pool.docs[i]) for i in rest), reverse=True)[:4]
     assert [len(run.pool.docs[i]) for i in records[1]["queried"]] == longest
+
+
+POLICIES = {
+    "RandomPolicy": {},
+    "NTE": {},
+    "LeastConfidence": {"mode": "mean"},
+    "LeastConfidence of paths": {"mode": "path"},
+    "Margin": {"mode": "smallest"},
+    "MNLP": {},
+    "QBC": {"mode": "kl"},
+    "BALD": {},
+}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_loop_runs_two_rounds_with_each_policy(start, name):
+    settings = {f"active.policy.{k}": v for k, v in POLICIES[name].items()}
+    settings["active.policy.@misc"] = f"spacy-seqmix.{name.split()[0]}.v1"
+    run = start({**settings, "active.mixing": None, "active.n_seed": 12})
+    records = run.run()
+    assert [len(r["queried"]) for r in records] == [12, 4, 4]
+    assert "committee" in records[0]["seconds"] or run.committee is None
+
+
+def test_loop_asks_a_component_for_its_paths(start, monkeypatch):
+    """Where the component knows how probable its path is, nobody else says so."""
+
+    def path_probs(self, docs):
+        return np.array([1 / len(doc) for doc in docs], dtype="float32")
+
+    monkeypatch.setattr(SeqMixNER, "path_probs", path_probs, raising=False)
+    policy = {"active.policy": {"@misc": "spacy-seqmix.LeastConfidence.v1", "mode": "path"}}
+    run = start({**policy, "active.n_rounds": 1, "active.mixing": None})
+    records = run.run()
+    rest = [i for i in range(22) if i not in records[0]["queried"]]
+    longest = sorted((len(run.pool.docs[i]) for i in rest), reverse=True)[:4]
+    assert [len(run.pool.docs[i]) for i in records[1]["queried"]] == longest
+
+
+def test_loop_probabilities_that_are_not_numbers(start, monkeypatch, tmp_path):
+    run = start()
+    run._round(0)
+    before = contents(tmp_path / "run")
+
+    def predict(self, docs):
+        return [np.full((len(doc), len(self.tags)), np.nan, dtype="float32") for doc in docs]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SeqMixNER, "predict", predict)
+        with pytest.raises(ValueError, match=r"S425.*'seqmix_ner'"):
+            start().run()
+    assert contents(tmp_path / "run") == before
 
 
 def test_loop_warm_start(start, news, labelled, tmp_path):
@@ -249,6 +301,8 @@ def test_loop_policy_without_probabilities_is_refused_before_anything(start, ner
         ({"active.mixing.strategy": None}, r"S402.*mixing\.strategy"),
         ({"active.policy.@misc": "nothing.v1"}, r"S402.*nothing\.v1"),
         ({"active.policy": None}, r"S402.*policy"),
+        ({"active.policy": {"@misc": "spacy-seqmix.QBC.v1", "mode": "none"}}, r"S420.*none"),
+        ({"active.committee": {"members": 1}}, r"S402.*committee\.members"),
         ({"active.max_steps": [4]}, "S402"),
         ({"paths.pool": "nowhere.spacy"}, r"S403.*nowhere\.spacy.*no such file"),
         ({"paths.dev": "training.cfg"}, "S403"),

@@ -3,7 +3,7 @@
 import pytest
 from thinc.api import Config
 
-from spacy_seqmix.active.schema import ActiveSchema, read_active_section
+from spacy_seqmix.active.schema import ActiveSchema, CommitteeSchema, read_active_section
 
 LEAST = {
     "pool": "p.spacy",
@@ -28,7 +28,13 @@ def test_schema_defaults_are_the_papers():
 
 
 def test_schema_every_field_is_explained():
-    assert all(field.description for field in ActiveSchema.model_fields.values())
+    for schema in (ActiveSchema, CommitteeSchema):
+        assert all(field.description for field in schema.model_fields.values())
+
+
+def test_schema_committee_has_defaults():
+    assert read().committee == CommitteeSchema(members=3, kind="seeds", dropout=0.1)
+    assert read(committee={"members": 2}).committee.members == 2
 
 
 def test_schema_steps_by_round():
@@ -49,6 +55,10 @@ def test_schema_steps_by_round():
         ({"max_steps": [4, 1, 4]}, "max_steps"),
         ({"max_steps": [4, 4]}, "max_steps: 3 numbers"),
         ({"max_steps": []}, "max_steps"),
+        ({"committee": {"members": 1}}, r"committee\.members"),
+        ({"committee": {"kind": "both"}}, r"committee\.kind"),
+        ({"committee": {"dropout": 1.0}}, r"committee\.dropout"),
+        ({"committee": {"rate": 0.5}}, r"committee\.rate"),
         ({"n_query": "many", "n_rounds": -1}, "n_query.*n_rounds"),
     ],
 )

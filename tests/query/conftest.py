@@ -52,6 +52,7 @@ SUGGESTER = {"@misc": "spacy.ngram_suggester.v1", "sizes": [1, 2]}
 # name of the component: its factory and settings, but for the tok2vec layer of its model
 PIPES = {
     "seqmix_ner": ("seqmix_ner", {}),
+    "seqmix_crf": ("seqmix_ner", {"model": {"@architectures": "spacy-seqmix.CRFTagger.v1"}}),
     "ner": ("ner", {"model": NER_MODEL}),
     "beam_ner": ("beam_ner", {"model": NER_MODEL, "beam_width": 8, "beam_density": 0.001}),
     "tagger": ("tagger", {"model": {"normalize": False}}),

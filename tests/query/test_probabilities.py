@@ -3,6 +3,7 @@
 import re
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from spacy_seqmix.query.probabilities import (
     check_config_has_probs,
     check_has_probs,
     copy_tokens,
+    encoded_lengths,
     token_probs,
 )
 
@@ -77,6 +79,33 @@ def test_token_probs_run_what_comes_before(nlp, docs):
         nlp.remove_pipe("plain_function")
     assert len(seen) == len(docs)
     assert any(seen)
+
+
+def test_token_probs_that_are_not_numbers(nlp, docs, monkeypatch):
+    proc = nlp.get_pipe("seqmix_ner")
+    layer = proc.model.get_ref("output_layer")
+    before = layer.get_param("b").copy()
+    layer.set_param("b", np.full_like(before, np.nan))
+    try:
+        with pytest.raises(ValueError, match=r"S425\] The probabilities of 'seqmix_ner'"):
+            token_probs(nlp, "seqmix_ner", docs)
+    finally:
+        layer.set_param("b", before)
+
+
+def test_encoded_lengths_are_those_of_the_encoder(nlp, tiny_bert_dir, caplog):
+    from transformers import BertTokenizer, BertTokenizerFast
+
+    docs = [Doc(nlp.vocab, words=["abc", "d"]), Doc(nlp.vocab), Doc(nlp.vocab, words=["e"] * 200)]
+    fast = BertTokenizerFast.from_pretrained(tiny_bert_dir, model_max_length=128)
+    transformer = SimpleNamespace(model=SimpleNamespace(tokenizer=fast))
+    # its pieces are letters, and two marks stand around them
+    assert encoded_lengths([object(), transformer], docs) == [6, 2, 202]
+    assert encoded_lengths([transformer], []) == []
+    assert not caplog.records  # no remark on the long one: it is only counted here
+    slow = BertTokenizer.from_pretrained(tiny_bert_dir)
+    for procs in ([], [SimpleNamespace(model=SimpleNamespace(tokenizer=slow))]):
+        assert encoded_lengths(procs, docs) == [2, 0, 200]
 
 
 @pytest.mark.parametrize("name", PIPES)

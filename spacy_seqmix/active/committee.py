@@ -1,0 +1,112 @@
+"""The committee of a run: who its members are, and what they say about the pool."""
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..errors import Errors
+from ..query.dropout import check_has_dropout, dropout_probs
+from ..query.probabilities import token_probs
+from ..types import TokenProbs
+from .journal import RunFolder, replacing_folder
+from .schema import CommitteeSchema
+
+STREAM = 5  # of random numbers, beside those of the loop
+Fit = Callable[[int, Path | None], Language]
+
+
+@dataclass(frozen=True)
+class Committee:
+    """Members 1 to C of every round; the first is the round's own model.
+
+    settings (CommitteeSchema): the section [active.committee].
+    component (str): the component that is asked for probabilities.
+    seed (int): the run's seed.
+    folder (RunFolder): where the members lie.
+    """
+
+    settings: CommitteeSchema
+    component: str
+    seed: int
+    folder: RunFolder
+
+    def member_seed(self, number: int, member: int) -> int:
+        """The seed of a member's training, or of its dropout pass."""
+        numbers = np.random.SeedSequence([self.seed, STREAM, number, member])
+        return int(numbers.generate_state(1)[0])
+
+    @property
+    def trained(self) -> range:
+        """The members that are trained beside the round's own model."""
+        return range(2, self.settings.members + 1) if self.settings.kind == "seeds" else range(0)
+
+    def train(self, number: int, fit: Fit, *, warm: bool) -> None:
+        """Train and save the members that the next round's query needs.
+
+        number (int): the round that trained the first member.
+        fit (Callable): trains a pipeline from a seed and the pipeline to go on with, if any.
+        warm (bool): each member goes on from its own model of the round before.
+        """
+        for member in self.trained:
+            start = self.folder.trained(number - 1, member) if warm else None
+            nlp = fit(self.member_seed(number, member), start)
+            save_model(nlp, self.folder.model(number, member))
+            del nlp
+            gc.collect()  # pipelines hang in reference cycles, with their encoder
+
+    def check(self, nlp: Language) -> None:
+        """RAISES (ValueError): S423 for dropout passes through a model that drops nothing."""
+        if self.settings.kind == "dropout":
+            check_has_dropout(nlp, self.component)
+
+    def probs(
+        self,
+        number: int,
+        first: Language,
+        docs: Sequence[Doc],
+        progress: Callable[[int], object] | None = None,
+    ) -> list[TokenProbs]:
+        """Each member's token probabilities.
+
+        number (int): the round that trained the members.
+        first (Language): that round's model.
+        docs (Sequence[Doc]): unlabelled docs.
+        progress (Callable | None): called with the number of docs done, C times in all.
+        RETURNS (list[TokenProbs]): in the order of the members.
+        RAISES (ValueError): S407 when a member is missing, S422 when it has other labels.
+        """
+        if self.settings.kind == "dropout":
+            seeds = [self.member_seed(number, k + 1) for k in range(self.settings.members)]
+            return dropout_probs(
+                first, self.component, docs, self.settings.dropout, seeds, progress
+            )
+        found = [token_probs(first, self.component, docs, progress=progress)]
+        for member in self.trained:
+            nlp = spacy.load(self.folder.trained(number, member))
+            check_same_labels(first, nlp, self.component, member)
+            found.append(token_probs(nlp, self.component, docs, progress=progress))
+            del nlp
+            gc.collect()
+        return found
+
+
+def check_same_labels(first: Language, other: Language, component: str, member: int) -> None:
+    """RAISES (ValueError): S422 when a member's columns are not those of the first."""
+    procs: list[Any] = [nlp.get_pipe(component) for nlp in (first, other)]
+    expected, found = (list(proc.labels) for proc in procs)
+    if expected != found:
+        reason = f"member {member} has the labels {found}, the first has {expected}"
+        raise ValueError(Errors.E422.format(reason=reason))
+
+
+def save_model(nlp: Language, path: Path) -> None:
+    """Write a pipeline, whole or not at all."""
+    with replacing_folder(path) as temporary:
+        nlp.to_disk(temporary)

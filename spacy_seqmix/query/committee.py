@@ -1,0 +1,74 @@
+"""Query policies over a committee: docs whose tags its members disagree about."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import Errors
+from ..types import Floats1d, TokenProbs
+from .policies import QueryPolicy, check_mode, entropy
+
+# One doc: members, tokens, tags.
+Floats3d = NDArray[np.floating[Any]]
+
+
+def make_qbc_policy(mode: str = "vote_entropy") -> QueryPolicy:
+    """Create the policy of query by committee (SeqMix, Eq. 4), over C members.
+
+    mode (str): "vote_entropy": −1/T Σ_t Σ_m V_tm/C log V_tm/C, where V_tm members have m as
+        their best tag of token t (Eq. 4); "kl": 1/T Σ_t 1/C Σ_c KL(p_ct ∥ p̄_t), how far the
+        members are from their mean p̄ (McCallum and Nigam 1998). Both in nats per token.
+    RAISES (ValueError): S420 for another mode.
+    """
+    check_mode("QBC", mode, ("vote_entropy", "kl"))
+    measure = vote_entropy if mode == "vote_entropy" else consensus_divergence
+    return QueryPolicy(partial(_of_each, measure), needs="committee")
+
+
+def make_bald_policy() -> QueryPolicy:
+    """Create the policy BALD (Houlsby et al. 2011; with dropout, Gal et al. 2017).
+
+    1/T Σ_t (H(p̄_t) − 1/C Σ_c H(p_ct)): the entropy of the members' mean less their mean
+    entropy, in nats per token. The same number as the mode "kl" of ``spacy-seqmix.QBC.v1``
+    (the Jensen-Shannon divergence of the members), under the name that dropout passes know.
+    """
+    return QueryPolicy(partial(_of_each, consensus_divergence), needs="committee")
+
+
+def vote_entropy(p: Floats3d) -> float:
+    """The mean entropy of the members' votes; a member votes for its first best tag."""
+    votes = np.eye(p.shape[2])[p.argmax(axis=2)]
+    return entropy(votes.mean(axis=0))
+
+
+def consensus_divergence(p: Floats3d) -> float:
+    """The mean divergence KL of the members from their mean; exactly 0 where they are equal."""
+    logs = np.log(np.maximum(p, 1e-30))
+    consensus = np.log(np.maximum(p.mean(axis=0), 1e-30))
+    return float((p * (logs - consensus)).sum(axis=2).mean())
+
+
+def check_members(members: Sequence[TokenProbs]) -> None:
+    """RAISES (ValueError): S421 for fewer than two members, S422 when their arrays differ."""
+    if len(members) < 2:
+        raise ValueError(Errors.E421.format(members=len(members)))
+    shapes = [[p.shape for p in probs] for probs in members]
+    for number, other in enumerate(shapes[1:], start=2):
+        if other != shapes[0]:
+            reason = f"member {number} has other numbers of docs, tokens or tags than the first"
+            raise ValueError(Errors.E422.format(reason=reason))
+
+
+def _of_each(
+    measure: Callable[[Floats3d], float],
+    members: Sequence[TokenProbs],
+    rng: np.random.Generator,
+) -> Floats1d:
+    """A measure of each doc; a doc without tokens is never wanted."""
+    check_members(members)
+    docs = zip(*members, strict=True)
+    found = [measure(np.stack(p).astype("float64")) if len(p[0]) else -np.inf for p in docs]
+    return np.array(found, dtype="float32")

@@ -1,0 +1,142 @@
+"""Token probabilities of stochastic passes: prediction with the dropout layers switched on."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from spacy.language import Language
+from spacy.tokens import Doc
+from thinc.api import Model, PyTorchShim
+from thinc.compat import cupy, has_cupy_gpu
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+
+from ..errors import Errors
+from ..types import TokenProbs
+from .probabilities import token_probs
+
+AnyModel = Model[Any, Any]
+
+
+def dropout_probs(
+    nlp: Language,
+    component: str,
+    docs: Sequence[Doc],
+    rate: float,
+    seeds: Sequence[int],
+    progress: Callable[[int], object] | None = None,
+) -> list[TokenProbs]:
+    """Monte Carlo dropout (Gal and Ghahramani 2016): one pass of a pipeline for each seed.
+
+    nlp (Language): a trained pipeline. It is left as it was, and so are the global generators.
+    component (str): the name of a component that has token probabilities.
+    docs (Sequence[Doc]): unlabelled docs, tokenised. They are not changed.
+    rate (float): the dropout rate of every dropout layer up to the component.
+    seeds (Sequence[int]): the same seed gives the same pass.
+    progress (Callable | None): called with the number of docs done.
+    RETURNS (list[TokenProbs]): the token probabilities of each pass.
+    RAISES (ValueError): S401, S423 when there are no dropout layers, S425.
+    """
+    check_has_dropout(nlp, component)
+    passes = []
+    with dropout_on(nlp, component, rate):
+        for seed in seeds:
+            with private_generators(seed):
+                passes.append(token_probs(nlp, component, docs, progress=progress))
+    return passes
+
+
+def check_has_dropout(nlp: Language, component: str) -> None:
+    """RAISES (ValueError): S423 when no layer up to the component drops anything."""
+    if not thinc_layers(nlp, component) and not any(
+        layer for module in torch_modules(nlp, component) for layer in torch_layers(module)
+    ):
+        raise ValueError(Errors.E423.format(name=component))
+
+
+@contextmanager
+def dropout_on(nlp: Language, component: str, rate: float) -> Iterator[None]:
+    """While this is in force, dropout layers drop when predicting too; nothing else trains."""
+    with ExitStack() as undo:
+        for layer in thinc_layers(nlp, component):
+            # thinc has no switch for this: only whole models can be run as in training, where
+            # listeners wait for what is never sent, and gradients are kept.
+            undo.callback(setattr, layer, "_func", layer._func)
+            undo.callback(layer.attrs.__setitem__, "dropout_rate", layer.attrs["dropout_rate"])
+            layer._func = partial(_as_in_training, layer._func)
+            layer.attrs["dropout_rate"] = rate
+        for module in torch_modules(nlp, component):
+            for owner, name in torch_layers(module):
+                undo.callback(setattr, owner, name, getattr(owner, name))
+                setattr(owner, name, rate)
+            # thinc's shim puts the module into evaluation mode, without gradients, and calls it.
+            undo.callback(module.register_forward_pre_hook(_train_mode).remove)
+        yield
+
+
+@contextmanager
+def private_generators(seed: int) -> Iterator[None]:
+    """Dropout draws from global generators: seed them within, and put them back after.
+
+    seed (int): 0 to 2^32 − 1.
+    """
+    of_python, of_numpy = random.getstate(), np.random.get_state()
+    of_cupy = cupy.random.get_random_state() if has_cupy_gpu else None
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            random.seed(seed)
+            np.random.seed(seed)
+            torch.manual_seed(seed)
+            if has_cupy_gpu:
+                cupy.random.set_random_state(cupy.random.RandomState(seed))
+            yield
+    finally:
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)
+        if has_cupy_gpu:
+            cupy.random.set_random_state(of_cupy)
+
+
+def thinc_layers(nlp: Language, component: str) -> list[AnyModel]:
+    """thinc's layers with a dropout rate, up to a component."""
+    return [node for node in _nodes(nlp, component) if node.attrs.get("dropout_rate") is not None]
+
+
+def torch_modules(nlp: Language, component: str) -> list[torch.nn.Module]:
+    """The torch modules that thinc's layers wrap, up to a component."""
+    shims = [shim for node in _nodes(nlp, component) for shim in node.shims]
+    return [shim._model for shim in shims if isinstance(shim, PyTorchShim)]
+
+
+def torch_layers(module: torch.nn.Module) -> list[tuple[torch.nn.Module, str]]:
+    """The dropout layers of a module, and the attribute of each that holds its rate."""
+    found: list[tuple[torch.nn.Module, str]] = []
+    for layer in module.modules():
+        if isinstance(layer, _DropoutNd):
+            found.append((layer, "p"))
+        elif isinstance(layer, torch.nn.RNNBase) and layer.num_layers > 1:
+            found.append((layer, "dropout"))
+    return found
+
+
+def _nodes(nlp: Language, component: str) -> list[AnyModel]:
+    """Every layer of the components up to this one, each once."""
+    procs = [proc for _, proc in nlp.pipeline[: nlp.pipe_names.index(component) + 1]]
+    models = [getattr(proc, "model", None) for proc in procs]
+    nodes = [node for model in models if isinstance(model, Model) for node in model.walk()]
+    return list({id(node): node for node in nodes}.values())
+
+
+def _as_in_training(func: Callable[..., Any], model: AnyModel, X: Any, is_train: bool) -> Any:  # noqa: N803
+    return func(model, X, is_train=True)
+
+
+def _train_mode(module: torch.nn.Module, inputs: Any) -> None:
+    module.train()
+    for layer in module.modules():
+        if isinstance(layer, _BatchNorm):  # its running means are no dropout
+            layer.eval()
