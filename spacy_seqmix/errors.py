@@ -80,10 +80,7 @@ class Errors:
         "[S201] '{name}' has no labels: the training corpus holds no entities. Annotate some, or "
         "give labels in [initialize.components.{name}.labels]."
     )
-    E210 = (
-        "[S210] SubSequence needs window >= 1, density in [0, 1] and alpha > 0; found "
-        "window={window}, density={density}, alpha={alpha}."
-    )
+    E210 = "[S210] A strategy needs {what}, not {value}."
     E211 = "[S211] A mixed doc cannot be replayed: no doc given has the key {key} of its parent."
     E212 = "[S212] A mixer needs {what}."
     E213 = "[S213] Section [augment]: {problems}."
