@@ -240,6 +240,33 @@ class Errors:
         "[S432] spaCy could not train '{name}': its beam has no parse for the gold entities. Take "
         "off entities that begin with whitespace, or set components.{name}.beam_update_prob to 0."
     )
+    E440 = (
+        "[S440] '{name}' finds no spans whose confidence could be told. Of this pipeline these do: "
+        "{able}."
+    )
+    E441 = (
+        "[S441] The spans under the key '{key}' have no scores: they were changed after the span "
+        "categoriser had set them, or set by something else. Text: {text!r}"
+    )
+    E442 = (
+        "[S442] '{name}' has to stand behind the component whose uncertainty it tells; the "
+        "pipeline is {pipes}. Add it last, and set its 'component' if several have probabilities: "
+        "{able}."
+    )
+    E443 = "[S443] The temperature {temperature!r} is not a positive number."
+    E444 = (
+        "[S444] The policy of '{name}' needs {needs}, which one pipeline can't give. Take one over "
+        "token probabilities, such as spacy-seqmix.NTE.v1."
+    )
+    E445 = (
+        "[S445] '{component}' found {found} spans in '{path}', {correct} of them correct: a "
+        "temperature needs at least one of each kind. Give more labelled docs."
+    )
+    E446 = "[S446] '{path}' exists and is not empty. Give a new folder."
+    E447 = (
+        "[S447] Not clear whose confidence is asked for: the pipeline is {pipes}, and of it {able} "
+        "can tell how sure they are of a span. Name one with --component."
+    )
 
 
 class Warnings:

@@ -1,14 +1,33 @@
-"""Attributes that a language model sets on docs and spans."""
+"""Attributes that language models and uncertainty components set on docs and spans."""
 
 from spacy.tokens import Doc, Span
 
 
 def register_extensions() -> None:
-    """Make ``doc._.perplexity``, ``doc._.plausible`` and ``span._.perplexity`` known to spaCy.
+    """Make ``doc._.perplexity``, ``doc._.plausible``, ``span._.perplexity``, ``doc._.uncertainty``
+    and ``span._.confidence`` known to spaCy.
 
     Their values live in ``doc.user_data``: they survive ``Doc.to_bytes`` and
     ``DocBin(store_user_data=True)``.
     """
-    for kind, name in ((Doc, "perplexity"), (Doc, "plausible"), (Span, "perplexity")):
+    attributes = ((Doc, "perplexity"), (Doc, "plausible"), (Span, "perplexity"))
+    for kind, name in (*attributes, (Doc, "uncertainty")):
         if not kind.has_extension(name):
             kind.set_extension(name, default=None)
+    if not Span.has_extension("confidence"):
+        Span.set_extension("confidence", getter=_get_confidence, setter=_set_confidence)
+
+
+def _key(span: Span) -> tuple[str, str, int, int]:
+    # spaCy's own keys have no label, and two spans of a group may differ in theirs alone. In this
+    # form spaCy moves the offsets where it makes a doc of a span, or one of several.
+    return ("._.", f"confidence {span.label_}", span.start_char, span.end_char)
+
+
+def _get_confidence(span: Span) -> float | None:
+    value: float | None = span.doc.user_data.get(_key(span))
+    return value
+
+
+def _set_confidence(span: Span, value: float | None) -> None:
+    span.doc.user_data[_key(span)] = value

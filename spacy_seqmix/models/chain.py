@@ -125,6 +125,12 @@ class Chain:
             row[list(found), 1:] = NEVER
         return replace(self, emissions=emissions)
 
+    def tempered(self, temperature: float) -> "Chain":
+        """The same with every score divided by the temperature."""
+        parts = (self.emissions, self.start, self.moves, self.end)
+        emissions, start, moves, end = (part / temperature for part in parts)
+        return replace(self, emissions=emissions, start=start, moves=moves, end=end)
+
     def span_log_prob(self, row: int, start: int, end: int, label: int) -> Tensor:
         """log P(the tokens start to end are one entity of this label, which ends there)."""
         begin, inside = 2 * label + 1, 2 * label + 2

@@ -182,6 +182,11 @@ def _span_probs(scores: Scores, spans: Spans) -> list[Floats1d]:
     return found
 
 
+def _tempered(scores: Scores, temperature: float) -> Scores:
+    chain = _chain_of(scores).tempered(temperature)
+    return Marginals(_unpadded(chain.marginals, [len(p) for p in scores]), chain)
+
+
 def _chain_of(scores: Scores) -> Chain:
     if isinstance(scores, Marginals):
         return scores.chain
@@ -221,4 +226,4 @@ def _to_xp(tensor: Tensor) -> Any:
     return torch2xp(tensor.float())
 
 
-CRF = Head(_loss, _decode, _path_probs, _span_probs)
+CRF = Head(_loss, _decode, _path_probs, _span_probs, _tempered)

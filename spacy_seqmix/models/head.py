@@ -27,7 +27,7 @@ Spans = Sequence[Sequence[tuple[int, int, int]]]
 
 @dataclass(frozen=True)
 class Head:
-    """What a model's outputs mean, in four functions of the scores that it returned.
+    """What a model's outputs mean, in functions of the scores that it returned.
 
     loss (Callable): scores and target rows (all zeros: missing) to the loss in nats, summed, and
         the gradient that the model's backprop takes.
@@ -37,18 +37,36 @@ class Head:
         stand on the doc not regarded; 1.0 for a doc without tokens.
     span_probs (Callable): scores and spans to the probability that exactly this entity occurs:
         these tokens, this label, and no more of it after them; NaN for a label without columns.
+    tempered (Callable): scores and a temperature T to the scores of the model whose unnormalised
+        log-scores are divided by T; the decoded paths stay what they are.
     """
 
     loss: Callable[[Scores, Scores], tuple[float, list[Floats2d]]]
     decode: Callable[[Scores, Sequence[Doc]], list[NDArray[np.int64]]]
     path_probs: Callable[[Scores], Floats1d]
     span_probs: Callable[[Scores, Spans], list[Floats1d]]
+    tempered: Callable[[Scores, float], Scores]
 
 
 def head_of(model: Model[Any, Any]) -> Head:
     """The model's own head; that of independent tokens where it brings none."""
     head: Head = model.attrs.get("head", INDEPENDENT)
     return head
+
+
+def entity_spans(docs: Sequence[Doc], labels: Sequence[str]) -> Spans:
+    """The entities that stand on docs, with the numbers of their labels, as ``Spans`` has them."""
+    number = {label: i for i, label in enumerate(labels)}
+    return [[(e.start, e.end, number.get(e.label_, -1)) for e in doc.ents] for doc in docs]
+
+
+def tempered_rows(p: Floats2d, temperature: float) -> Floats2d:
+    """p^(1/T) of each row, normalised again: the softmax of log-scores divided by T."""
+    xp = get_array_module(p)  # type: ignore[no-untyped-call]
+    with np.errstate(divide="ignore"):
+        powers = p.astype("float64") ** (1.0 / temperature)
+    out: Floats2d = (powers / xp.maximum(powers.sum(axis=-1, keepdims=True), 1e-300)).astype("f")
+    return out
 
 
 def _loss(scores: Scores, rows: Scores) -> tuple[float, list[Floats2d]]:
@@ -96,6 +114,10 @@ def _span_prob(p: NDArray[np.float32], start: int, end: int, label: int) -> floa
     return float(p[start, begin] * p[start + 1 : end, inside].prod(dtype="float64") * ends)
 
 
+def _tempered(scores: Scores, temperature: float) -> Scores:
+    return [tempered_rows(p, temperature) for p in scores]
+
+
 def _paths(arrays: list[NDArray[np.float32]]) -> list[NDArray[np.int64]]:
     return viterbi(arrays, plain_tags(arrays[0].shape[1])) if arrays else []
 
@@ -104,4 +126,4 @@ def _arrays(scores: Scores) -> list[NDArray[np.float32]]:
     return [to_numpy(p) for p in scores]  # type: ignore[no-untyped-call]
 
 
-INDEPENDENT = Head(_loss, _decode, _path_probs, _span_probs)
+INDEPENDENT = Head(_loss, _decode, _path_probs, _span_probs, _tempered)

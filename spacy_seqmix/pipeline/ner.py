@@ -20,7 +20,7 @@ from thinc.types import Floats2d
 from .. import soft_labels
 from ..decoding import spans_of, tag_names
 from ..errors import Errors, Warnings
-from ..models.head import head_of
+from ..models.head import entity_spans, head_of
 from ..models.soft_tagger import set_output_size
 from ..types import Floats1d, SoftLabels
 from .labels import known_labels, labels_of
@@ -189,8 +189,7 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
             one of the component's.
         """
         docs = list(docs)
-        number = {label: i for i, label in enumerate(self.labels)}
-        spans = [[(e.start, e.end, number.get(e.label_, -1)) for e in doc.ents] for doc in docs]
+        spans = entity_spans(docs, self.labels)
         return head_of(self.model).span_probs(self.predict(docs), spans)
 
     def update(

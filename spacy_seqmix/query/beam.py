@@ -1,13 +1,19 @@
 """Token probabilities of spaCy's transition-based NER: marginals over the parses of a beam."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import numpy as np
 from spacy.tokens import Doc
 
 from ..decoding import tag_names
 from ..types import Floats2d
+
+# Its probability, and start, end and label of each of its entities.
+Parse: TypeAlias = tuple[float, list[tuple[int, int, str]]]
+# What an entity is on a token, in the order in which Doc.from_array wants it.
+ENTITY = ["ENT_IOB", "ENT_TYPE", "ENT_KB_ID", "ENT_ID"]
 
 # The beam over a component that is trained and decodes without one.
 WIDTH = 16
@@ -19,38 +25,64 @@ def beam_probs(
 ) -> list[Floats2d]:
     """P(tag of a token) = Σ of the probabilities of those parses in the beam that give it the tag.
 
-    The probability of a parse is the softmax, over the parses in the beam, of the summed scores of
-    its transitions. Entities that an earlier component has set are taken off the docs first: they
-    would force the parses, and the component would grow by the labels that it does not know.
-
     proc (Any): spaCy's ``ner`` or ``beam_ner``.
     docs (Sequence[Doc]): docs that the components before it have seen.
+    width (int | None): see ``beam_parses``, as for the density.
+    density (float | None): parses less probable than this fraction of the best are dropped.
+    RETURNS (list[Floats2d]): shape (n_tokens, L) a doc; L IOB2 tags, as ``tag_names`` of the
+        component's labels.
+    """
+    return parse_marginals(proc, docs, beam_parses(proc, docs, width, density))
+
+
+def parse_marginals(
+    proc: Any, docs: Sequence[Doc], parses: Sequence[Sequence[Parse]]
+) -> list[Floats2d]:
+    """The same of parses that are known."""
+    columns = {tag: i for i, tag in enumerate(tag_names(proc.labels))}
+    return [_marginals(of_doc, len(doc), columns) for of_doc, doc in zip(parses, docs, strict=True)]
+
+
+def beam_parses(
+    proc: Any, docs: Sequence[Doc], width: int | None = None, density: float | None = None
+) -> list[list[Parse]]:
+    """The parses in the beam of each doc, with their probabilities.
+
+    The probability of a parse is the softmax, over the parses in the beam, of the summed scores of
+    its transitions. Entities that stand on the docs are taken off and put back: they would force
+    the parses, and the component would grow by the labels that it does not know.
+
     width (int | None): parses to keep at each step; by default the component's own number
         (``beam_ner`` has one), or 16.
     density (float | None): parses less probable than this fraction of the best step are dropped;
         by default the component's own, or 0.0001.
-    RETURNS (list[Floats2d]): shape (n_tokens, L) a doc; L IOB2 tags, as ``tag_names`` of the
-        component's labels.
     """
     has_beam = proc.cfg["beam_width"] > 1
     if width is None:
         width = proc.cfg["beam_width"] if has_beam else WIDTH
     if density is None:
         density = proc.cfg["beam_density"] if has_beam else DENSITY
-    columns = {tag: i for i, tag in enumerate(tag_names(proc.labels))}
     if not any(len(doc) for doc in docs):
-        return [_marginals([], 0, columns) for _ in docs]
+        return [[] for _ in docs]
+    with _without_ents(docs):
+        beams = proc.beam_parse(docs, beam_width=width, beam_density=density)
+        return [proc.moves.get_beam_parses(beam) for beam in beams]
+
+
+@contextmanager
+def _without_ents(docs: Sequence[Doc]) -> Iterator[None]:
+    before = [doc.to_array(ENTITY) for doc in docs]
     for doc in docs:
         doc.set_ents([], default="missing")
-    beams = proc.beam_parse(docs, beam_width=width, beam_density=density)
-    return [
-        _marginals(proc.moves.get_beam_parses(beam), len(doc), columns)
-        for doc, beam in zip(docs, beams, strict=True)
-    ]
+    try:
+        yield
+    finally:
+        for doc, array in zip(docs, before, strict=True):
+            doc.from_array(ENTITY, array)
 
 
 def _marginals(
-    parses: Iterable[tuple[float, list[tuple[int, int, str]]]],
+    parses: Iterable[Parse],
     n_tokens: int,
     columns: Mapping[str, int],
 ) -> Floats2d:

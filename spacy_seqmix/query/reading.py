@@ -1,0 +1,131 @@
+"""What a component's scores say of docs that it has annotated, at any temperature."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from ..errors import Errors
+from ..models.head import entity_spans, head_of, tempered_rows
+from ..types import Floats1d, TokenProbs
+from .beam import Parse, beam_parses, parse_marginals
+from .probabilities import check_has_probs
+from .sources import SOURCES, Source
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Probabilities as functions of a temperature T, by which log-scores are divided: 1 leaves
+    them alone, above 1 the component is less sure.
+
+    tokens (Callable): T to token probabilities, one array (n_tokens, L) a doc.
+    spans (Callable | None): T to the confidence in each span that ``spans_found`` gives, one array
+        (n_spans,) a doc; None for components that find no spans.
+    """
+
+    tokens: Callable[[float], TokenProbs]
+    spans: Callable[[float], list[Floats1d]] | None
+
+
+def reading(nlp: Language, component: str, docs: Sequence[Doc]) -> Reading:
+    """Ask a component, once, for its scores of docs.
+
+    nlp (Language): a trained pipeline.
+    component (str): the name of a component that has token probabilities.
+    docs (Sequence[Doc]): docs that the pipeline has annotated; they are not changed.
+    RAISES (ValueError): S401 when the component has no token probabilities.
+    """
+    check_has_probs(nlp, component)
+    factory = nlp.get_pipe_meta(component).factory
+    proc: Any = nlp.get_pipe(component)
+    if factory in READERS:
+        return READERS[factory](proc, docs)
+    return Reading(_rows(SOURCES[factory], proc, docs), None)
+
+
+def spans_found(nlp: Language, component: str, doc: Doc) -> list[Span]:
+    """The spans that a component sets: those of its key for span categorisers, else entities."""
+    if nlp.get_pipe_meta(component).factory in SPAN_CATEGORISERS:
+        return list(doc.spans.get(nlp.get_pipe(component).key, ()))
+    return list(doc.ents)
+
+
+def check_has_spans(nlp: Language, component: str) -> None:
+    """RAISES (ValueError): S440, naming the components that do find spans."""
+    able = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in READERS]
+    if component not in able:
+        raise ValueError(Errors.E440.format(name=component, able=able or "none"))
+
+
+def _rows(source: Source, proc: Any, docs: Sequence[Doc]) -> Callable[[float], TokenProbs]:
+    probs = source(proc, docs)
+    return lambda t: [tempered_rows(p, t) for p in probs]
+
+
+def _of_head(proc: Any, docs: Sequence[Doc]) -> Reading:
+    """``seqmix_ner``: its model's head knows how scores become probabilities."""
+    head, scores, spans = head_of(proc.model), proc.predict(docs), entity_spans(docs, proc.labels)
+
+    def tokens(temperature: float) -> TokenProbs:
+        return [proc.model.ops.to_numpy(p) for p in head.tempered(scores, temperature)]
+
+    return Reading(tokens, lambda t: head.span_probs(head.tempered(scores, t), spans))
+
+
+def _of_beam(proc: Any, docs: Sequence[Doc]) -> Reading:
+    """spaCy's transition-based recognisers: the probability of those parses that have a span."""
+    found = beam_parses(proc, docs)
+    spans = [[(e.start, e.end, e.label_) for e in doc.ents] for doc in docs]
+
+    def tokens(temperature: float) -> TokenProbs:
+        return parse_marginals(proc, docs, [_tempered(parses, temperature) for parses in found])
+
+    def confidences(temperature: float) -> list[Floats1d]:
+        out = []
+        for parses, of_doc in zip(found, spans, strict=True):
+            tempered = [(p, set(ents)) for p, ents in _tempered(parses, temperature)]
+            sums = [sum(p for p, ents in tempered if span in ents) for span in of_doc]
+            out.append(np.array(sums, dtype="float32"))
+        return out
+
+    return Reading(tokens, confidences)
+
+
+def _tempered(parses: Sequence[Parse], temperature: float) -> list[Parse]:
+    probs = tempered_rows(np.array([p for p, _ in parses]), temperature)
+    return [(float(p), ents) for p, (_, ents) in zip(probs, parses, strict=True)]
+
+
+def _of_group(proc: Any, docs: Sequence[Doc], source: Source) -> Reading:
+    """Span categorisers: the score of each span, against that of not being one."""
+    scores = [np.asarray(_group_scores(proc, doc), dtype="float32") for doc in docs]
+
+    def confidences(temperature: float) -> list[Floats1d]:
+        pairs = [np.stack([s, 1.0 - s], axis=1) for s in scores]
+        return [tempered_rows(p, temperature)[:, 0] for p in pairs]
+
+    return Reading(_rows(source, proc, docs), confidences)
+
+
+def _group_scores(proc: Any, doc: Doc) -> Any:
+    if proc.key not in doc.spans:
+        return []
+    group = doc.spans[proc.key]
+    scores = group.attrs.get("scores", ())
+    if len(scores) != len(group):
+        raise ValueError(Errors.E441.format(key=proc.key, text=doc.text[:80]))
+    return scores
+
+
+SPAN_CATEGORISERS = ("spancat", "spancat_singlelabel")
+Reader: TypeAlias = Callable[[Any, Sequence[Doc]], Reading]
+READERS: dict[str, Reader] = {
+    "seqmix_ner": _of_head,
+    "ner": _of_beam,
+    "beam_ner": _of_beam,
+    **{name: partial(_of_group, source=SOURCES[name]) for name in SPAN_CATEGORISERS},
+}

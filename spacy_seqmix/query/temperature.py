@@ -1,0 +1,134 @@
+"""How well confidences fit, and the temperature at which they fit best."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.language import Language
+from spacy.training import Example
+
+from ..types import Floats1d, Floats2d
+from .reading import check_has_spans, reading, spans_found
+
+# Near enough to each other that a finer search changes no second digit.
+TEMPERATURES = np.geomspace(0.25, 8.0, 61)
+BINS = 10
+FOLDS = 5
+FLOOR = 1e-6
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The spans that a component found in labelled docs, in the order of the docs.
+
+    confidence (Floats2d): shape (n_temperatures, n_spans), a row for each of ``TEMPERATURES``.
+    correct (Flags): shape (n_spans,), whether the gold annotation has the same span and label.
+    doc (NDArray): shape (n_spans,), the number of the doc.
+    """
+
+    confidence: Floats2d
+    correct: Flags
+    doc: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The spans whose confidence lies in a tenth: how many, and their means."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    correct: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well confidences fit what is correct.
+
+    error (float): expected calibration error: Σ n_b/n |mean confidence − share correct| over ten
+        bins of equal width (Guo et al. 2017, Eq. 3).
+    brier (float): mean squared difference of confidence and 1 or 0.
+    log_loss (float): mean negative log-probability of what was the case, in nats.
+    """
+
+    error: float
+    brier: float
+    log_loss: float
+    bins: tuple[Bin, ...]
+
+
+def find_spans(
+    nlp: Language, component: str, examples: Sequence[Example], batch_size: int = 128
+) -> Found:
+    """Annotate docs with a pipeline and compare the spans that a component finds.
+
+    examples (Sequence[Example]): docs to annotate, with gold references.
+    RAISES (ValueError): S401 or S440 when the component cannot tell confidences.
+    """
+    check_has_spans(nlp, component)
+    columns: list[Floats2d] = []
+    correct: list[bool] = []
+    numbers: list[int] = []
+    for at in range(0, len(examples), batch_size):
+        batch = examples[at : at + batch_size]
+        docs = list(nlp.pipe([eg.predicted for eg in batch], batch_size=batch_size))
+        found = reading(nlp, component, docs)
+        assert found.spans is not None
+        rows = [np.concatenate(found.spans(t)) for t in TEMPERATURES.tolist()]
+        columns.append(np.stack(rows))
+        for i, (eg, doc) in enumerate(zip(batch, docs, strict=True)):
+            gold = {_place(span) for span in spans_found(nlp, component, eg.reference)}
+            places = [_place(span) for span in spans_found(nlp, component, doc)]
+            correct += [place in gold for place in places]
+            numbers += [at + i] * len(places)
+    table = np.concatenate(columns, axis=1) if columns else np.zeros((len(TEMPERATURES), 0), "f")
+    known = ~np.isnan(table[0]) if table.size else np.zeros(table.shape[1], dtype=bool)
+    return Found(table[:, known], np.array(correct, bool)[known], np.array(numbers, int)[known])
+
+
+def best(found: Found, of: Flags | None = None) -> int:
+    """The number of the temperature with the lowest log-loss, over some of the spans."""
+    chosen = np.ones(len(found.correct), dtype=bool) if of is None else of
+    losses = [_log_loss(row[chosen], found.correct[chosen]) for row in found.confidence]
+    return int(np.argmin(losses))
+
+
+def cross_fitted(found: Found, folds: int = FOLDS) -> Floats1d:
+    """Confidences at temperatures fitted to other docs: shape (n_spans,).
+
+    The docs are cut, in their order, into folds; each fold's spans get the temperature that fits
+    the other folds best.
+    """
+    fold = found.doc * folds // (int(found.doc.max(initial=0)) + 1)
+    out = np.zeros(len(found.correct), dtype="float32")
+    for k in range(folds):
+        inside = fold == k
+        out[inside] = found.confidence[best(found, ~inside)][inside]
+    return out
+
+
+def fit_of(confidence: Floats1d, correct: Flags) -> Fit:
+    """Expected calibration error, Brier score and log-loss of confidences."""
+    number = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    bins = []
+    for b in range(BINS):
+        inside = number == b
+        if inside.any():
+            means = float(confidence[inside].mean()), float(correct[inside].mean())
+            bins.append(Bin(b / BINS, (b + 1) / BINS, int(inside.sum()), *means))
+    error = sum(b.n * abs(b.confidence - b.correct) for b in bins) / max(1, len(correct))
+    brier = float(((confidence - correct) ** 2).mean())
+    return Fit(error, brier, _log_loss(confidence, correct), tuple(bins))
+
+
+def _log_loss(confidence: Floats1d, correct: Flags) -> float:
+    p = np.clip(confidence.astype("float64"), FLOOR, 1.0 - FLOOR)
+    return float(-np.log(np.where(correct, p, 1.0 - p)).mean()) if len(p) else 0.0
+
+
+def _place(span: object) -> tuple[int, int, str]:
+    return (span.start_char, span.end_char, span.label_)  # type: ignore[attr-defined]
