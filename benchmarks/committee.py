@@ -2,10 +2,10 @@
 
     python benchmarks/committee.py [--steps N] [--repeats N] [--threads N]
 
-Prints the seconds of the rounds that train members and ask them, of runs that differ in nothing but
-the policy and the committee, and their ratio (the target with separate seeds: at most 3.2). The
-model is the CNN of configs/cnn_seqmix.cfg without mixing; the runs alternate, and medians are shown,
-so the machine's speed cancels out.
+Prints the seconds of two rounds, the seed round and one with a query, of runs that differ in
+nothing but the policy and the committee, and their ratio (the target with separate seeds: at most
+3.2). The model is the CNN of configs/cnn_seqmix.cfg without mixing; the runs alternate, so the
+machine's speed cancels out of the ratios, whose medians are shown.
 """
 
 from __future__ import annotations
@@ -59,11 +59,16 @@ def main(
                 # Round 0 trains without a query; round 1 queries and trains; round 2 is the last
                 # and trains no members, so it would flatter them.
                 seconds[kind].append(sum(sum(r["seconds"].values()) for r in run.run()[:2]))
-    print(f"{date.today()}, torch {torch.__version__}, {torch.get_num_threads()} threads, seed {seed}")
+    print(
+        f"{date.today()}, torch {torch.__version__}, {torch.get_num_threads()} threads, seed {seed}"
+    )
     print(f"{steps} steps a training, {repeats} runs of each")
     for kind, found in seconds.items():
         ratios = sorted(a / b for a, b in zip(found, seconds["one member"], strict=True))
-        print(f"{kind:18} {statistics.median(found):7.1f} s  ratio {statistics.median(ratios):.2f}", end="")
+        print(
+            f"{kind:18} {statistics.median(found):7.1f} s  ratio {statistics.median(ratios):.2f}",
+            end="",
+        )
         print(f" (from {ratios[0]:.2f} to {ratios[-1]:.2f})")
     print(f"target of three by seeds: at most {TARGET}")
 
