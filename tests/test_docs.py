@@ -53,7 +53,9 @@ def test_configs_can_be_read(path: Path) -> None:
     assert load_config(path, interpolate=False)
 
 
-@pytest.mark.parametrize("command", ["active", "augment", "show", "convert", "report"])
+@pytest.mark.parametrize(
+    "command", ["active", "augment", "show", "convert", "report", "confidence"]
+)
 def test_help_is_complete(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0
