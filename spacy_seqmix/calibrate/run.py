@@ -16,8 +16,7 @@ from tqdm import tqdm
 from ..docbin import read_docs
 from ..errors import Errors, Warnings
 from ..mixing.origin import get_origin
-from ..mixing.segments import dense_windows
-from ..mixing.strategies import SubSequence
+from ..mixing.segments import Windows
 from ..models.judge import PerplexityDiscriminator, Range
 from ..models.nlls import perplexity, window_nats
 from ..models.windows import Window, passage_of, text_of, window_in
@@ -65,7 +64,7 @@ def calibrate(
     paths: Sequence[Path],
     *,
     quantiles: tuple[float, float] = (0.05, 0.95),
-    strategy: SubSequence | None = None,
+    windows: Windows | None = None,
     limit: int = 0,
     lang: str = "en",
 ) -> Calibration:
@@ -76,7 +75,7 @@ def calibrate(
     judge (PerplexityDiscriminator): its language model and its unit are used, its ranges are not.
     paths (Sequence[Path]): .spacy files of docs, mixed or not.
     quantiles (tuple[float, float]): in [0, 1]. Windows have no lower limit.
-    strategy (SubSequence | None): what windows of docs that are not mixed are like those that will
+    windows (Windows | None): what windows of docs that are not mixed are like those that will
         be mixed: they are full of names, which are more surprising than other words.
     limit (int): the most docs of each kind, always the same ones; 0 for all.
     lang (str): the language of the docs.
@@ -88,14 +87,14 @@ def calibrate(
     """
     if not 0 <= quantiles[0] < quantiles[1] <= 1:
         raise ValueError(Errors.E516.format(quantiles="{:g},{:g}".format(*quantiles)))
-    strategy = strategy or SubSequence()
+    windows = windows or Windows()
     nlp = spacy.blank(lang)
     docs = [doc for path in paths for doc in read_docs(path, nlp, need_entities=False)]
     written = _drawn([doc for doc in docs if get_origin(doc) is None], limit)
     mixed = _drawn([doc for doc in docs if get_origin(doc) is not None], limit)
     # Whatever is wrong with the docs shows before the model is loaded.
     passages = {
-        WRITTEN: [one for doc in written for one in _passages(doc, judge.unit, strategy)],
+        WRITTEN: [one for doc in written for one in _passages(doc, judge.unit, windows)],
         MIXED: [(text, [window]) for text, window in (passage_of(d, judge.unit) for d in mixed)],
     }
     scores = {kind: _score(kind, found, judge) for kind, found in passages.items()}
@@ -109,20 +108,18 @@ def calibrate(
         _warn_if_few(len(nats), "windows", (0.0, quantiles[1]))
         inside = Range(0.0, propose(nats, quantiles).high)
     else:
-        warnings.warn(Warnings.W313.format(what=strategy.describe()), stacklevel=2)
-    return Calibration(judge, strategy.window, scores, propose(measure, quantiles), inside)
+        warnings.warn(Warnings.W313.format(what=windows.describe()), stacklevel=2)
+    return Calibration(judge, windows.size, scores, propose(measure, quantiles), inside)
 
 
-def _passages(
-    doc: Doc, unit: str, strategy: SubSequence
-) -> Iterator[tuple[str, list[Window | None]]]:
+def _passages(doc: Doc, unit: str, windows: Windows) -> Iterator[tuple[str, list[Window | None]]]:
     """The texts of a doc that is not mixed, each with the windows that could be mixed in it."""
     spans = [doc[:]]
     if unit == "sentence":
         if not doc.has_annotation("SENT_START"):
             raise ValueError(Errors.E518.format(text=doc.text[:80]))
         spans = list(doc.sents)
-    dense = dense_windows(doc, 0, strategy.window, strategy.density)
+    dense = windows(doc)
     for span in spans:
         inside = [s for s in dense if span.start <= s.start and s.end <= span.end]
         yield text_of(span), [window_in(span, s.start, s.end) for s in inside]

@@ -58,14 +58,14 @@ def calibrate_cli(
     from spacy.cli._util import setup_gpu
 
     from ..calibrate import calibrate, describe, draw, require_matplotlib, to_config
-    from ..mixing.strategies import make_sub_sequence
+    from ..mixing.segments import Windows
     from ..models.judge import PerplexityDiscriminator
     from ..models.names import first_available
 
     try:
         with told_warnings():
             wanted = _parse_quantiles(quantiles)
-            strategy = make_sub_sequence(window, density)
+            windows = Windows(window, density)
             if output is not None:
                 require_matplotlib()
             setup_gpu(use_gpu, silent=False)
@@ -77,7 +77,7 @@ def calibrate_cli(
                 trust_remote_code=trust or (),
             )
             found = calibrate(
-                judge, paths, quantiles=wanted, strategy=strategy, limit=limit, lang=lang
+                judge, paths, quantiles=wanted, windows=windows, limit=limit, lang=lang
             )
             picture = None if output is None else draw(found, output)
     except (ValueError, ImportError, OSError) as err:

@@ -11,10 +11,10 @@ from thinc.api import Config
 
 from spacy_seqmix.calibrate import Calibration, calibrate, describe, draw, to_config
 from spacy_seqmix.calibrate.run import Scores
-from spacy_seqmix.mixing.strategies import SubSequence
+from spacy_seqmix.mixing.segments import Windows
 from spacy_seqmix.models.judge import PerplexityDiscriminator, Range
 
-PAIRS = SubSequence(window=2, density=1.0)
+PAIRS = Windows(2, 1.0)
 FEW = "ignore:.*W312:UserWarning"
 
 
@@ -26,7 +26,7 @@ def logs(values):
 def test_calibrate_scores_docs_and_windows(make_judge, make_doc, save):
     # Means of letters: 2 and 4; windows of two names: (2 + 4) / 2 and (4 + 3) / 2, in that order.
     path = save(make_doc("An Anna bbb c b b"), make_doc("ccccccc Cccc Ddd ee"))
-    found = calibrate(make_judge(), [path], strategy=PAIRS, quantiles=(0.0, 1.0))
+    found = calibrate(make_judge(), [path], windows=PAIRS, quantiles=(0.0, 1.0))
     assert list(found.scores) == ["not mixed"]
     assert logs(found.scores["not mixed"].perplexities) == [2, 4]
     assert found.scores["not mixed"].nats.tolist() == [3.0, 3.5]
@@ -37,7 +37,7 @@ def test_calibrate_scores_docs_and_windows(make_judge, make_doc, save):
 def test_calibrate_quantiles_by_hand(make_judge, make_doc, save):
     # 1 to 101 nats per word: the q-quantile of windows is 1 + 100 q, that of perplexity exp of it.
     path = save(*(make_doc("A" * n + " " + "B" * n) for n in range(1, 102)))
-    found = calibrate(make_judge(), [path], strategy=PAIRS, quantiles=(0.1, 0.9))
+    found = calibrate(make_judge(), [path], windows=PAIRS, quantiles=(0.1, 0.9))
     assert found.window_nats == (0.0, 91.0)
     assert logs(found.perplexity) == pytest.approx([11.0, 91.0], abs=0.01)
 
@@ -46,7 +46,7 @@ def test_calibrate_quantiles_by_hand(make_judge, make_doc, save):
 def test_calibrate_sentences(make_judge, make_doc, save):
     # The names stand together in the doc, but not in one sentence.
     path = save(make_doc("aa Bb Dd cccc", starts={0, 2}), make_doc("Ee Ffff", starts={0}))
-    found = calibrate(make_judge("sentence"), [path], strategy=PAIRS)
+    found = calibrate(make_judge("sentence"), [path], windows=PAIRS)
     assert logs(found.scores["not mixed"].perplexities) == [2, 3, 3]
     assert found.scores["not mixed"].nats.tolist() == [3.0]
 
@@ -62,13 +62,13 @@ def test_calibrate_mixed_docs_do_not_shift_the_range(make_judge, make_doc, save)
         make_doc("dd eeee ff Hhhhhhhh", window=(0, 3)),
         name="two.spacy",
     )
-    alone = calibrate(make_judge(), [one], strategy=PAIRS)
-    found = calibrate(make_judge(), [two], strategy=PAIRS)
+    alone = calibrate(make_judge(), [one], windows=PAIRS)
+    found = calibrate(make_judge(), [two], windows=PAIRS)
     assert list(found.scores) == ["not mixed", "mixed"]
     assert logs(found.scores["mixed"].perplexities) == [4, 4]
     np.testing.assert_allclose(found.scores["mixed"].nats, [3.0, 8 / 3])
     assert (found.perplexity, found.window_nats) == (alone.perplexity, alone.window_nats)
-    both = calibrate(make_judge(), [one, two], strategy=PAIRS)
+    both = calibrate(make_judge(), [one, two], windows=PAIRS)
     assert [len(scores.nats) for scores in both.scores.values()] == [4, 2]
 
 
@@ -85,13 +85,13 @@ def test_calibrate_mixed_docs_alone_are_their_own_measure(make_judge, make_doc, 
 def test_calibrate_limit_draws_the_same_docs(make_judge, make_doc, save):
     path = save(*(make_doc("A" * n + " Bb") for n in range(1, 31)))
     first, again = (
-        calibrate(make_judge(), [path], limit=5, strategy=PAIRS).scores["not mixed"]
+        calibrate(make_judge(), [path], limit=5, windows=PAIRS).scores["not mixed"]
         for _ in range(2)
     )
     assert first.perplexities.tolist() == again.perplexities.tolist()
     assert len(first.perplexities) == 5
     assert (
-        len(calibrate(make_judge(), [path], limit=99, strategy=PAIRS).scores["not mixed"][0]) == 30
+        len(calibrate(make_judge(), [path], limit=99, windows=PAIRS).scores["not mixed"][0]) == 30
     )
 
 
