@@ -235,6 +235,10 @@ class Errors:
         "[S425] The probabilities of '{name}' are not numbers (NaN or infinite). Train the "
         "pipeline again with a lower learning rate, or mend its weights."
     )
+    E426 = (
+        "[S426] The policy's score of doc {number} is not a number. Check that the probabilities "
+        "it was given are numbers, and, in a policy of your own, its logarithms and quotients."
+    )
     E430 = (
         "[S430] '{name}' can't learn the new labels {labels}, since its layers can't grow. Set "
         "active.start to 'cold', or give all labels in [initialize.components.{name}.labels]."

@@ -10,15 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import spacy
+from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.util import registry
 
 from spacy_seqmix import soft_labels
 from spacy_seqmix.mixing.origin import by_key, get_origin
 from spacy_seqmix.models.head import head_of
-from spacy_seqmix.query.evidence import score_docs
+from spacy_seqmix.query.dropout import dropout_probs
+from spacy_seqmix.query.evidence import check_evidence, evidence, score_docs
 from spacy_seqmix.query.policies import QueryPolicy
 from spacy_seqmix.query.select import top_k
+
+from .query.conftest import PIPES, TOK2VEC, VECTORS, add_pipes, bare, train
+from .query.conftest import gold as gold  # the fixture
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
 
@@ -296,6 +301,67 @@ def test_registered_policies_take_docs_without_tokens(name, settings):
         given = [arrays, arrays] if policy.needs == "committee" else arrays
         scores = policy(given, rng())
         assert scores[0] == -np.inf < scores[1]
+
+
+@pytest.fixture(scope="module")
+def every_component(gold):
+    """A pipeline with each kind of component that has probabilities, and its docs."""
+    state = np.random.get_state(), random.getstate()
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("tok2vec", config={"model": TOK2VEC})
+    add_pipes(nlp, VECTORS["tok2vec"])
+    docs = gold(nlp)
+    train(nlp, docs, 4)
+    np.random.set_state(state[0])
+    random.setstate(state[1])
+    return nlp, [*(bare(nlp, doc) for doc in docs), Doc(nlp.vocab), Doc(nlp.vocab, words=["a"])]
+
+
+def asked(nlp, component, policy, docs):
+    """What a component says of docs, as the loop asks it."""
+    if policy.needs == "nothing":
+        return docs
+    if policy.needs == "committee":
+        return dropout_probs(nlp, component, docs, 0.3, [1, 2, 3])
+    return evidence(policy.needs, nlp, component, docs)
+
+
+@pytest.mark.parametrize("component", PIPES)
+@pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
+def test_registered_policies_over_every_component(name, settings, component, every_component):
+    nlp, docs = every_component
+    policy = registry.get("misc", name)(**settings)
+    factory = nlp.get_pipe_meta(component).factory
+    if policy.needs == "paths" and factory != "seqmix_ner":
+        with pytest.raises(ValueError, match=rf"S424\] '{component}'.*'seqmix_ner', 'seqmix_crf'"):
+            check_evidence(policy.needs, nlp, component)
+        return
+    check_evidence(policy.needs, nlp, component)
+    ask = partial(asked, nlp, component, policy)
+    scores = score_docs(policy, docs, ask, rng(3))
+    assert scores.shape == (len(docs),)
+    assert [s == -np.inf for s in scores] == [len(doc) == 0 for doc in docs]
+    assert not np.isnan(scores).any()
+    assert np.array_equal(scores, score_docs(policy, docs, ask, rng(3)))
+    if policy.needs != "nothing" and settings.get("mode") != "path" and "QBC" not in name:
+        assert len(set(scores.tolist())) > 2  # it tells docs apart
+
+
+@pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
+def test_registered_policies_over_components_without_probabilities(name, settings):
+    @Language.component("without_probs")
+    def without_probs(doc):
+        return doc
+
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("without_probs")
+    nlp.add_pipe("tagger")
+    policy = registry.get("misc", name)(**settings)
+    if policy.needs == "nothing":
+        check_evidence(policy.needs, nlp, "without_probs")
+    else:
+        with pytest.raises(ValueError, match=r"S401\] 'without_probs' has no.*\['tagger'\]"):
+            check_evidence(policy.needs, nlp, "without_probs")
 
 
 @pytest.mark.parametrize("name", ORACLES)

@@ -20,6 +20,8 @@ from ..types import TokenProbs
 from .probabilities import token_probs
 
 AnyModel = Model[Any, Any]
+# Where transformers' attention layers keep a rate that they hand to torch's fused attention.
+FUSED = ("dropout_prob", "attention_dropout")
 
 
 def dropout_probs(
@@ -120,6 +122,7 @@ def torch_layers(module: torch.nn.Module) -> list[tuple[torch.nn.Module, str]]:
             found.append((layer, "p"))
         elif isinstance(layer, torch.nn.RNNBase) and layer.num_layers > 1:
             found.append((layer, "dropout"))
+        found += [(layer, name) for name in FUSED if isinstance(getattr(layer, name, None), float)]
     return found
 
 

@@ -28,7 +28,11 @@ class QueryPolicy:
     needs: Needs = "tokens"
 
     def __call__(self, evidence: Any, rng: np.random.Generator) -> Floats1d:
-        return self.score(evidence, rng)
+        """RAISES (ValueError): S426 when a score is not a number."""
+        scores = self.score(evidence, rng)
+        if np.isnan(scores).any():
+            raise ValueError(Errors.E426.format(number=int(np.isnan(scores).argmax())))
+        return scores
 
 
 def make_random_policy() -> QueryPolicy:
@@ -45,10 +49,11 @@ def make_nte_policy() -> QueryPolicy:
 
 
 def make_least_confidence_policy(mode: str = "sum") -> QueryPolicy:
-    """Create the policy of least confidence (SeqMix, Eq. 1 and 2).
+    """Create the policy of least confidence (SeqMix, Eq. 1 and 2; Culotta and McCallum 2005).
 
     mode (str): "sum": Σ_t (1 − max_m p_tm), for token classifiers (Eq. 2; long docs win);
-        "mean": the same over T; "path": 1 − P(y* given x), y* the decoded path (Eq. 1).
+        "mean": the same over T; "path": 1 − P(y* given x), y* the decoded path (Eq. 1). Paths
+        less probable than some 1e-8 all have the score 1, so ties among them are broken at random.
     RAISES (ValueError): S420 for another mode.
     """
     check_mode("LeastConfidence", mode, ("sum", "mean", "path"))
@@ -70,7 +75,7 @@ def make_margin_policy(mode: str = "mean") -> QueryPolicy:
 
 
 def make_mnlp_policy() -> QueryPolicy:
-    """Create the policy of the maximum normalised log-probability (MNLP; Shen et al. 2018).
+    """Create the policy of the maximum normalised log-probability (MNLP; Shen et al. 2017).
 
     −1/T Σ_t log max_m p_tm, in nats per token; they query its lowest negative.
     """

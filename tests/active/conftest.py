@@ -90,6 +90,10 @@ max_steps = 4
 [active.policy]
 @misc = "spacy-seqmix.NTE.v1"
 
+[active.committee]
+members = 3
+kind = "seeds"
+
 [active.oracle]
 @misc = "spacy-seqmix.GoldOracle.v1"
 

@@ -52,6 +52,18 @@ def test_cli_says_that_the_pool_is_used_up(cli):
     assert "The pool is used up: 2 of the rounds" in output
 
 
+@pytest.mark.parametrize("kind", ["seeds", "dropout"])
+def test_cli_runs_a_committee(cli, run_dir, kind):
+    committee = {"active.policy.@misc": "spacy-seqmix.QBC.v1", "active.committee.kind": kind}
+    code, _ = cli("-q", **committee)
+    assert code == 0
+    assert [len(line["queried"]) for line in journal(run_dir)] == [8, 4]
+    code, output = cli("-q", **{**committee, "active.committee.members": 1})
+    assert code == 1
+    assert "S402" in output
+    assert "committee.members" in output
+
+
 def test_cli_runs_and_goes_on(cli, run_dir):
     code, output = cli("-q")
     assert code == 0

@@ -41,6 +41,13 @@ COMMITTEE_CASES = {
     "committee's query": ("spacy_seqmix.active.committee:token_probs", 2, "before"),
     "members not tidied": ("spacy_seqmix.active.journal:RunFolder.tidy", 2, "before"),
 }
+# and with one by dropout, which has no models of its own
+DROPOUT_CASES = {
+    "dropout query": ("spacy_seqmix.active.committee:dropout_probs", 1, "before"),
+    "one pass done": ("spacy_seqmix.query.dropout:token_probs", 1, "after"),
+    "asked by dropout": ("spacy_seqmix.active.loop:top_k", 1, "after"),
+}
+GROUPS = {"plain": CASES, "seeds": COMMITTEE_CASES, "dropout": DROPOUT_CASES}
 FINISHED = {
     **dict.fromkeys(list(CASES)[:3], 0),
     **dict.fromkeys(list(COMMITTEE_CASES)[:3], 0),
@@ -102,17 +109,19 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def overrides(folder, write_files):
-    """The settings of plain runs, and of those with a committee."""
+    """The settings of plain runs, and of those with a committee, by group of cases."""
     # every phase asks for the model: the table comes from the last round's pipeline
     source = "active.mixing.realiser.table.source"
     plain = {**write_files(folder), "active.n_rounds": 1, source: "pipeline"}
-    return plain, {**plain, "active.policy.@misc": "spacy-seqmix.QBC.v1"}
+    seeds = {**plain, "active.policy.@misc": "spacy-seqmix.QBC.v1"}
+    bald = {"active.policy.@misc": "spacy-seqmix.BALD.v1", "active.committee.kind": "dropout"}
+    return {"plain": plain, "seeds": seeds, "dropout": {**plain, **bald}}
 
 
 @pytest.fixture(scope="module")
 def ended(folder, overrides):
     """How each of the processes ended that were to be killed."""
-    groups = list(zip(overrides, (CASES, COMMITTEE_CASES), strict=True))
+    groups = [(overrides[group], cases) for group, cases in GROUPS.items()]
     asked = json.dumps([str(folder), groups])
     # A process with threads can't be forked safely.
     single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -132,8 +141,8 @@ def ended(folder, overrides):
 def go_on(folder, overrides, encoders_once):
     """A function that starts a run (again) in this process."""
 
-    def start(name, committee):
-        config = load_config(folder / "active.cfg", overrides[committee])
+    def start(name, group):
+        config = load_config(folder / "active.cfg", overrides[group])
         return ActiveRun(config, folder / name, progress=False).run()
 
     return start
@@ -141,10 +150,10 @@ def go_on(folder, overrides, encoders_once):
 
 @pytest.fixture(scope="module")
 def uninterrupted(go_on, folder):
-    """The folders of a plain run, and of one with a committee."""
-    for name, committee in (("plain", False), ("committee", True)):
-        go_on(name, committee)
-    return folder / "plain", folder / "committee"
+    """The folder of a whole run of each group."""
+    for group in GROUPS:
+        go_on(group, group)
+    return {group: folder / group for group in GROUPS}
 
 
 def journal(path):
@@ -156,13 +165,13 @@ def files(path):
     return {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
 
 
-@pytest.mark.parametrize("case", [*CASES, *COMMITTEE_CASES])
-def test_kill_and_start_again(case, ended, go_on, uninterrupted, folder):
+@pytest.mark.parametrize(("group", "case"), [(g, c) for g, cases in GROUPS.items() for c in cases])
+def test_kill_and_start_again(group, case, ended, go_on, uninterrupted, folder):
     assert ended[case] == -signal.SIGKILL
-    path, expected = folder / case, uninterrupted[case in COMMITTEE_CASES]
+    path, expected = folder / case, uninterrupted[group]
     finished = len(journal(path)) if (path / "journal.jsonl").exists() else 0
     assert finished == FINISHED.get(case, 1)
-    go_on(case, case in COMMITTEE_CASES)
+    go_on(case, group)
     assert journal(path) == journal(expected)
     assert files(path) == files(expected)
     for number in range(2):

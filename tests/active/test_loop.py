@@ -166,7 +166,7 @@ def test_loop_asks_a_component_for_its_paths(start, monkeypatch):
     def path_probs(self, docs):
         return np.array([1 / len(doc) for doc in docs], dtype="float32")
 
-    monkeypatch.setattr(SeqMixNER, "path_probs", path_probs, raising=False)
+    monkeypatch.setattr(SeqMixNER, "path_probs", path_probs)
     policy = {"active.policy": {"@misc": "spacy-seqmix.LeastConfidence.v1", "mode": "path"}}
     run = start({**policy, "active.n_rounds": 1, "active.mixing": None})
     records = run.run()

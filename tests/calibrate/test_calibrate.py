@@ -14,7 +14,7 @@ from spacy_seqmix.calibrate.run import Scores
 from spacy_seqmix.mixing.segments import Windows
 from spacy_seqmix.models.judge import PerplexityDiscriminator, Range
 
-PAIRS = Windows(2, 1.0)
+PAIRS = Windows(size=2, density=1.0)
 FEW = "ignore:.*W312:UserWarning"
 
 

@@ -113,6 +113,12 @@ def test_committee_with_other_docs_or_labels_is_refused(other):
         make_bald_policy()([*MEMBERS[:2], other], RNG)
 
 
+@pytest.mark.parametrize("make", POLICIES[1:])
+def test_committee_refuses_what_is_not_a_number(make):
+    with pytest.raises(ValueError, match=r"S426.*score of doc 0"):
+        make()([[probs([0.5, 0.5])], [probs([math.nan, 0.5])]], RNG)
+
+
 def test_qbc_refuses_other_modes():
     with pytest.raises(ValueError, match=r"S420\] The policy QBC has no mode 'votes'.*kl"):
         make_qbc_policy(mode="votes")

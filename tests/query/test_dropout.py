@@ -160,6 +160,19 @@ def test_dropout_rate_is_that_of_the_passes(nlp, docs):
     assert distance(0.02) < distance(0.6)
 
 
+def test_dropout_rate_is_that_of_fused_attention_too(transformer):
+    module = torch_modules(transformer, "seqmix_ner")[0]
+
+    def rates():
+        return [m.dropout_prob for m in module.modules() if hasattr(m, "dropout_prob")]
+
+    before = rates()
+    assert before  # torch's fused attention is given a number, it has no layer for it
+    with dropout_on(transformer, "seqmix_ner", 0.4):
+        assert set(rates()) == {0.4}
+    assert rates() == before
+
+
 def test_dropout_of_a_torch_lstm(labelled, docs):
     nlp = spacy.blank("en")
     encode = {"@architectures": "spacy.TorchBiLSTMEncoder.v1", "width": 16, "depth": 2}

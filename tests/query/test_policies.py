@@ -99,6 +99,20 @@ def test_policies_refuse_other_modes(make, name):
         make(mode="median")
 
 
+@pytest.mark.parametrize(
+    "make",
+    [make_nte_policy, make_least_confidence_policy, make_margin_policy, make_mnlp_policy],
+)
+def test_policies_refuse_what_is_not_a_number(make):
+    with pytest.raises(ValueError, match=r"S426.*score of doc 1 is not a number"):
+        make()([probs([0.5, 0.5]), probs([0.5, math.nan])], RNG)
+
+
+def test_least_confidence_of_paths_ties_where_they_are_improbable():
+    scores = make_least_confidence_policy(mode="path")(np.array([1e-9, 1e-20, 1e-3]), RNG)
+    assert scores.tolist() == [1.0, 1.0, pytest.approx(0.999)]
+
+
 def test_random_is_uniform_and_needs_no_model(blank_en):
     policy = make_random_policy()
     assert policy.needs == "nothing"

@@ -1,8 +1,6 @@
 """Token probabilities of a pipeline's component."""
 
-import re
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +10,6 @@ from numpy.testing import assert_allclose
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.util import registry
 from thinc.api import Config
 
 from spacy_seqmix.query.beam import beam_probs
@@ -25,9 +22,6 @@ from spacy_seqmix.query.probabilities import (
 )
 
 from .conftest import NER_MODEL, PIPES, TOK2VEC, bare, train
-
-SETUP = (Path(__file__).parents[2] / "setup.cfg").read_text("utf8")
-POLICIES = re.findall(r"(spacy-seqmix\.\S+) = spacy_seqmix\.query\.policies:", SETUP)
 
 
 @pytest.fixture(scope="module")
@@ -121,17 +115,6 @@ def test_token_probs_battery(trained, unlabelled, name):
     for doc, p in zip(unlabelled, found, strict=True):
         assert_allclose(p, token_probs(trained, name, [doc])[0], atol=1e-4)
     assert token_probs(trained, name, []) == []
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("name", PIPES)
-def test_every_policy_takes_what_every_component_gives(trained, unlabelled, name, policy):
-    score = registry.get("misc", policy)()
-    scores = score(token_probs(trained, name, unlabelled), np.random.default_rng(0))
-    assert scores.shape == (len(unlabelled),)
-    with_rows = [len(p) > 0 for p in token_probs(trained, name, unlabelled)]
-    assert np.isfinite(scores[with_rows]).all()
-    assert not np.isnan(scores).any()
 
 
 def test_token_probs_ignore_what_a_ruler_has_found(gold):
