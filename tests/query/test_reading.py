@@ -12,7 +12,7 @@ from spacy_seqmix.query.reading import check_has_spans, reading, spans_found
 
 from .conftest import PERSON, PIPES, PLACE
 
-FINDS_SPANS = ("seqmix_ner", "ner", "beam_ner", "spancat", "spancat_singlelabel")
+FINDS_SPANS = ("seqmix_ner", "seqmix_crf", "ner", "beam_ner", "spancat", "spancat_singlelabel")
 
 
 def annotated(nlp, docs, component):
@@ -103,6 +103,8 @@ def test_spans_found_of_entities(trained):
 
 
 def test_check_has_spans_names_those_that_do(trained):
-    with pytest.raises(ValueError, match=r"S440.*'tagger'.*'seqmix_ner', 'ner', 'beam_ner'"):
+    with pytest.raises(
+        ValueError, match=r"S440.*'tagger'.*'seqmix_ner', 'seqmix_crf', 'ner', 'beam_ner'"
+    ):
         check_has_spans(trained, "tagger")
     check_has_spans(trained, "beam_ner")
