@@ -22,7 +22,7 @@ from spacy.tokens import Doc
 from spacy_seqmix.docbin import read_docs
 from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import NearestToken
-from spacy_seqmix.mixing.strategies import SubSequence
+from spacy_seqmix.mixing.strategies import make_sub_sequence
 from spacy_seqmix.mixing.token_table import word_shape
 from spacy_seqmix.mixing.vectors import (
     TableBuilder,
@@ -81,7 +81,7 @@ def main(
     docs = read_docs(train, nlp)
     order = np.random.default_rng(seed).permutation(len(docs))[:n_docs]
     docs = [docs[int(i)] for i in order]
-    strategy = SubSequence()
+    strategy = make_sub_sequence()
     parents = [doc for doc in docs if strategy.eligible(doc)]
     plans = list(islice(strategy(parents, np.random.default_rng(seed)), n_pairs))
     judge = PerplexityDiscriminator(lm, max_perplexity=max_perplexity)

@@ -12,12 +12,12 @@ from spacy.training import Example
 from spacy.util import logger
 
 from .errors import Errors
-from .mixing.mix import BATCH, Mixer, MixStream
+from .mixing.mix import BATCH, Mixer, MixStrategy, MixStream
 from .mixing.origin import doc_key
 from .mixing.rates import Rate
 from .mixing.realise import NearestToken
 from .mixing.reservoir import Reservoir
-from .mixing.strategies import SubSequence
+from .mixing.strategies import make_sub_sequence
 from .types import Discriminator
 
 # What ``nlp.initialize`` drew, by pipeline, until training draws: spaCy creates the augmenter of a
@@ -145,7 +145,7 @@ class SeqMixAugmenter:
 
 def create_seqmix_augmenter(
     realiser: NearestToken,
-    strategy: SubSequence | None = None,
+    strategy: MixStrategy | None = None,
     discriminator: Discriminator | None = None,
     rate: Rate = 0.2,
     labels: str = "soft",
@@ -155,7 +155,7 @@ def create_seqmix_augmenter(
     """Create the SeqMix augmenter.
 
     realiser (NearestToken): how mixed segments become words, "spacy-seqmix.NearestToken.v1".
-    strategy (SubSequence | None): which segments are paired; by default windows of 5 tokens, 3 of
+    strategy (Callable | None): which segments are paired; by default windows of 5 tokens, 3 of
         them in entities.
     discriminator (Callable | None): what keeps plausible docs; None keeps all.
     rate (float | Iterable[float]): r, mixed docs per original; a list or schedule has one for each
@@ -168,7 +168,7 @@ def create_seqmix_augmenter(
     """
     if max_docs < 2:
         raise ValueError(Errors.E212.format(what=f"max_docs >= 2, not {max_docs}"))
-    mixer = Mixer(strategy or SubSequence(), realiser, discriminator, rate, labels)
+    mixer = Mixer(strategy or make_sub_sequence(), realiser, discriminator, rate, labels)
     return SeqMixAugmenter(mixer, seed, max_docs)
 
 

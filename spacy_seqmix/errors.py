@@ -60,16 +60,27 @@ class Errors:
         "[S513] The curves need matplotlib, which is not installed. Install 'spacy-seqmix[report]'."
     )
     E514 = "[S514] {text!r} is not NAME=RUN_DIR with a name of its own."
+    E515 = (
+        "[S515] The picture of the distribution needs matplotlib, which is not installed. Install "
+        "'spacy-seqmix[report]', or leave out --output."
+    )
+    E516 = (
+        "[S516] {quantiles!r} are no quantiles. Give two numbers from 0 to 1, the lower one first: "
+        "0.05,0.95"
+    )
+    E517 = "[S517] No doc of {paths} has a text that could be scored."
+    E518 = (
+        "[S518] Sentences are to be scored, but a doc has no sentence boundaries. Set them (with "
+        "'sentencizer', 'senter' or 'parser'), or leave out --sentences if each doc is a sentence. "
+        "Text: {text!r}"
+    )
 
     # 2xx the component and mixing
     E201 = (
         "[S201] '{name}' has no labels: the training corpus holds no entities. Annotate some, or "
         "give labels in [initialize.components.{name}.labels]."
     )
-    E210 = (
-        "[S210] SubSequence needs window >= 1, density in [0, 1] and alpha > 0; found "
-        "window={window}, density={density}, alpha={alpha}."
-    )
+    E210 = "[S210] A strategy needs {what}, not {value}."
     E211 = "[S211] A mixed doc cannot be replayed: no doc given has the key {key} of its parent."
     E212 = "[S212] A mixer needs {what}."
     E213 = "[S213] Section [augment]: {problems}."
@@ -277,6 +288,14 @@ class Warnings:
         "out of the loss, and it can never be predicted."
     )
     W220 = "[W220] The model '{wanted}' can't be had from here: '{found}' is used instead."
+    W312 = (
+        "[W312] The quantiles {low} and {high} of {n} {what} rest on very few of them: give more "
+        "docs, or quantiles further from 0 and 1."
+    )
+    W313 = (
+        "[W313] No doc has {what}, so no max_window_nats is proposed. Give labelled docs, or a "
+        "lower density."
+    )
     W401 = (
         "[W401] The labels {labels} of {corpus} do not occur in the training set so far: they "
         "cannot be predicted, and count as misses."

@@ -1,5 +1,7 @@
 """Attributes that language models and uncertainty components set on docs and spans."""
 
+from typing import Any
+
 from spacy.tokens import Doc, Span
 
 
@@ -25,9 +27,10 @@ def _key(span: Span) -> tuple[str, str, int, int]:
 
 
 def _get_confidence(span: Span) -> float | None:
-    value: float | None = span.doc.user_data.get(_key(span))
-    return value
+    data: dict[Any, Any] = span.doc.user_data
+    return data.get(_key(span))
 
 
 def _set_confidence(span: Span, value: float | None) -> None:
-    span.doc.user_data[_key(span)] = value
+    data: dict[Any, Any] = span.doc.user_data
+    data[_key(span)] = value

@@ -11,10 +11,10 @@ from spacy.training import Example
 
 from .augmenter import called_by_initialize, make_example
 from .corpus import create_corpus
-from .mixing.mix import Mixer, mix_docs
+from .mixing.mix import Mixer, MixStrategy, mix_docs
 from .mixing.rates import Rate
 from .mixing.realise import NearestToken
-from .mixing.strategies import SubSequence
+from .mixing.strategies import make_sub_sequence
 from .types import Discriminator
 
 
@@ -46,7 +46,7 @@ class MixedCorpus:
 def create_mixed_corpus(
     path: Path | None,
     realiser: NearestToken,
-    strategy: SubSequence | None = None,
+    strategy: MixStrategy | None = None,
     discriminator: Discriminator | None = None,
     rate: Rate = 0.2,
     labels: str = "soft",
@@ -69,5 +69,5 @@ def create_mixed_corpus(
     RAISES (ValueError): S212 for settings out of range, spaCy's E913 without a path.
     """
     reader = create_corpus(path, gold_preproc, max_length, limit, augmenter)
-    mixer = Mixer(strategy or SubSequence(), realiser, discriminator, rate, labels)
+    mixer = Mixer(strategy or make_sub_sequence(), realiser, discriminator, rate, labels)
     return MixedCorpus(reader, mixer, seed, shuffle)

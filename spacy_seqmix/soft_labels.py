@@ -129,6 +129,12 @@ def entity_tags(doc: Doc) -> list[str | None]:
     ]
 
 
+def hard_tags(doc: Doc) -> list[str | None]:
+    """The repaired IOB2 tag of every token: of its soft labels, else of its entities."""
+    soft = get(doc)
+    return entity_tags(doc) if soft is None else decode(soft)
+
+
 def decode(soft: SoftLabels) -> list[str | None]:
     """The most probable valid IOB2 sequence; None where the row is missing."""
     if not len(soft.probs):

@@ -41,11 +41,16 @@ class Segment:
 
 @dataclass(frozen=True)
 class MixPlan:
-    """Two segments of equal length and the weight ``lam`` in [0, 1] of the left one."""
+    """Two segments of equal length and the weight ``lam`` in [0, 1] of the left one.
+
+    both_ways (bool): whether the mixed segment takes the place of each in turn, which gives two
+        candidates, or of the left one alone.
+    """
 
     left: Segment
     right: Segment
     lam: float
+    both_ways: bool = True
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,39 @@ NEWS = (
     "[PER Sam Hill] left [LOC West Point] for [LOC East London].",
 )
 
+# Text that is hard to keep: accents, no spaces, right to left; letters and emoji of several
+# characters, whitespace tokens. A line break begins a new sentence.
+SAMPLES = {
+    "en": (
+        "[PER Mara Quill] sailed to [LOC Port Elder].",
+        '"No," said [PER Lumie\N{COMBINING GRAVE ACCENT}re] 👩‍🚀 of [ORG Blue Kite].',
+        "[ORG Harbour  Trust] sold 3 boats 🙂.\n [PER Ida O'Neil] left [LOC Oslo].",
+        "[PER Tom Reed] wrote to [LOC North Fenn].",
+        "Nobody (not even [PER Ana Lunt]) won 3.5% today!",
+    ),
+    "es": (
+        "[PER Íñigo Peña] viajó a [LOC Ávila Nueva].",
+        "La nin\N{COMBINING TILDE}a vio [LOC León] 😀, ¡qué frío!",
+        "¿Vendió [PER Úrsula Gil] la [ORG Compañía Azul]?\n  [PER Él] no volvió a [LOC Logroño].",
+        "[PER Sofía Núñez] llegó a [LOC Cádiz Alta].",
+        "«[PER Begoña]» y [PER Martín] cantaron en [LOC Málaga].",
+    ),
+    "zh": (
+        "昨天[PER 李娜]遇见[PER 王强]。",
+        "小明去了「[LOC 北京]」😀",
+        "[PER 赵敏]和[PER 孙伟]在[LOC 广州]。\n[ORG 蓝风]卖了3.5万车。",
+        "今天[PER 周平]遇见[PER 吴洋]。",
+        "[ORG 新月] 在2019年离开[LOC 上海]。",
+    ),
+    "ar": (
+        "سافرت [PER ليلى حداد] إلى [LOC القاهرة القديمة] أمس.",
+        "قال [PER كَرِيم]: «أين [LOC بغداد]؟» 😀",
+        "ربح [ORG نادي النجم] 3.5 نقاط.\n زارت [PER مريم] مدينة [LOC فاس].",
+        "وصلت [PER هدى نصار] إلى [LOC البصرة الجديدة] اليوم.",
+        "وصل [PER عمر]، ثم نام  في [LOC عمّان].",
+    ),
+}
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
@@ -148,6 +181,16 @@ def _save_tiny_bert(folder: Path, pieces: list[str], n_layers: int, n_positions:
 
 
 @pytest.fixture(scope="session")
+def letters_encoder_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random BERT that knows every character of the samples."""
+    letters = sorted({c for texts in SAMPLES.values() for c in "".join(texts) if ord(c) > 127})
+    folder = tmp_path_factory.mktemp("letters_encoder")
+    pieces = [*letters, *(f"##{c}" for c in letters)]
+    _save_tiny_bert(folder, pieces, n_layers=1, n_positions=128)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def encoders_once(tiny_encoder_dir: Path) -> Iterator[None]:
     """While this is in force, an encoder is read from disk once for all tests."""
     from spacy_seqmix.models.encoder import Encoder
@@ -174,6 +217,34 @@ def labelled(blank_en: Language) -> Callable[..., Doc]:
         assert None not in ents, markup
         doc.set_ents([ent for ent in ents if ent is not None])
         return doc
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sample() -> Callable[[str], tuple[Language, list[Doc]]]:
+    """A function from "en", "es", "zh" or "ar" to its tokeniser and labelled docs."""
+    names = {"PER": "PER", "LOC": "LOC: place", "ORG": "big org-unit"}
+
+    def make(lang: str) -> tuple[Language, list[Doc]]:
+        nlp = spacy.blank(lang)
+        docs = []
+        for markup in SAMPLES[lang]:
+            lines = [parse_markup(line) for line in markup.split("\n")]
+            doc = nlp.make_doc("\n".join(text for text, _ in lines))
+            offset, ents = 0, []
+            for text, spans in lines:
+                ents += [
+                    doc.char_span(offset + start, offset + end, label=names[label])
+                    for start, end, label in spans
+                ]
+                for token in doc if len(lines) > 1 else ():
+                    token.is_sent_start = token.is_sent_start or token.idx == offset
+                offset += len(text) + 1
+            assert None not in ents, markup
+            doc.set_ents([ent for ent in ents if ent is not None])
+            docs.append(doc)
+        return nlp, docs
 
     return make
 

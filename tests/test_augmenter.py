@@ -22,12 +22,12 @@ from spacy_seqmix.corpus import create_corpus
 from spacy_seqmix.mixing.mix import BATCH, Mixer, mix_docs
 from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import NearestToken, replay
-from spacy_seqmix.mixing.strategies import SubSequence
+from spacy_seqmix.mixing.strategies import make_sub_sequence, make_whole_sequence
 from spacy_seqmix.mixing.token_table import TokenTable, by_frequency
 from spacy_seqmix.mixing.vectors import StaticTable
 from spacy_seqmix.types import Verdict
 
-STRATEGY = SubSequence(window=3, density=0.6)
+STRATEGY = make_sub_sequence(window=3, density=0.6)
 CONFIG = """
 [paths]
 train = null
@@ -592,6 +592,11 @@ def test_augmenter_is_registered(path, blank_en, table):
     augment = registry.resolve(config)["augmenter"]
     assert augment.mixer.strategy == STRATEGY
     assert len(pass_over(path, blank_en, augment)) == 45
+    # Any strategy will do.
+    config["augmenter"]["strategy"] = {"@misc": "spacy-seqmix.WholeSequence.v1", "density": 0.2}
+    augment = registry.resolve(config)["augmenter"]
+    assert augment.mixer.strategy == make_whole_sequence(0.2)
+    assert len(pass_over(path, blank_en, augment)) == 45
     # The strategy has a default.
     del config["augmenter"]["strategy"]
-    assert registry.resolve(config)["augmenter"].mixer.strategy == SubSequence(5, 0.6, 8.0)
+    assert registry.resolve(config)["augmenter"].mixer.strategy == make_sub_sequence(5, 0.6, 8.0)

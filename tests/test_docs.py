@@ -54,7 +54,7 @@ def test_configs_can_be_read(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["active", "augment", "show", "convert", "report", "confidence"]
+    "command", ["active", "augment", "show", "calibrate", "convert", "report", "confidence"]
 )
 def test_help_is_complete(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin
 from spacy.util import registry
 
+from spacy_seqmix import soft_labels
+from spacy_seqmix.mixing.origin import by_key, get_origin
 from spacy_seqmix.models.head import head_of
 from spacy_seqmix.query.dropout import dropout_probs
 from spacy_seqmix.query.evidence import check_evidence, evidence, score_docs
@@ -33,7 +35,11 @@ KINDS = {
     "spacy_misc": "misc",
 }
 TAGGERS = ("spacy-seqmix.SoftTagger.v1", "spacy-seqmix.CRFTagger.v1")
-STRATEGIES = ("spacy-seqmix.SubSequence.v1",)
+STRATEGIES = (
+    "spacy-seqmix.SubSequence.v1",
+    "spacy-seqmix.WholeSequence.v1",
+    "spacy-seqmix.LabelConstrained.v1",
+)
 TABLES = (
     "spacy-seqmix.PieceTable.v1",
     "spacy-seqmix.WordTable.v1",
@@ -54,7 +60,8 @@ POLICIES = (
     ("spacy-seqmix.BALD.v1", {}),
 )
 ORACLES = ("spacy-seqmix.GoldOracle.v1",)
-OTHERS = ("spacy-seqmix.NearestToken.v1", "spacy-seqmix.PerplexityDiscriminator.v1")
+REALISERS = ("spacy-seqmix.NearestToken.v1",)
+OTHERS = ("spacy-seqmix.PerplexityDiscriminator.v1",)
 
 
 def entry_points():
@@ -85,7 +92,7 @@ def test_registered_resolves(group, name, where):
 
 def test_registered_functions_are_all_in_the_battery():
     policies = {name for name, _ in POLICIES}
-    known = {*STRATEGIES, *TABLES, *policies, *ORACLES, *OTHERS}
+    known = {*STRATEGIES, *REALISERS, *TABLES, *policies, *ORACLES, *OTHERS}
     assert {name for group, name, _ in ENTRIES if group == "spacy_misc"} == known
 
 
@@ -163,15 +170,20 @@ def test_registered_strategies(name, news, blank_en):
     assert strategy.describe()
 
 
+def table_source(name, docs, encoder_dir, tmp_path):
+    """Settings of a table: where its vectors come from."""
+    if name != "spacy-seqmix.VectorsTable.v1":
+        return {"encoder": str(encoder_dir)}
+    nlp = spacy.blank("xx")
+    for i, word in enumerate(sorted({t.text for doc in docs for t in doc})):
+        nlp.vocab.set_vector(word, rng(i).normal(size=8).astype("float32"))
+    nlp.to_disk(tmp_path)
+    return {"vectors": str(tmp_path)}
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_registered_tables(name, news, blank_en, tiny_encoder_dir, tmp_path):
-    source = {"encoder": str(tiny_encoder_dir)}
-    if name == "spacy-seqmix.VectorsTable.v1":
-        nlp = spacy.blank("en")
-        for i, word in enumerate(sorted({t.text for doc in news for t in doc})):
-            nlp.vocab.set_vector(word, rng(i).normal(size=8).astype("float32"))
-        nlp.to_disk(tmp_path)
-        source = {"vectors": str(tmp_path)}
+    source = table_source(name, news, tiny_encoder_dir, tmp_path)
 
     def build(docs):
         return registry.get("misc", name)(**source)(docs, (), None)
@@ -185,6 +197,55 @@ def test_registered_tables(name, news, blank_en, tiny_encoder_dir, tmp_path):
     again = build(news)
     assert again.table.words == built.table.words
     assert np.array_equal(again.table.vectors, built.table.vectors)
+
+
+@pytest.mark.parametrize("lang", ["en", "es", "zh", "ar"])
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("realiser", REALISERS)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_registered_mixing_keeps_text_and_offsets(
+    strategy, realiser, table, lang, sample, letters_encoder_dir, tmp_path
+):
+    nlp, docs = sample(lang)
+    docs.insert(2, Doc(nlp.vocab))
+    source = table_source(table, docs, letters_encoder_dir, tmp_path)
+    window = {} if strategy == "spacy-seqmix.WholeSequence.v1" else {"window": 2}
+    plans = registry.get("misc", strategy)(density=0.2, **window)(docs, rng())
+    build = registry.get("misc", realiser)
+    prepared = build(registry.get("misc", table)(**source)).prepare(docs, (), nlp, None)
+    mixed = prepared(list(islice(plans, 30)))
+    assert mixed
+    # Few are so odd that they count as pre-tokenised.
+    assert np.mean([doc.has_unknown_spaces for doc in mixed]) <= 0.4
+    parents = by_key(docs)
+    stored = DocBin(docs=mixed, store_user_data=True).to_bytes()
+    for doc, back in zip(mixed, DocBin().from_bytes(stored).get_docs(nlp.vocab), strict=True):
+        origin = get_origin(doc)
+        parent, other = parents[origin.target], parents[origin.other]
+        start, end = origin.start, origin.end
+        assert [t.text for t in doc] == [
+            *(t.text for t in parent[:start]),
+            *origin.words,
+            *(t.text for t in parent[end:]),
+        ]
+        own = {t.lower_ for t in parent[start:end]}
+        own |= {t.lower_ for t in other[origin.other_start : origin.other_start + end - start]}
+        assert own.isdisjoint(t.lower_ for t in doc[start:end])
+        assert not any(t.is_space for t in doc[start:end])
+        assert all(doc.text[t.idx : t.idx + len(t)] == t.text for t in doc)
+        for ent in doc.ents:
+            assert doc.text[ent.start_char : ent.end_char] == ent.text
+            found = doc.char_span(ent.start_char, ent.end_char)
+            assert (found.start, found.end) == (ent.start, ent.end)
+        assert all(e.text.strip() == e.text for e in doc.ents)
+        assert np.allclose(soft_labels.of(doc).probs.sum(axis=1), 1.0, atol=1e-5)
+        if not doc.has_unknown_spaces:
+            assert [t.text for t in nlp.make_doc(doc.text)] == [t.text for t in doc]
+            after = parent.text[parent[end].idx :] if end < len(parent) else ""
+            assert doc.text.startswith(parent[:start].text)
+            assert doc.text.endswith(after)
+        assert back.text == doc.text
+        assert [(e.text, e.label_) for e in back.ents] == [(e.text, e.label_) for e in doc.ents]
 
 
 def evidence_of(needs, docs, seed=0):

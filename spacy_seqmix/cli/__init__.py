@@ -11,6 +11,7 @@ from spacy.cli._util import app as spacy_app
 
 from .active import CONTEXT, active_cli
 from .augment import augment_cli
+from .calibrate import calibrate_cli
 from .confidence import confidence_cli
 from .convert import convert_cli
 from .report import report_cli
@@ -24,6 +25,7 @@ app = typer.Typer(name="seqmix", help=HELP, no_args_is_help=True, rich_markup_mo
 app.command("active", no_args_is_help=True, context_settings=CONTEXT)(active_cli)
 app.command("augment", no_args_is_help=True, context_settings=CONTEXT)(augment_cli)
 app.command("show", no_args_is_help=True)(show_cli)
+app.command("calibrate", no_args_is_help=True)(calibrate_cli)
 app.command("convert", no_args_is_help=True)(convert_cli)
 app.command("confidence", no_args_is_help=True)(confidence_cli)
 app.command("report", no_args_is_help=True)(report_cli)

@@ -72,7 +72,7 @@ def _reliability(before: "Fit", after: "Fit") -> str:
             b = of_fit.get(low)
             row += [f"{b.n}", f"{b.confidence:.3f}", f"{b.correct:.3f}"] if b else ["0", "-", "-"]
         rows.append(row)
-    return str(table(rows, header=header, divider=True, aligns=["l", *["r"] * 6]))
+    return str(table(rows, header=header, divider=True, aligns=("l", *("r",) * 6)))
 
 
 WHAT = ("spans", "mean", "correct")

@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from itertools import islice
 from time import perf_counter
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from spacy.language import Language
@@ -30,6 +29,7 @@ MAX_TRIES_PER_DOC = 50
 Pair: TypeAlias = frozenset[tuple[int, int]]
 
 
+@runtime_checkable
 class MixStrategy(Protocol):
     """A ``Strategy`` that can also tell which docs it has a use for."""
 
@@ -157,18 +157,17 @@ class MixStream:
         return out
 
     def _more(self, need: int) -> None:
-        # As many plans as the share kept so far makes likely to be enough, but a whole batch
+        # As many candidates as the share kept so far makes likely to be enough, but a whole batch
         # when the filter is strict.
         passed = (self.counts.kept + 1) / (self.counts.tried + 1)
-        size = min(BATCH, max(4, int(np.ceil(need / (2 * passed)))))
-        plans = list(islice(self._new_plans(), size))
-        # Plans are counted, not candidates: a poor table may make none of most plans.
-        hopeless = 2 * self._planned > MAX_TRIES_PER_DOC * (self.counts.kept + need)
+        plans = self._draw(min(2 * BATCH, max(8, int(np.ceil(need / passed)))))
+        # Candidates planned are counted, not made: a poor table may make none of most plans.
+        hopeless = self._planned > MAX_TRIES_PER_DOC * (self.counts.kept + need)
         if not plans or hopeless:
             self.ran_out = True
             self.hopeless = hopeless
             return
-        self._planned += len(plans)
+        self._planned += sum(1 + plan.both_ways for plan in plans)
         began = perf_counter()
         if self._realise is None:
             self._realise = self._prepare()
@@ -192,6 +191,16 @@ class MixStream:
         self._spare += kept
         if self._progress is not None:
             self._progress(min(need, len(kept)))
+
+    def _draw(self, n: int) -> list[MixPlan]:
+        """Plans for n candidates, or one more; fewer when the plans run out."""
+        plans: list[MixPlan] = []
+        for plan in self._new_plans():
+            plans.append(plan)
+            n -= 1 + plan.both_ways
+            if n <= 0:
+                break
+        return plans
 
     def _new_plans(self) -> Iterator[MixPlan]:
         for plan in self._plans:
@@ -222,7 +231,13 @@ class MixStream:
         if counts.eligible < 2:
             reason = (
                 f"only {counts.eligible} of {counts.docs} docs have {strategy.describe()}, and two "
-                "are needed; lower the strategy's 'density' or 'window'"
+                "are needed; lower the strategy's 'density', or 'window' where it has one"
+            )
+        elif not self._planned:
+            reason = (
+                f"{counts.eligible} of {counts.docs} docs have {strategy.describe()}, but no two "
+                "texts match: WholeSequence needs the same length, LabelConstrained the same tags; "
+                "lower 'density', or 'window' where there is one"
             )
         elif counts.tried == 0:
             reason = "no pairs of windows, or no words in the token table, were left"

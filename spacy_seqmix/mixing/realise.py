@@ -48,7 +48,8 @@ class PreparedNearestToken:
         self.same_shape = same_shape
 
     def __call__(self, plans: Sequence[MixPlan]) -> list[Doc]:
-        """Two candidates a plan, the mixed window in the left parent and in the right one.
+        """Two candidates a plan, the mixed window in the left parent and in the right one, or
+        only the first where the plan says so.
 
         Eq. 5-7: e = λ e_i + (1 − λ) e_j, and the word nearest to e. Plans for which the table
         offers no word give no candidate.
@@ -62,7 +63,7 @@ class PreparedNearestToken:
         for plan, nearest in zip(plans, found, strict=True):
             if nearest:
                 words = self._match_case(plan, nearest)
-                for target, other, weight in _both_ways(plan):
+                for target, other, weight in _ways(plan):
                     out.append(self._candidate(target, other, weight, words))
         return out
 
@@ -131,7 +132,9 @@ def assemble(target: Doc, other: Doc, origin: Origin, nlp: Language) -> Doc:
     rows = soft_labels.with_tags(soft_labels.of(target), tags)
     theirs = soft_labels.with_tags(soft_labels.of(other), tags)
     theirs = theirs[origin.other_start : origin.other_start + end - start]
-    rows[start:end] = origin.weight * rows[start:end] + (1.0 - origin.weight) * theirs
+    # In float64, so that equal labels mix to exactly the same.
+    ours = rows[start:end].astype("float64")
+    rows[start:end] = origin.weight * ours + (1.0 - origin.weight) * theirs
     doc = join_words(target, start, origin.words, nlp)
     for token, before in zip(doc, target, strict=True):
         if before.is_sent_start is not None:
@@ -167,8 +170,10 @@ def harden(doc: Doc) -> None:
         set_origin(doc, replace(origin, labels="hard"))
 
 
-def _both_ways(plan: MixPlan) -> list[tuple[Segment, Segment, float]]:
-    return [(plan.left, plan.right, plan.lam), (plan.right, plan.left, 1.0 - plan.lam)]
+def _ways(plan: MixPlan) -> list[tuple[Segment, Segment, float]]:
+    """(target, other, weight of the target) of each candidate."""
+    ways = [(plan.left, plan.right, plan.lam), (plan.right, plan.left, 1.0 - plan.lam)]
+    return ways if plan.both_ways else ways[:1]
 
 
 def _joint_tags(*docs: Doc) -> tuple[str, ...]:

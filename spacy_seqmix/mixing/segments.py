@@ -1,49 +1,178 @@
-"""Eligible segments: windows dense in valid labels."""
+"""Eligible segments: windows and whole sequences dense in valid labels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from .. import soft_labels
-from ..types import Segment
+from ..errors import Errors
 
 # Densities are ratios of small integers: 3/5 must pass 0.6 whatever the rounding.
 TOLERANCE = 1e-6
 
+Numbers: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
 
-def dense_windows(doc: Doc, index: int, window: int, density: float) -> list[Segment]:
-    """The windows of a doc whose valid label density is high enough.
+
+class Chosen(NamedTuple):
+    """Tokens ``start`` to ``end`` (exclusive) of a doc, to be paired with others of equal ``key``
+    whose sequence has another ``text``."""
+
+    start: int
+    end: int
+    key: Hashable
+    text: str
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of a doc: of ``size`` tokens, inside one sentence.
+
+    size (int): s, in tokens.
+    density (float): η0, in [0, 1].
+    keep_entities (bool): leave out windows that begin or end inside an entity.
+    same_tags (bool): pair windows of equal tag sequences only, and so leave out those with a
+        truly soft label.
+    """
+
+    size: int = 5
+    density: float = 0.6
+    keep_entities: bool = False
+    same_tags: bool = False
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(Errors.E210.format(what="window >= 1", value=self.size))
+        _check_density(self.density)
+
+    def __call__(self, doc: Doc) -> list[Chosen]:
+        """The eligible windows of a labelled doc, in order of their start."""
+        starts = np.arange(len(doc) - self.size + 1)
+        ok = dense(doc, starts, starts + self.size, self.density)
+        if not ok.any():
+            return []
+        if self.keep_entities or self.same_tags:
+            tags = soft_labels.hard_tags(doc)
+            if self.keep_entities:
+                ok &= ~cut(tags, starts, starts + self.size)
+            if self.same_tags:
+                ok &= _sums(~_is_hard(doc, tags), starts, starts + self.size) == 0
+        text = doc.text
+        return [
+            Chosen(i, i + self.size, tuple(tags[i : i + self.size]) if self.same_tags else (), text)
+            for i in starts[ok].tolist()
+        ]
+
+    def describe(self) -> str:
+        """What makes a doc eligible, for messages."""
+        rules = [f"at least {self.density:.0%} valid labels"]
+        rules += ["no soft labels"] * self.same_tags + ["no cut entity"] * self.keep_entities
+        return f"a window of {self.size} tokens with {', '.join(rules)}"
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """The sentences of a doc, or all of it where no boundaries are known; paired by length.
+
+    Whitespace tokens at either end of a sentence do not belong to it.
+
+    density (float): η0, in [0, 1].
+    """
+
+    density: float = 0.6
+
+    def __post_init__(self) -> None:
+        _check_density(self.density)
+
+    def __call__(self, doc: Doc) -> list[Chosen]:
+        """The eligible sequences of a labelled doc, in order."""
+        blank = [t.is_space for t in doc]
+        borders = [0, *np.flatnonzero(_sent_starts(doc)).tolist(), len(doc)]
+        starts, ends = [], []
+        for start, end in pairwise(borders):
+            while start < end and blank[start]:
+                start += 1
+            while start < end and blank[end - 1]:
+                end -= 1
+            if start < end:
+                starts.append(start)
+                ends.append(end)
+        first, last = np.array(starts, dtype="int64"), np.array(ends, dtype="int64")
+        ok = dense(doc, first, last, self.density)
+        if not ok.any():
+            return []
+        # An entity across a boundary would leave its other part without a beginning.
+        ok &= ~cut(soft_labels.hard_tags(doc), first, last)
+        return [
+            Chosen(start, end, end - start, doc[start:end].text)
+            for start, end, fits in zip(starts, ends, ok, strict=True)
+            if fits
+        ]
+
+    def describe(self) -> str:
+        """What makes a doc eligible, for messages."""
+        return f"a sentence with at least {self.density:.0%} valid labels"
+
+
+def dense(doc: Doc, starts: Numbers, ends: Numbers, density: float) -> Mask:
+    """Which segments of a doc have a valid label density that is high enough.
 
     SeqMix, section 3.2: η = n / s with n valid labels (any tag but O; a soft label counts with
-    its mass off O) in s tokens, eligible when η ≥ η0. Windows with a token that is not annotated
-    or is whitespace are left out, and so are those across a sentence boundary.
+    its mass off O) in s tokens, eligible when η ≥ η0. Segments with a token that is not annotated
+    or is whitespace are not, and neither are those across a sentence boundary.
 
     doc (Doc): a labelled doc.
-    index (int): its number, written into the segments.
-    window (int): s, in tokens.
+    starts, ends (Numbers): the segments, none empty; ends are exclusive.
     density (float): η0, in [0, 1].
-    RETURNS (list[Segment]): in order of their start.
+    RETURNS (Mask): one truth value a segment.
     """
-    if len(doc) < window:
-        return []
+    if not len(starts):
+        return np.zeros(0, dtype=bool)
     soft = soft_labels.of(doc)
     unusable = soft_labels.is_missing(soft) | np.array([t.is_space for t in doc])
     valid = np.where(unusable, 0.0, 1.0 - soft.probs[:, soft.labels.index("O")])
-    starts = np.array([t.is_sent_start is True for t in doc])
-    total = np.concatenate([[0.0], np.cumsum(valid)])
-    bad = np.concatenate([[0], np.cumsum(unusable)])
-    begins = np.concatenate([[0], np.cumsum(starts)])
-    first = np.arange(len(doc) - window + 1)
-    ok = (total[first + window] - total[first]) / window >= density - TOLERANCE
-    ok &= bad[first + window] == bad[first]
-    # A sentence may start at the window's first token, not inside it.
-    ok &= begins[first + window] == begins[first + 1]
-    return [Segment(index, int(i), int(i) + window) for i in first[ok]]
+    ok = _sums(valid, starts, ends) / (ends - starts) >= density - TOLERANCE
+    ok &= _sums(unusable, starts, ends) == 0
+    # A sentence may start at the first token, not inside.
+    ok &= _sums(_sent_starts(doc), starts + 1, ends) == 0
+    return np.asarray(ok)
 
 
-def all_windows(docs: Sequence[Doc], window: int, density: float) -> list[Segment]:
-    """The eligible windows of all docs, in order."""
-    return [seg for i, doc in enumerate(docs) for seg in dense_windows(doc, i, window, density)]
+def cut(tags: list[str | None], starts: Numbers, ends: Numbers) -> Mask:
+    """Which segments begin inside an entity, or end before its end.
+
+    tags (list[str | None]): valid IOB2, one a token, None where annotation is missing.
+    """
+    goes_on = np.array([tag is not None and tag.startswith("I-") for tag in [*tags, None]])
+    return np.asarray(goes_on[starts] | goes_on[ends])
+
+
+def _is_hard(doc: Doc, tags: list[str | None]) -> Mask:
+    """Which tokens have their tag for certain: what a mixture with the same tag keeps."""
+    soft = soft_labels.of(doc)
+    column = {tag: i for i, tag in enumerate(soft.labels)}
+    chosen = [column[tag or "O"] for tag in tags]
+    rows = soft.probs[np.arange(len(tags)), chosen]
+    return np.asarray(rows >= 1.0 - soft_labels.TOLERANCE)
+
+
+def _sent_starts(doc: Doc) -> Mask:
+    return np.array([t.is_sent_start is True for t in doc], dtype=bool)
+
+
+def _sums(values: NDArray[Any], starts: Numbers, ends: Numbers) -> NDArray[np.float64]:
+    """The sum over each segment, by differences of running totals."""
+    totals = np.concatenate([[0.0], np.cumsum(values, dtype="float64")])
+    return np.asarray(totals[ends] - totals[starts])
+
+
+def _check_density(density: float) -> None:
+    if not 0.0 <= density <= 1.0:
+        raise ValueError(Errors.E210.format(what="density in [0, 1]", value=density))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from unicodedata import category
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
-CLOSING = frozenset(".,;:!?)]}%»”’…")
-OPENING = frozenset("([{$£€#«“‘")
+# Marks that join the word before or after them; brackets and quotation marks do so by their
+# category in Unicode. The escapes are the comma, semicolon and question mark of Arabic, and the
+# commas, stop, exclamation mark, question mark, semicolon and colon of Chinese.
+CLOSING = frozenset(".,;:!?%…\u060c\u061b\u061f\u3001\u3002\uff0c\uff01\uff1f\uff1b\uff1a")
+OPENING = frozenset("$£€#¿¡")
 CLITICS = ("'s", "'re", "'ve", "'ll", "'d", "'m", "n't", "’s", "’re", "’ve", "’ll", "’d", "’m")
 
 
@@ -17,7 +21,8 @@ def join_words(target: Doc, start: int, words: Sequence[str], nlp: Language) -> 
 
     Spaces outside the window stay as they are. Inside and at its borders they stay wherever both
     neighbours are of the kind they were (letters for letters, a comma for a comma); elsewhere a
-    word is set off by a space, closing marks join on the left and opening ones on the right. If
+    word is set off by a space, closing marks join on the left and opening ones on the right, and
+    there is no space at all where the target writes most of its words without. If
     the text that results does not tokenise back to the words, or the target was pre-tokenised
     itself, the doc is marked as pre-tokenised.
 
@@ -30,10 +35,11 @@ def join_words(target: Doc, start: int, words: Sequence[str], nlp: Language) -> 
     if target.has_unknown_spaces:
         return Doc(nlp.vocab, words=new)
     spaces = [bool(t.whitespace_) for t in target]
+    spaced = _is_spaced(old, spaces)
     for k in range(max(0, start - 1), min(len(new) - 1, start + len(words))):
         kept = _kind(old[k]) == _kind(new[k]) and _kind(old[k + 1]) == _kind(new[k + 1])
         if not kept:
-            spaces[k] = _want_space(new[k], new[k + 1])
+            spaces[k] = spaced and _want_space(new[k], new[k + 1])
     doc = Doc(nlp.vocab, words=new, spaces=spaces)
     if [t.text for t in nlp.make_doc(doc.text)] != new:
         return Doc(nlp.vocab, words=new)
@@ -50,5 +56,16 @@ def _kind(word: str) -> str:
 def _want_space(left: str, right: str) -> bool:
     if left.isspace() or right.isspace():
         return False
-    joins_left = right.lower() in CLITICS or set(right) <= CLOSING
-    return not (joins_left or set(left) <= OPENING)
+    joins_left = right.lower() in CLITICS or _all_are(right, CLOSING, ("Pe", "Pf"))
+    return not (joins_left or _all_are(left, OPENING, ("Ps", "Pi")))
+
+
+def _all_are(word: str, marks: frozenset[str], categories: tuple[str, ...]) -> bool:
+    return all(c in marks or category(c) in categories for c in word)
+
+
+def _is_spaced(words: Sequence[str], spaces: Sequence[bool]) -> bool:
+    """Whether a text sets its words off by spaces, as far as it has words side by side."""
+    is_word = [_kind(word) == "word" for word in words]
+    found = [spaces[k] for k in range(len(words) - 1) if is_word[k] and is_word[k + 1]]
+    return 2 * sum(found) >= len(found)

@@ -8,74 +8,83 @@ from spacy.tokens import Doc
 
 from ..errors import Errors
 from ..types import MixPlan
-from .segments import all_windows, dense_windows
+from .pairs import SegmentIndex, index_segments
+from .segments import Sequences, Windows
 
 
 @dataclass(frozen=True)
-class SubSequence:
-    """Sub-sequence mixup: two dense windows of equal length from different sequences.
+class SegmentPairs:
+    """Every strategy of SeqMix (EMNLP 2020, section 3.2): they differ in what they choose.
 
-    SeqMix (EMNLP 2020), section 3.2; λ ~ Beta(α, α), Eq. 6. See ``make_sub_sequence``.
+    choose (Windows | Sequences): the segments of a doc that may be paired, each with the key that
+        both sides of a pair share.
+    alpha (float): of λ ~ Beta(α, α), Eq. 6.
+    both_ways (bool): whether the mixed segment is put into both parents, or into one.
     """
 
-    window: int = 5
-    density: float = 0.6
+    choose: Windows | Sequences
     alpha: float = 8.0
+    both_ways: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.alpha < float("inf"):
+            raise ValueError(Errors.E210.format(what="alpha > 0", value=self.alpha))
 
     def eligible(self, doc: Doc) -> bool:
-        """Whether the doc has a window that could be paired."""
-        return bool(dense_windows(doc, 0, self.window, self.density))
+        """Whether the doc has a segment that could be paired."""
+        return bool(self.choose(doc))
 
     def describe(self) -> str:
         """What makes a doc eligible, for messages."""
-        return f"a window of {self.window} tokens with at least {self.density:.0%} valid labels"
+        return self.choose.describe()
 
     def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
         """Yield plans without repeating a pair, until the pairs run out.
 
-        One linear pass finds the windows; each pair is then drawn in constant time.
+        One linear pass indexes the segments; the time of a draw does not grow with their number.
         """
-        windows = all_windows(docs, self.window, self.density)
-        texts = [doc.text for doc in docs]
-        n = len(windows) if len({texts[window.doc] for window in windows}) > 1 else 0
-        for k in _shuffled(n * (n - 1) // 2, rng):
-            i, j = _pair(k)
-            left, right = windows[i], windows[j]
-            if rng.random() < 0.5:
-                left, right = right, left
-            # The same sentence twice is not two sequences.
-            if texts[left.doc] != texts[right.doc]:
-                yield MixPlan(left, right, float(rng.beta(self.alpha, self.alpha)))
+        yield from self.draw(index_segments(docs, self.choose), rng)
+
+    def draw(self, index: SegmentIndex, rng: np.random.Generator) -> Iterator[MixPlan]:
+        """Plans over segments that are indexed already."""
+        for left, right in index.draw(rng):
+            lam = float(rng.beta(self.alpha, self.alpha))
+            yield MixPlan(left, right, lam, self.both_ways)
 
 
-def make_sub_sequence(window: int = 5, density: float = 0.6, alpha: float = 8.0) -> SubSequence:
-    """Create the sub-sequence strategy.
+def make_sub_sequence(
+    window: int = 5, density: float = 0.6, alpha: float = 8.0, keep_entities: bool = False
+) -> SegmentPairs:
+    """Create the sub-sequence strategy: two dense windows of equal length.
 
     window (int): s, the length of a window in tokens.
     density (float): η0, the least share of valid labels in a window.
     alpha (float): of λ ~ Beta(α, α); large values keep λ near one half.
-    RETURNS (SubSequence): a Strategy.
+    keep_entities (bool): take no window that begins or ends inside an entity. The paper cuts.
+    RETURNS (SegmentPairs): a Strategy.
     RAISES (ValueError): S210 for values out of range.
     """
-    if window < 1 or not 0.0 <= density <= 1.0 or alpha <= 0.0:
-        raise ValueError(Errors.E210.format(window=window, density=density, alpha=alpha))
-    return SubSequence(window, density, alpha)
+    return SegmentPairs(Windows(window, density, keep_entities), alpha)
 
 
-def _shuffled(n: int, rng: np.random.Generator) -> Iterator[int]:
-    """range(n) in random order, drawn lazily: a Fisher-Yates shuffle of a sparse array."""
-    moved: dict[int, int] = {}
-    for k in range(n):
-        j = int(rng.integers(k, n))
-        yield moved.get(j, j)
-        moved[j] = moved.pop(k, k)
+def make_whole_sequence(density: float = 0.6, alpha: float = 8.0) -> SegmentPairs:
+    """Create the whole-sequence strategy: two dense sequences of the same length.
+
+    A sequence is a sentence where boundaries are known, and otherwise the whole doc. The mixture
+    takes the place of one of the two: one candidate a plan, not two.
+
+    Arguments, result and errors as in ``make_sub_sequence``.
+    """
+    return SegmentPairs(Sequences(density), alpha, both_ways=False)
 
 
-def _pair(k: int) -> tuple[int, int]:
-    """Pair number k of (1,0), (2,0), (2,1), (3,0), ...: all have numbers, none is stored."""
-    i = int((1 + (1 + 8 * k) ** 0.5) / 2)
-    while i * (i - 1) // 2 > k:  # the square root of large numbers may round up
-        i -= 1
-    while (i + 1) * i // 2 <= k:
-        i += 1
-    return i, k - i * (i - 1) // 2
+def make_label_constrained(
+    window: int = 5, density: float = 0.6, alpha: float = 8.0, keep_entities: bool = True
+) -> SegmentPairs:
+    """Create the label-constrained strategy: two dense windows with the same tag sequence.
+
+    Since both windows have the same hard IOB2 tags, the mixture has them too: labels stay hard.
+
+    Arguments, result and errors as in ``make_sub_sequence``.
+    """
+    return SegmentPairs(Windows(window, density, keep_entities, same_tags=True), alpha)

@@ -60,13 +60,12 @@ def entity_spans(docs: Sequence[Doc], labels: Sequence[str]) -> Spans:
     return [[(e.start, e.end, number.get(e.label_, -1)) for e in doc.ents] for doc in docs]
 
 
-def tempered_rows(p: Floats2d, temperature: float) -> Floats2d:
+def tempered_rows(p: Any, temperature: float) -> Any:
     """p^(1/T) of each row, normalised again: the softmax of log-scores divided by T."""
     xp = get_array_module(p)  # type: ignore[no-untyped-call]
     with np.errstate(divide="ignore"):
         powers = p.astype("float64") ** (1.0 / temperature)
-    out: Floats2d = (powers / xp.maximum(powers.sum(axis=-1, keepdims=True), 1e-300)).astype("f")
-    return out
+    return (powers / xp.maximum(powers.sum(axis=-1, keepdims=True), 1e-300)).astype("float32")
 
 
 def _loss(scores: Scores, rows: Scores) -> tuple[float, list[Floats2d]]:

@@ -46,6 +46,11 @@ def is_choice(name: str) -> bool:
     return OR in name or name.startswith(PACKAGE)
 
 
+def short_name(name: str) -> str:
+    """A model's name as reports show it: of a path the last two parts."""
+    return "/".join(Path(name).parts[-2:])
+
+
 def _find(name: str) -> str | None:
     if name.startswith(PACKAGE):
         package, _, inside = name.removeprefix(PACKAGE).partition("/")

@@ -87,7 +87,7 @@ class SeqMixUncertainty(Pipe):
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate a stream of docs, ``batch_size`` at a time."""
         error_handler: Callable[..., None] = self.get_error_handler()
-        for docs in util.minibatch(stream, size=batch_size):
+        for docs in util.minibatch(stream, size=batch_size):  # type: ignore[no-untyped-call]
             try:
                 self._annotate(docs)
             except Exception as err:
@@ -133,25 +133,26 @@ class SeqMixUncertainty(Pipe):
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Serialise the temperature."""
-        data: bytes = util.to_bytes({"cfg": self._cfg_bytes}, exclude)
-        return data
+        writers: dict[str, Callable[[], Any]] = {"cfg": self._cfg}
+        return bytes(util.to_bytes(writers, exclude))
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "SeqMixUncertainty":
         """Load the temperature from bytes."""
-        util.from_bytes(data, {"cfg": lambda b: self._load(srsly.json_loads(b))}, exclude)
+        readers: dict[str, Callable[[Any], Any]] = {"cfg": self._load}
+        util.from_bytes(data, readers, exclude)
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save the temperature to a folder."""
-        util.to_disk(path, {"cfg": lambda p: p.write_bytes(self._cfg_bytes())}, exclude)
+        util.to_disk(path, {"cfg": lambda p: srsly.write_json(p, self._cfg())}, exclude)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SeqMixUncertainty":
         """Load the temperature from a folder."""
         util.from_disk(path, {"cfg": lambda p: self._load(srsly.read_json(p))}, exclude)
         return self
 
-    def _cfg_bytes(self) -> bytes:
-        return srsly.json_dumps({"temperature": self.temperature}).encode("utf8")
+    def _cfg(self) -> dict[str, float]:
+        return {"temperature": self.temperature}
 
     def _load(self, cfg: dict[str, Any]) -> None:
         self.temperature = check_temperature(cfg["temperature"])

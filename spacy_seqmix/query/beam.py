@@ -13,7 +13,7 @@ from ..types import Floats2d
 # Its probability, and start, end and label of each of its entities.
 Parse: TypeAlias = tuple[float, list[tuple[int, int, str]]]
 # What an entity is on a token, in the order in which Doc.from_array wants it.
-ENTITY = ["ENT_IOB", "ENT_TYPE", "ENT_KB_ID", "ENT_ID"]
+ENTITY: list[int | str] = ["ENT_IOB", "ENT_TYPE", "ENT_KB_ID", "ENT_ID"]
 
 # The beam over a component that is trained and decodes without one.
 WIDTH = 16
@@ -71,7 +71,7 @@ def beam_parses(
 
 @contextmanager
 def _without_ents(docs: Sequence[Doc]) -> Iterator[None]:
-    before = [doc.to_array(ENTITY) for doc in docs]
+    before: list[Any] = [doc.to_array(ENTITY) for doc in docs]
     for doc in docs:
         doc.set_ents([], default="missing")
     try:

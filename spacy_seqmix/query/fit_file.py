@@ -4,6 +4,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import spacy
@@ -89,8 +90,9 @@ def _only(nlp: Language) -> str:
 def _set_temperature(nlp: Language, component: str, temperature: float) -> None:
     names = [n for n in nlp.component_names if nlp.get_pipe_meta(n).factory == FACTORY]
     for name in names:
-        if nlp.get_pipe(name).asked() == component:
-            nlp.get_pipe(name).temperature = temperature
+        proc: Any = nlp.get_pipe(name)
+        if proc.asked() == component:
+            proc.temperature = temperature
             return
     name = FACTORY if FACTORY not in nlp.component_names else f"{FACTORY}_{component}"
     config = {"component": component, "temperature": temperature}

@@ -50,7 +50,8 @@ def reading(nlp: Language, component: str, docs: Sequence[Doc]) -> Reading:
 def spans_found(nlp: Language, component: str, doc: Doc) -> list[Span]:
     """The spans that a component sets: those of its key for span categorisers, else entities."""
     if nlp.get_pipe_meta(component).factory in SPAN_CATEGORISERS:
-        return list(doc.spans.get(nlp.get_pipe(component).key, ()))
+        proc: Any = nlp.get_pipe(component)
+        return list(doc.spans.get(proc.key, ()))
     return list(doc.ents)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, Va
 from thinc.api import Config
 
 from ..errors import Errors
+from ..models.names import short_name
 
 __all__ = ["Mixing", "Round", "Run", "Scores", "Seconds", "TypeScores", "differences", "read_run"]
 
@@ -157,7 +158,7 @@ def _models(path: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     named = {kind: paths[kind] for kind in MODELS if isinstance(paths.get(kind), str)}
-    return {kind: "/".join(Path(name).parts[-2:]) for kind, name in named.items()}
+    return {kind: short_name(name) for kind, name in named.items()}
 
 
 def differences(runs: Sequence[Run]) -> list[str]:

@@ -10,14 +10,18 @@ from spacy_seqmix import soft_labels
 from spacy_seqmix.mixing import mix
 from spacy_seqmix.mixing.mix import Mixer, MixStream, mix_docs
 from spacy_seqmix.mixing.origin import get_origin
-from spacy_seqmix.mixing.realise import make_nearest_token
-from spacy_seqmix.mixing.strategies import SubSequence
+from spacy_seqmix.mixing.realise import make_nearest_token, replay
+from spacy_seqmix.mixing.strategies import (
+    make_label_constrained,
+    make_sub_sequence,
+    make_whole_sequence,
+)
 from spacy_seqmix.mixing.vectors import make_contextual_table, make_word_table
 from spacy_seqmix.types import Verdict
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
 
-STRATEGY = SubSequence(window=3, density=0.6)
+STRATEGY = make_sub_sequence(window=3, density=0.6)
 
 
 @pytest.fixture
@@ -81,6 +85,46 @@ def test_mix_with_the_same_seed_gives_the_same(run, make_mixer, news, table):
     assert [doc.text for doc in first] != [doc.text for doc in other]
 
 
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        STRATEGY,
+        make_sub_sequence(3, 0.6, keep_entities=True),
+        make_whole_sequence(0.2),
+        make_label_constrained(2, 0.5),
+    ],
+)
+def test_mix_of_every_strategy_is_exact_and_replays(run, make_mixer, news, strategy, blank_en):
+    mixed, counts = run(news, make_mixer(0.5, strategy), seed=1)
+    assert len(mixed) == 15 <= counts.kept
+    assert counts.kept + counts.repeated == counts.tried
+    pairs = set()
+    for doc in mixed:
+        origin = get_origin(doc)
+        again = replay(origin, news, blank_en)
+        assert again.text == doc.text
+        assert [(e.start, e.end, e.label_) for e in again.ents] == [
+            (e.start, e.end, e.label_) for e in doc.ents
+        ]
+        assert_array_equal(soft_labels.get(again).probs, soft_labels.get(doc).probs)
+        pairs.add(frozenset({(origin.target, origin.start), (origin.other, origin.other_start)}))
+    if not strategy.both_ways:
+        assert len(pairs) == len(mixed)
+        assert all(len(get_origin(doc).words) == len(doc) for doc in mixed)
+    if strategy.choose == make_label_constrained(2, 0.5).choose:
+        assert not any(soft_labels.is_marked(doc) for doc in mixed)
+
+
+def test_mix_counts_the_candidates_of_one_way_plans(run, make_mixer, news):
+    discriminator = judge(lambda doc: False)
+    mixer = make_mixer(0.1, make_whole_sequence(0.0), discriminator)
+    with pytest.warns(UserWarning, match="W210"):
+        mixed, counts = run(news, mixer)
+    assert mixed == []
+    # as many candidates as with plans that give two, or all there are
+    assert 20 < counts.tried <= mix.MAX_TRIES_PER_DOC * 3 + 2 * mix.BATCH
+
+
 def test_mix_stores_verdicts_in_origins(run, make_mixer, news):
     discriminator = judge(lambda doc: len(doc) % 2 == 0)
     mixed, counts = run(news, make_mixer(0.4, discriminator=discriminator))
@@ -111,7 +155,7 @@ def test_mix_ends_where_the_table_has_no_words(run, news, blank_en):
 
     asked = []
     with pytest.warns(UserWarning, match="no words in the token table"):
-        mixed, _ = run(news, Mixer(SubSequence(1, 0.0), Realiser()))
+        mixed, _ = run(news, Mixer(make_sub_sequence(1, 0.0), Realiser()))
     assert mixed == []
     n = sum(len(doc) for doc in news)
     assert 2 * sum(asked) <= mix.MAX_TRIES_PER_DOC * 6 + 2 * mix.BATCH < n * (n - 1) // 2
@@ -131,6 +175,21 @@ def test_mix_says_why_fewer_came(run, make_mixer, labelled, markups, reason):
     with pytest.warns(UserWarning, match=rf"W210.*{re.escape(reason)}"):
         mixed, counts = run(docs, make_mixer(5.0))
     assert len(mixed) == counts.kept < 5 * len(docs)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "reason"),
+    [
+        (make_sub_sequence(60), "only 0 of 3 docs have a window of 60 tokens with at least 60%"),
+        (make_whole_sequence(1.0), "only 0 of 3 docs have a sentence with at least 100% valid"),
+        (make_whole_sequence(0.2), "3 of 3 docs have a sentence with at least 20% valid labels"),
+        (make_label_constrained(2, 1.0), "3 of 3 docs have a window of 2 tokens .* texts match"),
+    ],
+)
+def test_mix_says_what_a_strategy_lacks(run, make_mixer, labelled, strategy, reason):
+    markups = ["[PER Ann Lee] left", "[LOC San Remo] won it", "the [ORG Red Lion] sold two pubs"]
+    with pytest.warns(UserWarning, match=rf"W210\] 0 mixed docs instead of 3: {reason}"):
+        assert run([labelled(m) for m in markups], make_mixer(1.0, strategy))[0] == []
 
 
 def test_mix_words_of_a_further_corpus(run, make_mixer, labelled):

@@ -8,7 +8,7 @@ from spacy.tokens import Doc, DocBin
 from spacy_seqmix import MixPlan, Segment, SoftLabels, soft_labels
 from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import make_nearest_token, replay
-from spacy_seqmix.mixing.strategies import SubSequence
+from spacy_seqmix.mixing.strategies import make_sub_sequence
 from spacy_seqmix.mixing.token_table import word_shape
 from spacy_seqmix.mixing.vectors import make_contextual_table, make_piece_table, make_word_table
 
@@ -93,7 +93,7 @@ def test_realise_mixes_soft_parents(prepare, pair):
 
 def test_realise_keeps_the_text_outside_and_tokenises_back(prepare, news, blank_en):
     realise = prepare(news, same_shape=False)
-    plans = list(SubSequence(3, 0.6)(news, np.random.default_rng(0)))[:80]
+    plans = list(make_sub_sequence(3, 0.6)(news, np.random.default_rng(0)))[:80]
     marked = 0
     for doc, plan, side in zip(
         realise(plans),
@@ -186,7 +186,7 @@ def same(doc, other):
 
 @pytest.mark.parametrize("table", [make_piece_table, make_word_table, make_contextual_table])
 def test_replay_from_disk_gives_the_same(prepare, news, blank_en, table):
-    plans = list(SubSequence(4, 0.5)(news, np.random.default_rng(1)))[:12]
+    plans = list(make_sub_sequence(4, 0.5)(news, np.random.default_rng(1)))[:12]
     mixed = prepare(news, table)(plans)
     stored = DocBin(docs=mixed, store_user_data=True).to_bytes()
     parents = DocBin(docs=news, store_user_data=True).to_bytes()

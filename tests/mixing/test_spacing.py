@@ -1,6 +1,7 @@
 """Spaces of mixed texts."""
 
 import pytest
+import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc
@@ -83,3 +84,18 @@ def test_join_words_marks_what_would_not_tokenise_back(blank_en):
     doc = join_words(blank_en.make_doc("I saw Rome"), 2, ["two words"], blank_en)
     assert doc.has_unknown_spaces
     assert [t.text for t in doc] == ["I", "saw", "two words"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "text", "start", "words", "expected"),
+    [
+        ("zh", "他在北京。", 2, ["「", "广"], "他在「广。"),
+        ("zh", "他说「好」了吗。", 2, ["上", "海", "去"], "他说上海去了吗。"),
+        ("es", "Y dijo hola, Ana.", 2, ["¿", "quién"], "Y dijo ¿quién Ana."),
+        ("ar", "زار عمر فاس ثم عاد", 2, ["\u060c", "وصل"], "زار عمر\u060c وصل عاد"),
+        ("ar", "زار عمر فاس ثم عاد", 2, ["«", "وصل"], "زار عمر «وصل عاد"),
+    ],
+)
+def test_join_words_writes_as_the_target_does(lang, text, start, words, expected):
+    nlp = spacy.blank(lang)
+    assert join_words(nlp.make_doc(text), start, words, nlp).text == expected

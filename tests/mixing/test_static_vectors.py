@@ -11,7 +11,7 @@ from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import NearestToken
 from spacy_seqmix.mixing.static_vectors import make_vectors_table
-from spacy_seqmix.mixing.strategies import SubSequence
+from spacy_seqmix.mixing.strategies import make_sub_sequence
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_vectors_table_without_vectors(news):
 
 
 def test_vectors_table_mixes(docs, nlp):
-    mixer = Mixer(SubSequence(3, 0.6), NearestToken(make_vectors_table()), rate=0.5)
+    mixer = Mixer(make_sub_sequence(3, 0.6), NearestToken(make_vectors_table()), rate=0.5)
     mixed, _ = mix_docs(docs, mixer, np.random.default_rng(0), nlp)
     assert len(mixed) == 15
     for doc in mixed:

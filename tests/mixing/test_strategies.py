@@ -1,6 +1,6 @@
-"""Plans: pairs of windows of different docs, each pair once."""
+"""Plans: pairs of segments of different docs, each pair once."""
 
-from itertools import islice
+import math
 
 import numpy as np
 import pytest
@@ -9,10 +9,16 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from spacy_seqmix.mixing.segments import all_windows
-from spacy_seqmix.mixing.strategies import SubSequence, _pair, _shuffled, make_sub_sequence
+from spacy_seqmix import Segment
+from spacy_seqmix.mixing.segments import Windows
+from spacy_seqmix.mixing.strategies import (
+    make_label_constrained,
+    make_sub_sequence,
+    make_whole_sequence,
+)
 
 VOCAB = Vocab()
+MAKERS = [make_sub_sequence, make_whole_sequence, make_label_constrained]
 
 
 def docs_of(lengths):
@@ -20,6 +26,10 @@ def docs_of(lengths):
         Doc(VOCAB, words=[f"d{i}w{j}" for j in range(n)], ents=["B-PER"] * n)
         for i, n in enumerate(lengths)
     ]
+
+
+def plan(strategy, docs, seed=0):
+    return list(strategy(docs, np.random.default_rng(seed)))
 
 
 def pair_of(plan):
@@ -30,73 +40,134 @@ def pair_of(plan):
 @given(lengths=st.lists(st.integers(0, 5), max_size=5), seed=st.integers(0, 9))
 def test_sub_sequence_plans_are_all_pairs_across_docs(lengths, seed):
     docs = docs_of(lengths)
-    plans = list(SubSequence(window=2, density=1.0)(docs, np.random.default_rng(seed)))
-    windows = all_windows(docs, 2, 1.0)
+    plans = plan(make_sub_sequence(window=2, density=1.0), docs, seed)
+    windows = [Segment(d, i, i + 2) for d, n in enumerate(lengths) for i in range(n - 1)]
     expected = {frozenset({a, b}) for a in windows for b in windows if a.doc < b.doc}
     assert {pair_of(plan) for plan in plans} == expected
     assert len(plans) == len(expected)
     assert all(len(plan.left) == len(plan.right) == 2 for plan in plans)
-    assert all(0.0 <= plan.lam <= 1.0 for plan in plans)
+    assert all(0.0 <= plan.lam <= 1.0 and plan.both_ways for plan in plans)
+
+
+def test_sub_sequence_draws_the_same_as_ever():
+    # what earlier versions drew, so that runs can be repeated
+    plans = plan(make_sub_sequence(window=2, density=1.0), docs_of([3, 4, 5]), seed=7)
+    assert [(p.left.doc, p.left.start, p.right.doc, p.right.start) for p in plans[:4]] == [
+        (2, 2, 0, 1),
+        (2, 1, 1, 1),
+        (1, 0, 2, 3),
+        (1, 1, 2, 2),
+    ]
+    assert plans[0].lam == pytest.approx(0.5102887080750607)
 
 
 @pytest.mark.parametrize("alpha", [0.5, 8.0])
 def test_sub_sequence_lambda_is_beta(alpha):
-    plans = SubSequence(window=1, density=1.0, alpha=alpha)(
-        docs_of([40, 40, 40]), np.random.default_rng(0)
-    )
+    plans = plan(make_sub_sequence(1, 1.0, alpha), docs_of([40, 40, 40]))
     lams = np.array([plan.lam for plan in plans])
     assert len(lams) == 4800
     assert abs(lams.mean() - 0.5) < 0.02
     assert lams.var() == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.08)  # of Beta(α, α)
 
 
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("alpha", [1e-300, 1e-3, 1e6])
+def test_strategies_lambda_stays_a_share(make, alpha):
+    plans = plan(make(density=1.0, alpha=alpha), docs_of([5] * 20))
+    assert len(plans) == 190
+    assert all(0.0 <= plan.lam <= 1.0 for plan in plans)
+
+
 def test_sub_sequence_sides_are_drawn():
-    plans = list(SubSequence(1, 1.0)(docs_of([20, 20]), np.random.default_rng(0)))
+    plans = plan(make_sub_sequence(1, 1.0), docs_of([20, 20]))
     share = np.mean([plan.left.doc == 0 for plan in plans])
     assert 0.4 < share < 0.6
 
 
-def test_sub_sequence_needs_two_docs():
-    # a long doc alone has a million pairs of windows, none of them of use
-    assert list(SubSequence(1, 1.0)(docs_of([1500]), np.random.default_rng(0))) == []
-    assert list(SubSequence(1, 1.0)([], np.random.default_rng(0))) == []
+@pytest.mark.parametrize("make", MAKERS)
+def test_strategies_need_two_texts(make):
+    strategy = make(density=1.0)
+    assert plan(strategy, docs_of([1500])) == []
+    assert plan(strategy, docs_of([5]) * 3) == []
+    assert plan(strategy, []) == []
 
 
-def test_sub_sequence_eligible_and_its_description():
+def test_whole_sequence_pairs_equal_lengths_one_way():
+    plans = plan(make_whole_sequence(1.0), docs_of([2, 3, 2, 0, 3, 2, 1]))
+    assert {pair_of(p) for p in plans} == {
+        frozenset({Segment(a, 0, n), Segment(b, 0, n)})
+        for a, b, n in [(0, 2, 2), (0, 5, 2), (2, 5, 2), (1, 4, 3)]
+    }
+    assert not any(p.both_ways for p in plans)
+
+
+def test_whole_sequence_of_sentences():
+    starts = [True, False, True, False, False]
+    docs = [
+        Doc(VOCAB, words=words.split(), ents=["B-PER"] * 5, sent_starts=starts)
+        for words in ("a b c d e", "a b f g h")
+    ]
+    docs.append(Doc(VOCAB, words=["i", "j"], ents=["B-PER"] * 2))
+    plans = plan(make_whole_sequence(1.0), docs)
+    # neither two sentences of a doc, nor the same sentence twice
+    assert {pair_of(p) for p in plans} == {
+        frozenset({Segment(0, 2, 5), Segment(1, 2, 5)}),
+        frozenset({Segment(0, 0, 2), Segment(2, 0, 2)}),
+        frozenset({Segment(1, 0, 2), Segment(2, 0, 2)}),
+    }
+
+
+def test_label_constrained_pairs_equal_tags():
+    docs = [
+        Doc(VOCAB, words=[*"abc"], ents=["B-PER", "I-PER", "O"]),
+        Doc(VOCAB, words=[*"def"], ents=["O", "B-PER", "I-PER"]),
+        Doc(VOCAB, words=[*"ghi"], ents=["B-PER", "B-PER", "O"]),
+        Doc(VOCAB, words=[*"jkl"], ents=["B-LOC", "I-LOC", "O"]),
+    ]
+    plans = plan(make_label_constrained(2, 0.5), docs)
+    assert {pair_of(p) for p in plans} == {frozenset({Segment(0, 0, 2), Segment(1, 1, 3)})}
+    cut = plan(make_label_constrained(2, 0.5, keep_entities=False), docs)
+    assert len(cut) == 1
+    cut = plan(make_label_constrained(1, 0.5, keep_entities=False), docs)
+    tags = {
+        (docs[s.doc][s.start].ent_iob_, docs[s.doc][s.start].ent_type_)
+        for p in cut
+        for s in (p.left, p.right)
+    }
+    assert tags == {("B", "PER"), ("I", "PER")}
+    assert all(p.both_ways for p in (*plans, *cut))
+
+
+def test_strategies_eligible_docs_and_their_descriptions():
+    docs = docs_of([0, 2, 3])
     strategy = make_sub_sequence(window=3, density=0.6)
-    assert [strategy.eligible(doc) for doc in docs_of([2, 3])] == [False, True]
+    assert [strategy.eligible(doc) for doc in docs] == [False, False, True]
     assert strategy.describe() == "a window of 3 tokens with at least 60% valid labels"
+    assert [make_whole_sequence().eligible(doc) for doc in docs] == [False, True, True]
+    assert [make_label_constrained(9).eligible(doc) for doc in docs] == [False] * 3
+
+
+def test_strategies_keep_entities_by_name():
+    assert not make_sub_sequence().choose.keep_entities
+    assert make_sub_sequence(keep_entities=True).choose == Windows(5, 0.6, keep_entities=True)
+    assert make_label_constrained().choose.keep_entities
+    assert not make_label_constrained(keep_entities=False).choose.keep_entities
+
+
+WRONG = [
+    {"window": 0},
+    {"density": -0.1},
+    {"density": 1.1},
+    {"density": math.nan},
+    {"alpha": 0.0},
+    {"alpha": math.nan},
+    {"alpha": math.inf},
+]
 
 
 @pytest.mark.parametrize(
-    "values", [{"window": 0}, {"density": -0.1}, {"density": 1.1}, {"alpha": 0.0}]
+    ("make", "values"), [(make, v) for make in MAKERS for v in WRONG[make is make_whole_sequence :]]
 )
-def test_sub_sequence_refuses_values_out_of_range(values):
-    with pytest.raises(ValueError, match="S210"):
-        make_sub_sequence(**values)
-
-
-def test_pair_numbers_are_a_bijection():
-    expected = [(i, j) for i in range(1, 60) for j in range(i)]
-    assert [_pair(k) for k in range(len(expected))] == expected
-
-
-@given(st.integers(1, 10**12), st.data())
-def test_pair_of_large_numbers(i, data):
-    j = data.draw(st.sampled_from([0, i // 2, i - 1]))
-    assert _pair(i * (i - 1) // 2 + j) == (i, j)
-
-
-@given(st.integers(0, 200), st.integers(0, 3))
-def test_shuffled_is_a_permutation(n, seed):
-    assert sorted(_shuffled(n, np.random.default_rng(seed))) == list(range(n))
-
-
-def test_shuffled_is_uniform_and_lazy():
-    rng = np.random.default_rng(0)
-    seen = np.zeros((4, 4))
-    for _ in range(2000):
-        for place, item in enumerate(_shuffled(4, rng)):
-            seen[place, item] += 1
-    assert np.abs(seen / 2000 - 0.25).max() < 0.04
-    assert len(list(islice(_shuffled(10**12, rng), 5))) == 5
+def test_strategies_refuse_values_out_of_range(make, values):
+    with pytest.raises(ValueError, match=f"S210.*needs {next(iter(values))}"):
+        make(**values)

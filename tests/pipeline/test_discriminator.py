@@ -1,7 +1,9 @@
 """The component: annotations, streams, errors, serialisation."""
 
+import json
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,3 +150,42 @@ def test_discriminator_carries_weights_on_request(make_nlp, tiny_lm_dir, tmp_pat
     assert spacy.load(tmp_path / "moved")(TEXTS[0])._.perplexity == want
     from_bytes = SeqMixDiscriminator().from_bytes(data)
     assert from_bytes(again.make_doc(TEXTS[0]))._.perplexity == want
+
+
+def test_discriminator_pipe_streams_mixed_lengths_in_bounded_batches(make_nlp, monkeypatch):
+    """Neither many docs nor long ones make a batch larger than it may be."""
+    nlp = make_nlp(max_batch_items=64, batch_size=8)
+    lm = nlp.get_pipe(NAME).judge.lm
+    shapes = []
+    logits = lm._logits
+    monkeypatch.setattr(lm, "_logits", lambda x, m: shapes.append(tuple(x.shape)) or logits(x, m))
+    taken = []
+
+    def stream():
+        for i in range(120):
+            taken.append(i)
+            yield " ".join(["fox"] * (1 if i % 10 else 200))
+
+    docs = nlp.pipe(stream(), batch_size=20)
+    next(docs)
+    assert len(taken) <= 40  # not the whole stream: a batch, and what spaCy reads ahead
+    rest = list(docs)
+    assert len(rest) == 119
+    assert all(math.isfinite(doc._.perplexity) for doc in rest)
+    assert all(rows <= 8 and rows * width <= 64 for rows, width in shapes)
+    assert {width for _, width in shapes} >= {lm.window}
+
+
+def test_discriminator_pipe_in_several_processes(make_nlp):
+    nlp = make_nlp()
+    want = [nlp(text)._.perplexity for text in TEXTS]  # loaded before the processes are forked
+    docs = list(nlp.pipe(TEXTS, n_process=2, batch_size=1))
+    np.testing.assert_allclose([doc._.perplexity for doc in docs], want, rtol=1e-4)
+
+
+def test_discriminator_docs_list_every_setting():
+    page = Path(__file__).parents[2] / "docs" / "discriminator.md"
+    cells = [line.split("|")[1:3] for line in page.read_text("utf8").splitlines() if "|" in line]
+    said = {name.strip(" `"): default.strip(" `") for name, default in cells}
+    for name, default in spacy.blank("en").get_factory_meta(NAME).default_config.items():
+        assert json.loads(said[name]) == default, name

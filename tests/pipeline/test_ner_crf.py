@@ -13,7 +13,7 @@ from thinc.api import Adam
 
 from spacy_seqmix import SoftLabels, soft_labels
 from spacy_seqmix.decoding import spans_of
-from spacy_seqmix.query.policies import normalised_token_entropy
+from spacy_seqmix.query.policies import make_nte_policy
 from spacy_seqmix.query.probabilities import token_probs
 
 CNN = {
@@ -285,7 +285,7 @@ def test_ner_crf_policies_take_its_probabilities(trained):
     docs = [trained.make_doc(text) for text in [*TEXTS, ""]]
     probs = token_probs(trained, "seqmix_ner", docs, batch_size=2)
     assert [p.shape for p in probs] == [(len(doc), 5) for doc in docs]
-    scores = normalised_token_entropy(probs, np.random.default_rng(0))
+    scores = make_nte_policy()(probs, np.random.default_rng(0))
     assert np.isfinite(scores[:4]).all()
 
 

@@ -1,0 +1,159 @@
+"""Calibrate a discriminator: score docs, mixed or not, and propose ranges."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import spacy
+from spacy.tokens import Doc
+from tqdm import tqdm
+
+from ..docbin import read_docs
+from ..errors import Errors, Warnings
+from ..mixing.origin import get_origin
+from ..mixing.segments import Windows
+from ..models.judge import PerplexityDiscriminator, Range
+from ..models.nlls import perplexity, window_nats
+from ..models.windows import Window, passage_of, text_of, window_in
+from .bins import Floats, propose
+
+__all__ = ["Calibration", "Scores", "calibrate"]
+
+WRITTEN, MIXED = "not mixed", "mixed"
+CHUNK = 1024  # texts whose scores, token by token, are in memory at a time
+LARGEST = 1e300  # what exceeds a float must still have a place in a histogram
+FEW = 5  # fewer values than this beyond a quantile say little about where it lies
+
+
+class Scores(NamedTuple):
+    """What a language model says of docs.
+
+    perplexities (Floats): of each text that has any token.
+    nats (Floats): per word, of each window in its context. A mixed doc has one.
+    """
+
+    perplexities: Floats
+    nats: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Distributions, and the ranges that the first of them suggests.
+
+    judge (PerplexityDiscriminator): what scored; its own ranges mean nothing here.
+    window (int): the length of windows, in tokens, in docs that are not mixed.
+    scores (dict[str, Scores]): of the docs that are "not mixed", and of the "mixed" ones.
+    perplexity (Range): proposed for the perplexity.
+    window_nats (Range | None): proposed for windows, from 0 on; None where there are none.
+    """
+
+    judge: PerplexityDiscriminator
+    window: int
+    scores: dict[str, Scores]
+    perplexity: Range
+    window_nats: Range | None
+
+
+def calibrate(
+    judge: PerplexityDiscriminator,
+    paths: Sequence[Path],
+    *,
+    quantiles: tuple[float, float] = (0.05, 0.95),
+    windows: Windows | None = None,
+    limit: int = 0,
+    lang: str = "en",
+) -> Calibration:
+    """Find the ranges between two quantiles of what text scores.
+
+    Text that people wrote is the measure; where all docs are mixed, these are.
+
+    judge (PerplexityDiscriminator): its language model and its unit are used, its ranges are not.
+    paths (Sequence[Path]): .spacy files of docs, mixed or not.
+    quantiles (tuple[float, float]): in [0, 1]. Windows have no lower limit.
+    windows (Windows | None): what windows of docs that are not mixed are like those that will
+        be mixed: they are full of names, which are more surprising than other words.
+    limit (int): the most docs of each kind, always the same ones; 0 for all.
+    lang (str): the language of the docs.
+    RETURNS (Calibration): distributions and proposed ranges. Warnings tell if the values are few
+        (W312), or if there are no windows (W313).
+    RAISES (ValueError): S403 for unusable files, S516 for quantiles that are none, S517 where
+        nothing has a text, S518 or S314 for unknown sentences.
+    RAISES (OSError, ValueError): as ``CausalLM.load``.
+    """
+    if not 0 <= quantiles[0] < quantiles[1] <= 1:
+        raise ValueError(Errors.E516.format(quantiles="{:g},{:g}".format(*quantiles)))
+    windows = windows or Windows()
+    nlp = spacy.blank(lang)
+    docs = [doc for path in paths for doc in read_docs(path, nlp, need_entities=False)]
+    written = _drawn([doc for doc in docs if get_origin(doc) is None], limit)
+    mixed = _drawn([doc for doc in docs if get_origin(doc) is not None], limit)
+    # Whatever is wrong with the docs shows before the model is loaded.
+    passages = {
+        WRITTEN: [one for doc in written for one in _passages(doc, judge.unit, windows)],
+        MIXED: [(text, [window]) for text, window in (passage_of(d, judge.unit) for d in mixed)],
+    }
+    scores = {kind: _score(kind, found, judge) for kind, found in passages.items()}
+    scores = {kind: found for kind, found in scores.items() if len(found.perplexities)}
+    if not scores:
+        raise ValueError(Errors.E517.format(paths=", ".join(map(str, paths))))
+    measure, nats = next(iter(scores.values()))
+    _warn_if_few(len(measure), "texts", quantiles)
+    inside = None
+    if len(nats):
+        _warn_if_few(len(nats), "windows", (0.0, quantiles[1]))
+        inside = Range(0.0, propose(nats, quantiles).high)
+    else:
+        warnings.warn(Warnings.W313.format(what=windows.describe()), stacklevel=2)
+    return Calibration(judge, windows.size, scores, propose(measure, quantiles), inside)
+
+
+def _passages(doc: Doc, unit: str, windows: Windows) -> Iterator[tuple[str, list[Window | None]]]:
+    """The texts of a doc that is not mixed, each with the windows that could be mixed in it."""
+    spans = [doc[:]]
+    if unit == "sentence":
+        if not doc.has_annotation("SENT_START"):
+            raise ValueError(Errors.E518.format(text=doc.text[:80]))
+        spans = list(doc.sents)
+    dense = windows(doc)
+    for span in spans:
+        inside = [s for s in dense if span.start <= s.start and s.end <= span.end]
+        yield text_of(span), [window_in(span, s.start, s.end) for s in inside]
+
+
+def _drawn(docs: list[Doc], limit: int) -> list[Doc]:
+    if not 0 < limit < len(docs):
+        return docs
+    numbers = np.random.default_rng(0).choice(len(docs), limit, replace=False)
+    return [docs[i] for i in sorted(numbers)]
+
+
+def _score(
+    kind: str,
+    passages: Sequence[tuple[str, Sequence[Window | None]]],
+    judge: PerplexityDiscriminator,
+) -> Scores:
+    perplexities: list[float] = []
+    nats: list[float] = []
+    # A progress bar where somebody can see it.
+    with tqdm(total=len(passages), desc=kind, leave=False, disable=None) as bar:
+        for at in range(0, len(passages), CHUNK):
+            chunk = passages[at : at + CHUNK]
+            found = judge.score([text for text, _ in chunk], progress=bar.update)
+            for nlls, (_, windows) in zip(found, chunk, strict=True):
+                if len(nlls):
+                    perplexities.append(min(perplexity(nlls), LARGEST))
+                    nats += [window_nats(nlls, *w[:3]) for w in windows if w is not None]
+    return Scores(np.array(perplexities, dtype="float64"), np.array(nats, dtype="float64"))
+
+
+def _warn_if_few(n: int, what: str, quantiles: tuple[float, float]) -> None:
+    low, high = quantiles
+    # 1 - 0.9 is a little less than 0.1; nothing lies beyond the quantiles 0 and 1.
+    if any(0 < round(n * beyond, 6) < FEW for beyond in (low, 1 - high)):
+        text = Warnings.W312.format(low=f"{low:g}", high=f"{high:g}", n=n, what=what)
+        warnings.warn(text, stacklevel=3)

@@ -1,0 +1,95 @@
+"""`spacy seqmix calibrate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+from ..errors import Errors
+from ._warnings import told_warnings
+
+__all__ = ["calibrate_cli"]
+
+
+def calibrate_cli(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE.spacy...", help="Docs, mixed ones or not")
+    ],
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", help="Causal LM: name, folder or .gguf file; or 'A | B'"),
+    ] = "gpt2",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="PNG to draw, or a folder for perplexity.png"),
+    ] = None,
+    quantiles: Annotated[
+        str, typer.Option("--quantiles", "-q", help="The range to propose, as LOW,HIGH")
+    ] = "0.05,0.95",
+    sentences: Annotated[
+        bool, typer.Option("--sentences", "-s", help="Score each sentence, not whole docs")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=0, help="Docs to draw, mixed and not; 0 for all")
+    ] = 0,
+    window: Annotated[int, typer.Option("--window", help="Tokens in a window")] = 5,
+    density: Annotated[
+        float, typer.Option("--density", help="Least share of entity tokens in a window")
+    ] = 0.6,
+    lang: Annotated[str, typer.Option("--lang", "-l", help="Language of the docs")] = "en",
+    revision: Annotated[
+        str | None, typer.Option("--revision", help="Branch, tag or commit of the LM on the hub")
+    ] = None,
+    start_token: Annotated[
+        str | None, typer.Option("--start-token", help="Token before each text, as in the config")
+    ] = None,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option("--trust-remote-code", help="A model whose own Python code may run"),
+    ] = None,
+    use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for the CPU")] = -1,
+) -> None:
+    """Show how a language model scores your text, and propose the discriminator's range.
+
+    The right range depends on the model and on the domain: it is taken between two quantiles of
+    what text scores that is not mixed. Of mixed docs, if there are any, it says how many are in it.
+    """
+    from spacy.cli._util import setup_gpu
+
+    from ..calibrate import calibrate, describe, draw, require_matplotlib, to_config
+    from ..mixing.segments import Windows
+    from ..models.judge import PerplexityDiscriminator
+    from ..models.names import first_available
+
+    try:
+        with told_warnings():
+            wanted = _parse_quantiles(quantiles)
+            windows = Windows(window, density)
+            if output is not None:
+                require_matplotlib()
+            setup_gpu(use_gpu, silent=False)
+            judge = PerplexityDiscriminator(
+                first_available(model),
+                revision=revision,
+                unit="sentence" if sentences else "doc",
+                start_token=start_token,
+                trust_remote_code=trust or (),
+            )
+            found = calibrate(
+                judge, paths, quantiles=wanted, windows=windows, limit=limit, lang=lang
+            )
+            picture = None if output is None else draw(found, output)
+    except (ValueError, ImportError, OSError) as err:
+        msg.fail(str(err), exits=1)
+    print("\n".join(describe(found)), to_config(found), sep="\n\n")
+    if picture is not None:
+        msg.good(f"Wrote {picture}")
+
+
+def _parse_quantiles(text: str) -> tuple[float, float]:
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise ValueError(Errors.E516.format(quantiles=text)) from None
+    return low, high

@@ -1,0 +1,140 @@
+"""Pairs of segments: a compact index of them all, from which pairs are drawn one by one."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.strings import get_string_id
+from spacy.tokens import Doc
+
+from ..types import Segment
+from .segments import Chosen
+
+Chooser: TypeAlias = Callable[[Doc], list[Chosen]]
+
+# In a group of up to so many segments, skipping what can't be paired costs little.
+SMALL = 16
+
+
+@dataclass(frozen=True)
+class SegmentIndex:
+    """Segments in blocks that can be paired, as arrays: a corpus has millions.
+
+    segments (NDArray): shape (n, 3), doc, start and end of each; blocks one after the other.
+    texts (NDArray): shape (n,), the hash of each one's sequence.
+    blocks (NDArray): shape (n_blocks, 2), where each begins, and, where its first segments are
+        paired with those after them only, their number; 0 where all are paired with all.
+    sizes (NDArray): shape (n_blocks,), segments in each block.
+    n_pairs (NDArray): shape (n_blocks,), pairs in each block and those before it.
+    """
+
+    segments: NDArray[np.int32]
+    texts: NDArray[np.uint64]
+    blocks: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    n_pairs: NDArray[np.int64]
+
+    def draw(self, rng: np.random.Generator) -> Iterator[tuple[Segment, Segment]]:
+        """Pairs in random order, each once and either way round, until they run out.
+
+        All pairs of all blocks are equally likely. They have numbers, and no list is made of
+        them: the time of a draw does not depend on how many there are (but for a binary search
+        over the blocks), and memory grows with the pairs drawn. Pairs of one doc, and of two
+        sequences of the same text, are skipped.
+        """
+        total = int(self.n_pairs[-1]) if len(self.n_pairs) else 0
+        for k in _shuffled(total, rng):
+            block = int(np.searchsorted(self.n_pairs, k, side="right"))
+            k -= int(self.n_pairs[block - 1]) if block else 0
+            begin, first = self.blocks[block].tolist()
+            if first:
+                i, j = divmod(k, int(self.sizes[block]) - first)
+                j += first
+            else:
+                i, j = _pair(k)
+            i, j = begin + i, begin + j
+            if rng.random() < 0.5:
+                i, j = j, i
+            left, right = Segment(*self.segments[i].tolist()), Segment(*self.segments[j].tolist())
+            if left.doc != right.doc and self.texts[i] != self.texts[j]:
+                yield left, right
+
+
+def index_segments(docs: Sequence[Doc], choose: Chooser) -> SegmentIndex:
+    """Index the segments of all docs by their key: one pass, linear in time and memory.
+
+    docs (Sequence[Doc]): labelled docs.
+    choose (Callable): the eligible segments of a doc.
+    RETURNS (SegmentIndex): without the blocks in which no pair could be made.
+    """
+    rows, hashes, keys = array("i"), array("Q"), array("i")
+    numbers: dict[Hashable, int] = {}
+    for number, doc in enumerate(docs):
+        for start, end, key, text in choose(doc):
+            rows.extend((number, start, end))
+            hashes.append(get_string_id(text))
+            keys.append(numbers.setdefault(key, len(numbers)))
+    group_of = np.array(keys, dtype="int32")
+    order = np.argsort(group_of, kind="stable")
+    segments = np.array(rows, dtype="int32").reshape(-1, 3)
+    texts = np.array(hashes, dtype="uint64")
+    ends = np.cumsum(np.bincount(group_of, minlength=len(numbers))).tolist()
+    found: list[tuple[int, int, int]] = []
+    for begin, end in pairwise([0, *ends]):
+        found += _split(order, begin, end, (texts, segments[:, 0]))
+    begins, firsts, sizes = np.array(found, dtype="int64").reshape(-1, 3).T
+    pairs = np.where(firsts > 0, firsts * (sizes - firsts), sizes * (sizes - 1) // 2)
+    useful = pairs > 0
+    blocks = np.stack([begins, firsts], axis=1)[useful]
+    return SegmentIndex(
+        segments[order], texts[order], blocks, sizes[useful], np.cumsum(pairs[useful])
+    )
+
+
+def _split(
+    order: NDArray[np.int64], begin: int, end: int, owners: Sequence[NDArray[Any]]
+) -> Iterator[tuple[int, int, int]]:
+    """(begin, first, size) of the blocks of one group.
+
+    As a rule it is one. But a doc of thousands of tokens may have most of the segments, and so may
+    a text that comes again and again: most of all pairs could not be used then. Such segments are
+    moved to the front of the group, to be paired with the others alone.
+    """
+    while end - begin > 1:
+        group = order[begin:end]
+        for owner in owners:
+            values, counts = np.unique(owner[group], return_counts=True)
+            if 2 * counts.max() > len(group) > SMALL or len(values) == 1:
+                break
+        else:
+            break
+        mine = owner[group] == values[counts.argmax()]
+        order[begin:end] = np.concatenate([group[mine], group[~mine]])
+        yield begin, int(counts.max()), end - begin
+        begin += int(counts.max())
+    yield begin, 0, end - begin
+
+
+def _shuffled(n: int, rng: np.random.Generator) -> Iterator[int]:
+    """range(n) in random order, drawn lazily: a Fisher-Yates shuffle of a sparse array."""
+    moved: dict[int, int] = {}
+    for k in range(n):
+        j = int(rng.integers(k, n))
+        yield moved.get(j, j)
+        moved[j] = moved.pop(k, k)
+
+
+def _pair(k: int) -> tuple[int, int]:
+    """Pair number k of (1,0), (2,0), (2,1), (3,0), ...: all have numbers, none is stored."""
+    i = int((1 + (1 + 8 * k) ** 0.5) / 2)
+    while i * (i - 1) // 2 > k:  # the square root of large numbers may round up
+        i -= 1
+    while (i + 1) * i // 2 <= k:
+        i += 1
+    return i, k - i * (i - 1) // 2
