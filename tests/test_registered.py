@@ -2,28 +2,21 @@
 
 import configparser
 import importlib
-import random
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 import spacy
-from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.util import registry
 
 from spacy_seqmix import soft_labels
 from spacy_seqmix.mixing.origin import by_key, get_origin
 from spacy_seqmix.models.head import head_of
-from spacy_seqmix.query.dropout import dropout_probs
-from spacy_seqmix.query.evidence import check_evidence, evidence, score_docs
-from spacy_seqmix.query.policies import QueryPolicy
-from spacy_seqmix.query.select import top_k
 
-from .query.conftest import PIPES, TOK2VEC, VECTORS, add_pipes, bare, train
-from .query.conftest import gold as gold  # the fixture
+from .registered import POLICIES, rng
+from .registered import global_random_state as global_random_state  # the fixture
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
 
@@ -45,19 +38,6 @@ TABLES = (
     "spacy-seqmix.WordTable.v1",
     "spacy-seqmix.ContextualTable.v1",
     "spacy-seqmix.VectorsTable.v1",
-)
-POLICIES = (
-    ("spacy-seqmix.RandomPolicy.v1", {}),
-    ("spacy-seqmix.NTE.v1", {}),
-    ("spacy-seqmix.LeastConfidence.v1", {}),
-    ("spacy-seqmix.LeastConfidence.v1", {"mode": "mean"}),
-    ("spacy-seqmix.LeastConfidence.v1", {"mode": "path"}),
-    ("spacy-seqmix.Margin.v1", {}),
-    ("spacy-seqmix.Margin.v1", {"mode": "smallest"}),
-    ("spacy-seqmix.MNLP.v1", {}),
-    ("spacy-seqmix.QBC.v1", {}),
-    ("spacy-seqmix.QBC.v1", {"mode": "kl"}),
-    ("spacy-seqmix.BALD.v1", {}),
 )
 ORACLES = ("spacy-seqmix.GoldOracle.v1",)
 REALISERS = ("spacy-seqmix.NearestToken.v1",)
@@ -98,24 +78,6 @@ def test_registered_functions_are_all_in_the_battery():
 
 def test_registered_architectures_are_all_in_the_battery():
     assert {name for group, name, _ in ENTRIES if group == "spacy_architectures"} == set(TAGGERS)
-
-
-@pytest.fixture(autouse=True)
-def global_random_state():
-    """Nothing that is registered draws from, or seeds, the global generators."""
-    import torch
-
-    def state():
-        numbers = np.random.get_state()[1].tolist()
-        return numbers, random.getstate(), torch.get_rng_state().tolist()
-
-    before = state()
-    yield
-    assert state() == before
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 @pytest.mark.parametrize("name", TAGGERS)
@@ -246,122 +208,6 @@ def test_registered_mixing_keeps_text_and_offsets(
             assert doc.text.endswith(after)
         assert back.text == doc.text
         assert [(e.text, e.label_) for e in back.ents] == [(e.text, e.label_) for e in doc.ents]
-
-
-def evidence_of(needs, docs, seed=0):
-    """What a policy may need of these docs, the same for docs of the same length."""
-    if needs == "nothing":
-        return docs
-    if needs == "paths":
-        return np.array([0.9 ** len(doc) for doc in docs], dtype="float32")
-    members = [
-        [rng(seed + k).dirichlet(np.ones(5), size=len(doc)).astype("float32") for doc in docs]
-        for k in range(3)
-    ]
-    return members if needs == "committee" else members[0]
-
-
-@pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
-def test_registered_policies(name, settings, blank_en):
-    policy = registry.get("misc", name)(**settings)
-    assert isinstance(policy, QueryPolicy)
-
-    def score(docs, seed=3):
-        return score_docs(policy, docs, partial(evidence_of, policy.needs), rng(seed))
-
-    docs = [Doc(blank_en.vocab, words=["w"] * n) for n in range(8)]
-    for some in ([], docs[:1], docs[1:2], docs):
-        scores = score(some)
-        assert scores.shape == (len(some),)
-        assert scores.dtype == np.float32
-        assert np.array_equal(scores, score(some))
-        # without tokens never wanted, with tokens always a number
-        assert [s == -np.inf for s in scores] == [len(doc) == 0 for doc in some]
-        assert not np.isnan(scores).any()
-    assert policy(evidence_of(policy.needs, []), rng()).shape == (0,)
-    assert policy(evidence_of(policy.needs, docs), rng()).dtype == np.float32
-
-
-@pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
-def test_registered_policies_break_ties_at_random(name, settings, blank_en):
-    policy = registry.get("misc", name)(**settings)
-    docs = [Doc(blank_en.vocab, words=["w", "w"])] * 20
-    scores = score_docs(policy, docs, partial(evidence_of, policy.needs), rng(3))
-    assert policy.needs == "nothing" or len(set(scores.tolist())) == 1
-    picked = [top_k(scores, range(20), 3, rng(seed)) for seed in (1, 1, 2)]
-    assert policy.needs == "nothing" or picked[0] == picked[1] != picked[2]
-
-
-@pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
-def test_registered_policies_take_docs_without_tokens(name, settings):
-    """They may be called on arrays themselves, without ``score_docs``."""
-    policy = registry.get("misc", name)(**settings)
-    arrays = [np.zeros((0, 4), dtype="float32"), np.full((2, 4), 0.25, dtype="float32")]
-    if policy.needs in ("tokens", "committee"):
-        given = [arrays, arrays] if policy.needs == "committee" else arrays
-        scores = policy(given, rng())
-        assert scores[0] == -np.inf < scores[1]
-
-
-@pytest.fixture(scope="module")
-def every_component(gold):
-    """A pipeline with each kind of component that has probabilities, and its docs."""
-    state = np.random.get_state(), random.getstate()
-    nlp = spacy.blank("xx")
-    nlp.add_pipe("tok2vec", config={"model": TOK2VEC})
-    add_pipes(nlp, VECTORS["tok2vec"])
-    docs = gold(nlp)
-    train(nlp, docs, 4)
-    np.random.set_state(state[0])
-    random.setstate(state[1])
-    return nlp, [*(bare(nlp, doc) for doc in docs), Doc(nlp.vocab), Doc(nlp.vocab, words=["a"])]
-
-
-def asked(nlp, component, policy, docs):
-    """What a component says of docs, as the loop asks it."""
-    if policy.needs == "nothing":
-        return docs
-    if policy.needs == "committee":
-        return dropout_probs(nlp, component, docs, 0.3, [1, 2, 3])
-    return evidence(policy.needs, nlp, component, docs)
-
-
-@pytest.mark.parametrize("component", PIPES)
-@pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
-def test_registered_policies_over_every_component(name, settings, component, every_component):
-    nlp, docs = every_component
-    policy = registry.get("misc", name)(**settings)
-    factory = nlp.get_pipe_meta(component).factory
-    if policy.needs == "paths" and factory != "seqmix_ner":
-        with pytest.raises(ValueError, match=rf"S424\] '{component}'.*'seqmix_ner', 'seqmix_crf'"):
-            check_evidence(policy.needs, nlp, component)
-        return
-    check_evidence(policy.needs, nlp, component)
-    ask = partial(asked, nlp, component, policy)
-    scores = score_docs(policy, docs, ask, rng(3))
-    assert scores.shape == (len(docs),)
-    assert [s == -np.inf for s in scores] == [len(doc) == 0 for doc in docs]
-    assert not np.isnan(scores).any()
-    assert np.array_equal(scores, score_docs(policy, docs, ask, rng(3)))
-    if policy.needs != "nothing" and settings.get("mode") != "path" and "QBC" not in name:
-        assert len(set(scores.tolist())) > 2  # it tells docs apart
-
-
-@pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
-def test_registered_policies_over_components_without_probabilities(name, settings):
-    @Language.component("without_probs")
-    def without_probs(doc):
-        return doc
-
-    nlp = spacy.blank("xx")
-    nlp.add_pipe("without_probs")
-    nlp.add_pipe("tagger")
-    policy = registry.get("misc", name)(**settings)
-    if policy.needs == "nothing":
-        check_evidence(policy.needs, nlp, "without_probs")
-    else:
-        with pytest.raises(ValueError, match=r"S401\] 'without_probs' has no.*\['tagger'\]"):
-            check_evidence(policy.needs, nlp, "without_probs")
 
 
 @pytest.mark.parametrize("name", ORACLES)
