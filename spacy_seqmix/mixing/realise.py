@@ -165,7 +165,7 @@ def replay(origin: Origin, docs: Sequence[Doc], nlp: Language) -> Doc:
 
 
 def harden(doc: Doc) -> None:
-    """Keep only the repaired annotation of a mixed doc, for components that train on nothing else."""
+    """Keep only the repaired annotation of a mixed doc, for components that train on it alone."""
     soft_labels.clear(doc)
     origin = get_origin(doc)
     if origin is not None:

@@ -129,9 +129,7 @@ class Sequences:
         return f"a sentence with at least {self.density:.0%} valid labels"
 
 
-def dense(
-    doc: Doc, starts: Numbers, ends: Numbers, density: float, layer: str = ENTS
-) -> Mask:
+def dense(doc: Doc, starts: Numbers, ends: Numbers, density: float, layer: str = ENTS) -> Mask:
     """Which segments of a doc have a valid label density that is high enough.
 
     SeqMix, section 3.2: η = n / s with n valid labels (any tag but O; a soft label counts with

@@ -31,6 +31,11 @@ class SegmentPairs:
         if not 0.0 < self.alpha < float("inf"):
             raise ValueError(Errors.E210.format(what="alpha > 0", value=self.alpha))
 
+    @property
+    def layer(self) -> str:
+        """Whose labels are mixed."""
+        return self.choose.layer
+
     def eligible(self, doc: Doc) -> bool:
         """Whether the doc has a segment that could be paired."""
         return bool(self.choose(doc))
@@ -50,7 +55,7 @@ class SegmentPairs:
         """Plans over segments that are indexed already."""
         for left, right in index.draw(rng):
             lam = float(rng.beta(self.alpha, self.alpha))
-            yield MixPlan(left, right, lam, self.both_ways, self.choose.layer)
+            yield MixPlan(left, right, lam, self.both_ways, self.layer)
 
 
 def make_sub_sequence(
