@@ -68,7 +68,7 @@ class SeqMixTagger(Tagger):  # type: ignore[misc]
     def get_loss(
         self, examples: Iterable[Example], scores: Sequence[Floats2d]
     ) -> tuple[float, list[Floats2d]]:
-        """Cross-entropy −Σ y log p of soft rows, and its gradient p − y; missing tags count nothing.
+        """Cross-entropy −Σ y log p of soft rows, its gradient p − y; missing tags do not count.
 
         RETURNS (tuple): the loss in nats, summed, and what the model's backprop takes.
         RAISES (ValueError): spaCy's E910 when the loss is not a number.
