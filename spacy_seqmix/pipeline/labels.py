@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from spacy.training import Example
 
 from .. import soft_labels
+from ..layers import ENTS
 
 
 def known_labels(eg: Example) -> set[str]:
     """The entity labels that an example's reference gives any weight."""
     soft = soft_labels.get(eg.reference)
-    if soft is None:
+    if soft is None or soft.layer != ENTS:
         return {ent.label_ for ent in eg.reference.ents}
     used = soft.probs.sum(axis=0) > 0
     return {tag[2:] for tag, on in zip(soft.labels, used, strict=True) if on and tag != "O"}

@@ -57,6 +57,7 @@ PIPES = {
     "beam_ner": ("beam_ner", {"model": NER_MODEL, "beam_width": 8, "beam_density": 0.001}),
     "tagger": ("tagger", {"model": {"normalize": False}}),
     "normalised_tagger": ("tagger", {"model": {"normalize": True}}),
+    "seqmix_tagger": ("seqmix_tagger", {}),
     "morphologizer": ("morphologizer", {}),
     "spancat": ("spancat", {"suggester": SUGGESTER}),
     "spancat_singlelabel": ("spancat_singlelabel", {"suggester": SUGGESTER}),

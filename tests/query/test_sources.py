@@ -44,6 +44,7 @@ def test_sources_rows_are_distributions(trained, unlabelled, name):
         "morphologizer": len(proc.labels),
         "tagger": 2,
         "normalised_tagger": 2,
+        "seqmix_tagger": 2,
     }
     assert columns == {expected.get(name, 5)}
     for doc, p in zip(unlabelled, found, strict=True):
