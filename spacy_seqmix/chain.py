@@ -1,16 +1,16 @@
 """``spacy-seqmix.Chain.v1``: two augmenters in a row, soft labels carried through both."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
 from . import soft_labels
+from .alignment import aligned
 from .augmenter import SeqMixAugmenter
 from .mixing.origin import KEY
-from .types import SoftLabels
 
 Augmenter = Callable[[Language, Example], Iterable[Example]]
 
@@ -67,7 +67,7 @@ def carry(source: Doc, target: Doc) -> None:
     soft = soft_labels.get(source)
     if soft is not None:
         # Words may have changed (spelling variants), but then not their number.
-        rows = soft.probs if same else soft_labels.aligned(Example(target, source), soft.labels)
-        soft_labels.put(target, SoftLabels(soft.labels, rows))
+        rows = soft.probs if same else aligned(Example(target, source), soft.labels, soft.layer)
+        soft_labels.put(target, replace(soft, probs=rows))
     if KEY in source.user_data and same:
         target.user_data[KEY] = source.user_data[KEY]

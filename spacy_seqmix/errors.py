@@ -83,6 +83,10 @@ class Errors:
     E210 = "[S210] A strategy needs {what}, not {value}."
     E211 = "[S211] A mixed doc cannot be replayed: no doc given has the key {key} of its parent."
     E212 = "[S212] A mixer needs {what}."
+    E217 = (
+        "[S217] {layer!r} is no layer that can be mixed. Use 'ents', 'tags', or 'spans:KEY' with "
+        "the key of a span group, such as 'spans:sc'."
+    )
     E213 = "[S213] Section [augment]: {problems}."
     E214 = (
         "[S214] None of the {docs} docs of '{path}' gave a mixed one: nothing was written. Raise "

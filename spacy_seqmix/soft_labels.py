@@ -11,14 +11,16 @@ probabilities raises an error.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from spacy.tokens import Doc, Span
-from spacy.training import Example
+from spacy.tokens import Doc
 
-from .decoding import spans_of, split_tag, tag_names, viterbi
+from . import layers
+from .decoding import split_tag, viterbi
 from .errors import Errors
+from .layers import ENTS, is_iob
 from .types import Floats2d, SoftLabels
 
 KEY = "seqmix_soft_labels"
@@ -95,65 +97,57 @@ def put_token_probs(doc: Doc, probs: SoftLabels | None) -> None:
         doc.user_data[PROBS_KEY] = _pack(probs)
 
 
-def of(doc: Doc) -> SoftLabels:
-    """The soft labels of a doc; those of its entities, one-hot, where it has none."""
+def of(doc: Doc, layer: str = ENTS) -> SoftLabels:
+    """The soft labels of a doc's layer; what it is annotated with, one-hot, where it has none."""
     soft = get(doc)
-    return from_entities(doc) if soft is None else soft
+    return soft if soft is not None and soft.layer == layer else one_hot(doc, layer)
 
 
-def from_entities(doc: Doc, tags: Sequence[str] | None = None) -> SoftLabels:
-    """One-hot rows of the doc's entities; rows of zeros where annotation is missing ("-").
+def one_hot(doc: Doc, layer: str = ENTS, tags: Sequence[str] | None = None) -> SoftLabels:
+    """One-hot rows of the doc's annotation; rows of zeros where it is missing.
 
-    tags (Sequence[str] | None): the columns; by default "O" and the tags of the doc's labels.
+    tags (Sequence[str] | None): the columns; by default those of the doc's labels.
     RETURNS (SoftLabels): shape (n_tokens, L). A label without a column counts as missing.
     """
+    found = layers.read(doc, layer)
     if tags is None:
-        tags = tag_names(sorted({ent.label_ for ent in doc.ents}))
+        tags = layers.columns(layer, (tag for tag in found if tag is not None))
     column = {tag: i for i, tag in enumerate(tags)}
     probs = np.zeros((len(doc), len(tags)), dtype="float32")
-    for i, tag in enumerate(entity_tags(doc)):
+    for i, tag in enumerate(found):
         if tag is not None and tag in column:
             probs[i, column[tag]] = 1.0
-    return SoftLabels(tuple(tags), probs)
+    return SoftLabels(tuple(tags), probs, layer)
 
 
-def entity_tags(doc: Doc) -> list[str | None]:
-    """The IOB2 tag of every token; None where annotation is missing."""
-    return [
-        None
-        if token.ent_iob_ == ""
-        else "O"
-        if token.ent_iob_ == "O" or not token.ent_type_
-        else f"{token.ent_iob_}-{token.ent_type_}"
-        for token in doc
-    ]
-
-
-def hard_tags(doc: Doc) -> list[str | None]:
-    """The repaired IOB2 tag of every token: of its soft labels, else of its entities."""
+def hard_tags(doc: Doc, layer: str = ENTS) -> list[str | None]:
+    """The repaired tag of every token: of its soft labels, else of its annotation."""
     soft = get(doc)
-    return entity_tags(doc) if soft is None else decode(soft)
+    return decode(soft) if soft is not None and soft.layer == layer else layers.read(doc, layer)
 
 
 def decode(soft: SoftLabels) -> list[str | None]:
-    """The most probable valid IOB2 sequence; None where the row is missing."""
+    """The most probable valid tags (IOB2 sequences where that is the layer's scheme); None where
+    the row is missing.
+    """
     if not len(soft.probs):
         return []
-    probs = soft.probs.copy()
     missing = is_missing(soft)
-    # An entity may not run through a token about which nothing is known.
-    probs[missing, soft.labels.index("O")] = 1.0
-    path = viterbi([probs], soft.labels)[0]
+    if is_iob(soft.layer):
+        probs = soft.probs.copy()
+        # An entity may not run through a token about which nothing is known.
+        probs[missing, soft.labels.index("O")] = 1.0
+        path = viterbi([probs], soft.labels)[0]
+    elif soft.labels:
+        path = soft.probs.argmax(axis=1)
+    else:
+        return [None] * len(soft.probs)
     return [None if gone else soft.labels[i] for i, gone in zip(path, missing, strict=True)]
 
 
-def set_entities(doc: Doc, soft: SoftLabels) -> None:
-    """Write the decoded entities of soft labels into ``doc.ents``; missing stays missing."""
-    tags = decode(soft)
-    found = spans_of([tag or "O" for tag in tags])
-    ents = [Span(doc, start, end, label=label) for start, end, label in found]
-    missing = [doc[i : i + 1] for i, tag in enumerate(tags) if tag is None]
-    doc.set_ents(ents, missing=missing, default="outside")
+def annotate(doc: Doc, soft: SoftLabels) -> None:
+    """Write the decoded soft labels into the doc's own annotation; missing stays missing."""
+    layers.write(doc, soft.layer, decode(soft))
 
 
 def with_tags(soft: SoftLabels, tags: Sequence[str]) -> Floats2d:
@@ -173,48 +167,6 @@ def with_tags(soft: SoftLabels, tags: Sequence[str]) -> Floats2d:
     return out
 
 
-def aligned(example: Example, tags: Sequence[str]) -> Floats2d:
-    """The reference's soft labels on the tokens of ``example.predicted``.
-
-    A token that covers several reference tokens of one type takes the first one's row (missing
-    where the types disagree); one that is a later part of a reference token takes its row with
-    "B-" turned into "I-", since the entity goes on.
-
-    tags (Sequence[str]): the L columns wanted.
-    RETURNS (Floats2d): shape (n_predicted_tokens, L), rows of zeros where nothing is known.
-    """
-    soft = get(example.reference)
-    if soft is None:
-        return _aligned_hard(example, tags)
-    rows = with_tags(soft, tags)
-    later = continued(rows, tags)
-    out = np.zeros((len(example.predicted), len(tags)), dtype="float32")
-    x2y, y2x = example.alignment.x2y, example.alignment.y2x
-    for i in range(len(example.predicted)):
-        found = [int(j) for j in x2y[i]]
-        if not found:
-            if example.predicted[i].is_space:
-                out[i, list(tags).index("O")] = 1.0
-            continue
-        first = found[0]
-        if np.abs(later[found] - later[first]).max() > TOLERANCE:
-            continue
-        is_later_part = int(y2x[first][0]) < i
-        out[i] = later[first] if is_later_part else rows[first]
-    return out
-
-
-def continued(rows: Floats2d, tags: Sequence[str]) -> Floats2d:
-    """The rows with the mass of every "B-X" moved to "I-X"."""
-    out: Floats2d = rows.copy()
-    for i, tag in enumerate(tags):
-        iob, label = split_tag(tag)
-        if iob == "B" and f"I-{label}" in tags:
-            out[:, list(tags).index(f"I-{label}")] += out[:, i]
-            out[:, i] = 0.0
-    return out
-
-
 def split_sents(doc: Doc) -> list[Doc]:
     """The sentences of a doc as docs, soft labels included (``Span.as_doc`` drops them)."""
     soft = get(doc)
@@ -222,7 +174,7 @@ def split_sents(doc: Doc) -> list[Doc]:
     for sent in doc.sents:
         part = sent.as_doc()
         if soft is not None:
-            put(part, SoftLabels(soft.labels, soft.probs[sent.start : sent.end]))
+            put(part, replace(soft, probs=soft.probs[sent.start : sent.end]))
         parts.append(part)
     return parts
 
@@ -245,13 +197,10 @@ def validate(soft: SoftLabels, doc: Doc | None = None) -> None:
     if doc is not None and len(probs) != len(doc):
         raise ValueError(Errors.E102.format(rows=len(probs), tokens=len(doc), text=doc.text[:80]))
     reason = ""
+    iob = is_iob(layers.check_layer(soft.layer))
     if probs.ndim != 2 or probs.shape[1] != len(tags):
         reason = f"shape {probs.shape} with {len(tags)} tags"
-    elif (
-        "O" not in tags
-        or len(set(tags)) != len(tags)
-        or any(tag != "O" and split_tag(tag)[0] not in ("B", "I") for tag in tags)
-    ):
+    elif len(set(tags)) != len(tags) or (iob and not _are_iob2(tags)):
         reason = f"tags {tags}"
     elif not np.isfinite(probs).all() or (probs < 0).any():
         reason = "negative or not finite numbers"
@@ -261,23 +210,15 @@ def validate(soft: SoftLabels, doc: Doc | None = None) -> None:
         raise ValueError(Errors.E103.format(reason=reason))
 
 
-def _aligned_hard(example: Example, tags: Sequence[str]) -> Floats2d:
-    """spaCy's own alignment of entities, as one-hot rows; misaligned tokens are missing."""
-    out = np.zeros((len(example.predicted), len(tags)), dtype="float32")
-    column = {tag: i for i, tag in enumerate(tags)}
-    for i, biluo in enumerate(example.get_aligned_ner()):
-        if biluo is None or biluo == "-":
-            continue
-        tag = biluo.replace("U-", "B-", 1).replace("L-", "I-", 1)
-        if tag in column:
-            out[i, column[tag]] = 1.0
-    return out
+def _are_iob2(tags: Sequence[str]) -> bool:
+    return "O" in tags and all(tag == "O" or split_tag(tag)[0] in ("B", "I") for tag in tags)
 
 
 def _pack(soft: SoftLabels) -> dict[str, Any]:
     return {
         "labels": list(soft.labels),
         "probs": np.ascontiguousarray(soft.probs, dtype="float32"),
+        "layer": soft.layer,
     }
 
 
@@ -285,7 +226,8 @@ def _unpack(doc: Doc, key: str) -> SoftLabels | None:
     data = doc.user_data.get(key)
     if data is None:
         return None
-    soft = SoftLabels(tuple(data["labels"]), np.asarray(data["probs"]))
+    layer = data.get("layer", ENTS)  # files of the first version name none
+    soft = SoftLabels(tuple(data["labels"]), np.asarray(data["probs"]), layer)
     if len(soft.probs) != len(doc):
         raise ValueError(
             Errors.E102.format(rows=len(soft.probs), tokens=len(doc), text=doc.text[:80])

@@ -18,13 +18,16 @@ Floats2d: TypeAlias = NDArray[np.float32]
 class SoftLabels:
     """A distribution over tags for every token of a Doc.
 
-    labels (tuple[str, ...]): L tag names, IOB2 ("O", "B-PER", "I-PER", ...).
+    labels (tuple[str, ...]): L tag names, IOB2 ("O", "B-PER", "I-PER", ...) but in the layer of a
+        tagger's tags.
     probs (Floats2d): shape (n_tokens, L); every row sums to 1, or is all zeros where the
         annotation is missing.
+    layer (str): the annotation that they are of: "ents", "tags" or "spans:KEY".
     """
 
     labels: tuple[str, ...]
     probs: Floats2d
+    layer: str = "ents"
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,14 @@ class MixPlan:
 
     both_ways (bool): whether the mixed segment takes the place of each in turn, which gives two
         candidates, or of the left one alone.
+    layer (str): whose labels are mixed: "ents", "tags" or "spans:KEY".
     """
 
     left: Segment
     right: Segment
     lam: float
     both_ways: bool = True
+    layer: str = "ents"
 
 
 @dataclass(frozen=True)

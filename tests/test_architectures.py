@@ -26,6 +26,10 @@ QUIET = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::Future
 @pytest.fixture
 def paths(news: list[Doc], tmp_path: Path) -> dict[str, object]:
     """Overrides: the corpora, and a few steps."""
+    for doc in news:
+        doc.spans["sc"] = list(doc.ents)
+        for token in doc:
+            token.tag_ = "NAME" if token.ent_type_ else "WORD"
     DocBin(docs=news, store_user_data=True).to_disk(tmp_path / "train.spacy")
     DocBin(docs=news[:5]).to_disk(tmp_path / "dev.spacy")
     return {
@@ -76,7 +80,9 @@ def test_shipped_config_trains(
     train(ROOT / "configs" / f"{name}.cfg", tmp_path / "out", overrides=paths)
     nlp = spacy.load(tmp_path / "out" / "model-last")
     assert nlp.pipe_names == config["nlp"]["pipeline"]
-    assert nlp("Ana Duarte left Leeds.").has_annotation("ENT_IOB")
+    doc = nlp("Ana Duarte left Leeds.")
+    annotated = {"tagger": doc.has_annotation("TAG"), "spancat": "sc" in doc.spans}
+    assert annotated.get(name.removesuffix("_seqmix"), doc.has_annotation("ENT_IOB"))
 
 
 def test_architectures_page_lists_every_config() -> None:

@@ -9,6 +9,7 @@ from spacy.training.corpus import Corpus
 from spacy.util import registry
 
 from spacy_seqmix import SoftLabels, soft_labels
+from spacy_seqmix.alignment import aligned
 from spacy_seqmix.corpus import create_corpus
 
 TAGS = ("O", "B-LOC", "I-LOC")
@@ -44,7 +45,7 @@ def path(docs, tmp_path):
 
 
 def rows(examples):
-    return [soft_labels.aligned(eg, TAGS) for eg in examples]
+    return [aligned(eg, TAGS) for eg in examples]
 
 
 def words(examples):

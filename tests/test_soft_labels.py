@@ -7,7 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
-from spacy_seqmix import SoftLabels, soft_labels
+from spacy_seqmix import SoftLabels, layers, soft_labels
+from spacy_seqmix.alignment import aligned
 
 WORDS = ["Ann", "Lee", "saw", "Rome", "."]
 IOB = ["B-PER", "I-PER", "O", "B-LOC", "O"]
@@ -70,18 +71,18 @@ def test_soft_labels_one_hot_from_entities(hard):
 
 
 def test_soft_labels_from_entities_over_given_columns(hard):
-    soft = soft_labels.from_entities(hard, ("O", "B-PER", "I-PER"))
+    soft = soft_labels.one_hot(hard, "ents", ("O", "B-PER", "I-PER"))
     # A label without a column counts as missing.
     assert_array_equal(soft_labels.is_missing(soft), [False, False, False, True, False])
 
 
 def test_soft_labels_missing_stays_missing(hard):
     hard.set_ents([], missing=[hard[2:4]], default="unmodified")
-    assert soft_labels.entity_tags(hard) == ["B-PER", "I-PER", None, None, "O"]
+    assert layers.read(hard) == ["B-PER", "I-PER", None, None, "O"]
     soft = soft_labels.of(hard)
     assert_array_equal(soft_labels.is_missing(soft), [False, False, True, True, False])
     assert soft_labels.decode(soft) == ["B-PER", "I-PER", None, None, "O"]
-    soft_labels.set_entities(hard, soft)
+    soft_labels.annotate(hard, soft)
     assert [t.ent_iob_ for t in hard] == ["B", "I", "", "", "O"]
 
 
@@ -94,7 +95,7 @@ def test_soft_labels_without_annotation_all_is_missing(nlp):
 def test_soft_labels_blocked_tokens_are_outside(nlp):
     doc = nlp.make_doc("Ann saw Rome")
     doc.set_ents([], blocked=[doc[0:1]], default="outside")
-    assert soft_labels.entity_tags(doc) == ["O", "O", "O"]
+    assert layers.read(doc) == ["O", "O", "O"]
 
 
 def test_soft_labels_empty_doc(nlp):
@@ -102,7 +103,7 @@ def test_soft_labels_empty_doc(nlp):
     assert soft_labels.of(doc).probs.shape == (0, 1)
     soft_labels.put(doc, SoftLabels(TAGS, np.zeros((0, 5), dtype="float32")))
     assert soft_labels.decode(soft_labels.of(doc)) == []
-    soft_labels.set_entities(doc, soft_labels.of(doc))
+    soft_labels.annotate(doc, soft_labels.of(doc))
     assert doc.ents == ()
 
 
@@ -158,7 +159,7 @@ def test_soft_labels_decode_stops_at_missing():
 
 def test_soft_labels_set_entities(doc):
     doc.ents = []
-    soft_labels.set_entities(doc, SOFT)
+    soft_labels.annotate(doc, SOFT)
     assert [(e.text, e.label_) for e in doc.ents] == [("Ann Lee", "PER")]
     assert [t.ent_iob_ for t in doc] == ["B", "I", "O", "O", ""]
 
@@ -179,7 +180,7 @@ def test_soft_labels_docbin_without_user_data(doc, nlp):
     with pytest.raises(ValueError, match="S101"):
         again._.soft_labels  # noqa: B018
     with pytest.raises(ValueError, match="S101"):
-        soft_labels.aligned(Example(blank(again), again), TAGS)
+        aligned(Example(blank(again), again), TAGS)
     soft_labels.clear(again)
     assert_array_equal(soft_labels.of(again).probs, rows(IOB))
 
@@ -290,14 +291,14 @@ def test_soft_labels_with_tags():
 
 
 def test_soft_labels_aligned_same_tokens(doc):
-    assert_array_equal(soft_labels.aligned(Example(blank(doc), doc), TAGS), SOFT.probs)
+    assert_array_equal(aligned(Example(blank(doc), doc), TAGS), SOFT.probs)
 
 
 def test_soft_labels_aligned_split_tokens(doc):
     words = ["A", "nn", "Lee", "saw", "Ro", "me", "."]
     spaces = [False, True, True, True, False, True, True]
     predicted = Doc(doc.vocab, words=words, spaces=spaces)
-    out = soft_labels.aligned(Example(predicted, doc), TAGS)
+    out = aligned(Example(predicted, doc), TAGS)
     # The later part of "Ann" continues what its first part may have begun.
     assert_allclose(out[0], [0, 0.25, 0, 0.75, 0])
     assert_allclose(out[1], [0, 0, 0.25, 0, 0.75])
@@ -314,7 +315,7 @@ def test_soft_labels_aligned_merged_tokens(nlp):
     probs = np.array([begin, inside, inside, [1, 0, 0, 0, 0], [0.5, 0.5, 0, 0, 0]], "float32")
     soft_labels.put(reference, SoftLabels(TAGS, probs))
     predicted = Doc(nlp.vocab, words=["Ann-Lee", "saw", "it"], spaces=[True, True, False])
-    out = soft_labels.aligned(Example(predicted, reference), TAGS)
+    out = aligned(Example(predicted, reference), TAGS)
     assert_allclose(out, np.array([begin, [1, 0, 0, 0, 0], [0.5, 0.5, 0, 0, 0]]), atol=1e-6)
 
 
@@ -323,7 +324,7 @@ def test_soft_labels_aligned_merged_disagreeing_tokens_are_missing(nlp):
     probs = np.array([[0.2, 0.8, 0, 0, 0], [1, 0, 0, 0, 0]], "float32")
     soft_labels.put(reference, SoftLabels(TAGS, probs))
     predicted = Doc(nlp.vocab, words=["Rome's"], spaces=[False])
-    assert_array_equal(soft_labels.aligned(Example(predicted, reference), TAGS), [[0] * 5])
+    assert_array_equal(aligned(Example(predicted, reference), TAGS), [[0] * 5])
 
 
 def test_soft_labels_aligned_whitespace_is_outside(nlp):
@@ -331,7 +332,7 @@ def test_soft_labels_aligned_whitespace_is_outside(nlp):
     probs = np.array([[1, 0, 0, 0, 0], [0.2, 0.8, 0, 0, 0]], "float32")
     soft_labels.put(reference, SoftLabels(TAGS, probs))
     predicted = Doc(nlp.vocab, words=["in", "\n", "Rome"], spaces=[True, False, False])
-    out = soft_labels.aligned(Example(predicted, reference), TAGS)
+    out = aligned(Example(predicted, reference), TAGS)
     assert_allclose(out, [probs[0], [1, 0, 0, 0, 0], probs[1]])
 
 
@@ -350,20 +351,20 @@ def test_soft_labels_aligned_whitespace_is_outside(nlp):
 )
 def test_soft_labels_aligned_hard(hard, words, spaces, tags):
     predicted = Doc(hard.vocab, words=words, spaces=spaces)
-    out = soft_labels.aligned(Example(predicted, hard), TAGS)
+    out = aligned(Example(predicted, hard), TAGS)
     assert_array_equal(out, rows(tags))
 
 
 def test_soft_labels_aligned_hard_missing(hard):
     hard.set_ents([], missing=[hard[2:3]], default="unmodified")
-    out = soft_labels.aligned(Example(blank(hard), hard), ("O", "B-PER", "I-PER"))
+    out = aligned(Example(blank(hard), hard), ("O", "B-PER", "I-PER"))
     # Missing annotation, and a label that has no column.
     assert_array_equal(out, rows(["B-PER", "I-PER", None, None, "O"], ("O", "B-PER", "I-PER")))
 
 
 def test_soft_labels_aligned_rows_are_probabilities_or_missing(doc):
     predicted = Doc(doc.vocab, words=["AnnL", "ee", "s", "awRome", "."])
-    sums = soft_labels.aligned(Example(predicted, doc), TAGS).sum(axis=1)
+    sums = aligned(Example(predicted, doc), TAGS).sum(axis=1)
     assert all(np.isclose(s, 0) or np.isclose(s, 1) for s in sums)
 
 

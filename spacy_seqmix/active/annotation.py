@@ -42,7 +42,7 @@ def gold_labels(section: dict[str, Any]) -> GoldLabels:
     section (dict): [components.NAME] of a config.
     """
     factory = section.get("factory")
-    if factory == "tagger":
+    if factory in ("tagger", "seqmix_tagger"):
         return tag_labels
     if factory == "morphologizer":
         return morph_labels

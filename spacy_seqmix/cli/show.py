@@ -55,8 +55,7 @@ def describe(doc: "Doc", number: int) -> Iterator[str]:
     if origin.window_nats is not None:
         figures.append(f"{origin.window_nats:.1f} nats a word in the window")
     yield "     " + ", ".join(figures)
-    ents = ", ".join(f"{ent.text} {color(ent.label_, fg='cyan')}" for ent in doc.ents)
-    yield f"     entities: {ents or 'none'}"
+    yield "     " + _annotation(doc, origin.layer)
     soft = soft_labels.get(doc)
     if soft is None:
         return
@@ -64,3 +63,13 @@ def describe(doc: "Doc", number: int) -> Iterator[str]:
         tags = sorted(zip(row, soft.labels, strict=True), reverse=True)
         shares = "  ".join(f"{tag} {share:.2f}" for share, tag in tags if share > 0.005)
         yield f"     {token.text:<20} {shares}"
+
+
+def _annotation(doc: "Doc", layer: str) -> str:
+    """What the layer that was mixed says: entities, spans of a key, or every token's tag."""
+    if layer == "tags":
+        return " ".join(f"{token.text} {color(token.tag_, fg='cyan')}" for token in doc)
+    key = layer.removeprefix("spans:")
+    spans = doc.ents if layer == "ents" else doc.spans.get(key, [])
+    found = ", ".join(f"{span.text} {color(span.label_, fg='cyan')}" for span in spans)
+    return f"{'entities' if layer == 'ents' else f'spans {key}'}: {found or 'none'}"

@@ -11,6 +11,7 @@ from thinc.api import Config
 
 from ..docbin import read_docs, write_docs
 from ..errors import Errors
+from ..layers import ENTS
 from .mix import MixCounts, Mixer, mix_docs
 
 
@@ -22,7 +23,7 @@ class AugmentSchema(BaseModel):
     lang: str = Field("en", description="Language whose tokeniser must agree with mixed texts.")
     seed: int = Field(0, ge=0, description="Of the pairs and of λ.")
     rate: float = Field(0.2, gt=0, description="r, mixed docs per doc of IN.")
-    labels: str = Field("soft", description='"soft", or "hard" for entities alone.')
+    labels: str = Field("soft", description='"soft", or "hard" for the repaired annotation alone.')
     strategy: Any = Field(description="Which segments are paired.")
     realiser: Any = Field(description="How mixed segments become words.")
     discriminator: Any = Field(None, description="What keeps plausible docs; null keeps all.")
@@ -52,7 +53,8 @@ def augment_file(
     parts = {k: v for k, v in section.items() if isinstance(v, dict)}
     mixer = Mixer(rate=settings.rate, labels=settings.labels, **registry.resolve(parts))
     nlp = spacy.blank(settings.lang)
-    docs = read_docs(in_path, nlp)
+    layer = getattr(mixer.strategy, "layer", ENTS)
+    docs = read_docs(in_path, nlp, need_entities=layer == ENTS)
     mixed, counts = mix_docs(docs, mixer, np.random.default_rng(settings.seed), nlp)
     if not mixed:
         raise ValueError(Errors.E214.format(docs=len(docs), path=in_path, rate=settings.rate))

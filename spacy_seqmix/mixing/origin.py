@@ -9,7 +9,7 @@ from typing import Any
 
 from spacy.tokens import Doc
 
-from .. import soft_labels
+from .. import layers, soft_labels
 
 KEY = "seqmix_origin"
 
@@ -25,7 +25,8 @@ class Origin:
     weight (float): the share of the target's labels in the window (λ, or 1 − λ for the right one).
     words (tuple[str, ...]): the tokens found for the window.
     perplexity, window_nats (float | None): what the language model said, where it was asked.
-    labels (str): "soft", or "hard" where only the entities were kept.
+    labels (str): "soft", or "hard" where only the repaired annotation was kept.
+    layer (str): whose labels were mixed, "ents", "tags" or "spans:KEY".
     """
 
     target: str
@@ -38,6 +39,7 @@ class Origin:
     perplexity: float | None = None
     window_nats: float | None = None
     labels: str = "soft"
+    layer: str = "ents"
 
     def scored(self, perplexity: float | None, window_nats: float | None) -> Origin:
         """The same recipe with the language model's verdict."""
@@ -62,7 +64,12 @@ def doc_key(doc: Doc) -> str:
     hexadecimal digits."""
     labels = soft_labels.get(doc)
     what = repr([(t.text_with_ws, t.is_sent_start) for t in doc])
-    what += repr((doc.has_unknown_spaces, soft_labels.entity_tags(doc)))
+    what += repr((doc.has_unknown_spaces, layers.read(doc)))
+    if doc.has_annotation("TAG"):
+        what += repr(layers.read(doc, layers.TAGS))
+    for key, spans in sorted(doc.spans.items()):
+        if key != soft_labels.SPANS_KEY:
+            what += repr((key, [(span.start, span.end, span.label_) for span in spans]))
     if labels is not None:
         what += repr(labels.labels) + labels.probs.tobytes().hex()
     return hashlib.blake2b(what.encode("utf8"), digest_size=8).hexdigest()

@@ -7,8 +7,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from .. import soft_labels
-from ..decoding import split_tag, tag_names
 from ..errors import Errors
+from ..layers import columns
 from ..types import Floats2d, MixPlan, Segment, SoftLabels
 from .origin import Origin, by_key, doc_key, get_origin, set_origin
 from .spacing import join_words
@@ -64,7 +64,9 @@ class PreparedNearestToken:
             if nearest:
                 words = self._match_case(plan, nearest)
                 for target, other, weight in _ways(plan):
-                    out.append(self._candidate(target, other, weight, words))
+                    origin = self._origin(target, other, weight, words, plan.layer)
+                    parents = self.docs[target.doc], self.docs[other.doc]
+                    out.append(assemble(*parents, origin, self.nlp))
         return out
 
     def _query(self, plan: MixPlan, vectors: Mapping[int, Floats2d]) -> Query:
@@ -93,10 +95,10 @@ class PreparedNearestToken:
     def _tokens(self, segment: Segment) -> list[str]:
         return [t.text for t in self.docs[segment.doc][segment.start : segment.end]]
 
-    def _candidate(
-        self, target: Segment, other: Segment, weight: float, words: tuple[str, ...]
-    ) -> Doc:
-        origin = Origin(
+    def _origin(
+        self, target: Segment, other: Segment, weight: float, words: tuple[str, ...], layer: str
+    ) -> Origin:
+        return Origin(
             target=doc_key(self.docs[target.doc]),
             other=doc_key(self.docs[other.doc]),
             start=target.start,
@@ -104,8 +106,8 @@ class PreparedNearestToken:
             other_start=other.start,
             weight=weight,
             words=words,
+            layer=layer,
         )
-        return assemble(self.docs[target.doc], self.docs[other.doc], origin, self.nlp)
 
 
 def make_nearest_token(table: TableBuilder, same_shape: bool = True) -> NearestToken:
@@ -128,9 +130,9 @@ def assemble(target: Doc, other: Doc, origin: Origin, nlp: Language) -> Doc:
     (``doc.has_unknown_spaces``).
     """
     start, end = origin.start, origin.end
-    tags = _joint_tags(target, other)
-    rows = soft_labels.with_tags(soft_labels.of(target), tags)
-    theirs = soft_labels.with_tags(soft_labels.of(other), tags)
+    parents = [soft_labels.of(parent, origin.layer) for parent in (target, other)]
+    tags = columns(origin.layer, (tag for soft in parents for tag in soft.labels))
+    rows, theirs = (soft_labels.with_tags(soft, tags) for soft in parents)
     theirs = theirs[origin.other_start : origin.other_start + end - start]
     # In float64, so that equal labels mix to exactly the same.
     ours = rows[start:end].astype("float64")
@@ -139,8 +141,8 @@ def assemble(target: Doc, other: Doc, origin: Origin, nlp: Language) -> Doc:
     for token, before in zip(doc, target, strict=True):
         if before.is_sent_start is not None:
             token.is_sent_start = before.is_sent_start
-    soft = SoftLabels(tags, rows)
-    soft_labels.set_entities(doc, soft)
+    soft = SoftLabels(tags, rows, origin.layer)
+    soft_labels.annotate(doc, soft)
     soft_labels.put(doc, soft)
     set_origin(doc, origin)
     return doc
@@ -163,7 +165,7 @@ def replay(origin: Origin, docs: Sequence[Doc], nlp: Language) -> Doc:
 
 
 def harden(doc: Doc) -> None:
-    """Keep only the entities of a mixed doc, for components that train on nothing else."""
+    """Keep only the repaired annotation of a mixed doc, for components that train on it alone."""
     soft_labels.clear(doc)
     origin = get_origin(doc)
     if origin is not None:
@@ -174,11 +176,6 @@ def _ways(plan: MixPlan) -> list[tuple[Segment, Segment, float]]:
     """(target, other, weight of the target) of each candidate."""
     ways = [(plan.left, plan.right, plan.lam), (plan.right, plan.left, 1.0 - plan.lam)]
     return ways if plan.both_ways else ways[:1]
-
-
-def _joint_tags(*docs: Doc) -> tuple[str, ...]:
-    names = {split_tag(tag)[1] for doc in docs for tag in soft_labels.of(doc).labels if tag != "O"}
-    return tag_names(sorted(names))
 
 
 def _cased_like(word: str, model: str) -> str:

@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 
 from .. import soft_labels
 from ..errors import Errors
+from ..layers import ENTS, check_layer, is_iob
 
 # Densities are ratios of small integers: 3/5 must pass 0.6 whatever the rounding.
 TOLERANCE = 1e-6
@@ -40,30 +41,33 @@ class Windows:
     keep_entities (bool): leave out windows that begin or end inside an entity.
     same_tags (bool): pair windows of equal tag sequences only, and so leave out those with a
         truly soft label.
+    layer (str): whose labels count, "ents", "tags" or "spans:KEY".
     """
 
     size: int = 5
     density: float = 0.6
     keep_entities: bool = False
     same_tags: bool = False
+    layer: str = ENTS
 
     def __post_init__(self) -> None:
         if self.size < 1:
             raise ValueError(Errors.E210.format(what="window >= 1", value=self.size))
         _check_density(self.density)
+        check_layer(self.layer)
 
     def __call__(self, doc: Doc) -> list[Chosen]:
         """The eligible windows of a labelled doc, in order of their start."""
         starts = np.arange(len(doc) - self.size + 1)
-        ok = dense(doc, starts, starts + self.size, self.density)
+        ok = dense(doc, starts, starts + self.size, self.density, self.layer)
         if not ok.any():
             return []
         if self.keep_entities or self.same_tags:
-            tags = soft_labels.hard_tags(doc)
-            if self.keep_entities:
+            tags = soft_labels.hard_tags(doc, self.layer)
+            if self.keep_entities and is_iob(self.layer):
                 ok &= ~cut(tags, starts, starts + self.size)
             if self.same_tags:
-                ok &= _sums(~_is_hard(doc, tags), starts, starts + self.size) == 0
+                ok &= _sums(~_is_hard(doc, tags, self.layer), starts, starts + self.size) == 0
         text = doc.text
         return [
             Chosen(i, i + self.size, tuple(tags[i : i + self.size]) if self.same_tags else (), text)
@@ -84,12 +88,15 @@ class Sequences:
     Whitespace tokens at either end of a sentence do not belong to it.
 
     density (float): η0, in [0, 1].
+    layer (str): whose labels count, as for windows.
     """
 
     density: float = 0.6
+    layer: str = ENTS
 
     def __post_init__(self) -> None:
         _check_density(self.density)
+        check_layer(self.layer)
 
     def __call__(self, doc: Doc) -> list[Chosen]:
         """The eligible sequences of a labelled doc, in order."""
@@ -105,11 +112,12 @@ class Sequences:
                 starts.append(start)
                 ends.append(end)
         first, last = np.array(starts, dtype="int64"), np.array(ends, dtype="int64")
-        ok = dense(doc, first, last, self.density)
+        ok = dense(doc, first, last, self.density, self.layer)
         if not ok.any():
             return []
         # An entity across a boundary would leave its other part without a beginning.
-        ok &= ~cut(soft_labels.hard_tags(doc), first, last)
+        if is_iob(self.layer):
+            ok &= ~cut(soft_labels.hard_tags(doc, self.layer), first, last)
         return [
             Chosen(start, end, end - start, doc[start:end].text)
             for start, end, fits in zip(starts, ends, ok, strict=True)
@@ -121,7 +129,7 @@ class Sequences:
         return f"a sentence with at least {self.density:.0%} valid labels"
 
 
-def dense(doc: Doc, starts: Numbers, ends: Numbers, density: float) -> Mask:
+def dense(doc: Doc, starts: Numbers, ends: Numbers, density: float, layer: str = ENTS) -> Mask:
     """Which segments of a doc have a valid label density that is high enough.
 
     SeqMix, section 3.2: η = n / s with n valid labels (any tag but O; a soft label counts with
@@ -131,13 +139,15 @@ def dense(doc: Doc, starts: Numbers, ends: Numbers, density: float) -> Mask:
     doc (Doc): a labelled doc.
     starts, ends (Numbers): the segments, none empty; ends are exclusive.
     density (float): η0, in [0, 1].
+    layer (str): whose labels count. Those of a tagger are all valid.
     RETURNS (Mask): one truth value a segment.
     """
     if not len(starts):
         return np.zeros(0, dtype=bool)
-    soft = soft_labels.of(doc)
+    soft = soft_labels.of(doc, layer)
     unusable = soft_labels.is_missing(soft) | np.array([t.is_space for t in doc])
-    valid = np.where(unusable, 0.0, 1.0 - soft.probs[:, soft.labels.index("O")])
+    outside = soft.probs[:, soft.labels.index("O")] if is_iob(layer) else 0.0
+    valid = np.where(unusable, 0.0, 1.0 - outside)
     ok = _sums(valid, starts, ends) / (ends - starts) >= density - TOLERANCE
     ok &= _sums(unusable, starts, ends) == 0
     # A sentence may start at the first token, not inside.
@@ -154,11 +164,12 @@ def cut(tags: list[str | None], starts: Numbers, ends: Numbers) -> Mask:
     return np.asarray(goes_on[starts] | goes_on[ends])
 
 
-def _is_hard(doc: Doc, tags: list[str | None]) -> Mask:
+def _is_hard(doc: Doc, tags: list[str | None], layer: str) -> Mask:
     """Which tokens have their tag for certain: what a mixture with the same tag keeps."""
-    soft = soft_labels.of(doc)
+    soft = soft_labels.of(doc, layer)
     column = {tag: i for i, tag in enumerate(soft.labels)}
-    chosen = [column[tag or "O"] for tag in tags]
+    # A missing row has no tag, and zeros in every column.
+    chosen = [0 if tag is None else column[tag] for tag in tags]
     rows = soft.probs[np.arange(len(tags)), chosen]
     return np.asarray(rows >= 1.0 - soft_labels.TOLERANCE)
 

@@ -7,6 +7,7 @@ import numpy as np
 from spacy.tokens import Doc
 
 from ..errors import Errors
+from ..layers import ENTS
 from ..types import MixPlan
 from .pairs import SegmentIndex, index_segments
 from .segments import Sequences, Windows
@@ -30,6 +31,11 @@ class SegmentPairs:
         if not 0.0 < self.alpha < float("inf"):
             raise ValueError(Errors.E210.format(what="alpha > 0", value=self.alpha))
 
+    @property
+    def layer(self) -> str:
+        """Whose labels are mixed."""
+        return self.choose.layer
+
     def eligible(self, doc: Doc) -> bool:
         """Whether the doc has a segment that could be paired."""
         return bool(self.choose(doc))
@@ -49,11 +55,15 @@ class SegmentPairs:
         """Plans over segments that are indexed already."""
         for left, right in index.draw(rng):
             lam = float(rng.beta(self.alpha, self.alpha))
-            yield MixPlan(left, right, lam, self.both_ways)
+            yield MixPlan(left, right, lam, self.both_ways, self.layer)
 
 
 def make_sub_sequence(
-    window: int = 5, density: float = 0.6, alpha: float = 8.0, keep_entities: bool = False
+    window: int = 5,
+    density: float = 0.6,
+    alpha: float = 8.0,
+    keep_entities: bool = False,
+    layer: str = ENTS,
 ) -> SegmentPairs:
     """Create the sub-sequence strategy: two dense windows of equal length.
 
@@ -61,13 +71,17 @@ def make_sub_sequence(
     density (float): η0, the least share of valid labels in a window.
     alpha (float): of λ ~ Beta(α, α); large values keep λ near one half.
     keep_entities (bool): take no window that begins or ends inside an entity. The paper cuts.
+    layer (str): whose labels are mixed: "ents", "tags" (of a tagger; all of them are valid), or
+        "spans:KEY" (of a span categoriser; docs whose spans overlap are not mixed).
     RETURNS (SegmentPairs): a Strategy.
-    RAISES (ValueError): S210 for values out of range.
+    RAISES (ValueError): S210 for values out of range, S217 for an unknown layer.
     """
-    return SegmentPairs(Windows(window, density, keep_entities), alpha)
+    return SegmentPairs(Windows(window, density, keep_entities, layer=layer), alpha)
 
 
-def make_whole_sequence(density: float = 0.6, alpha: float = 8.0) -> SegmentPairs:
+def make_whole_sequence(
+    density: float = 0.6, alpha: float = 8.0, layer: str = ENTS
+) -> SegmentPairs:
     """Create the whole-sequence strategy: two dense sequences of the same length.
 
     A sequence is a sentence where boundaries are known, and otherwise the whole doc. The mixture
@@ -75,11 +89,15 @@ def make_whole_sequence(density: float = 0.6, alpha: float = 8.0) -> SegmentPair
 
     Arguments, result and errors as in ``make_sub_sequence``.
     """
-    return SegmentPairs(Sequences(density), alpha, both_ways=False)
+    return SegmentPairs(Sequences(density, layer), alpha, both_ways=False)
 
 
 def make_label_constrained(
-    window: int = 5, density: float = 0.6, alpha: float = 8.0, keep_entities: bool = True
+    window: int = 5,
+    density: float = 0.6,
+    alpha: float = 8.0,
+    keep_entities: bool = True,
+    layer: str = ENTS,
 ) -> SegmentPairs:
     """Create the label-constrained strategy: two dense windows with the same tag sequence.
 
@@ -87,4 +105,4 @@ def make_label_constrained(
 
     Arguments, result and errors as in ``make_sub_sequence``.
     """
-    return SegmentPairs(Windows(window, density, keep_entities, same_tags=True), alpha)
+    return SegmentPairs(Windows(window, density, keep_entities, True, layer), alpha)

@@ -18,6 +18,7 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 
 from .. import soft_labels
+from ..alignment import aligned
 from ..decoding import spans_of, tag_names
 from ..errors import Errors, Warnings
 from ..models.head import entity_spans, head_of
@@ -292,4 +293,4 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         for label in sorted(known_labels(eg) - set(self.labels) - self._unknown):
             self._unknown.add(label)
             warnings.warn(Warnings.W201.format(name=self.name, label=label), stacklevel=2)
-        return soft_labels.aligned(eg, self.tags)
+        return aligned(eg, self.tags)

@@ -66,6 +66,7 @@ SOURCES: dict[str, Source] = {
     "ner": beam_probs,
     "beam_ner": beam_probs,
     "tagger": softmax_probs,
+    "seqmix_tagger": softmax_probs,
     "morphologizer": softmax_probs,
     "spancat": span_decision_probs,
     "spancat_singlelabel": span_label_probs,

@@ -88,7 +88,7 @@ def test_mix_labels_of_any_spelling(run, long_doc, make, label):
 @pytest.mark.parametrize("make", MAKERS)
 def test_mix_docs_of_thousands_of_tokens(run, long_doc, make):
     docs = [long_doc(4000, "a"), long_doc(4000, "b"), long_doc(60, "c"), long_doc(60, "d")]
-    soft = soft_labels.from_entities(docs[1])
+    soft = soft_labels.one_hot(docs[1])
     soft.probs[:10] = 1 / len(soft.labels)
     soft_labels.put(docs[1], SoftLabels(soft.labels, soft.probs))
     mixed = run(docs, make(density=0.4), 2)

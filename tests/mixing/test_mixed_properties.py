@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import DocBin
 
-from spacy_seqmix import MixPlan, soft_labels
+from spacy_seqmix import MixPlan, layers, soft_labels
 from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import make_nearest_token, replay
 from spacy_seqmix.mixing.token_table import TokenTable, by_frequency
@@ -81,7 +81,7 @@ def test_mixed_docs_are_their_target_outside_of_the_window(
         own = {t.text for seg in (target, other) for t in docs[seg.doc][seg.start : seg.end]}
         assert own.isdisjoint(t.text for t in doc[start:end])
         soft = soft_labels.of(doc)
-        tags = soft_labels.entity_tags(doc)
+        tags = layers.read(doc)
         assert tags == soft_labels.decode(soft)
         for before, tag in pairwise([None, *tags]):
             if tag is not None and tag.startswith("I-"):
@@ -147,7 +147,7 @@ def test_label_constrained_docs_have_the_tags_of_their_parents(
             soft_labels.with_tags(soft_labels.of(parent), soft.labels)[target.start : target.end],
         )
         assert soft_labels.hard_tags(doc) == soft_labels.hard_tags(parent)
-        assert soft_labels.entity_tags(doc) == soft_labels.hard_tags(parent)
+        assert layers.read(doc) == soft_labels.hard_tags(parent)
         if soft_labels.get(parent) is None:
             assert not soft_labels.is_marked(doc)
             assert [(e.start, e.end, e.label_) for e in doc.ents] == [

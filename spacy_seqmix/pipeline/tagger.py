@@ -1,0 +1,83 @@
+"""The component ``seqmix_tagger``: spaCy's tagger, which also learns from soft tags."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from spacy.errors import Errors as SpacyErrors
+from spacy.language import Language
+from spacy.pipeline.tagger import DEFAULT_TAGGER_MODEL, Tagger, tagger_score
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples
+from spacy.vocab import Vocab
+from thinc.api import Model
+from thinc.types import Floats2d
+
+from ..alignment import aligned
+from ..layers import TAGS
+from ..models.head import INDEPENDENT
+
+
+@Language.factory(
+    "seqmix_tagger",
+    assigns=["token.tag"],
+    default_config={
+        "model": DEFAULT_TAGGER_MODEL,
+        "overwrite": False,
+        "scorer": {"@scorers": "spacy.tagger_scorer.v1"},
+    },
+    default_score_weights={"tag_acc": 1.0},
+)
+def make_seqmix_tagger(
+    nlp: Language,
+    name: str,
+    model: Model[list[Doc], list[Floats2d]],
+    overwrite: bool,
+    scorer: Callable[..., dict[str, Any]] | None,
+) -> "SeqMixTagger":
+    """Construct a ``seqmix_tagger`` component. See ``SeqMixTagger`` for the arguments."""
+    return SeqMixTagger(nlp.vocab, model, name, overwrite=overwrite, scorer=scorer)
+
+
+class SeqMixTagger(Tagger):  # type: ignore[misc]
+    """Part-of-speech tagging as by spaCy's ``tagger``, whose models and settings it takes.
+
+    Where a doc has soft labels of the layer "tags", the loss is the cross-entropy against them.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[list[Doc], list[Floats2d]],
+        name: str = "seqmix_tagger",
+        *,
+        overwrite: bool = False,
+        scorer: Callable[..., dict[str, Any]] | None = tagger_score,
+    ) -> None:
+        """Initialise the component.
+
+        vocab (Vocab): the shared vocabulary.
+        model (Model[list[Doc], list[Floats2d]]): token vectors to probabilities while training,
+            such as ``spacy.Tagger.v2``.
+        name (str): the component's name, used in the losses.
+        overwrite (bool): replace tags that stand on the doc.
+        scorer (Callable | None): the scoring method; spaCy's tagger scorer by default.
+        """
+        super().__init__(vocab, model, name, overwrite=overwrite, scorer=scorer)
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: Sequence[Floats2d]
+    ) -> tuple[float, list[Floats2d]]:
+        """Cross-entropy −Σ y log p of soft rows, and its gradient p − y; missing tags count nothing.
+
+        RETURNS (tuple): the loss in nats, summed, and what the model's backprop takes.
+        RAISES (ValueError): spaCy's E910 when the loss is not a number.
+        """
+        examples = list(examples)
+        validate_examples(examples, "SeqMixTagger.get_loss")
+        asarray: Callable[[Any], Floats2d] = self.model.ops.asarray2f
+        rows = [asarray(aligned(eg, self.labels, TAGS)) for eg in examples]
+        loss, gradient = INDEPENDENT.loss(scores, rows)
+        if np.isnan(loss):
+            raise ValueError(SpacyErrors.E910.format(name=self.name))
+        return loss, gradient
