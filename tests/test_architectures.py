@@ -85,7 +85,36 @@ def test_shipped_config_trains(
     assert annotated.get(name.removesuffix("_seqmix"), doc.has_annotation("ENT_IOB"))
 
 
-def test_architectures_page_lists_every_config() -> None:
+ENCODERS = {
+    "tok2vec": "CNN",
+    "transformer": "spacy-transformers",
+    "curated_transformer": "spacy-curated-transformers",
+}
+TABLES = {
+    "spacy-seqmix.WordTable.v1": "an encoder's input embeddings",
+    "spacy-seqmix.VectorsTable.v1": "the same static vectors",
+}
+
+
+def row_of(name: str) -> str:
+    """The row of the page's table that a config has."""
+    config = load_config(ROOT / "configs" / f"{name}.cfg", interpolate=False)
+    first, last = (config["components"][pipe] for pipe in config["nlp"]["pipeline"])
+    encoder = ENCODERS[first["factory"]]
+    encoder += " with static vectors" * ("vectors" in config["paths"])
+    ours = last["factory"].startswith("seqmix_")
+    component = f"{'' if ours else 'spaCy' + chr(39) + 's '}`{last['factory']}`"
+    component += " with a CRF" * ("CRFTagger" in str(last["model"]["@architectures"]))
+    cells = [f"[`{name}.cfg`](../configs/{name}.cfg)", encoder, component]
+    augmenter = config["corpora"]["train"].get("augmenter")
+    if augmenter is None:
+        return f"| {' | '.join([*cells, 'no', '–', '–'])} |"
+    layer = augmenter["strategy"].get("layer")
+    cells += ["yes" if layer is None else f"yes, layer `{layer}`", augmenter["labels"]]
+    return f"| {' | '.join([*cells, TABLES[augmenter['realiser']['table']['@misc']]])} |"
+
+
+def test_architectures_page_has_the_row_of_every_config() -> None:
     page = (ROOT / "docs" / "architectures.md").read_text("utf8")
-    listed = re.findall(r"^\| \[`(\w+)\.cfg`\]", page, flags=re.M)
-    assert sorted(listed) == CONFIGS
+    listed = re.findall(r"^\| \[`\w+\.cfg`\].*$", page, flags=re.M)
+    assert listed == [row_of(name) for name in CONFIGS]
