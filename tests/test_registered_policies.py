@@ -15,10 +15,11 @@ from spacy_seqmix.query.evidence import check_evidence, evidence, score_docs
 from spacy_seqmix.query.policies import QueryPolicy
 from spacy_seqmix.query.select import top_k
 
-from .query.conftest import PIPES, TOK2VEC, VECTORS, add_pipes, bare, train
+from .query.conftest import PIPES, VECTORS, add_pipes, bare, train
 from .query.conftest import gold as gold  # the fixture
 from .registered import POLICIES, rng
 from .registered import global_random_state as global_random_state  # the fixture
+from .tiny import TINY_CNN
 
 
 def evidence_of(needs, docs, seed=0):
@@ -81,7 +82,7 @@ def every_component(gold):
     """A pipeline with each kind of component that has probabilities, and its docs."""
     state = np.random.get_state(), random.getstate()
     nlp = spacy.blank("xx")
-    nlp.add_pipe("tok2vec", config={"model": TOK2VEC})
+    nlp.add_pipe("tok2vec", config={"model": TINY_CNN})
     add_pipes(nlp, VECTORS["tok2vec"])
     docs = gold(nlp)
     train(nlp, docs, 4)

@@ -25,17 +25,9 @@ from spacy_seqmix import SoftLabels, soft_labels
 from spacy_seqmix.decoding import spans_of, tag_names
 from spacy_seqmix.models.soft_tagger import set_output_size
 
-CNN = {
-    "@architectures": "spacy.HashEmbedCNN.v2",
-    "pretrained_vectors": None,
-    "width": 16,
-    "depth": 1,
-    "embed_size": 100,
-    "window_size": 1,
-    "maxout_pieces": 2,
-    "subword_features": True,
-}
-CONFIG = {"model": {"@architectures": "spacy-seqmix.SoftTagger.v1", "tok2vec": CNN}}
+from ..tiny import TINY_CNN
+
+CONFIG = {"model": {"@architectures": "spacy-seqmix.SoftTagger.v1", "tok2vec": TINY_CNN}}
 LISTENER = {
     "model": {
         "@architectures": "spacy-seqmix.SoftTagger.v1",
@@ -71,7 +63,7 @@ def build(config=CONFIG, listener=False):
     fix_random_seed(0)
     nlp = spacy.blank("en")
     if listener:
-        nlp.add_pipe("tok2vec", config={"model": CNN})
+        nlp.add_pipe("tok2vec", config={"model": TINY_CNN})
         config = LISTENER
     nlp.add_pipe("seqmix_ner", config=config)
     return nlp

@@ -16,16 +16,8 @@ from spacy_seqmix.decoding import spans_of
 from spacy_seqmix.query.policies import make_nte_policy
 from spacy_seqmix.query.probabilities import token_probs
 
-CNN = {
-    "@architectures": "spacy.HashEmbedCNN.v2",
-    "pretrained_vectors": None,
-    "width": 16,
-    "depth": 1,
-    "embed_size": 100,
-    "window_size": 1,
-    "maxout_pieces": 2,
-    "subword_features": True,
-}
+from ..tiny import TINY_CNN
+
 LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": 16}
 DATA = [
     ("Ann Lee met Bob in Rome", ["B-PER", "I-PER", "O", "B-PER", "O", "B-LOC"]),
@@ -58,8 +50,11 @@ def build(kind="CRFTagger", listener=False, **settings):
     fix_random_seed(0)
     nlp = spacy.blank("en")
     if listener:
-        nlp.add_pipe("tok2vec", config={"model": CNN})
-    model = {"@architectures": f"spacy-seqmix.{kind}.v1", "tok2vec": LISTENER if listener else CNN}
+        nlp.add_pipe("tok2vec", config={"model": TINY_CNN})
+    model = {
+        "@architectures": f"spacy-seqmix.{kind}.v1",
+        "tok2vec": LISTENER if listener else TINY_CNN,
+    }
     nlp.add_pipe("seqmix_ner", config={"model": model, **settings})
     return nlp
 

@@ -12,16 +12,8 @@ from spacy.training import Example
 from spacy.util import fix_random_seed
 from thinc.api import Adam
 
-CNN = {
-    "@architectures": "spacy.HashEmbedCNN.v2",
-    "pretrained_vectors": None,
-    "width": 16,
-    "depth": 1,
-    "embed_size": 100,
-    "window_size": 1,
-    "maxout_pieces": 2,
-    "subword_features": True,
-}
+from ..tiny import TINY_CNN
+
 DATA = [
     ("Ann Lee met Bob in Rome", ["B-PER", "I-PER", "O", "B-PER", "O", "B-LOC"]),
     ("Oslo beat Bergen", ["B-LOC", "O", "B-LOC"]),
@@ -35,7 +27,7 @@ def build(architecture: str = "SoftTagger", steps: int = 6, **config: object) ->
     """A recogniser after a few steps, with its uncertainty told."""
     fix_random_seed(0)
     nlp = spacy.blank("en")
-    model = {"@architectures": f"spacy-seqmix.{architecture}.v1", "tok2vec": CNN}
+    model = {"@architectures": f"spacy-seqmix.{architecture}.v1", "tok2vec": TINY_CNN}
     nlp.add_pipe("seqmix_ner", config={"model": model})
     examples = [
         Example(Doc(nlp.vocab, words=text.split()), Doc(nlp.vocab, words=text.split(), ents=tags))

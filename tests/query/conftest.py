@@ -9,6 +9,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
+from ..tiny import TINY_CNN
+
 # Labels with what splits names apart elsewhere.
 PLACE, PERSON = "GEO-place: x", "人 name"
 TEXTS = (
@@ -20,18 +22,8 @@ TEXTS = (
     ("Rome", [(0, 1, PLACE)]),
     ("\n Zoë \n left", [(1, 2, PERSON)]),
 )
-TOK2VEC = {
-    "@architectures": "spacy.HashEmbedCNN.v2",
-    "pretrained_vectors": None,
-    "width": 16,
-    "depth": 1,
-    "embed_size": 100,
-    "window_size": 1,
-    "maxout_pieces": 2,
-    "subword_features": True,
-}
 VECTORS = {
-    "own": TOK2VEC,
+    "own": TINY_CNN,
     "tok2vec": {"@architectures": "spacy.Tok2VecListener.v1", "width": 16, "upstream": "*"},
     "transformer": {
         "@architectures": "spacy-transformers.TransformerListener.v1",
@@ -118,7 +110,7 @@ def trained(
     """The pipeline, with token vectors of each component's own, or with shared ones."""
     nlp = spacy.blank("xx")
     if request.param == "tok2vec":
-        nlp.add_pipe("tok2vec", config={"model": TOK2VEC})
+        nlp.add_pipe("tok2vec", config={"model": TINY_CNN})
     if request.param == "transformer":
         encoder = {
             "@architectures": "spacy-transformers.TransformerModel.v3",

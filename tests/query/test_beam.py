@@ -10,7 +10,8 @@ from spacy_seqmix.decoding import tag_names
 from spacy_seqmix.query.beam import _marginals, beam_probs
 from spacy_seqmix.query.probabilities import token_probs
 
-from .conftest import NER_MODEL, PERSON, PLACE, TOK2VEC, bare, train
+from ..tiny import TINY_CNN
+from .conftest import NER_MODEL, PERSON, PLACE, bare, train
 
 COLUMNS = {tag: i for i, tag in enumerate(tag_names(["A", "B"]))}
 
@@ -19,7 +20,7 @@ COLUMNS = {tag: i for i, tag in enumerate(tag_names(["A", "B"]))}
 def ner(gold):
     """A pipeline with spaCy's own NER alone, a little trained."""
     nlp = spacy.blank("xx")
-    nlp.add_pipe("ner", config={"model": {**NER_MODEL, "tok2vec": TOK2VEC}})
+    nlp.add_pipe("ner", config={"model": {**NER_MODEL, "tok2vec": TINY_CNN}})
     train(nlp, gold(nlp), 5)
     return nlp
 
@@ -84,7 +85,7 @@ def test_beam_columns_and_whitespace(ner, gold):
 
 def test_beam_agrees_with_the_best_parse_where_it_is_sure(gold):
     nlp = spacy.blank("xx")
-    nlp.add_pipe("ner", config={"model": {**NER_MODEL, "tok2vec": TOK2VEC}})
+    nlp.add_pipe("ner", config={"model": {**NER_MODEL, "tok2vec": TINY_CNN}})
     docs = gold(nlp)
     train(nlp, docs, 60)
     tags = tag_names(nlp.get_pipe("ner").labels)

@@ -12,7 +12,7 @@ from spacy_seqmix.pipeline.ner import SeqMixNER
 from spacy_seqmix.query.paths import check_config_has_paths, check_has_paths, path_probs
 from spacy_seqmix.query.policies import make_least_confidence_policy
 
-from .conftest import TOK2VEC
+from ..tiny import TINY_CNN
 
 
 def initialise(nlp, labelled):
@@ -31,7 +31,7 @@ def nlp(labelled):
 
 @pytest.mark.parametrize("tagger", ["SoftTagger", "CRFTagger"])
 def test_path_probs_are_those_of_the_component(nlp, news, labelled, tagger):
-    model = {"@architectures": f"spacy-seqmix.{tagger}.v1", "tok2vec": TOK2VEC}
+    model = {"@architectures": f"spacy-seqmix.{tagger}.v1", "tok2vec": TINY_CNN}
     proc = nlp.add_pipe("seqmix_ner", name="mine", config={"model": model})
     initialise(nlp, labelled)
     docs = [*news[:5], Doc(nlp.vocab)]

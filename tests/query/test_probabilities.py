@@ -21,7 +21,8 @@ from spacy_seqmix.query.probabilities import (
     token_probs,
 )
 
-from .conftest import NER_MODEL, PIPES, TOK2VEC, bare, train
+from ..tiny import TINY_CNN
+from .conftest import NER_MODEL, PIPES, bare, train
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def test_token_probs_battery(trained, unlabelled, name):
 
 def test_token_probs_ignore_what_a_ruler_has_found(gold):
     nlp = spacy.blank("xx")
-    nlp.add_pipe("ner", config={"model": {**NER_MODEL, "tok2vec": TOK2VEC}})
+    nlp.add_pipe("ner", config={"model": {**NER_MODEL, "tok2vec": TINY_CNN}})
     docs = gold(nlp)
     train(nlp, docs, 3)
     plain = token_probs(nlp, "ner", docs)
