@@ -12,6 +12,9 @@ from .decoding import split_tag
 from .layers import ENTS, is_iob
 from .types import Floats2d
 
+# How spaCy marks the entities of one token, and the last token of longer ones.
+IOB2 = {"U": "B", "L": "I"}
+
 
 def aligned(example: Example, tags: Sequence[str], layer: str = ENTS) -> Floats2d:
     """The reference's soft labels on the tokens of ``example.predicted``.
@@ -69,5 +72,5 @@ def _aligned_hard(example: Example, tags: Sequence[str], layer: str) -> Floats2d
 def _spacy_tags(example: Example, layer: str) -> list[str]:
     if layer == ENTS:
         biluo = [tag or "-" for tag in example.get_aligned_ner()]
-        return [tag.replace("U-", "B-", 1).replace("L-", "I-", 1) for tag in biluo]
+        return [IOB2.get(tag[0], tag[0]) + tag[1:] for tag in biluo]
     return [tag or "" for tag in example.get_aligned("TAG", as_string=True)]

@@ -13,7 +13,8 @@ from spacy.util import logger
 
 from .errors import Errors
 from .mixing.mix import BATCH, Mixer, MixStrategy, MixStream
-from .mixing.origin import doc_key
+from .mixing.origin import doc_key, is_pretokenised
+from .mixing.passes import PassDetector
 from .mixing.rates import Rate
 from .mixing.realise import NearestToken
 from .mixing.reservoir import Reservoir
@@ -39,8 +40,8 @@ class SeqMixAugmenter:
     all. Where it has not (labels that come from a file, streams), parents become more during the
     first pass.
 
-    A pass begins when the first original comes again. Each has new mixtures; once the pairs have
-    run out, a further pass mixes them anew.
+    A pass begins when the first originals come again (``PassDetector``). Each has new mixtures;
+    once the pairs have run out, a further pass mixes them anew.
     """
 
     def __init__(self, mixer: Mixer, seed: int = 0, max_docs: int = 20_000) -> None:
@@ -51,13 +52,14 @@ class SeqMixAugmenter:
         self._rng = np.random.default_rng(seed)
         self._stream: MixStream | None = None
         self._spare: list[Doc] = []
-        self._first = ""  # key of the first original
+        self._passes = PassDetector()
         self._epoch = 0
         self._originals = 0
         self._n_shown = 0
         self._warned = False
         # round(base + rate · originals since) mixed docs are due; some of them are given.
         self._base, self._since, self._given = 0.0, 0, 0
+        self._before = (0.0, 0, 0)  # base, since and epoch before the last pass began
 
     def __call__(self, nlp: Language, example: Example) -> Iterator[Example]:
         """Yield the example, then the mixed ones that are due.
@@ -77,7 +79,7 @@ class SeqMixAugmenter:
                 self._docs.add(doc)
         self._docs.add(example.reference)
         self._count(doc_key(example.reference), nlp)
-        for doc in self._take(self._due() - self._given, nlp):
+        for doc in self._take(max(0, self._due() - self._given), nlp):
             self._given += 1
             yield make_example(nlp, doc)
 
@@ -85,20 +87,25 @@ class SeqMixAugmenter:
         return Reservoir(self.max_docs, self.mixer.strategy.eligible, self.seed)
 
     def _count(self, key: str, nlp: Language) -> None:
-        """Count an original; with the first one a new pass begins."""
-        if not self._originals:
-            self._first = key
-        elif key == self._first:
-            lacking = self._due() > self._given
-            if lacking or self.mixer.rate_at(self._epoch) != self.mixer.rate_at(self._epoch + 1):
-                # What an ended pass lacks is not made up for.
-                self._base = float(self._given) if lacking else self._owed()
-                self._since = 0
-            self._epoch += 1
-            if self._stream is not None and self._stream.ran_out and not self._stream.hopeless:
-                self._stream = self._new_stream(nlp, afresh=True)
+        """Count an original; a new pass may begin with it, or turn out not to have begun."""
+        wrong, begins = self._passes.see(key)
+        if wrong:
+            base, since, self._epoch = self._before
+            self._base, self._since = base, since + self._since
+        if begins:
+            self._before = self._base, self._since, self._epoch
+            self._begin_pass(nlp)
         self._originals += 1
         self._since += 1
+
+    def _begin_pass(self, nlp: Language) -> None:
+        # What an ended pass lacks is not made up for.
+        lacking = self._due() > self._given
+        self._base = float(self._given) if lacking else self._owed()
+        self._since = 0
+        self._epoch += 1
+        if self._stream is not None and self._stream.ran_out and not self._stream.hopeless:
+            self._stream = self._new_stream(nlp, afresh=True)
 
     def _owed(self) -> float:
         return self._base + self.mixer.rate_at(self._epoch) * self._since
@@ -140,7 +147,7 @@ class SeqMixAugmenter:
         known = self._docs.n_seen
         if SAMPLE < self._n_shown == known:  # initialisation has shown the corpus, not a sample
             return self._originals >= known
-        return self._originals >= 1.5 * known  # a few docs may be twins
+        return self._passes.n_certain > 0
 
 
 def create_seqmix_augmenter(
@@ -174,7 +181,7 @@ def create_seqmix_augmenter(
 
 def make_example(nlp: Language, doc: Doc) -> Example:
     """An example of a mixed doc, tokenised as spaCy's corpus reader would."""
-    if doc.has_unknown_spaces:
+    if is_pretokenised(doc):
         words, spaces = [t.text for t in doc], [bool(t.whitespace_) for t in doc]
         return Example(Doc(nlp.vocab, words=words, spaces=spaces), doc)
     return Example(nlp.make_doc(doc.text), doc)

@@ -28,13 +28,8 @@ class Chain:
         spaCy's augmenters rebuild the reference and drop its user data: soft labels and origins
         are put on again.
         """
-        for one in self.first(nlp, example):
-            if isinstance(self.then, SeqMixAugmenter | Chain):
-                yield from self.then(nlp, one)
-                continue
-            for two in self.then(nlp, without_marks(one)):
-                carry(one.reference, two.reference)
-                yield two
+        for one in through(self.first, nlp, example):
+            yield from through(self.then, nlp, one)
 
 
 def create_chain(first: Augmenter, then: Augmenter) -> Chain:
@@ -44,6 +39,16 @@ def create_chain(first: Augmenter, then: Augmenter) -> Chain:
     RETURNS (Callable): takes (nlp, example), yields examples.
     """
     return Chain(first, then)
+
+
+def through(augmenter: Augmenter, nlp: Language, example: Example) -> Iterator[Example]:
+    """What one augmenter yields, with the soft labels that it dropped."""
+    if isinstance(augmenter, SeqMixAugmenter | Chain):
+        yield from augmenter(nlp, example)
+        return
+    for one in augmenter(nlp, without_marks(example)):
+        carry(example.reference, one.reference)
+        yield one
 
 
 def without_marks(example: Example) -> Example:

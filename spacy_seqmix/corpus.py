@@ -10,13 +10,21 @@ from spacy.training import Example
 from spacy.training.corpus import Corpus
 
 from . import soft_labels
+from .mixing.origin import is_pretokenised
 
 
 class SoftLabelCorpus(Corpus):
     """Like ``spacy.Corpus.v1``, with soft labels kept where docs are split into sentences.
 
-    spaCy splits with ``Span.as_doc``, which drops user data.
+    spaCy splits with ``Span.as_doc``, which drops user data. Mixed docs whose text would not
+    tokenise back to their words are given with their words.
     """
+
+    def _make_example(self, nlp: Language, reference: Doc, gold_preproc: bool) -> Example:
+        made: Example = super()._make_example(
+            nlp, reference, gold_preproc or is_pretokenised(reference)
+        )
+        return made
 
     def make_examples(self, nlp: Language, reference_docs: Iterable[Doc]) -> Iterator[Example]:
         """Split docs of ``max_length`` tokens or more into sentences, soft labels included."""

@@ -70,6 +70,16 @@ def test_chain_lower_cases_then_mixes(news, realiser, blank_en):
     assert all(doc.text == doc.text.lower() for doc in out)
 
 
+def test_chain_over_soft_labels_keeps_them_in_either_order(mixed, realiser, blank_en):
+    seqmix = create_seqmix_augmenter(realiser, STRATEGY, rate=0.5)
+    for augment in (create_chain(lower(), lower()), create_chain(lower(), seqmix)):
+        out = [eg.reference for eg in run(augment, mixed, blank_en)]
+        kept = [doc for doc in out if doc.text in {doc.text.lower() for doc in mixed}]
+        assert len(kept) >= len(mixed)
+        for doc, source in zip(kept, mixed, strict=False):
+            assert_allclose(soft_labels.get(doc).probs, soft_labels.get(source).probs)
+
+
 @pytest.mark.parametrize("name", ["spacy.orth_variants.v1", "spacy_seqmix_test.Quotes.v1"])
 def test_chain_carries_labels_where_words_change(mixed, blank_en, name):
     settings = {"level": 1.0, "lower": 0.0, "orth_variants": {"single": [], "paired": []}}

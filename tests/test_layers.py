@@ -121,6 +121,15 @@ def test_aligned_tags():
     assert aligned(Example(predicted, reference), ("V", "N"), "tags")[0].sum() == 0
 
 
+@pytest.mark.parametrize("label", ["EU-ORG", "L-U-L", "B-I", "U-"])
+def test_aligned_labels_that_look_like_marks(label):
+    reference = doc_of(ents=[f"B-{label}", f"I-{label}", "O", f"B-{label}"])
+    tags = ("O", f"B-{label}", f"I-{label}")
+    found = aligned(Example(doc_of(), reference), tags)
+    assert found.argmax(axis=1).tolist() == [1, 2, 0, 1]
+    assert found.sum() == 4
+
+
 def test_aligned_hard_tags_as_spacy_aligns_them():
     reference = doc_of(["a", "b", "cd", "e"], tags=["N", "N", "V", ""])
     predicted = doc_of(["a", "b", "cd", "e"])

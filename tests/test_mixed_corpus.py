@@ -116,6 +116,15 @@ def test_augmenter_follows_a_schedule_by_epoch(path, realiser):
     assert [len(texts(epoch, mixed=True)) for epoch in found] == [15, 3, 0, 0]
 
 
+@pytest.mark.parametrize("at", [1, 5, 29])
+def test_augmenter_is_not_misled_by_twins_of_the_first_doc(news, realiser, tmp_path, at):
+    docs = [*news[:at], news[0], news[0], *news[at:]]
+    write_docs(docs, tmp_path / "twins.spacy")
+    augmenter = create_seqmix_augmenter(realiser, STRATEGY, rate=[0.5, 0.125, 0.0])
+    found = epochs(tmp_path / "twins.spacy", augmenter, 4)
+    assert [len(texts(epoch, mixed=True)) for epoch in found] == [16, 4, 0, 0]
+
+
 def test_augmenter_mixes_the_pairs_again_once_they_ran_out(news, realiser, tmp_path):
     eligible = [doc for doc in news if STRATEGY.eligible(doc)][:3]
     DocBin(docs=[*eligible, *(d for d in news if not STRATEGY.eligible(d))][:8]).to_disk(

@@ -27,6 +27,7 @@ class Origin:
     perplexity, window_nats (float | None): what the language model said, where it was asked.
     labels (str): "soft", or "hard" where only the repaired annotation was kept.
     layer (str): whose labels were mixed, "ents", "tags" or "spans:KEY".
+    pretokenised (bool): whether the tokeniser would not find these words in the text.
     """
 
     target: str
@@ -40,6 +41,7 @@ class Origin:
     window_nats: float | None = None
     labels: str = "soft"
     layer: str = "ents"
+    pretokenised: bool = False
 
     def scored(self, perplexity: float | None, window_nats: float | None) -> Origin:
         """The same recipe with the language model's verdict."""
@@ -50,6 +52,12 @@ def get_origin(doc: Doc) -> Origin | None:
     """The origin of a mixed doc, None for any other. Survives DocBin(store_user_data=True)."""
     data: dict[str, Any] | None = doc.user_data.get(KEY)
     return None if data is None else Origin(**{**data, "words": tuple(data["words"])})
+
+
+def is_pretokenised(doc: Doc) -> bool:
+    """Whether the words of a doc are to be taken as they are, and not from its text."""
+    origin = get_origin(doc)
+    return doc.has_unknown_spaces or (origin is not None and origin.pretokenised)
 
 
 def set_origin(doc: Doc, origin: Origin) -> None:

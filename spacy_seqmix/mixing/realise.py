@@ -125,9 +125,8 @@ def assemble(target: Doc, other: Doc, origin: Origin, nlp: Language) -> Doc:
     """Build the mixed doc that an origin describes: the only place where labels are mixed.
 
     Eq. 8: inside the window ỹ = λ y_i + (1 − λ) y_j; outside, the target's own words and labels.
-    The result has text, repaired entities, soft labels, sentence starts and its origin. Where its
-    text would not tokenise back to its words it is marked as pre-tokenised
-    (``doc.has_unknown_spaces``).
+    The result has text, repaired annotation, soft labels, sentence starts and its origin, which
+    says where its text would not tokenise back to its words (``Origin.pretokenised``).
     """
     start, end = origin.start, origin.end
     parents = [soft_labels.of(parent, origin.layer) for parent in (target, other)]
@@ -137,14 +136,14 @@ def assemble(target: Doc, other: Doc, origin: Origin, nlp: Language) -> Doc:
     # In float64, so that equal labels mix to exactly the same.
     ours = rows[start:end].astype("float64")
     rows[start:end] = origin.weight * ours + (1.0 - origin.weight) * theirs
-    doc = join_words(target, start, origin.words, nlp)
+    doc, pretokenised = join_words(target, start, origin.words, nlp)
     for token, before in zip(doc, target, strict=True):
         if before.is_sent_start is not None:
             token.is_sent_start = before.is_sent_start
     soft = SoftLabels(tags, rows, origin.layer)
     soft_labels.annotate(doc, soft)
     soft_labels.put(doc, soft)
-    set_origin(doc, origin)
+    set_origin(doc, replace(origin, pretokenised=pretokenised))
     return doc
 
 

@@ -16,24 +16,24 @@ OPENING = frozenset("$£€#¿¡")
 CLITICS = ("'s", "'re", "'ve", "'ll", "'d", "'m", "n't", "’s", "’re", "’ve", "’ll", "’d", "’m")
 
 
-def join_words(target: Doc, start: int, words: Sequence[str], nlp: Language) -> Doc:
+def join_words(target: Doc, start: int, words: Sequence[str], nlp: Language) -> tuple[Doc, bool]:
     """The target's text with ``words`` in place of its tokens from ``start`` on.
 
     Spaces outside the window stay as they are. Inside and at its borders they stay wherever both
     neighbours are of the kind they were (letters for letters, a comma for a comma); elsewhere a
     word is set off by a space, closing marks join on the left and opening ones on the right, and
-    there is no space at all where the target writes most of its words without. If
-    the text that results does not tokenise back to the words, or the target was pre-tokenised
-    itself, the doc is marked as pre-tokenised.
+    there is no space at all where the target writes most of its words without.
 
     target (Doc): the surrounding doc.
     nlp (Language): the pipeline whose tokeniser must agree.
-    RETURNS (Doc): a new doc with as many tokens, without annotation.
+    RETURNS (tuple): a new doc with as many tokens, without annotation; and whether it counts as
+        pre-tokenised, since its text does not tokenise back to the words, or the target's spaces
+        are not known.
     """
     old = [t.text for t in target]
     new = [*old[:start], *words, *old[start + len(words) :]]
     if target.has_unknown_spaces:
-        return Doc(nlp.vocab, words=new)
+        return Doc(nlp.vocab, words=new), True
     spaces = [bool(t.whitespace_) for t in target]
     spaced = _is_spaced(old, spaces)
     for k in range(max(0, start - 1), min(len(new) - 1, start + len(words))):
@@ -41,9 +41,7 @@ def join_words(target: Doc, start: int, words: Sequence[str], nlp: Language) -> 
         if not kept:
             spaces[k] = spaced and _want_space(new[k], new[k + 1])
     doc = Doc(nlp.vocab, words=new, spaces=spaces)
-    if [t.text for t in nlp.make_doc(doc.text)] != new:
-        return Doc(nlp.vocab, words=new)
-    return doc
+    return doc, [t.text for t in nlp.make_doc(doc.text)] != new
 
 
 def _kind(word: str) -> str:

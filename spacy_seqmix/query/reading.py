@@ -103,7 +103,8 @@ def _tempered(parses: Sequence[Parse], temperature: float) -> list[Parse]:
 
 def _of_group(proc: Any, docs: Sequence[Doc], source: Source) -> Reading:
     """Span categorisers: the score of each span, against that of not being one."""
-    scores = [np.asarray(_group_scores(proc, doc), dtype="float32") for doc in docs]
+    # spaCy's single-label categoriser keeps them as a column.
+    scores = [np.asarray(_group_scores(proc, doc), dtype="float32").ravel() for doc in docs]
 
     def confidences(temperature: float) -> list[Floats1d]:
         pairs = [np.stack([s, 1.0 - s], axis=1) for s in scores]

@@ -74,20 +74,24 @@ def test_reading_beam_spans_by_hand(trained, unlabelled, temperature):
     assert_allclose(values, [expected], atol=1e-6)
 
 
-def test_reading_group_spans_by_hand():
+@pytest.mark.parametrize(
+    ("factory", "shape"), [("spancat", (-1,)), ("spancat_singlelabel", (-1, 1))]
+)
+def test_reading_group_spans_by_hand(factory, shape):
+    """The single-label categoriser keeps its scores as a column."""
     nlp = spacy.blank("xx")
-    proc = nlp.add_pipe("spancat")
+    proc = nlp.add_pipe(factory)
     proc.add_label(PLACE)
     nlp.initialize()
     doc = Doc(nlp.vocab, words=["in", "Rome"])
     doc.spans["sc"] = [Span(doc, 1, 2, label=PLACE), Span(doc, 0, 2, label=PLACE)]
-    doc.spans["sc"].attrs["scores"] = np.array([0.8, 0.5], dtype="float32")
-    found = reading(nlp, "spancat", [doc])
+    doc.spans["sc"].attrs["scores"] = np.array([0.8, 0.5], dtype="float32").reshape(shape)
+    found = reading(nlp, factory, [doc])
     assert_allclose(found.spans(1.0)[0], [0.8, 0.5], rtol=1e-5)
     assert_allclose(found.spans(2.0)[0], [2 / 3, 0.5], rtol=1e-5)  # odds 4 become their root, 2
     doc.spans["sc"].attrs.pop("scores")
     with pytest.raises(ValueError, match="S441"):
-        reading(nlp, "spancat", [doc])
+        reading(nlp, factory, [doc])
 
 
 def test_reading_group_that_is_missing_has_no_spans(trained):
