@@ -12,6 +12,7 @@ from spacy.training import Example
 from spacy.util import logger
 
 from .errors import Errors
+from .learners import check_mixed_layer
 from .mixing.mix import BATCH, Mixer, MixStrategy, MixStream
 from .mixing.origin import doc_key, is_pretokenised
 from .mixing.passes import PassDetector
@@ -139,6 +140,8 @@ class SeqMixAugmenter:
 
     def _new_stream(self, nlp: Language, *, afresh: bool = False) -> MixStream:
         """A stream over the docs at hand that goes on from the last one."""
+        if self._stream is None:
+            check_mixed_layer(self.mixer.strategy, nlp.config)
         docs = self._docs.docs()
         return MixStream(docs, self.mixer, self._rng, nlp, before=self._stream, afresh=afresh)
 

@@ -255,6 +255,10 @@ class Errors:
         "[S432] spaCy could not train '{name}': its beam has no parse for the gold entities. Take "
         "off entities that begin with whitespace, or set components.{name}.beam_update_prob to 0."
     )
+    E433 = (
+        "[S433] The strategy mixes '{layer}', which '{name}' ({factory}) does not learn. {fix}, or "
+        "active.mixing.rate to 0."
+    )
     E440 = (
         "[S440] '{name}' finds no spans whose confidence could be told. Of this pipeline these do: "
         "{able}."
@@ -292,6 +296,14 @@ class Warnings:
         "out of the loss, and it can never be predicted."
     )
     W220 = "[W220] The model '{wanted}' can't be had from here: '{found}' is used instead."
+    W221 = (
+        "[W221] The strategy mixes '{layer}', but {learned}: mixed docs teach the pipeline "
+        "nothing. Set the strategy's 'layer'."
+    )
+    W222 = (
+        "[W222] '{name}' takes docs mixed in '{layer}' for docs without any spans under '{key}', "
+        "since it cannot be told otherwise. Train it without the augmenter, or freeze it."
+    )
     W312 = (
         "[W312] The quantiles {low} and {high} of {n} {what} rest on very few of them: give more "
         "docs, or quantiles further from 0 and 1."

@@ -11,6 +11,7 @@ from spacy.training import Example
 
 from .augmenter import called_by_initialize, make_example
 from .corpus import create_corpus
+from .learners import check_mixed_layer
 from .mixing.mix import Mixer, MixStrategy, mix_docs
 from .mixing.rates import Rate
 from .mixing.realise import NearestToken
@@ -34,6 +35,8 @@ class MixedCorpus:
             yield from self.reader(nlp)
             return
         number, self.n_passes = self.n_passes, self.n_passes + 1
+        if not number:
+            check_mixed_layer(self.mixer.strategy, nlp.config)
         rng = np.random.default_rng([self.seed, number])
         examples = list(self.reader(nlp))
         docs = [eg.reference for eg in examples]

@@ -8,6 +8,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..learners import SPAN_CATEGORISERS
+
 # doc -> the labels that its annotation has for a component
 GoldLabels: TypeAlias = Callable[[Doc], set[str]]
 
@@ -46,7 +48,7 @@ def gold_labels(section: dict[str, Any]) -> GoldLabels:
         return tag_labels
     if factory == "morphologizer":
         return morph_labels
-    if factory in ("spancat", "spancat_singlelabel"):
+    if factory in SPAN_CATEGORISERS:
         return partial(span_labels, key=section.get("spans_key", "sc"))
     return entity_labels
 

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from ..docbin import read_docs, write_docs
 from ..errors import Errors
+from ..learners import check_mixed_layer
 from ..mixing.mix import MixCounts, Mixer, mix_docs
 from ..query.evidence import check_config_evidence, check_evidence, evidence, score_docs
 from ..query.policies import QueryPolicy
@@ -58,6 +59,8 @@ class ActiveRun:
         check_training_config(self.training, self.active.component)
         self.policy, self.oracle, self.mixer = resolve_parts(plain["active"])
         check_config_evidence(self.policy.needs, self.training, self.active.component)
+        if self.mixer is not None:
+            check_mixed_layer(self.mixer.strategy, self.training, self.active.component)
         self.use_gpu, self.progress = use_gpu, progress
         self.blank = spacy.blank(self.training["nlp"]["lang"])
         self.labels_of = gold_labels(self.training["components"].get(self.active.component, {}))

@@ -10,6 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from ..errors import Errors
+from ..learners import SPAN_CATEGORISERS
 from ..models.head import entity_spans, head_of, tempered_rows
 from ..types import Floats1d, TokenProbs
 from .beam import Parse, beam_parses, parse_marginals
@@ -123,7 +124,6 @@ def _group_scores(proc: Any, doc: Doc) -> Any:
     return scores
 
 
-SPAN_CATEGORISERS = ("spancat", "spancat_singlelabel")
 Reader: TypeAlias = Callable[[Any, Sequence[Doc]], Reading]
 READERS: dict[str, Reader] = {
     "seqmix_ner": _of_head,

@@ -1,0 +1,75 @@
+"""Which layer of annotation each kind of component learns, and what that means for mixed docs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from thinc.api import Config
+
+from .errors import Errors, Warnings
+from .layers import ENTS, SPANS, TAGS
+
+LAYERS = {
+    "seqmix_ner": ENTS,
+    "ner": ENTS,
+    "beam_ner": ENTS,
+    "seqmix_tagger": TAGS,
+    "tagger": TAGS,
+}
+SPAN_CATEGORISERS = ("spancat", "spancat_singlelabel")
+# They learn what mixed docs never have.
+OTHERS = frozenset(
+    ["morphologizer", "parser", "senter", "trainable_lemmatizer", "textcat", "textcat_multilabel"]
+)
+
+
+def learned_layer(section: Mapping[str, Any]) -> str | None:
+    """The layer that a component learns; None where it learns another, or is not known.
+
+    section (Mapping): [components.NAME] of a config.
+    """
+    factory = section.get("factory", "")
+    if factory in SPAN_CATEGORISERS:
+        return f"{SPANS}{section.get('spans_key', 'sc')}"
+    return LAYERS.get(factory)
+
+
+def check_mixed_layer(strategy: object, config: Config, component: str | None = None) -> None:
+    """See to it that the layer that a strategy mixes is one that the pipeline learns.
+
+    strategy (object): a strategy; one that does not name its ``layer`` passes.
+    config (Config): with [components] and [training], interpolated.
+    component (str | None): what has to learn the layer, if that is known.
+    RAISES (ValueError): S433 if that component is known to learn another layer.
+
+    Warns with W221 where no component learns the layer, and with W222 where a span categoriser
+    would take mixed docs for docs without spans.
+    """
+    layer: str | None = getattr(strategy, "layer", None)
+    if layer is None:
+        return
+    sections = config["components"]
+    if component is not None:
+        _check_learns(layer, component, sections.get(component, {}))
+    frozen = config["training"].get("frozen_components", ())
+    learned = {n: learned_layer(s) for n, s in sections.items() if n not in frozen}
+    known = {name: found for name, found in learned.items() if found is not None}
+    if known and layer not in known.values():
+        told = ", ".join(f"'{name}' learns '{found}'" for name, found in known.items())
+        warnings.warn(Warnings.W221.format(layer=layer, learned=told), stacklevel=3)
+    for name, found in known.items():
+        if found.startswith(SPANS) and found != layer:
+            key = found.removeprefix(SPANS)
+            warnings.warn(Warnings.W222.format(name=name, layer=layer, key=key), stacklevel=3)
+
+
+def _check_learns(layer: str, name: str, section: Mapping[str, Any]) -> None:
+    learned, factory = learned_layer(section), section.get("factory", "")
+    if learned == layer or (learned is None and factory not in OTHERS):
+        return
+    fix = f"Set the strategy's 'layer' to '{learned}'"
+    if learned is None:
+        fix = "Nothing that it learns can be mixed: set 'mixing' to null"
+    raise ValueError(Errors.E433.format(layer=layer, name=name, factory=factory, fix=fix))
