@@ -287,6 +287,15 @@ class Errors:
         "can tell how sure they are of a span. Name one with --component."
     )
 
+    E448 = (
+        "[S448] '{encoder}' stands between '{asked}' and '{name}', and would change what '{asked}' "
+        "says. Put '{name}' right behind '{asked}'."
+    )
+    E449 = (
+        "[S449] '{name}' was taken from another pipeline, whose components it still asks. Add it "
+        "anew: nlp.add_pipe('seqmix_uncertainty', config={{...}})."
+    )
+
 
 class Warnings:
     """Messages of warnings."""

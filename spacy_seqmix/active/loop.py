@@ -1,17 +1,16 @@
 """Algorithm 1 of SeqMix: seed, augment, train, evaluate, query, repeat."""
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.training.initialize import load_vectors_into_model
 from spacy.util import registry
 from thinc.api import Config
 from tqdm import tqdm
@@ -26,6 +25,7 @@ from ..query.probabilities import copy_tokens
 from ..query.select import top_k
 from ..types import Oracle
 from .annotation import entity_labels, gold_labels
+from .clock import Clock
 from .committee import Committee, save_model
 from .fit import FitSettings, check_training_config, evaluate, fit, warn_of_unseen
 from .journal import Record, RunFolder, disk_errors
@@ -63,6 +63,9 @@ class ActiveRun:
             check_mixed_layer(self.mixer.strategy, self.training, self.active.component)
         self.use_gpu, self.progress = use_gpu, progress
         self.blank = spacy.blank(self.training["nlp"]["lang"])
+        vectors = self.training.get("initialize", {}).get("vectors")
+        if vectors and self.mixer is not None:  # a token table may be made of them
+            load_vectors_into_model(self.blank, vectors)
         self.labels_of = gold_labels(self.training["components"].get(self.active.component, {}))
         self.pool = self._read_pool()
         self.dev = self._read_labelled(self.active.dev)
@@ -256,19 +259,6 @@ class ActiveRun:
 
     def _rng(self, purpose: int, number: int) -> np.random.Generator:
         return np.random.default_rng([self.active.seed, purpose, number])
-
-
-class Clock:
-    """Seconds by phase."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, phase: str) -> Iterator[None]:
-        began = perf_counter()
-        yield
-        self.seconds[phase] = perf_counter() - began
 
 
 def resolve_parts(section: dict[str, Any]) -> tuple[QueryPolicy, Oracle, Mixer | None]:

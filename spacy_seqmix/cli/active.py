@@ -42,7 +42,7 @@ def active_cli(
             if done:
                 msg.info(f"Going on in {run_dir}: {done} rounds are finished")
             records = run.run()
-    except (ValueError, OSError) as err:
+    except (ValueError, ImportError, OSError) as err:
         msg.fail(str(err), exits=1)
     print(rounds_table(records))
     missing = run.active.n_rounds + 1 - len(records)

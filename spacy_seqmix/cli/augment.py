@@ -34,7 +34,7 @@ def augment_cli(
         with told_warnings():
             config = load_config(config_path, parse_config_overrides(ctx.args))
             counts, written = augment_file(config, in_path, out_path, with_originals=with_originals)
-    except (ValueError, OSError) as err:
+    except (ValueError, ImportError, OSError) as err:
         msg.fail(str(err), exits=1)
     msg.info(
         f"{counts.docs} docs, {counts.eligible} eligible, {counts.tried} candidates tried, "

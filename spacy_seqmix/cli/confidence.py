@@ -44,7 +44,7 @@ def confidence_cli(
         with told_warnings():
             setup_gpu(use_gpu, silent=False)
             found = fit_file(model, path, output, component)
-    except (ValueError, OSError) as err:
+    except (ValueError, ImportError, OSError) as err:
         msg.fail(str(err), exits=1)
     msg.info(f"{found.n_spans} spans of '{found.component}', {found.n_correct} of them correct")
     header = ["", "before", "after"]

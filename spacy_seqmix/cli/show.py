@@ -17,7 +17,7 @@ __all__ = ["describe", "show_cli"]
 
 def show_cli(
     path: Annotated[Path, typer.Argument(metavar="FILE.spacy", help="Docs, mixed or not")],
-    limit: Annotated[int, typer.Option("--limit", "-n", help="How many; 0 for all")] = 10,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="How many; 0 for all")] = 10,
     lang: Annotated[str, typer.Option("--lang", "-l", help="Language of the docs")] = "en",
 ) -> None:
     """Show the mixed docs of a file: text, entities, λ, perplexity, and the labels that were mixed.
@@ -31,7 +31,7 @@ def show_cli(
 
     try:
         docs = read_docs(path, spacy.blank(lang), need_entities=False)
-    except (ValueError, OSError) as err:
+    except (ValueError, ImportError, OSError) as err:
         msg.fail(str(err), exits=1)
     mixed = [doc for doc in docs if get_origin(doc) is not None]
     for number, doc in enumerate(islice(mixed, limit or None), 1):

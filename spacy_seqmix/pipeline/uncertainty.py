@@ -19,6 +19,9 @@ from ..query.policies import QueryPolicy
 from ..query.reading import reading, spans_found
 from ..query.sources import SOURCES
 
+# Components that write what others listen to.
+ENCODERS = ("tok2vec", "transformer", "curated_transformer")
+
 
 @Language.factory(
     "seqmix_uncertainty",
@@ -98,18 +101,23 @@ class SeqMixUncertainty(Pipe):
     def asked(self) -> str:
         """The name of the component whose probabilities are taken.
 
-        RAISES (ValueError): S442 when it is none, or not clear which.
+        RAISES (ValueError): S442 when it is none, or not clear which; S448 when an encoder stands
+            between, whose output the component would take for that of its own.
         """
         names = self.nlp.component_names
         before = names[: names.index(self.name)] if self.name in names else names
         able = [name for name in before if self.nlp.get_pipe_meta(name).factory in SOURCES]
-        if self.component in able:
-            return str(self.component)
-        if self.component is not None or len(able) != 1:
+        if self.component not in able and (self.component is not None or len(able) != 1):
             raise ValueError(Errors.E442.format(name=self.name, pipes=names, able=able or "none"))
-        return able[0]
+        asked = self.component or able[0]
+        for name in before[before.index(asked) :]:
+            if self.nlp.get_pipe_meta(name).factory in ENCODERS:
+                raise ValueError(Errors.E448.format(name=self.name, asked=asked, encoder=name))
+        return asked
 
     def _annotate(self, docs: list[Doc]) -> None:
+        if any(doc.vocab is not self.nlp.vocab for doc in docs):
+            raise ValueError(Errors.E449.format(name=self.name))
         component = self.asked()
         found = reading(self.nlp, component, docs)
         probs = dict(zip(map(id, docs), found.tokens(self.temperature), strict=True))

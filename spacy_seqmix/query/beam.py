@@ -8,6 +8,7 @@ import numpy as np
 from spacy.tokens import Doc
 
 from ..decoding import tag_names
+from ..errors import Errors
 from ..types import Floats2d
 
 # Its probability, and start, end and label of each of its entities.
@@ -65,8 +66,11 @@ def beam_parses(
     if not any(len(doc) for doc in docs):
         return [[] for _ in docs]
     with _without_ents(docs):
-        beams = proc.beam_parse(docs, beam_width=width, beam_density=density)
-        return [proc.moves.get_beam_parses(beam) for beam in beams]
+        try:
+            beams = proc.beam_parse(docs, beam_width=width, beam_density=density)
+            return [proc.moves.get_beam_parses(beam) for beam in beams]
+        except AssertionError as err:  # what a beam says of scores that are not numbers
+            raise ValueError(Errors.E425.format(name=proc.name)) from err
 
 
 @contextmanager

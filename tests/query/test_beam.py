@@ -164,3 +164,17 @@ def test_beam_takes_no_notice_of_entities_that_are_set(ner):
     assert_allclose(found[0], beam_probs(proc, plain)[0], atol=1e-6)
     assert found[1].shape == (0, 5)
     assert (proc.labels, proc.moves.n_moves) == (labels, n_moves)
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN slice:RuntimeWarning")
+def test_beam_refuses_weights_that_are_no_numbers(ner):
+    proc = ner.get_pipe("ner")
+    node = next(n for n in proc.model.walk() if n.has_param("W") and n.name == "linear")
+    weights = node.get_param("W").copy()
+    node.set_param("W", np.full_like(weights, np.nan))
+    try:
+        with pytest.raises(ValueError, match=r"S425.*'ner'"):
+            token_probs(ner, "ner", [Doc(ner.vocab, words=["Ann", "saw", "Rome"])])
+    finally:
+        node.set_param("W", weights)
+    assert len(token_probs(ner, "ner", [Doc(ner.vocab, words=["Ann"])])) == 1

@@ -110,3 +110,26 @@ def test_check_has_spans_names_those_that_do(trained):
     with pytest.raises(ValueError, match=r"S440.*'tagger'.*'seqmix_ner'.*'ner', 'beam_ner'"):
         check_has_spans(trained, "tagger")
     check_has_spans(trained, "beam_ner")
+
+
+@pytest.mark.parametrize("component", PIPES)
+def test_uncertainty_component_over_every_kind(trained, unlabelled, component):
+    keep = ["tok2vec", "transformer", component]
+    trained.add_pipe("seqmix_uncertainty", after=component, config={"component": component})
+    try:
+        enable = [name for name in trained.pipe_names if name in (*keep, "seqmix_uncertainty")]
+        with trained.select_pipes(enable=enable):
+            docs = list(
+                trained.pipe(Doc(trained.vocab, words=[t.text for t in d]) for d in unlabelled)
+            )
+        for doc in docs:
+            # None where no row, of a token or of a candidate span, could be scored.
+            assert doc._.uncertainty is None or 0 <= doc._.uncertainty < 10
+            assert (doc._.uncertainty is None) == (len(doc) == 0)
+            for span in spans_found(trained, component, doc):
+                if component in FINDS_SPANS:
+                    assert 0 <= span._.confidence <= 1 + 1e-6
+                else:
+                    assert span._.confidence is None
+    finally:
+        trained.remove_pipe("seqmix_uncertainty")
