@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,4 @@ Strategy: TypeAlias = Callable[[Sequence[Doc], np.random.Generator], Iterator[Mi
 Realiser: TypeAlias = Callable[[Sequence[Doc], Sequence[MixPlan]], list[Doc]]
 Discriminator: TypeAlias = Callable[[Sequence[Doc]], list[Verdict]]
 TokenProbs: TypeAlias = list[Floats2d]
-Policy: TypeAlias = Callable[[Any, np.random.Generator], Floats1d]
-Selector: TypeAlias = Callable[[Floats1d, Sequence[Any], int, np.random.Generator], list[int]]
 Oracle: TypeAlias = Callable[[Sequence[Doc]], list[Doc]]

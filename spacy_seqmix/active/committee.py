@@ -11,11 +11,12 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..atomic import replacing_folder
 from ..errors import Errors
 from ..query.dropout import check_has_dropout, dropout_probs
 from ..query.probabilities import token_probs
 from ..types import TokenProbs
-from .journal import RunFolder, replacing_folder
+from .journal import RunFolder
 from .schema import CommitteeSchema
 
 STREAM = 5  # of random numbers, beside those of the loop

@@ -1,7 +1,6 @@
 """The run folder: what was asked for, and one line for each finished round."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -153,21 +152,6 @@ def disk_errors() -> Iterator[None]:
         if err.errno is None:  # a message of ours, or of spaCy
             raise
         raise OSError(Errors.E411.format(reason=err)) from err
-
-
-@contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
-    """Write a folder under a temporary name and rename it once the block has ended well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    for left_over in path.parent.glob(f".{path.name}.*.tmp"):  # of a killed run
-        shutil.rmtree(left_over)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        shutil.rmtree(path, ignore_errors=True)
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def flatten(config: Any, prefix: str = "") -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Windows:
         """What makes a doc eligible, for messages."""
         rules = [f"at least {self.density:.0%} valid labels"]
         rules += ["no soft labels"] * self.same_tags + ["no cut entity"] * self.keep_entities
-        return f"a window of {self.size} tokens with {', '.join(rules)}"
+        return f"a window of {self.size} tokens with {', '.join(rules)}{_where(self.layer)}"
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,15 @@ class Sequences:
 
     def describe(self) -> str:
         """What makes a doc eligible, for messages."""
-        return f"a sentence with at least {self.density:.0%} valid labels"
+        return f"a sentence with at least {self.density:.0%} valid labels{_where(self.layer)}"
+
+
+def _where(layer: str) -> str:
+    """What else has to be so, for messages."""
+    if layer == ENTS:
+        return ""
+    rule = ", where docs need the key and spans that do not overlap" if is_iob(layer) else ""
+    return f" in the layer '{layer}'{rule}"
 
 
 def dense(doc: Doc, starts: Numbers, ends: Numbers, density: float, layer: str = ENTS) -> Mask:

@@ -1,7 +1,5 @@
 """How well a saved pipeline's confidences fit labelled docs; the pipeline with a temperature."""
 
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import spacy
 from spacy.language import Language
 from spacy.training import Example
 
+from ..atomic import replacing_folder
 from ..docbin import read_docs
 from ..errors import Errors
 from .probabilities import copy_tokens
@@ -69,7 +68,8 @@ def fit_file(
     temperature = float(TEMPERATURES[best(found)])
     if output is not None:
         _set_temperature(nlp, component, temperature)
-        _save(nlp, output)
+        with replacing_folder(output) as temporary:
+            nlp.to_disk(temporary)
     return FileFit(
         component,
         len(found.correct),
@@ -97,14 +97,3 @@ def _set_temperature(nlp: Language, component: str, temperature: float) -> None:
     name = FACTORY if FACTORY not in nlp.component_names else f"{FACTORY}_{component}"
     config = {"component": component, "temperature": temperature}
     nlp.add_pipe(FACTORY, name=name, after=component, config=config)
-
-
-def _save(nlp: Language, output: Path) -> None:
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        nlp.to_disk(temporary)
-        if output.exists():
-            output.rmdir()
-        os.replace(temporary, output)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -5,7 +5,8 @@ import errno
 import pytest
 from thinc.api import Config
 
-from spacy_seqmix.active.journal import RunFolder, disk_errors, flatten, replacing_folder
+from spacy_seqmix.active.journal import RunFolder, disk_errors, flatten
+from spacy_seqmix.atomic import replacing_folder
 
 CONFIG = Config({"paths": {"a": "x"}, "active": {"n": 3, "list": [1, 2], "none": None}})
 DIGESTS = {"pool": "12", "dev": "34"}
