@@ -146,13 +146,17 @@ def test_augmenter_keeps_a_bounded_number_of_parents(path, realiser, blank_en):
         create_seqmix_augmenter(realiser, max_docs=1)
 
 
-def test_debug_data_finds_no_fault_in_a_mixed_corpus(news, realiser, blank_en, tmp_path, capfd):
-    mixed, _ = mix_docs(news, Mixer(STRATEGY, realiser), np.random.default_rng(0), blank_en)
+@pytest.mark.parametrize(("component", "labels"), [("seqmix_ner", "soft"), ("ner", "hard")])
+def test_debug_data_finds_no_fault_in_a_mixed_corpus(
+    news, realiser, blank_en, tmp_path, capfd, component, labels
+):
+    mixer = Mixer(STRATEGY, realiser, labels=labels)
+    mixed, _ = mix_docs(news, mixer, np.random.default_rng(0), blank_en)
     # More than so few docs are a fault of their own.
     write_docs([*news * 4, *mixed], tmp_path / "train.spacy")
     write_docs([blank_en.make_doc("Nothing happened in Bruges.")], tmp_path / "dev.spacy")
     nlp = spacy.blank("en")
-    nlp.add_pipe("seqmix_ner")
+    nlp.add_pipe(component)
     for name in ("train", "dev"):
         nlp.config["paths"][name] = str(tmp_path / f"{name}.spacy")
     nlp.config["corpora"]["train"]["@readers"] = "spacy-seqmix.Corpus.v1"
@@ -161,4 +165,5 @@ def test_debug_data_finds_no_fault_in_a_mixed_corpus(news, realiser, blank_en, t
         debug_data(tmp_path / "config.cfg", silent=False)
     out = capfd.readouterr().out
     assert "Corpus is loadable" in out
+    assert ("label(s)" in out) == (component == "ner")  # spaCy looks at its own components alone
     assert "\u2718" not in out
