@@ -31,7 +31,10 @@ def report_cli(
         str | None,
         typer.Option("--command", "-c", help="Command that made the runs; this one if left out"),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", "-s", help="Seed of the runs")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", "-s", help="Seed of the runs, if their configs do not tell"),
+    ] = None,
     allow_different: Annotated[
         bool,
         typer.Option(

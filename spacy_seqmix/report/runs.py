@@ -110,6 +110,7 @@ class Run:
     name: str
     rounds: tuple[Round, ...]
     models: Mapping[str, str] = field(default_factory=dict)  # encoder and LM, where known
+    seed: int | None = None
 
     @property
     def measure(self) -> str:
@@ -148,17 +149,20 @@ def read_run(name: str, folder: Path) -> Run:
             raise ValueError(Errors.E510.format(name=name, path=path, reason=reason)) from error
     if not rounds:
         raise ValueError(Errors.E511.format(name=name, path=path))
-    return Run(name, tuple(rounds), _models(folder / "config.cfg"))
+    models, seed = _settings(folder / "config.cfg")
+    return Run(name, tuple(rounds), models, seed)
 
 
-def _models(path: Path) -> dict[str, str]:
-    """The models that a run's config names in [paths]; of a path the last two parts."""
+def _settings(path: Path) -> tuple[dict[str, str], int | None]:
+    """The models that a run's config names in [paths] (of a path the last two parts), its seed."""
     try:
-        paths = Config().from_disk(path, interpolate=False).get("paths", {})
+        config = Config().from_disk(path, interpolate=False)
     except (OSError, ValueError):
-        return {}
+        return {}, None
+    paths, seed = config.get("paths", {}), config.get("active", {}).get("seed")
     named = {kind: paths[kind] for kind in MODELS if isinstance(paths.get(kind), str)}
-    return {kind: short_name(name) for kind, name in named.items()}
+    models = {kind: short_name(name) for kind, name in named.items()}
+    return models, seed if isinstance(seed, int) else None
 
 
 def differences(runs: Sequence[Run]) -> list[str]:

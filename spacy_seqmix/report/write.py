@@ -39,7 +39,7 @@ def write_report(
     out_dir (Path): where to write; made if need be.
     title (str): the heading.
     command (str): the command that made the runs, as a reader should type it.
-    seed (int | None): the seed of the runs.
+    seed (int | None): the seed of the runs; by default what their configs say, if they agree.
     allow_different (bool): also compare runs of other seed sets, rounds or optimiser steps; the
         table then says what differs.
     RETURNS (Path): the Markdown file.
@@ -51,7 +51,7 @@ def write_report(
     facts: Facts = {
         "title": title,
         "command": command,
-        "seed": seed,
+        "seed": _common_seed(read) if seed is None else seed,
         "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": _describe_machine(),
         "models": sorted({f"{kind} {name}" for run in read for kind, name in run.models.items()}),
@@ -66,6 +66,11 @@ def write_report(
         srsly.write_json(numbers, _as_json(read, facts, notes))
         draw_curves(read, title, picture)
     return out_dir / "table.md"
+
+
+def _common_seed(runs: Sequence[Run]) -> int | None:
+    seeds = {run.seed for run in runs}
+    return seeds.pop() if len(seeds) == 1 else None
 
 
 def _as_json(runs: Sequence[Run], facts: Facts, notes: Sequence[str]) -> dict[str, Any]:

@@ -124,6 +124,16 @@ def test_report_names_the_models(tmp_path: Path, runs: dict[str, Path]) -> None:
         write_report(runs, tmp_path / "out", "Mini", "make demo", 0)
 
 
+def test_report_finds_the_seed_in_the_configs(tmp_path: Path, runs: dict[str, Path]) -> None:
+    for folder in runs.values():
+        (folder / "config.cfg").write_text("[active]\nseed = 7\n")
+    path = write_report(runs, tmp_path / "out", "Mini", "make demo", None)
+    assert "- Seed: 7\n" in path.read_text("utf8")
+    (runs["seqmix"] / "config.cfg").write_text("[active]\nseed = 8\n")
+    path = write_report(runs, tmp_path / "out", "Mini", "make demo", None, allow_different=True)
+    assert "- Seed: not stated\n" in path.read_text("utf8")
+
+
 def test_report_with_unequal_rounds_leaves_cells_empty(
     tmp_path: Path, runs: dict[str, Path]
 ) -> None:
