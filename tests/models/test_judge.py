@@ -166,6 +166,7 @@ def test_judge_range_is_near():
         ({"min_window_nats": math.nan}, "S308"),
         ({"dtype": "half"}, "S307"),
         ({"batch_size": 0}, "S311"),
+        ({"unit": "word"}, "S315"),
     ],
 )
 def test_judge_bad_settings(settings, code):

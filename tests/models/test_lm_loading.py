@@ -144,3 +144,17 @@ def test_gguf_second_load_reads_the_cache(smollm2_path, monkeypatch):
     monkeypatch.setattr(gguf, "_convert", None)
     again = CausalLM.load(smollm2_path)
     assert again.token_nlls(["Hi"])[0].nlls == first.token_nlls(["Hi"])[0].nlls
+
+
+def test_load_refuses_a_slow_tokenizer(tiny_lm_dir, monkeypatch):
+    from spacy_seqmix.models import causal_lm
+
+    def slow(*args):
+        model, tokenizer, missing = real(*args)
+        monkeypatch.setattr(type(tokenizer), "is_fast", False)
+        return model, tokenizer, missing
+
+    real = causal_lm.from_pretrained
+    monkeypatch.setattr(causal_lm, "from_pretrained", slow)
+    with pytest.raises(ValueError, match="S303"):
+        CausalLM.load(str(tiny_lm_dir))

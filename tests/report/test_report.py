@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +211,13 @@ def test_report_command(tmp_path: Path, runs: dict[str, Path]) -> None:
     for bad in (["none"], [pairs[0], pairs[0]], ["none="]):
         done = CliRunner().invoke(app, ["report", str(out), *bad])
         assert done.exit_code == 1
+        assert "S514" in done.output
+
+
+def test_report_says_what_curves_need(
+    tmp_path: Path, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"S513.*spacy-seqmix\[report\]"):
+        write_report(runs, tmp_path / "out", "Mini", "make demo", 0)
+    assert not list((tmp_path / "out").glob("*"))
