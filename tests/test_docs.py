@@ -77,7 +77,8 @@ def test_configs_can_be_read(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["active", "augment", "show", "calibrate", "convert", "report", "confidence"]
+    "command",
+    "active augment show calibrate convert report confidence find-model".split(),
 )
 def test_help_is_complete(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
@@ -87,3 +88,14 @@ def test_help_is_complete(command: str) -> None:
         if re.match(r"^\s+(-\w, )?--\w[\w-]*( <\w+>| \[.*\])?\s*$", line):
             raise AssertionError(line)
     assert command in CliRunner().invoke(app, ["--help"]).output
+
+
+def test_config_of_whole_sequences_is_the_other_but_for_its_strategy() -> None:
+    one, other = (
+        load_config(ROOT / "configs" / f"{name}.cfg", interpolate=False)
+        for name in ("active", "active_whole")
+    )
+    assert one["active"]["mixing"].pop("strategy")["@misc"] == "spacy-seqmix.SubSequence.v1"
+    strategy = other["active"]["mixing"].pop("strategy")
+    assert strategy == {"@misc": "spacy-seqmix.WholeSequence.v1", "density": 0.6, "alpha": 8.0}
+    assert one == other
