@@ -78,7 +78,7 @@ def test_configs_can_be_read(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    "active augment show calibrate convert report confidence find-model".split(),
+    ["active", "augment", "show", "calibrate", "convert", "report", "confidence", "find-model"],
 )
 def test_help_is_complete(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
