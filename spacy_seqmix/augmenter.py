@@ -14,7 +14,7 @@ from spacy.util import logger
 from .errors import Errors
 from .learners import check_mixed_layer
 from .mixing.mix import BATCH, Mixer, MixStrategy, MixStream
-from .mixing.origin import doc_key, is_pretokenised
+from .mixing.origin import is_pretokenised
 from .mixing.passes import PassDetector
 from .mixing.rates import Rate
 from .mixing.realise import NearestToken
@@ -78,8 +78,7 @@ class SeqMixAugmenter:
             self._n_shown += shown.n_seen
             for doc in shown.docs():
                 self._docs.add(doc)
-        self._docs.add(example.reference)
-        self._count(doc_key(example.reference), nlp)
+        self._count(self._docs.add(example.reference), nlp)
         for doc in self._take(max(0, self._due() - self._given), nlp):
             self._given += 1
             yield make_example(nlp, doc)
@@ -170,7 +169,7 @@ def create_seqmix_augmenter(
     discriminator (Callable | None): what keeps plausible docs; None keeps all.
     rate (float | Iterable[float]): r, mixed docs per original; a list or schedule has one for each
         pass over the corpus.
-    labels (str): "soft", or "hard" for components (spaCy's own ``ner``) that train on entities.
+    labels (str): "soft", or "hard" for components (spaCy's own ``ner``) that train on nothing else.
     seed (int): of the augmenter's own generator.
     max_docs (int): how many originals to keep as parents at once; of more, a uniform sample.
     RETURNS (Callable): takes (nlp, example), yields examples.

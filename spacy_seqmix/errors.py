@@ -286,7 +286,6 @@ class Errors:
         "[S447] Not clear whose confidence is asked for: the pipeline is {pipes}, and of it {able} "
         "can tell how sure they are of a span. Name one with --component."
     )
-
     E448 = (
         "[S448] '{encoder}' stands between '{asked}' and '{name}', and would change what '{asked}' "
         "says. Put '{name}' right behind '{asked}'."

@@ -12,8 +12,12 @@ def register_extensions() -> None:
     Their values live in ``doc.user_data``: they survive ``Doc.to_bytes`` and
     ``DocBin(store_user_data=True)``.
     """
-    attributes = ((Doc, "perplexity"), (Doc, "plausible"), (Span, "perplexity"))
-    for kind, name in (*attributes, (Doc, "uncertainty")):
+    for kind, name in (
+        (Doc, "perplexity"),
+        (Doc, "plausible"),
+        (Doc, "uncertainty"),
+        (Span, "perplexity"),
+    ):
         if not kind.has_extension(name):
             kind.set_extension(name, default=None)
     if not Span.has_extension("confidence"):

@@ -40,7 +40,7 @@ def check_mixed_layer(strategy: object, config: Config, component: str | None = 
     """See to it that the layer that a strategy mixes is one that the pipeline learns.
 
     strategy (object): a strategy; one that does not name its ``layer`` passes.
-    config (Config): with [components] and [training], interpolated.
+    config (Config): with [components] and [training].
     component (str | None): what has to learn the layer, if that is known.
     RAISES (ValueError): S433 if that component is known to learn another layer.
 

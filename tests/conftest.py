@@ -11,6 +11,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_seqmix.convert.brackets import parse_markup
+from spacy_seqmix.mixing.realise import NearestToken
+from spacy_seqmix.mixing.vectors import make_word_table
 
 LM_SENTENCES = (
     "The quick brown fox jumps over the lazy dog.",
@@ -198,6 +200,12 @@ def encoders_once(tiny_encoder_dir: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Encoder, "load", functools.cache(Encoder.load))
         yield
+
+
+@pytest.fixture
+def realiser(tiny_encoder_dir: Path) -> NearestToken:
+    """Nearest words of the docs at hand, under a tiny encoder."""
+    return NearestToken(make_word_table(str(tiny_encoder_dir)))
 
 
 @pytest.fixture(scope="session")

@@ -15,17 +15,10 @@ from spacy_seqmix.docbin import write_docs
 from spacy_seqmix.mixed_corpus import create_mixed_corpus
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.origin import get_origin
-from spacy_seqmix.mixing.realise import NearestToken
 from spacy_seqmix.mixing.strategies import make_sub_sequence
-from spacy_seqmix.mixing.vectors import make_word_table
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
 STRATEGY = make_sub_sequence(window=3, density=0.6)
-
-
-@pytest.fixture
-def realiser(tiny_encoder_dir):
-    return NearestToken(make_word_table(str(tiny_encoder_dir)))
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..learners import SPAN_CATEGORISERS
+from ..layers import ENTS, SPANS, TAGS
+from ..learners import learned_layer
 
 # doc -> the labels that its annotation has for a component
 GoldLabels: TypeAlias = Callable[[Doc], set[str]]
@@ -43,13 +44,13 @@ def gold_labels(section: dict[str, Any]) -> GoldLabels:
 
     section (dict): [components.NAME] of a config.
     """
-    factory = section.get("factory")
-    if factory in ("tagger", "seqmix_tagger"):
-        return tag_labels
-    if factory == "morphologizer":
+    if section.get("factory") == "morphologizer":
         return morph_labels
-    if factory in SPAN_CATEGORISERS:
-        return partial(span_labels, key=section.get("spans_key", "sc"))
+    layer = learned_layer(section) or ENTS
+    if layer == TAGS:
+        return tag_labels
+    if layer != ENTS:
+        return partial(span_labels, key=layer.removeprefix(SPANS))
     return entity_labels
 
 

@@ -46,14 +46,12 @@ class Calibration:
     """Distributions, and the ranges that the first of them suggests.
 
     judge (PerplexityDiscriminator): what scored; its own ranges mean nothing here.
-    window (int): the length of windows, in tokens, in docs that are not mixed.
     scores (dict[str, Scores]): of the docs that are "not mixed", and of the "mixed" ones.
     perplexity (Range): proposed for the perplexity.
     window_nats (Range | None): proposed for windows, from 0 on; None where there are none.
     """
 
     judge: PerplexityDiscriminator
-    window: int
     scores: dict[str, Scores]
     perplexity: Range
     window_nats: Range | None
@@ -109,7 +107,7 @@ def calibrate(
         inside = Range(0.0, propose(nats, quantiles).high)
     else:
         warnings.warn(Warnings.W313.format(what=windows.describe()), stacklevel=2)
-    return Calibration(judge, windows.size, scores, propose(measure, quantiles), inside)
+    return Calibration(judge, scores, propose(measure, quantiles), inside)
 
 
 def _passages(doc: Doc, unit: str, windows: Windows) -> Iterator[tuple[str, list[Window | None]]]:

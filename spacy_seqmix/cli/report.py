@@ -33,7 +33,7 @@ def report_cli(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", "-s", help="Seed of the runs, if their configs do not tell"),
+        typer.Option("--seed", "-s", help="Seed of the runs; what their configs say if left out"),
     ] = None,
     allow_different: Annotated[
         bool,

@@ -58,7 +58,7 @@ class Mixer:
 
     rate (float | Iterable[float]): r = mixed docs / docs that were mixed; or one for each round
         or epoch.
-    labels (str): "soft", or "hard" to keep only the repaired entities, for components that
+    labels (str): "soft", or "hard" to keep only the repaired annotation, for components that
         cannot train on distributions.
     """
 

@@ -26,22 +26,26 @@ class Reservoir:
         """Whether each further doc would take the place of another."""
         return len(self._docs) >= self.size
 
-    def add(self, doc: Doc) -> None:
-        """Take a doc in, unless it is here already or another draw would have it."""
+    def add(self, doc: Doc) -> str:
+        """Take a doc in, unless it is here already or another draw would have it.
+
+        RETURNS (str): its ``doc_key``.
+        """
         key = doc_key(doc)
         if key in self._docs:
-            return
+            return key
         self.n_seen += 1
         if not self.full:
             self._keys.append(key)
         else:
             slot = int(self._rng.integers(self.n_seen))
             if slot >= self.size:
-                return
+                return key
             del self._docs[self._keys[slot]]
             self._keys[slot] = key
         self._docs[key] = doc
         self.n_changed += self._eligible(doc)
+        return key
 
     def docs(self) -> list[Doc]:
         """The docs, in the order of their coming."""

@@ -137,8 +137,8 @@ class SeqMixDiscriminator(Pipe):
 
     @property
     def cfg(self) -> dict[str, Any]:
-        """The settings, as the config has them. Whom to trust is not among them: only a config
-        that the user reads says that, never what a pipeline has stored."""
+        """The settings, as the config has them. Whom to trust is not among them: that stands in
+        the config alone, where it can be read, and not in what a component has stored."""
         return {
             "model": self.judge.model,
             "revision": self.judge.revision,

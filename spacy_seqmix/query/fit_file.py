@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import spacy
 from spacy.language import Language
 from spacy.training import Example
@@ -13,8 +12,8 @@ from ..atomic import replacing_folder
 from ..docbin import read_docs
 from ..errors import Errors
 from .probabilities import copy_tokens
-from .reading import READERS
-from .temperature import TEMPERATURES, Fit, best, cross_fitted, find_spans, fit_of
+from .reading import span_finders
+from .temperature import TEMPERATURES, UNTOUCHED, Fit, best, cross_fitted, find_spans, fit_of
 
 FACTORY = "seqmix_uncertainty"
 
@@ -64,7 +63,6 @@ def fit_file(
                 component=component, found=len(found.correct), path=path, correct=n_correct
             )
         )
-    untouched = int(np.argmin(np.abs(np.log(TEMPERATURES))))
     temperature = float(TEMPERATURES[best(found)])
     if output is not None:
         _set_temperature(nlp, component, temperature)
@@ -74,14 +72,14 @@ def fit_file(
         component,
         len(found.correct),
         n_correct,
-        fit_of(found.confidence[untouched], found.correct),
+        fit_of(found.confidence[UNTOUCHED], found.correct),
         fit_of(cross_fitted(found), found.correct),
         temperature,
     )
 
 
 def _only(nlp: Language) -> str:
-    able = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in READERS]
+    able = span_finders(nlp)
     if len(able) != 1:
         raise ValueError(Errors.E447.format(pipes=nlp.pipe_names, able=able or "none"))
     return able[0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -56,9 +56,14 @@ def spans_found(nlp: Language, component: str, doc: Doc) -> list[Span]:
     return list(doc.ents)
 
 
+def span_finders(nlp: Language) -> list[str]:
+    """The components of a pipeline that can tell how sure they are of a span."""
+    return [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in READERS]
+
+
 def check_has_spans(nlp: Language, component: str) -> None:
     """RAISES (ValueError): S440, naming the components that do find spans."""
-    able = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in READERS]
+    able = span_finders(nlp)
     if component not in able:
         raise ValueError(Errors.E440.format(name=component, able=able or "none"))
 
@@ -70,12 +75,14 @@ def _rows(source: Source, proc: Any, docs: Sequence[Doc]) -> Callable[[float], T
 
 def _of_head(proc: Any, docs: Sequence[Doc]) -> Reading:
     """``seqmix_ner``: its model's head knows how scores become probabilities."""
-    head, scores, spans = head_of(proc.model), proc.predict(docs), entity_spans(docs, proc.labels)
+    head, spans = head_of(proc.model), entity_spans(docs, proc.labels)
+    # Tokens and spans are asked at one temperature, and a CRF sums over its paths for each.
+    tempered = lru_cache(maxsize=1)(partial(head.tempered, proc.predict(docs)))
 
     def tokens(temperature: float) -> TokenProbs:
-        return [proc.model.ops.to_numpy(p) for p in head.tempered(scores, temperature)]
+        return [proc.model.ops.to_numpy(p) for p in tempered(temperature)]
 
-    return Reading(tokens, lambda t: head.span_probs(head.tempered(scores, t), spans))
+    return Reading(tokens, lambda t: head.span_probs(tempered(t), spans))
 
 
 def _of_beam(proc: Any, docs: Sequence[Doc]) -> Reading:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from spacy.language import Language
+from spacy.tokens import Span
 from spacy.training import Example
 
 from ..types import Floats1d, Floats2d
@@ -13,6 +14,7 @@ from .reading import check_has_spans, reading, spans_found
 
 # Near enough to each other that a finer search changes no second digit.
 TEMPERATURES = np.geomspace(0.25, 8.0, 61)
+UNTOUCHED = int(np.abs(np.log(TEMPERATURES)).argmin())  # the number of temperature 1
 BINS = 10
 FOLDS = 5
 FLOOR = 1e-6
@@ -36,10 +38,9 @@ class Found:
 
 @dataclass(frozen=True)
 class Bin:
-    """The spans whose confidence lies in a tenth: how many, and their means."""
+    """The spans whose confidence lies in the tenth from ``low`` on: how many, and their means."""
 
     low: float
-    high: float
     n: int
     confidence: float
     correct: float
@@ -119,7 +120,7 @@ def fit_of(confidence: Floats1d, correct: Flags) -> Fit:
         inside = number == b
         if inside.any():
             means = float(confidence[inside].mean()), float(correct[inside].mean())
-            bins.append(Bin(b / BINS, (b + 1) / BINS, int(inside.sum()), *means))
+            bins.append(Bin(b / BINS, int(inside.sum()), *means))
     error = sum(b.n * abs(b.confidence - b.correct) for b in bins) / max(1, len(correct))
     brier = float(((confidence - correct) ** 2).mean())
     return Fit(error, brier, _log_loss(confidence, correct), tuple(bins))
@@ -130,5 +131,5 @@ def _log_loss(confidence: Floats1d, correct: Flags) -> float:
     return float(-np.log(np.where(correct, p, 1.0 - p)).mean()) if len(p) else 0.0
 
 
-def _place(span: object) -> tuple[int, int, str]:
-    return (span.start_char, span.end_char, span.label_)  # type: ignore[attr-defined]
+def _place(span: Span) -> tuple[int, int, str]:
+    return (span.start_char, span.end_char, span.label_)
