@@ -97,5 +97,5 @@ def test_config_of_whole_sequences_is_the_other_but_for_its_strategy() -> None:
     )
     assert one["active"]["mixing"].pop("strategy")["@misc"] == "spacy-seqmix.SubSequence.v1"
     strategy = other["active"]["mixing"].pop("strategy")
-    assert strategy == {"@misc": "spacy-seqmix.WholeSequence.v1", "density": 0.6, "alpha": 8.0}
+    assert strategy == {"@misc": "spacy-seqmix.WholeSequence.v1", "density": 0.2, "alpha": 8.0}
     assert one == other
