@@ -75,6 +75,8 @@ class Errors:
         "Text: {text!r}"
     )
 
+    E520 = "[S520] --whole-docs is for --format conll: bracket markup holds one sentence a line."
+
     # 2xx the component and mixing
     E201 = (
         "[S201] '{name}' has no labels: the training corpus holds no entities. Annotate some, or "

@@ -28,7 +28,7 @@ def convert_cli(
             "--format",
             "-f",
             help="brackets: [PER Ana Duarte] left, one sentence a line; conll: columns of "
-            "CoNLL-2003, -DOCSTART- lines dropped",
+            "CoNLL-2003",
         ),
     ] = Format.brackets,
     lang: Annotated[
@@ -42,6 +42,12 @@ def convert_cli(
             "left out",
         ),
     ] = None,
+    whole_docs: Annotated[
+        bool,
+        typer.Option(
+            "--whole-docs", help="Of conll: a Doc for the sentences between two -DOCSTART- lines"
+        ),
+    ] = False,
 ) -> None:
     """Convert annotated sentences to spaCy's binary format, a Doc a sentence.
 
@@ -49,10 +55,13 @@ def convert_cli(
     with a backslash in front.
     """
     from ..convert import convert_brackets, convert_conll
+    from ..errors import Errors
 
     try:
+        if whole_docs and format is not Format.conll:
+            raise ValueError(Errors.E520)
         if format is Format.conll:
-            n_docs = convert_conll(in_path, out_path, lang=lang)
+            n_docs = convert_conll(in_path, out_path, lang=lang, whole_docs=whole_docs)
         else:
             names = None if labels is None else [s.strip() for s in labels.split(",")]
             n_docs = convert_brackets(in_path, out_path, lang=lang, labels=names)

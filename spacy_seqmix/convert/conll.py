@@ -1,4 +1,4 @@
-"""Column files as CoNLL-2003 came: a sentence a Doc, `-DOCSTART-` lines dropped.
+"""Column files as CoNLL-2003 came: a sentence a Doc, or the sentences between `-DOCSTART-` lines.
 
 spaCy's own `convert -c conll` knows only the delimiter ``-DOCSTART- -X- O O``. Where the file has
 ``-DOCSTART- -X- -X- O``, as the copies of CoNLL-2003 with four columns do, each delimiter becomes
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import spacy
@@ -23,41 +24,57 @@ __all__ = ["convert_conll", "read_conll"]
 _TAG = re.compile(r"O|[BI]-\S+")
 
 
-def read_conll(path: Path, nlp: Language) -> Iterator[Doc]:
-    """Read a file of columns, a Doc a sentence.
+def read_conll(path: Path, nlp: Language, *, whole_docs: bool = False) -> Iterator[Doc]:
+    """Read a file of columns, a Doc a sentence or a Doc a document.
 
     The first column is the token, the last one its tag in IOB2, IOB1 or IO; columns are parted by
     blanks or tabs, sentences by blank lines. Other columns are not read.
 
     path (Path): the file, UTF-8.
     nlp (Language): whose vocabulary the docs get; its tokenizer is not used.
-    YIELDS (Doc): the docs, one blank between tokens, marked as one sentence each.
+    whole_docs (bool): one Doc for all sentences between two -DOCSTART- lines.
+    YIELDS (Doc): the docs, one blank between tokens, with their sentence boundaries.
     """
     words: list[str] = []
     tags: list[str] = []
+    starts: list[int] = []
+    ended = True
     for number, line in enumerate([*read_lines(path), ""], start=1):
         columns = re.split(r"[ \t]+", line.strip(" \t"))
-        if columns == [""] or columns[0] == "-DOCSTART-":
-            if words:
-                yield _make_doc(nlp, words, tags)
-            words, tags = [], []
+        delimiter = columns[0] == "-DOCSTART-"
+        if columns == [""] or delimiter:
+            ended = True
+            if words and (delimiter or not whole_docs):
+                yield _make_doc(nlp, words, tags, starts)
+                words, tags, starts = [], [], []
             continue
         if len(columns) < 2 or not _TAG.fullmatch(columns[-1]):
             raise ValueError(Errors.E509.format(where=f"{path}, line {number}", text=line))
+        if ended:
+            starts.append(len(words))
+            ended = False
         words.append(columns[0])
         tags.append(columns[-1])
+    if words:
+        yield _make_doc(nlp, words, tags, starts)
 
 
-def _make_doc(nlp: Language, words: list[str], tags: list[str]) -> Doc:
+def _make_doc(nlp: Language, words: list[str], tags: list[str], starts: list[int]) -> Doc:
     spaces = [True] * (len(words) - 1) + [False]
-    sent_starts: list[bool | int | None] = [i == 0 for i in range(len(words))]
+    sent_starts: list[bool | int | None] = [i in starts for i in range(len(words))]
     doc = Doc(nlp.vocab, words=words, spaces=spaces, sent_starts=sent_starts)
-    doc.set_ents([Span(doc, start, end, label) for start, end, label in _entities(tags)])
+    found = [
+        (first + start, first + end, label)
+        for first, last in pairwise([*starts, len(words)])
+        for start, end, label in _entities(tags[first:last])
+    ]
+    doc.set_ents([Span(doc, start, end, label) for start, end, label in found])
     return doc
 
 
 def _entities(tags: list[str]) -> list[tuple[int, int, str]]:
-    """Entities of tags in any IOB scheme: I- goes on with its own label or begins an entity."""
+    """Entities of a sentence's tags in any IOB scheme: I- goes on with its own label or begins an
+    entity."""
     found: list[tuple[int, int, str]] = []
     for i, tag in enumerate(tags):
         prefix, _, label = tag.partition("-")
@@ -70,12 +87,16 @@ def _entities(tags: list[str]) -> list[tuple[int, int, str]]:
     return found
 
 
-def convert_conll(in_path: Path, out_path: Path, *, lang: str = "en") -> int:
+def convert_conll(
+    in_path: Path, out_path: Path, *, lang: str = "en", whole_docs: bool = False
+) -> int:
     """Convert a file of columns to a DocBin.
 
     in_path (Path): the columns.
     out_path (Path): the DocBin; it appears whole or not at all.
     lang (str): the language of the docs' vocabulary.
+    whole_docs (bool): see ``read_conll``.
     RETURNS (int): the number of docs.
     """
-    return write_docs(read_conll(in_path, spacy.blank(lang)), out_path, source=in_path)
+    docs = read_conll(in_path, spacy.blank(lang), whole_docs=whole_docs)
+    return write_docs(docs, out_path, source=in_path)

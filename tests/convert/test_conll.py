@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import spacy
 from spacy.tokens import DocBin
+from typer.testing import CliRunner
 
+from spacy_seqmix.cli import app
 from spacy_seqmix.convert import convert_conll, read_conll
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "conll03"
@@ -67,3 +69,34 @@ def test_conll_refuses_other_rows(tmp_path: Path, row: str) -> None:
     path.write_text(f"a O\n\n{row}\n", "utf8")
     with pytest.raises(ValueError, match=r"S509.*in\.txt, line 3"):
         list(read_conll(path, spacy.blank("en")))
+
+
+def test_conll_whole_docs(tmp_path: Path) -> None:
+    path = tmp_path / "in.txt"
+    rows = "-DOCSTART- -X- O\n\na O\nb I-X\n\nc I-X\n\n-DOCSTART- -X- O\n\nd B-Y\ne I-Y\n"
+    path.write_text(rows, "utf8")
+    first, second = read_conll(path, spacy.blank("en"), whole_docs=True)
+    assert first.text == "a b c"
+    assert [sent.text for sent in first.sents] == ["a b", "c"]
+    # An entity ends with its sentence.
+    assert [(e.text, e.label_) for e in first.ents] == [("b", "X"), ("c", "X")]
+    assert [(e.text, e.label_) for e in second.ents] == [("d e", "Y")]
+    assert len(list(read_conll(path, spacy.blank("en")))) == 3
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not (DATA / "raw").is_dir(), reason="CoNLL-2003 is not here")
+def test_conll_whole_docs_of_conll_2003(tmp_path: Path) -> None:
+    docs = list(read_conll(DATA / "raw" / "valid.txt", spacy.blank("en"), whole_docs=True))
+    assert len(docs) == 216
+    assert sum(len(list(doc.sents)) for doc in docs) == 3250
+    assert sum(len(doc.ents) for doc in docs) == 5942
+
+
+def test_conll_whole_docs_is_for_columns(tmp_path: Path) -> None:
+    path = tmp_path / "in.txt"
+    path.write_text("[PER Ana] left.\n", "utf8")
+    done = CliRunner().invoke(app, ["convert", str(path), str(tmp_path / "o"), "--whole-docs"])
+    assert done.exit_code == 1
+    assert "S520" in done.output
+    assert not (tmp_path / "o").exists()
