@@ -61,7 +61,8 @@ def read_conll(path: Path, nlp: Language, *, whole_docs: bool = False) -> Iterat
 
 def _make_doc(nlp: Language, words: list[str], tags: list[str], starts: list[int]) -> Doc:
     spaces = [True] * (len(words) - 1) + [False]
-    sent_starts: list[bool | int | None] = [i in starts for i in range(len(words))]
+    first_tokens = set(starts)
+    sent_starts: list[bool | int | None] = [i in first_tokens for i in range(len(words))]
     doc = Doc(nlp.vocab, words=words, spaces=spaces, sent_starts=sent_starts)
     found = [
         (first + start, first + end, label)
