@@ -140,7 +140,7 @@ class SeqMixAugmenter:
     def _new_stream(self, nlp: Language, *, afresh: bool = False) -> MixStream:
         """A stream over the docs at hand that goes on from the last one."""
         if self._stream is None:
-            check_mixed_layer(self.mixer.strategy, nlp.config)
+            check_mixed_layer(self.mixer.strategy, nlp.config, labels=self.mixer.labels)
         docs = self._docs.docs()
         return MixStream(docs, self.mixer, self._rng, nlp, before=self._stream, afresh=afresh)
 

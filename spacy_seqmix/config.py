@@ -19,15 +19,17 @@ def load_config(path: Path, overrides: dict[str, Any]) -> Config:
         package:...") are replaced by the first that can be found.
     RAISES (ValueError): S410 when a file cannot be read or an override names no field.
     """
+    reading = path
     try:
         config = Config().from_disk(path, interpolate=False)
         base = overrides.get("active.training", config.get("active", {}).get("training"))
         if base is not None:
-            base_path = path.parent / base
-            config = Config().from_disk(base_path, interpolate=False).merge(config)
+            reading = path.parent / base
+            config = Config().from_disk(reading, interpolate=False).merge(config)
+            reading = path
         config = Config().from_str(config.to_str(), overrides=overrides, interpolate=False)
     except (OSError, ValueError) as err:
-        raise ValueError(Errors.E410.format(path=path, reason=str(err).strip())) from err
+        raise ValueError(Errors.E410.format(path=reading, reason=str(err).strip())) from err
     for key, value in config.get("paths", {}).items():
         if isinstance(value, str) and is_choice(value):
             config["paths"][key] = first_available(value)

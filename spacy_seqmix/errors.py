@@ -111,6 +111,10 @@ class Errors:
         "[S225] The pipeline has no static vectors (found {n}): set [initialize] vectors, or give "
         "the table's 'vectors' a pipeline that has some, such as en_core_web_md."
     )
+    E226 = (
+        "[S226] 'layer' of a token table is a hidden state of the encoder, 0 to {last} or {first} "
+        "to -1, not {layer}."
+    )
     E223 = "[S223] The corpus '{path}' of a token table does not exist."
 
     E230 = "[S230] transition_rate of CRFTagger must be above 0, not {rate}."
@@ -270,9 +274,9 @@ class Errors:
         "categoriser had set them, or set by something else. Text: {text!r}"
     )
     E442 = (
-        "[S442] '{name}' has to stand behind the component whose uncertainty it tells; the "
-        "pipeline is {pipes}. Add it last, and set its 'component' if several have probabilities: "
-        "{able}."
+        "[S442] '{name}' has to stand behind the component whose uncertainty it tells "
+        "('component' is {component}); the pipeline is {pipes}. Add it last, and set 'component' "
+        "if several before it have probabilities: {able}."
     )
     E443 = "[S443] The temperature {temperature!r} is not a positive number."
     E444 = (
@@ -325,5 +329,13 @@ class Warnings:
     W401 = (
         "[W401] The labels {labels} of {corpus} do not occur in the training set so far: they "
         "cannot be predicted, and count as misses."
+    )
+    W223 = (
+        "[W223] {names} can't learn soft labels: of each mixed doc they learn the best valid "
+        "reading. Set labels = 'hard' to say so, or train seqmix_ner or seqmix_tagger."
+    )
+    W402 = (
+        "[W402] The augmenter {augmenter} of [{name}] is left out: in active learning "
+        "[active.mixing] mixes. Set '{name}.augmenter' to null to say so."
     )
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

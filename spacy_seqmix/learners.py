@@ -18,6 +18,8 @@ LAYERS = {
     "seqmix_tagger": TAGS,
     "tagger": TAGS,
 }
+# They train on distributions.
+SOFT = ("seqmix_ner", "seqmix_tagger")
 SPAN_CATEGORISERS = ("spancat", "spancat_singlelabel")
 # They learn what mixed docs never have.
 OTHERS = frozenset(
@@ -36,16 +38,20 @@ def learned_layer(section: Mapping[str, Any]) -> str | None:
     return LAYERS.get(factory)
 
 
-def check_mixed_layer(strategy: object, config: Config, component: str | None = None) -> None:
+def check_mixed_layer(
+    strategy: object, config: Config, component: str | None = None, *, labels: str = "hard"
+) -> None:
     """See to it that the layer that a strategy mixes is one that the pipeline learns.
 
     strategy (object): a strategy; one that does not name its ``layer`` passes.
     config (Config): with [components] and [training].
     component (str | None): what has to learn the layer, if that is known.
+    labels (str): what mixed docs keep, "soft" or "hard".
     RAISES (ValueError): S433 if that component is known to learn another layer.
 
-    Warns with W221 where no component learns the layer, and with W222 where a span categoriser
-    would take mixed docs for docs without spans.
+    Warns with W221 where no component learns the layer, with W222 where a span categoriser would
+    take mixed docs for docs without spans, and with W223 where none of those that learn the layer
+    can learn soft labels.
     """
     layer: str | None = getattr(strategy, "layer", None)
     if layer is None:
@@ -59,6 +65,10 @@ def check_mixed_layer(strategy: object, config: Config, component: str | None = 
     if known and layer not in known.values():
         told = ", ".join(f"'{name}' learns '{found}'" for name, found in known.items())
         warnings.warn(Warnings.W221.format(layer=layer, learned=told), stacklevel=3)
+    soft = labels == "soft" and not getattr(strategy, "keeps_labels", False)
+    learners = [name for name, found in known.items() if found == layer]
+    if soft and learners and not any(sections[name].get("factory") in SOFT for name in learners):
+        warnings.warn(Warnings.W223.format(names=learners), stacklevel=3)
     for name, found in known.items():
         if found.startswith(SPANS) and found != layer:
             key = found.removeprefix(SPANS)

@@ -36,7 +36,7 @@ class MixedCorpus:
             return
         number, self.n_passes = self.n_passes, self.n_passes + 1
         if not number:
-            check_mixed_layer(self.mixer.strategy, nlp.config)
+            check_mixed_layer(self.mixer.strategy, nlp.config, labels=self.mixer.labels)
         rng = np.random.default_rng([self.seed, number])
         examples = list(self.reader(nlp))
         docs = [eg.reference for eg in examples]

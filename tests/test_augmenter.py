@@ -563,7 +563,8 @@ def test_augmenter_hard_labels(path, component):
 
 
 def test_augmenter_soft_labels_with_spacys_ner_train_on_entities(path):
-    nlp, _, drawn, _ = run_training(path, "ner", labels="soft")
+    with pytest.warns(UserWarning, match=r"W223.*'ner'"):
+        nlp, _, drawn, _ = run_training(path, "ner", labels="soft")
     assert sum(is_mixed(eg) for eg in drawn) == 15
     assert nlp("Anna met Omar in Turin.").has_annotation("ENT_IOB")
 

@@ -1,12 +1,13 @@
 """The layer that is mixed, against what a pipeline learns."""
 
 import warnings
+from contextlib import nullcontext
 
 import pytest
 import spacy
 
 from spacy_seqmix.learners import check_mixed_layer, learned_layer
-from spacy_seqmix.mixing.strategies import make_sub_sequence
+from spacy_seqmix.mixing.strategies import make_label_constrained, make_sub_sequence
 
 
 def config_of(**pipes):
@@ -80,3 +81,15 @@ def test_layer_that_misleads_a_span_categoriser_warns():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_mixed_layer(make_sub_sequence(), config, "a")
+
+
+@pytest.mark.parametrize(("factory", "tells"), [("ner", True), ("seqmix_ner", False)])
+def test_soft_labels_that_nobody_learns_are_told(factory, tells):
+    config = config_of(it=factory, other="tagger")
+    with pytest.warns(UserWarning, match=r"W223.*'it'") if tells else nullcontext():
+        check_mixed_layer(make_sub_sequence(), config, labels="soft")
+    check_mixed_layer(make_sub_sequence(), config, labels="hard")
+    # its labels are never soft
+    check_mixed_layer(make_label_constrained(), config, labels="soft")
+    both = config_of(a="ner", b="seqmix_ner")
+    check_mixed_layer(make_sub_sequence(), both, labels="soft")

@@ -24,6 +24,8 @@ from .annotation import GoldLabels, all_labels, entity_labels, gold_labels, main
 # spaCy's loop evaluates at its first step and at its last, for its log and for "best". Where the
 # last model is taken, a few docs do.
 PROGRESS_DOCS = 20
+# Augmenters that mix, which the loop does itself.
+MIXERS = ("spacy-seqmix.SeqMix.v1",)
 SCORES = ("ents_p", "ents_r", "ents_f", "ents_per_type")
 
 
@@ -193,6 +195,31 @@ def check_training_config(config: Config, component: str) -> None:
         raise ValueError(Errors.E408.format(reason=reason))
     for field in ("train_corpus", "dev_corpus"):
         _corpus_section(config, field)
+
+
+def without_own_mixing(config: Config) -> Config:
+    """The config, whose training corpus does not mix: in active learning [active.mixing] does.
+
+    RAISES (ValueError): S408 where mixing can't be taken out of it.
+
+    Warns with W402 when an augmenter is left out.
+    """
+    config = config.copy()
+    name = config["training"]["train_corpus"]
+    section = _corpus_section(config, "train_corpus")
+    augmenter = section.get("augmenter")
+    if isinstance(augmenter, dict) and augmenter.get("@augmenters") in MIXERS:
+        section["augmenter"] = None
+        kind = augmenter["@augmenters"]
+        warnings.warn(Warnings.W402.format(name=name, augmenter=kind), stacklevel=3)
+    for kind in (*MIXERS, "spacy-seqmix.MixedCorpus.v1"):
+        if kind in repr(section):
+            reason = (
+                f"[{name}] mixes by itself ({kind}), as [active.mixing] does; take "
+                "spacy-seqmix.Corpus.v1 as its reader, with augmenters that do not mix"
+            )
+            raise ValueError(Errors.E408.format(reason=reason))
+    return config
 
 
 def _corpus_section(config: Config, field: str) -> dict[str, Any]:

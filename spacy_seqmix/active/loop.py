@@ -27,7 +27,14 @@ from ..types import Oracle
 from .annotation import entity_labels, gold_labels
 from .clock import Clock
 from .committee import Committee, save_model
-from .fit import FitSettings, check_training_config, evaluate, fit, warn_of_unseen
+from .fit import (
+    FitSettings,
+    check_training_config,
+    evaluate,
+    fit,
+    warn_of_unseen,
+    without_own_mixing,
+)
 from .journal import Record, RunFolder, disk_errors
 from .pool import Pool, file_digest, make_pool
 from .schema import ActiveSchema, read_active_section
@@ -57,10 +64,16 @@ class ActiveRun:
         self.active: ActiveSchema = read_active_section(plain)
         self.training = Config({k: v for k, v in plain.items() if k not in ("active", "augment")})
         check_training_config(self.training, self.active.component)
+        self.training = without_own_mixing(self.training)
         self.policy, self.oracle, self.mixer = resolve_parts(plain["active"])
         check_config_evidence(self.policy.needs, self.training, self.active.component)
         if self.mixer is not None:
-            check_mixed_layer(self.mixer.strategy, self.training, self.active.component)
+            check_mixed_layer(
+                self.mixer.strategy,
+                self.training,
+                self.active.component,
+                labels=self.mixer.labels,
+            )
         self.use_gpu, self.progress = use_gpu, progress
         self.blank = spacy.blank(self.training["nlp"]["lang"])
         vectors = self.training.get("initialize", {}).get("vectors")

@@ -1,5 +1,6 @@
 """The [active] section of a config."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,7 +109,7 @@ def read_active_section(config: Config) -> ActiveSchema:
     try:
         active = ActiveSchema.model_validate(config["active"])
     except ValidationError as err:
-        found = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors()]
+        found = [_problem(".".join(map(str, e["loc"])), e) for e in err.errors()]
         raise ValueError(Errors.E402.format(problems="; ".join(found))) from None
     steps = active.max_steps
     given = steps if isinstance(steps, list) else [steps or 2]
@@ -118,3 +119,10 @@ def read_active_section(config: Config) -> ActiveSchema:
         wanted = f"max_steps: {active.n_rounds + 1} numbers for n_rounds = {active.n_rounds}"
         raise ValueError(Errors.E402.format(problems=wanted))
     return active
+
+
+def _problem(field: str, error: Mapping[str, Any]) -> str:
+    """What is wrong with a field. One that is null was left out, as a rule."""
+    if error["input"] is None:
+        return f"{field} is not given: set active.{field}, or what it refers to in [paths]"
+    return f"{field}: {error['msg']}"

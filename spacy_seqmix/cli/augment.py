@@ -33,11 +33,14 @@ def augment_cli(
     try:
         with told_warnings():
             config = load_config(config_path, parse_config_overrides(ctx.args))
-            counts, written = augment_file(config, in_path, out_path, with_originals=with_originals)
+            counts, mixed = augment_file(config, in_path, out_path, with_originals=with_originals)
     except (ValueError, ImportError, OSError) as err:
         msg.fail(str(err), exits=1)
     msg.info(
         f"{counts.docs} docs, {counts.eligible} eligible, {counts.tried} candidates tried, "
         f"{counts.repeated} repeated, {counts.rejected} thrown out, {counts.kept} kept"
     )
+    written = mixed + counts.docs * with_originals
+    if counts.kept > mixed:
+        msg.info(f"Candidates come in batches: of those kept, {mixed} were wanted")
     msg.good(f"Wrote {written} docs to {out_path}")

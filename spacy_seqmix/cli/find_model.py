@@ -24,7 +24,7 @@ def find_model_cli(
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = first_available(names)
+            found = first_available(names, check=True)
     except OSError as err:
         typer.echo(str(err), err=True)
         raise typer.Exit(1) from None

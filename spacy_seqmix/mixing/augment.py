@@ -38,7 +38,7 @@ def augment_file(
     in_path (Path): .spacy file of labelled docs.
     out_path (Path): .spacy file to write, with user data (soft labels, origins).
     with_originals (bool): write the docs of ``in_path`` first.
-    RETURNS (tuple): what happened, and how many docs were written.
+    RETURNS (tuple): what happened, and how many mixed docs were written.
     RAISES (ValueError): S213 for a wrong section, S214 when no doc came out, S403 and S405 for
         unusable docs.
     """
@@ -51,6 +51,10 @@ def augment_file(
         found = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors()]
         raise ValueError(Errors.E213.format(problems="; ".join(found))) from None
     parts = {k: v for k, v in section.items() if isinstance(v, dict)}
+    wrong = [name for name in ("strategy", "realiser") if name not in parts]
+    if wrong:
+        problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
+        raise ValueError(Errors.E213.format(problems=problems))
     mixer = Mixer(rate=settings.rate, labels=settings.labels, **registry.resolve(parts))
     nlp = spacy.blank(settings.lang)
     layer = getattr(mixer.strategy, "layer", ENTS)
@@ -60,4 +64,4 @@ def augment_file(
         raise ValueError(Errors.E214.format(docs=len(docs), path=in_path, rate=settings.rate))
     out = [*docs, *mixed] if with_originals else mixed
     write_docs(out, out_path)
-    return counts, len(out)
+    return counts, len(mixed)

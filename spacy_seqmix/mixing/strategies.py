@@ -36,6 +36,11 @@ class SegmentPairs:
         """Whose labels are mixed."""
         return self.choose.layer
 
+    @property
+    def keeps_labels(self) -> bool:
+        """Whether mixed labels are their parents' own, and so never soft."""
+        return isinstance(self.choose, Windows) and self.choose.same_tags
+
     def eligible(self, doc: Doc) -> bool:
         """Whether the doc has a segment that could be paired."""
         return bool(self.choose(doc))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -50,6 +51,8 @@ class Encoder:
             if str(err).startswith("[S31"):
                 raise
             reason = (str(err).strip() or type(err).__name__).splitlines()[0][:200]
+            if name.startswith((".", "/")) and not Path(name).exists():
+                reason = "there is no such folder"
             raise OSError(Errors.E220.format(name=name, reason=reason)) from err
         return cls(model.eval().to(get_torch_default_device()), tokenizer)
 
@@ -158,6 +161,9 @@ class Encoder:
                 )
         finally:
             self.model.train(was_training)
+        n = len(found.hidden_states)
+        if not -n <= layer < n:
+            raise ValueError(Errors.E226.format(layer=layer, last=n - 1, first=-n))
         states: Floats3d = found.hidden_states[layer].float().cpu().numpy()
         return states
 

@@ -15,22 +15,23 @@ WISH, OR = "||", "|"
 SECONDS = 5.0  # to wait for the hub
 
 
-def first_available(names: str) -> str:
+def first_available(names: str, *, check: bool = False) -> str:
     """The first of several model names that can be found here.
 
     names (str): alternatives separated by " | ". Each is a folder or file, a name on the Hugging
         Face hub, or "package:NAME/PATH" for a file in an installed Python package. Empty ones
         are skipped. What stands before " || " is not an alternative: unless it is empty, it is
         taken or refused.
-    RETURNS (str): a name or path that can be loaded; a single name comes back unchecked. Where it
-        is not the first, a warning (W220) says so.
+    check (bool): look for a single name, too; otherwise it comes back as it is.
+    RETURNS (str): a name or path that can be loaded. Where it is not the first, a warning (W220)
+        says so.
     RAISES (OSError): S224 when none can be found.
     """
     wish, mark, rest = names.partition(WISH)
     wanted = [name.strip() for name in (rest if mark else names).split(OR) if name.strip()]
     if mark and wish.strip():
         wanted = [wish.strip()]
-    if len(wanted) == 1 and not wanted[0].startswith(PACKAGE):
+    if len(wanted) == 1 and not check and not wanted[0].startswith(PACKAGE):
         return wanted[0]
     for name in wanted:
         found = _find(name)

@@ -108,7 +108,14 @@ class SeqMixUncertainty(Pipe):
         before = names[: names.index(self.name)] if self.name in names else names
         able = [name for name in before if self.nlp.get_pipe_meta(name).factory in SOURCES]
         if self.component not in able and (self.component is not None or len(able) != 1):
-            raise ValueError(Errors.E442.format(name=self.name, pipes=names, able=able or "none"))
+            raise ValueError(
+                Errors.E442.format(
+                    name=self.name,
+                    component=repr(self.component) if self.component else "not set",
+                    pipes=names,
+                    able=able or "none",
+                )
+            )
         asked = self.component or able[0]
         for name in before[before.index(asked) :]:
             if self.nlp.get_pipe_meta(name).factory in ENCODERS:

@@ -80,8 +80,10 @@ def fit_file(
 
 def _only(nlp: Language) -> str:
     able = span_finders(nlp)
+    if not able:
+        raise ValueError(Errors.E440.format(name="the pipeline", able="none"))
     if len(able) != 1:
-        raise ValueError(Errors.E447.format(pipes=nlp.pipe_names, able=able or "none"))
+        raise ValueError(Errors.E447.format(pipes=nlp.pipe_names, able=able))
     return able[0]
 
 

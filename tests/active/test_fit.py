@@ -13,6 +13,7 @@ from spacy_seqmix.active.fit import (
     evaluate,
     fit,
     warn_of_unseen,
+    without_own_mixing,
 )
 from spacy_seqmix.pipeline.ner import SeqMixNER
 
@@ -211,3 +212,24 @@ def test_check_training_config(training, path, reason):
     del section[path[-1]]
     with pytest.raises(ValueError, match=rf"S408.*{reason}"):
         check_training_config(training, "seqmix_ner")
+
+
+@pytest.mark.parametrize("augmenter", [None, {"@augmenters": "spacy.lower_case.v1", "level": 1.0}])
+def test_without_own_mixing_leaves_other_augmenters(training, augmenter):
+    training["corpora"]["train"]["augmenter"] = augmenter
+    assert without_own_mixing(training) == training
+
+
+def test_without_own_mixing_leaves_out_the_augmenter(training):
+    corpus = training["corpora"]["train"]
+    corpus["augmenter"] = {"@augmenters": "spacy-seqmix.SeqMix.v1", "rate": 0.5}
+    with pytest.warns(UserWarning, match=r"W402.*corpora\.train\.augmenter"):
+        found = without_own_mixing(training)
+    assert found["corpora"]["train"]["augmenter"] is None
+    assert corpus["augmenter"] is not None
+    corpus["augmenter"] = {"@augmenters": "spacy-seqmix.Chain.v1", "first": corpus["augmenter"]}
+    with pytest.raises(ValueError, match=r"S408.*SeqMix\.v1"):
+        without_own_mixing(training)
+    corpus.update({"augmenter": None, "@readers": "spacy-seqmix.MixedCorpus.v1"})
+    with pytest.raises(ValueError, match=r"S408.*MixedCorpus"):
+        without_own_mixing(training)

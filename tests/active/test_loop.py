@@ -433,5 +433,7 @@ def test_load_config_lays_one_over_the_other(files, tmp_path):
 )
 def test_load_config_says_what_is_wrong(files, tmp_path, name, overrides):
     (tmp_path / "broken.cfg").write_text("[active\nx = 1")
-    with pytest.raises(ValueError, match="S410"):
+    with pytest.raises(ValueError, match="S410") as caught:
         load_config(tmp_path / name, overrides)
+    # the file that is at fault, be it the other one
+    assert f"'{tmp_path / overrides.get('active.training', name)}'" in str(caught.value)

@@ -70,3 +70,8 @@ def test_schema_names_the_field_that_is_wrong(values, named):
 def test_schema_needs_the_section():
     with pytest.raises(ValueError, match="S402"):
         read_active_section(Config({}))
+
+
+def test_schema_names_what_is_not_given():
+    with pytest.raises(ValueError, match=r"S402.*pool is not given: set active\.pool"):
+        read(pool=None)

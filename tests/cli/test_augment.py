@@ -91,6 +91,8 @@ def test_augment_is_deterministic_under_its_seed(
     ("args", "expected"),
     [
         (("--augment.rates", "1"), "S213"),
+        (("--augment.strategy", "null"), "S213"),
+        (("--augment.realiser", "spacy-seqmix.NearestToken.v1"), "S213"),
         (("--augment.rate", "-1"), "S213"),
         (("--augment.rate", "0"), "S213"),
         (("--augment.rate", "0.001"), "S214"),

@@ -49,6 +49,12 @@ def test_encoder_no_words(encoder):
     assert list(encoder.contextual([[], []], -1)) == []
 
 
+@pytest.mark.parametrize("layer", [99, -99])
+def test_encoder_has_so_many_layers(encoder, layer):
+    with pytest.raises(ValueError, match=rf"S226.*0 to \d+ or -\d+ to -1, not {layer}"):
+        list(encoder.contextual([["Oslo"]], layer))
+
+
 def test_encoder_pieces_are_readable_and_distinct(encoder, matrix):
     words, vectors = encoder.pieces()
     assert len(words) == len(set(words)) == len(vectors)
@@ -110,7 +116,7 @@ def test_encoder_leaves_modes_as_they_were(encoder):
 
 
 def test_encoder_load_says_what_is_wrong(tmp_path, tiny_encoder_dir):
-    with pytest.raises(OSError, match=r"S220.*nowhere"):
+    with pytest.raises(OSError, match=r"S220.*nowhere.*no such folder"):
         Encoder.load(str(tmp_path / "nowhere"))
     for file in tiny_encoder_dir.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
