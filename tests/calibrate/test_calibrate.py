@@ -139,7 +139,7 @@ def found(make_judge):
     written = Scores(np.array([10.0, 20.0, 40.0, 80.0]), np.array([4.0, 5.0, 6.0]))
     mixed = Scores(np.array([40.0, 1000.0]), np.array([7.0, 4.0]))
     judge, scores = make_judge(), {"not mixed": written, "mixed": mixed}
-    return Calibration(judge, 5, scores, Range(15.0, 80.0), Range(0.0, 5.5))
+    return Calibration(judge, scores, Range(15.0, 80.0), Range(0.0, 5.5))
 
 
 def test_calibrate_describe(found):
@@ -164,7 +164,7 @@ def test_calibrate_describe(found):
 
 def test_calibrate_describe_one_value(make_judge):
     scores = {"not mixed": Scores(np.array([10.0]), np.array([]))}
-    lines = list(describe(Calibration(make_judge("sentence"), 5, scores, Range(10, 10), None)))
+    lines = list(describe(Calibration(make_judge("sentence"), scores, Range(10, 10), None)))
     assert lines[0].startswith("Perplexity of each sentence")
     assert not any("nats" in line for line in lines)
 
@@ -174,7 +174,7 @@ def test_calibrate_config_can_be_pasted(found, unit):
     judge = PerplexityDiscriminator(
         'a "b"\\c', unit=unit, revision="v1", start_token="<s>", trust_remote_code=["x/y"]
     )
-    text = to_config(Calibration(judge, 5, found.scores, Range(15.0, 80.0), Range(0.0, 5.5)))
+    text = to_config(Calibration(judge, found.scores, Range(15.0, 80.0), Range(0.0, 5.5)))
     assert text.startswith("[augment.discriminator]\n@misc")
     built = registry.resolve(Config().from_str("[augment]\n\n" + text))["augment"]["discriminator"]
     assert isinstance(built, PerplexityDiscriminator)
@@ -184,7 +184,7 @@ def test_calibrate_config_can_be_pasted(found, unit):
 
 
 def test_calibrate_config_leaves_out_what_is_not_set(found):
-    text = to_config(Calibration(found.judge, 5, found.scores, Range(15.0, 80.0), None))
+    text = to_config(Calibration(found.judge, found.scores, Range(15.0, 80.0), None))
     assert [line.split(" = ")[0] for line in text.splitlines()[1:]] == [
         "@misc",
         "model",
@@ -198,7 +198,7 @@ def test_calibrate_draws_a_file_or_into_a_folder(found, tmp_path):
     assert paths == [tmp_path / "new" / "x.PNG", tmp_path / "out" / "perplexity.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
     written = {"not mixed": found.scores["not mixed"]}
-    draw(Calibration(found.judge, 5, written, found.perplexity, None), paths[0])
+    draw(Calibration(found.judge, written, found.perplexity, None), paths[0])
     assert paths[0].stat().st_size < paths[1].stat().st_size
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()].count("x.PNG") == 1
     assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 2
