@@ -16,6 +16,8 @@ Floats: TypeAlias = NDArray[np.float64]
 
 DIGITS = 3
 MOST_BINS = 20
+# Values this close, for their size, count as one.
+NARROW = 1e-6
 
 
 def propose(values: Floats, quantiles: tuple[float, float]) -> Range:
@@ -43,7 +45,11 @@ def shares(series: Iterable[Floats], *, log: bool) -> tuple[list[Floats], Floats
     """
     series = [np.log10(values) if log else values for values in series]
     both = np.concatenate(series)
-    edges = np.histogram_bin_edges(both, min(MOST_BINS, math.ceil(2 * len(both) ** 0.5)))
+    low, high = float(both.min()), float(both.max())
+    if high - low < NARROW * max(1.0, abs(low), abs(high)):  # too narrow to be parted
+        low, high = low - 0.5, high + 0.5
+    bins = min(MOST_BINS, math.ceil(2 * len(both) ** 0.5))
+    edges = np.histogram_bin_edges(both, bins, (low, high))
     found = [np.histogram(values, edges)[0] / max(1, len(values)) for values in series]
     return found, np.power(10.0, edges) if log else edges
 

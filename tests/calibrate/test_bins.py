@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spacy_seqmix.calibrate.bins import propose, share, shares, short
@@ -47,6 +47,8 @@ def test_bins_shares_by_hand():
 
 
 @given(NUMBERS, NUMBERS, st.booleans())
+@example([1.0, 1.0000000000000002], [1.0], True)
+@example([1e9, 1e9 - 1e-6, 1e9 - 2e-6], [1e9], False)
 def test_bins_shares_lose_nothing(first, second, log):
     found, edges = shares([np.array(first), np.array(second)], log=log)
     assert [one.sum() for one in found] == pytest.approx([1, 1])
