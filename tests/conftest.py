@@ -5,6 +5,7 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import spacy
 from spacy.language import Language
@@ -13,6 +14,10 @@ from spacy.tokens import Doc
 from spacy_seqmix.convert.brackets import parse_markup
 from spacy_seqmix.mixing.realise import NearestToken
 from spacy_seqmix.mixing.vectors import make_word_table
+
+# No test asserts a wall-clock time: on a loaded machine one example may take long.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 LM_SENTENCES = (
     "The quick brown fox jumps over the lazy dog.",
