@@ -9,6 +9,7 @@ out with a causal language model. Writes Markdown.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -120,13 +121,13 @@ def unmixed(
     parents: Sequence[Doc], plans: Sequence[Any], judge: Callable[..., Any], max_nats: float
 ) -> tuple[Any, float, float]:
     """Verdicts on the parents' own windows, as real text scores."""
-    from spacy_seqmix.mixing.origin import Origin, set_origin
+    from spacy_seqmix.mixing.origin import Origin, Part, set_origin
 
     own = []
     for plan in plans:
-        for segment in (plan.left, plan.right):
-            doc = parents[segment.doc].copy()
-            set_origin(doc, Origin("", "", segment.start, segment.end, segment.start, 1.0, ()))
+        for segment in (plan.mixes[0].left, plan.mixes[0].right):
+            doc, (_, start, end) = parents[segment.doc].copy(), astuple(segment)
+            set_origin(doc, Origin("", (Part(start, end, start, end, "", start, end, 1.0, ()),)))
             own.append(doc)
     return judge(own), 1.0, max_nats
 
@@ -139,10 +140,10 @@ def shape_share(parents: Sequence[Doc], plans: Sequence[Any], mixed: Sequence[Do
         origin = get_origin(doc)
         assert origin is not None
         plan = plans[i // 2]
-        for k, word in enumerate(origin.words):
+        for k, word in enumerate(origin.parts[0].words):
             pair = (
-                parents[plan.left.doc][plan.left.start + k],
-                parents[plan.right.doc][plan.right.start + k],
+                parents[plan.mixes[0].left.doc][plan.mixes[0].left.start + k],
+                parents[plan.mixes[0].right.doc][plan.mixes[0].right.start + k],
             )
             right += word_shape(word) in {word_shape(t.text) for t in pair}
             total += 1

@@ -1,10 +1,18 @@
 """SeqMix and SegMix for spaCy: get more out of few labels. Importing this imports no torch."""
 
-from . import soft_labels
+from . import relations, soft_labels
 from .extensions import register_extensions
-from .types import MixPlan, Segment, SoftLabels
+from .types import MixPlan, Segment, SegmentMix, SoftLabels
 
 __version__ = "0.1.0"
 register_extensions()
 
-__all__ = ["MixPlan", "Segment", "SoftLabels", "__version__", "soft_labels"]
+__all__ = [
+    "MixPlan",
+    "Segment",
+    "SegmentMix",
+    "SoftLabels",
+    "__version__",
+    "relations",
+    "soft_labels",
+]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from spacy.training import Example
 
-from . import soft_labels
+from . import recipes, soft_labels
 from .decoding import split_tag
+from .errors import Warnings
 from .layers import ENTS, is_iob
 from .types import Floats2d
 
@@ -27,6 +29,9 @@ def aligned(example: Example, tags: Sequence[str], layer: str = ENTS) -> Floats2
     layer (str): "ents" or "tags".
     RETURNS (Floats2d): shape (n_predicted_tokens, L), rows of zeros where nothing is known.
     """
+    lost = recipes.KEY in example.reference.user_data
+    if lost and recipes.KEY not in example.predicted.user_data:
+        warnings.warn(Warnings.W225, stacklevel=3)
     soft = soft_labels.get(example.reference)
     if soft is None or soft.layer != layer:
         return _aligned_hard(example, tags, layer)

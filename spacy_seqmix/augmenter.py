@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -11,20 +11,20 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import logger
 
+from . import recipes
 from .errors import Errors
-from .learners import check_mixed_layer
-from .mixing.mix import BATCH, Mixer, MixStrategy, MixStream
+from .learners import check_mixed_layer, check_recipes
+from .mixing.mix import BATCH, Mixer, MixRealiser, MixStrategy, MixStream
 from .mixing.origin import is_pretokenised
 from .mixing.passes import PassDetector
 from .mixing.rates import Rate
-from .mixing.realise import NearestToken
 from .mixing.reservoir import Reservoir
 from .mixing.strategies import make_sub_sequence
 from .types import Discriminator
 
-# What ``nlp.initialize`` drew, by pipeline, until training draws: spaCy creates the augmenter of a
-# config once for the one and once more for the other.
-_shown: WeakKeyDictionary[Language, Reservoir] = WeakKeyDictionary()
+# What ``nlp.initialize`` drew, by pipeline and ``SeqMixAugmenter.number``, until training draws:
+# spaCy creates the augmenter of a config once for the one and once more for the other.
+_shown: WeakKeyDictionary[Language, dict[int, Reservoir]] = WeakKeyDictionary()
 # Components look at so many docs to size their layers, where their labels are known already.
 SAMPLE = 10
 # A token table is built again when so large a share of the parents is new.
@@ -41,18 +41,27 @@ class SeqMixAugmenter:
     all. Where it has not (labels that come from a file, streams), parents become more during the
     first pass.
 
-    A pass begins when the first originals come again (``PassDetector``). Each has new mixtures;
-    once the pairs have run out, a further pass mixes them anew.
+    A pass begins when the first originals come again (``PassDetector``). Each has new mixtures
+    (``fresh``); once the pairs have run out, a further pass mixes them anew. Or it has those of
+    the first pass again, as far as they reach.
+
+    number (int): which one this is of the several that a config may have.
     """
 
-    def __init__(self, mixer: Mixer, seed: int = 0, max_docs: int = 20_000) -> None:
+    def __init__(
+        self, mixer: Mixer, seed: int = 0, max_docs: int = 20_000, fresh: bool = True
+    ) -> None:
         self.mixer = mixer
         self.seed = seed
         self.max_docs = max_docs
+        self.fresh = fresh
+        self.number = 0
+        self._first: list[Doc] = []  # where not fresh: what the first pass gave
         self._docs = self._reservoir()
         self._rng = np.random.default_rng(seed)
         self._stream: MixStream | None = None
         self._spare: list[Doc] = []
+        self._aside: list[Doc] = []
         self._passes = PassDetector()
         self._epoch = 0
         self._originals = 0
@@ -71,9 +80,10 @@ class SeqMixAugmenter:
         """
         yield example
         if called_by_initialize():
-            _shown.setdefault(nlp, self._reservoir()).add(example.reference)
+            reservoirs = _shown.setdefault(nlp, {})
+            reservoirs.setdefault(self.number, self._reservoir()).add(example.reference)
             return
-        shown = _shown.pop(nlp, None)
+        shown = _shown.get(nlp, {}).pop(self.number, None)
         if shown is not None:
             self._n_shown += shown.n_seen
             for doc in shown.docs():
@@ -92,6 +102,8 @@ class SeqMixAugmenter:
         if wrong:
             base, since, self._epoch = self._before
             self._base, self._since = base, since + self._since
+            if not self.fresh:
+                self._spare = self._aside
         if begins:
             self._before = self._base, self._since, self._epoch
             self._begin_pass(nlp)
@@ -104,6 +116,8 @@ class SeqMixAugmenter:
         self._base = float(self._given) if lacking else self._owed()
         self._since = 0
         self._epoch += 1
+        if not self.fresh:
+            self._aside, self._spare = self._spare, list(self._first)
         if self._stream is not None and self._stream.ran_out and not self._stream.hopeless:
             self._stream = self._new_stream(nlp, afresh=True)
 
@@ -117,6 +131,8 @@ class SeqMixAugmenter:
         if n > len(self._spare):
             self._refill(n, nlp)
         out, self._spare = self._spare[:n], self._spare[n:]
+        if not self.fresh and self._epoch == 0:
+            self._first += out
         return out
 
     def _refill(self, n: int, nlp: Language) -> None:
@@ -141,6 +157,8 @@ class SeqMixAugmenter:
         """A stream over the docs at hand that goes on from the last one."""
         if self._stream is None:
             check_mixed_layer(self.mixer.strategy, nlp.config, labels=self.mixer.labels)
+            if self.mixer.interpolates:
+                check_recipes(nlp)
         docs = self._docs.docs()
         return MixStream(docs, self.mixer, self._rng, nlp, before=self._stream, afresh=afresh)
 
@@ -153,17 +171,19 @@ class SeqMixAugmenter:
 
 
 def create_seqmix_augmenter(
-    realiser: NearestToken,
+    realiser: MixRealiser,
     strategy: MixStrategy | None = None,
     discriminator: Discriminator | None = None,
     rate: Rate = 0.2,
     labels: str = "soft",
     seed: int = 0,
     max_docs: int = 20_000,
-) -> Callable[[Language, Example], Iterator[Example]]:
+    fresh: bool = True,
+) -> SeqMixAugmenter:
     """Create the SeqMix augmenter.
 
-    realiser (NearestToken): how mixed segments become words, "spacy-seqmix.NearestToken.v1".
+    realiser (Callable): what mixed segments become, "spacy-seqmix.NearestToken.v1" or
+        "spacy-seqmix.Interpolated.v1".
     strategy (Callable | None): which segments are paired; by default windows of 5 tokens, 3 of
         them in entities.
     discriminator (Callable | None): what keeps plausible docs; None keeps all.
@@ -172,21 +192,25 @@ def create_seqmix_augmenter(
     labels (str): "soft", or "hard" for components (spaCy's own ``ner``) that train on nothing else.
     seed (int): of the augmenter's own generator.
     max_docs (int): how many originals to keep as parents at once; of more, a uniform sample.
+    fresh (bool): new partners and λ in each pass over the corpus; otherwise those of the first.
     RETURNS (Callable): takes (nlp, example), yields examples.
     RAISES (ValueError): S212 for settings out of range.
     """
     if max_docs < 2:
         raise ValueError(Errors.E212.format(what=f"max_docs >= 2, not {max_docs}"))
     mixer = Mixer(strategy or make_sub_sequence(), realiser, discriminator, rate, labels)
-    return SeqMixAugmenter(mixer, seed, max_docs)
+    return SeqMixAugmenter(mixer, seed, max_docs, fresh)
 
 
 def make_example(nlp: Language, doc: Doc) -> Example:
-    """An example of a mixed doc, tokenised as spaCy's corpus reader would."""
+    """An example of a mixed doc, tokenised as spaCy's corpus reader would, with its recipe."""
     if is_pretokenised(doc):
         words, spaces = [t.text for t in doc], [bool(t.whitespace_) for t in doc]
-        return Example(Doc(nlp.vocab, words=words, spaces=spaces), doc)
-    return Example(nlp.make_doc(doc.text), doc)
+        predicted = Doc(nlp.vocab, words=words, spaces=spaces)
+    else:
+        predicted = nlp.make_doc(doc.text)
+    recipes.carry(doc, predicted)
+    return Example(predicted, doc)
 
 
 def called_by_initialize() -> bool:

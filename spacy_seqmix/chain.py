@@ -7,9 +7,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from . import soft_labels
+from . import recipes, soft_labels
 from .alignment import aligned
-from .augmenter import SeqMixAugmenter
+from .augmenter import SeqMixAugmenter, make_example
+from .errors import Errors
 from .mixing.origin import KEY
 
 Augmenter = Callable[[Language, Example], Iterable[Example]]
@@ -48,7 +49,7 @@ def through(augmenter: Augmenter, nlp: Language, example: Example) -> Iterator[E
         return
     for one in augmenter(nlp, without_marks(example)):
         carry(example.reference, one.reference)
-        yield one
+        yield make_example(nlp, one.reference) if recipes.KEY in one.reference.user_data else one
 
 
 def without_marks(example: Example) -> Example:
@@ -65,10 +66,14 @@ def carry(source: Doc, target: Doc) -> None:
     """Give a doc the soft labels of the one that it was rebuilt from, if it has lost them.
 
     Tokens are aligned; where one covers several with different rows, its row is missing.
+
+    RAISES (ValueError): S260 for a doc with a recipe and another number of tokens.
     """
     if source is target or soft_labels.KEY in target.user_data:
         return
-    same = len(target) == len(source)
+    same, recipe = len(target) == len(source), recipes.get(source)
+    if recipe is not None and not same:
+        raise ValueError(Errors.E260.format(text=source.text[:80]))
     soft = soft_labels.get(source)
     if soft is not None:
         # Words may have changed (spelling variants), but then not their number.
@@ -76,3 +81,6 @@ def carry(source: Doc, target: Doc) -> None:
         soft_labels.put(target, replace(soft, probs=rows))
     if KEY in source.user_data and same:
         target.user_data[KEY] = source.user_data[KEY]
+    if recipe is not None:
+        # The same places, in other spelling.
+        recipes.put(target, replace(recipe, own=tuple(target[i].text for i in recipe.tokens)))

@@ -77,6 +77,35 @@ class Errors:
 
     E520 = "[S520] --whole-docs is for --format conll: bracket markup holds one sentence a line."
 
+    E530 = "[S530] {where}: not a JSON object: {reason}."
+    E531 = (
+        "[S531] {where}: {what}. A row has 'tokens' or 'text', 'entities' with start, end and "
+        "label, and 'relations' with head, tail and label."
+    )
+    E532 = (
+        "[S532] {where}: the entity {start} to {end} {problem}. Offsets count {unit}; the end is "
+        "exclusive."
+    )
+    E533 = (
+        "[S533] {where}: head {head} and tail {tail} of a relation must be two different numbers "
+        "of the row's {n} entities, counted from 0."
+    )
+    E534 = "[S534] {where}: two relations from {head!r} to {tail!r}: a pair has one."
+    E535 = "[S535] {where}: the sentence needs <e1>...</e1> and <e2>...</e2>, once each: {text!r}."
+    E536 = (
+        "[S536] {where}: {text!r} is not the label of a sentence. Expected: Other, or a name with "
+        "a direction such as Cause-Effect(e2,e1)."
+    )
+    E537 = (
+        "[S537] {where}: expected NUMBER, a tab and a sentence in quotes, or LABEL, a tab and a "
+        "sentence, not {text!r}."
+    )
+    E539 = (
+        "[S539] {where}: the two nominals are parts of the one token {text!r}: put a blank between "
+        "them."
+    )
+    E538 = "[S538] {option} is for --format {formats}."
+
     # 2xx the component and mixing
     E201 = (
         "[S201] '{name}' has no labels: the training corpus holds no entities. Annotate some, or "
@@ -130,6 +159,84 @@ class Errors:
         "[S233] A CRF over IOB2 tags has an odd number of them (O, and B- and I- of each label), "
         "not {nO}. Leave out nO: the component sets it."
     )
+
+    E240 = (
+        "[S240] A doc is no longer the one that its recipe was made for: the words {own} are to be "
+        "mixed, but {found} are found in their places. Mix again after whatever changed the "
+        "tokens, or read .spacy files with spacy-seqmix.Corpus.v1. Text: {text!r}"
+    )
+    E241 = "[S241] A recipe is not valid: {reason}."
+    E242 = (
+        "[S242] The tokenizer of the encoder makes nothing of the word {word!r}, which is to be "
+        "mixed in. Leave such words (of control characters, or spaces of no width) out of what is "
+        "mixed, or mix in the padding token (None)."
+    )
+    E243 = (
+        "[S243] The padding token is to be mixed in, but the tokenizer of {name!r} has none. Set "
+        'one: tokenizer_config = {{"pad_token": ...}} with a token of its vocabulary.'
+    )
+    E244 = (
+        "[S244] A {name} does not look up its word pieces in what its get_input_embeddings() "
+        "gives, so recipes can't be mixed in it. Use another encoder, such as a BERT or a RoBERTa."
+    )
+    E247 = "[S247] 'surplus' of Interpolated is 'keep' or 'pad', not {surplus!r}."
+    E248 = (
+        "[S248] Mentions are entities or spans: the layer '{layer}' has none. Use 'ents' or "
+        "'spans:KEY', or mix single words with spacy-seqmix.Token.v1."
+    )
+    E249 = (
+        "[S249] A discriminator reads words, and docs of spacy-seqmix.Interpolated.v1 are mixed in "
+        "their embeddings: what it would judge is not what is trained on. Set 'discriminator' to "
+        "null, or take spacy-seqmix.NearestToken.v1."
+    )
+    E260 = (
+        "[S260] An augmenter changed the tokens of a doc that is mixed in its embeddings, which "
+        "says by token what is mixed. Put that augmenter first in spacy-seqmix.Chain.v1. Text: "
+        "{text!r}"
+    )
+    E261 = "[S261] WordNet is read by NLTK: pip install 'spacy-seqmix[wordnet]'."
+    E262 = (
+        "[S262] WordNet can't be read from {path}: {reason} Install it with 'python -m "
+        "nltk.downloader wordnet', or give as 'path' a folder of NLTK data that has its files in "
+        "corpora/wordnet."
+    )
+    E263 = (
+        "[S263] The section '{name}' of spacy-seqmix.Several.v1 must be an augmenter "
+        "spacy-seqmix.SeqMix.v1; for others use spacy-seqmix.Chain.v1."
+    )
+    E250 = (
+        "[S250] Relations were set on a doc of {before} tokens, which has {tokens} now: retokenise "
+        "first, or set them anew. Text: {text!r}"
+    )
+    E251 = (
+        "[S251] Invalid relations: {reason}. Head and tail are two spans of tokens of the doc, a "
+        "pair has one relation, and its label is not 'no_relation'. Text: {text!r}"
+    )
+    E252 = (
+        "[S252] Invalid soft labels of relations: {reason}. Pairs are two spans of tokens of the "
+        "doc, each listed once; labels are unique and include 'no_relation'; rows are "
+        "probabilities that sum to 1 (all zeros where nothing is known)."
+    )
+    E253 = (
+        "[S253] No doc of the training corpus has relations for '{name}'. They live in user data: "
+        "save DocBins with store_user_data=True, read corpora that split sentences with "
+        "'spacy-seqmix.Corpus.v1', or make them with 'spacy seqmix convert --format relations'."
+    )
+    E254 = (
+        "[S254] '{name}' has no labels: the training corpus holds no relation. Annotate some, or "
+        "give labels in [initialize.components.{name}.labels]."
+    )
+    E255 = (
+        "[S255] No doc of the training corpus has two entities for '{name}' that are no more than "
+        "{distance} tokens apart. Annotate entities (doc.ents), or raise max_distance."
+    )
+    E256 = (
+        "[S256] '{name}' trains on the entities that the pipeline predicts (use_gold_ents = "
+        "false), but nothing has set any. Name the component that does in "
+        "[training] annotating_components."
+    )
+    E257 = "[S257] '{name}' needs {what}, not {value}."
+    E258 = "[S258] {label!r} can't be a label of '{name}': it stands for no relation."
 
     # 3xx language models and the discriminator
     E301 = (
@@ -309,6 +416,16 @@ class Warnings:
         "[W201] '{name}' was not trained on the label '{label}': tokens that carry it are left "
         "out of the loss, and it can never be predicted."
     )
+    W250 = (
+        "[W250] {lost} of {all} relations of the training corpus can't be learned by '{name}': "
+        "{no_entity} have an argument that is no entity, or that the tokenizer splits otherwise, "
+        "and {far} are more than {distance} tokens apart. Annotate entities, set gold_preproc of "
+        "the corpus, or raise max_distance."
+    )
+    W251 = (
+        "[W251] '{name}' was not trained on the relation '{label}': pairs that carry it are left "
+        "out of the loss, and it can never be predicted."
+    )
     W220 = "[W220] The model '{wanted}' can't be had from here: '{found}' is used instead."
     W221 = (
         "[W221] The strategy mixes '{layer}', but {learned}: mixed docs teach the pipeline "
@@ -333,6 +450,16 @@ class Warnings:
     W223 = (
         "[W223] {names} can't learn soft labels: of each mixed doc they learn the best valid "
         "reading. Set labels = 'hard' to say so, or train seqmix_ner or seqmix_tagger."
+    )
+    W224 = (
+        "[W224] Docs are mixed in their embeddings, but no encoder of the pipeline {pipes} mixes: "
+        "soft labels would be learnt of words that are not mixed. Set '@architectures' of the "
+        "encoder to spacy-seqmix.MixTransformerModel.v1, or its embedding layer to "
+        "spacy-seqmix.MixEmbed.v1."
+    )
+    W225 = (
+        "[W225] Docs have lost their recipes on the way from the corpus, and are trained on "
+        "unmixed. Read .spacy files with spacy-seqmix.Corpus.v1."
     )
     W402 = (
         "[W402] The augmenter {augmenter} of [{name}] is left out: in active learning "

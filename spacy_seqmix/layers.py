@@ -14,6 +14,8 @@ from .decoding import spans_of, split_tag, tag_names
 from .errors import Errors
 
 ENTS, TAGS, SPANS = "ents", "tags", "spans:"
+# Pairs of spans rather than tags of tokens: ``relations.py`` reads and writes them.
+RELATIONS = "relations"
 
 # One tag a token; None where annotation is missing.
 Tags = Sequence[str | None]

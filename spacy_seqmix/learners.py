@@ -6,10 +6,12 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from thinc.api import Config
+from spacy.language import Language
+from thinc.api import Config, Model
 
 from .errors import Errors, Warnings
-from .layers import ENTS, SPANS, TAGS
+from .layers import ENTS, RELATIONS, SPANS, TAGS
+from .models.honours import honours_recipes
 
 LAYERS = {
     "seqmix_ner": ENTS,
@@ -17,9 +19,10 @@ LAYERS = {
     "beam_ner": ENTS,
     "seqmix_tagger": TAGS,
     "tagger": TAGS,
+    "seqmix_relations": RELATIONS,
 }
 # They train on distributions.
-SOFT = ("seqmix_ner", "seqmix_tagger")
+SOFT = ("seqmix_ner", "seqmix_tagger", "seqmix_relations")
 SPAN_CATEGORISERS = ("spancat", "spancat_singlelabel")
 # They learn what mixed docs never have.
 OTHERS = frozenset(
@@ -83,3 +86,14 @@ def _check_learns(layer: str, name: str, section: Mapping[str, Any]) -> None:
     if learned is None:
         fix = "Nothing that it learns can be mixed: set 'mixing' to null"
     raise ValueError(Errors.E433.format(layer=layer, name=name, factory=factory, fix=fix))
+
+
+def check_recipes(nlp: Language) -> None:
+    """Warn with W224 where no component of a pipeline mixes embeddings while it trains: its docs
+    have recipes.
+
+    A component that listens to a shared encoder does not, but the encoder is in the pipeline, too.
+    """
+    models = [getattr(proc, "model", None) for _, proc in nlp.pipeline]
+    if not any(isinstance(model, Model) and honours_recipes(model) for model in models):
+        warnings.warn(Warnings.W224.format(pipes=nlp.pipe_names), stacklevel=3)

@@ -11,10 +11,9 @@ from spacy.training import Example
 
 from .augmenter import called_by_initialize, make_example
 from .corpus import create_corpus
-from .learners import check_mixed_layer
-from .mixing.mix import Mixer, MixStrategy, mix_docs
+from .learners import check_mixed_layer, check_recipes
+from .mixing.mix import Mixer, MixRealiser, MixStrategy, mix_docs
 from .mixing.rates import Rate
-from .mixing.realise import NearestToken
 from .mixing.strategies import make_sub_sequence
 from .types import Discriminator
 
@@ -27,6 +26,7 @@ class MixedCorpus:
     mixer: Mixer
     seed: int = 0
     shuffle: bool = True
+    fresh: bool = True
     n_passes: int = 0
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
@@ -37,7 +37,9 @@ class MixedCorpus:
         number, self.n_passes = self.n_passes, self.n_passes + 1
         if not number:
             check_mixed_layer(self.mixer.strategy, nlp.config, labels=self.mixer.labels)
-        rng = np.random.default_rng([self.seed, number])
+            if self.mixer.interpolates:
+                check_recipes(nlp)
+        rng = np.random.default_rng([self.seed, number if self.fresh else 0])
         examples = list(self.reader(nlp))
         docs = [eg.reference for eg in examples]
         mixed, _ = mix_docs(docs, self.mixer, rng, nlp, number=number)
@@ -48,7 +50,7 @@ class MixedCorpus:
 
 def create_mixed_corpus(
     path: Path | None,
-    realiser: NearestToken,
+    realiser: MixRealiser,
     strategy: MixStrategy | None = None,
     discriminator: Discriminator | None = None,
     rate: Rate = 0.2,
@@ -59,6 +61,7 @@ def create_mixed_corpus(
     max_length: int = 0,
     limit: int = 0,
     augmenter: Callable[..., Any] | None = None,
+    fresh: bool = True,
 ) -> MixedCorpus:
     """Create a reader that holds the whole corpus and mixes it in one go, anew in each pass.
 
@@ -66,11 +69,11 @@ def create_mixed_corpus(
 
     path, gold_preproc, max_length, limit, augmenter: as for ``spacy-seqmix.Corpus.v1``; what an
         augmenter adds counts as original.
-    realiser, strategy, discriminator, rate, labels, seed: as for ``spacy-seqmix.SeqMix.v1``.
+    realiser, strategy, discriminator, rate, labels, seed, fresh: as for ``spacy-seqmix.SeqMix.v1``.
     shuffle (bool): yield a pass in random order; otherwise the mixed docs come last.
     RETURNS (Callable): takes nlp, yields examples.
     RAISES (ValueError): S212 for settings out of range, spaCy's E913 without a path.
     """
     reader = create_corpus(path, gold_preproc, max_length, limit, augmenter)
     mixer = Mixer(strategy or make_sub_sequence(), realiser, discriminator, rate, labels)
-    return MixedCorpus(reader, mixer, seed, shuffle)
+    return MixedCorpus(reader, mixer, seed, shuffle, fresh)

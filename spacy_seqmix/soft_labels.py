@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc
 
-from . import layers
+from . import layers, recipes
 from .decoding import split_tag, viterbi
 from .errors import Errors
 from .layers import ENTS, is_iob
@@ -168,13 +168,14 @@ def with_tags(soft: SoftLabels, tags: Sequence[str]) -> Floats2d:
 
 
 def split_sents(doc: Doc) -> list[Doc]:
-    """The sentences of a doc as docs, soft labels included (``Span.as_doc`` drops them)."""
+    """The sentences of a doc as docs, with soft labels and recipe (``Span.as_doc`` drops them)."""
     soft = get(doc)
     parts = []
     for sent in doc.sents:
         part = sent.as_doc()
         if soft is not None:
             put(part, replace(soft, probs=soft.probs[sent.start : sent.end]))
+        recipes.carry(doc, part, sent.start)
         parts.append(part)
     return parts
 

@@ -43,19 +43,36 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class MixPlan:
-    """Two segments of equal length and the weight ``lam`` in [0, 1] of the left one.
+class SegmentMix:
+    """Two segments and the weight ``lam`` in [0, 1] of the left one.
 
-    both_ways (bool): whether the mixed segment takes the place of each in turn, which gives two
-        candidates, or of the left one alone.
-    layer (str): whose labels are mixed: "ents", "tags" or "spans:KEY".
+    words (tuple[str, ...] | None): what is mixed in instead of the right segment's own words: a
+        synonym, whose labels are those of the segment.
     """
 
     left: Segment
     right: Segment
     lam: float
+    words: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class MixPlan:
+    """What becomes of one doc: the left segments are mixed with the right ones.
+
+    mixes (tuple[SegmentMix, ...]): at least one; their left segments lie in one doc, in order and
+        apart.
+    both_ways (bool): whether the one mixed segment takes the place of either in turn, which gives
+        two candidates, or of the left one alone.
+    layer (str): whose labels are mixed: "ents", "tags", "spans:KEY" or "relations".
+    relations (tuple[int, int] | None): of that last layer: which relation of the left doc is mixed
+        with which of the right one; both have one λ.
+    """
+
+    mixes: tuple[SegmentMix, ...]
     both_ways: bool = True
     layer: str = "ents"
+    relations: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

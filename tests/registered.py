@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -33,6 +34,18 @@ def global_random_state() -> Iterator[None]:
     before = state()
     yield
     assert state() == before
+
+
+@contextmanager
+def global_draws() -> Iterator[None]:
+    """Let layers that are not ours draw from the global generators, which are then set back."""
+    import torch
+
+    numbers, state = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng(devices=[]):
+        yield
+    np.random.set_state(numbers)
+    random.setstate(state)
 
 
 def rng(seed: int = 0) -> np.random.Generator:

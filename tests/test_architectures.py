@@ -15,6 +15,9 @@ from spacy.cli.train import train
 from spacy.tokens import Doc, DocBin
 from spacy.util import load_config
 
+from spacy_seqmix import relations
+from spacy_seqmix.relations import Relation
+
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted(
     path.stem for path in (ROOT / "configs").glob("*.cfg") if "[training]" in path.read_text("utf8")
@@ -30,8 +33,10 @@ def paths(news: list[Doc], tmp_path: Path) -> dict[str, object]:
         doc.spans["sc"] = list(doc.ents)
         for token in doc:
             token.tag_ = "NAME" if token.ent_type_ else "WORD"
+        first_two = [(ent.start, ent.end) for ent in doc.ents[:2]]
+        relations.put(doc, [Relation(*first_two, "Before")] if len(first_two) == 2 else [])
     DocBin(docs=news, store_user_data=True).to_disk(tmp_path / "train.spacy")
-    DocBin(docs=news[:5]).to_disk(tmp_path / "dev.spacy")
+    DocBin(docs=news[:5], store_user_data=True).to_disk(tmp_path / "dev.spacy")
     return {
         "paths.train": str(tmp_path / "train.spacy"),
         "paths.dev": str(tmp_path / "dev.spacy"),
@@ -74,7 +79,7 @@ def test_shipped_config_trains(
         paths["paths.encoder"] = str(tiny_bert_dir)
     if "vectors" in config["paths"]:
         paths["paths.vectors"] = str(vectors)
-    if "augmenter" in config["corpora"]["train"]:
+    if name.endswith("_seqmix"):
         paths["corpora.train.augmenter.discriminator"] = None
         paths["corpora.train.augmenter.strategy.window"] = 3
     train(ROOT / "configs" / f"{name}.cfg", tmp_path / "out", overrides=paths)
@@ -82,6 +87,8 @@ def test_shipped_config_trains(
     assert nlp.pipe_names == config["nlp"]["pipeline"]
     doc = nlp("Ana Duarte left Leeds.")
     annotated = {"tagger": doc.has_annotation("TAG"), "spancat": "sc" in doc.spans}
+    if "relations" in name:
+        annotated[name] = doc._.relations is not None
     assert annotated.get(name.removesuffix("_seqmix"), doc.has_annotation("ENT_IOB"))
 
 
@@ -110,8 +117,11 @@ def row_of(name: str) -> str:
     if augmenter is None:
         return f"| {' | '.join([*cells, 'no', '–', '–'])} |"
     layer = augmenter["strategy"].get("layer")
-    cells += ["yes" if layer is None else f"yes, layer `{layer}`", augmenter["labels"]]
-    return f"| {' | '.join([*cells, TABLES[augmenter['realiser']['table']['@misc']]])} |"
+    kind = "SegMix" if name.endswith("_segmix") else "SeqMix"
+    cells += [kind if layer is None else f"{kind}, layer `{layer}`", augmenter["labels"]]
+    table = augmenter["realiser"].get("table")
+    cells.append("the docs: the encoder mixes" if table is None else TABLES[table["@misc"]])
+    return f"| {' | '.join(cells)} |"
 
 
 def test_architectures_page_has_the_row_of_every_config() -> None:

@@ -20,13 +20,17 @@ from spacy_seqmix import layers, soft_labels
 from spacy_seqmix.alignment import aligned
 from spacy_seqmix.augmenter import create_seqmix_augmenter, make_example
 from spacy_seqmix.corpus import create_corpus
+from spacy_seqmix.mixing.assemble import replay
 from spacy_seqmix.mixing.mix import BATCH, Mixer, mix_docs
 from spacy_seqmix.mixing.origin import get_origin
-from spacy_seqmix.mixing.realise import NearestToken, replay
+from spacy_seqmix.mixing.realise import NearestToken
 from spacy_seqmix.mixing.strategies import make_sub_sequence, make_whole_sequence
 from spacy_seqmix.mixing.token_table import TokenTable, by_frequency
 from spacy_seqmix.mixing.vectors import StaticTable
+from spacy_seqmix.several import create_several
 from spacy_seqmix.types import Verdict
+
+from .mixed import part_of
 
 STRATEGY = make_sub_sequence(window=3, density=0.6)
 CONFIG = """
@@ -451,8 +455,9 @@ def test_augmenter_is_not_fooled_by_the_sample_that_sizes_layers(few, path, blan
 
 def test_augmenter_repeats_no_pair_when_parents_become_more(path, blank_en, augmenter):
     examples = pass_over(path, blank_en, augmenter(rate=1.0))
-    origins = [get_origin(eg.reference) for eg in examples if is_mixed(eg)]
-    assert len({(o.target, o.start, o.other, o.other_start) for o in origins}) == len(origins)
+    mixed = [eg.reference for eg in examples if is_mixed(eg)]
+    origins = {(get_origin(doc).target, part_of(doc)) for doc in mixed}
+    assert len(origins) == len(mixed)
 
 
 def test_augmenter_builds_few_tables(path, news, blank_en, table):
@@ -602,3 +607,32 @@ def test_augmenter_is_registered(path, blank_en, table):
     # The strategy has a default.
     del config["augmenter"]["strategy"]
     assert registry.resolve(config)["augmenter"].mixer.strategy == make_sub_sequence(5, 0.6, 8.0)
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_augmenter_mixes_anew_or_the_same_again(path, blank_en, augmenter, fresh):
+    made = augmenter(rate=0.5, fresh=fresh)
+    pass_over(path, blank_en, made, initialize=True)
+    corpus = create_corpus(path, augmenter=made)
+    passes = [sorted(texts(filter(is_mixed, corpus(blank_en)))) for _ in range(3)]
+    assert [len(found) for found in passes] == [15] * 3
+    assert (passes[0] == passes[1] == passes[2]) != fresh
+
+
+def test_augmenter_keeps_what_it_was_shown_by_number(path, blank_en, augmenter):
+    pair = create_several({"b": augmenter(rate=0.2, seed=1), "a": augmenter(rate=0.4)})
+    alone = [
+        pass_over(path, blank_en, augmenter(**s)) for s in ({"rate": 0.4}, {"rate": 0.2, "seed": 1})
+    ]
+    together = pass_over(path, blank_en, pair)
+    originals = [eg for eg in together if not is_mixed(eg)]
+    assert texts(originals) == texts([eg for eg in alone[0] if not is_mixed(eg)])
+    mixed = sorted(texts([eg for eg in together if is_mixed(eg)]))
+    assert mixed == sorted(texts([eg for one in alone for eg in one if is_mixed(eg)]))
+
+
+def test_augmenter_several_refuse_others(augmenter):
+    with pytest.raises(ValueError, match=r"S263.*mixers\.b"):
+        create_several({"a": augmenter(), "b": lambda nlp, example: iter([example])})
+    with pytest.raises(ValueError, match="S263"):
+        create_several({})

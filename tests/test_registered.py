@@ -11,28 +11,46 @@ import spacy
 from spacy.tokens import Doc, DocBin
 from spacy.util import registry
 
-from spacy_seqmix import soft_labels
+from spacy_seqmix import recipes, soft_labels
 from spacy_seqmix.mixing.origin import by_key, get_origin
 from spacy_seqmix.models.head import head_of
 
+from .mixed import mix_of, part_of
 from .registered import POLICIES, rng
 from .registered import global_random_state as global_random_state  # the fixture
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
 
+# Loading a transformer warns about its own internals.
+QUIET = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 SETUP = Path(__file__).parent.parent / "setup.cfg"
 KINDS = {
     "spacy_architectures": "architectures",
     "spacy_augmenters": "augmenters",
     "spacy_readers": "readers",
+    "spacy_scorers": "scorers",
     "spacy_misc": "misc",
 }
+PAIRS = ("spacy-seqmix.PairClassifier.v1",)
+SCORERS = ("spacy-seqmix.relations_scorer.v1",)
 TAGGERS = ("spacy-seqmix.SoftTagger.v1", "spacy-seqmix.CRFTagger.v1")
-STRATEGIES = (
-    "spacy-seqmix.SubSequence.v1",
-    "spacy-seqmix.WholeSequence.v1",
-    "spacy-seqmix.LabelConstrained.v1",
-)
+# With the settings that the short samples take.
+WINDOWS = {
+    "spacy-seqmix.SubSequence.v1": {"density": 0.2, "window": 2},
+    "spacy-seqmix.WholeSequence.v1": {"density": 0.2},
+    "spacy-seqmix.LabelConstrained.v1": {"density": 0.2, "window": 2},
+}
+POOLS = {
+    "spacy-seqmix.Mention.v1": {},
+    "spacy-seqmix.Token.v1": {"outside": False},
+    "spacy-seqmix.MentionReplacement.v1": {},
+}
+STRATEGIES = {**WINDOWS, **POOLS}
+# Layers that mix by recipes, each with the plain one that it stands for.
+MIXING_LAYERS = {
+    "spacy-seqmix.MixTransformerModel.v1": "spacy-transformers.TransformerModel.v3",
+    "spacy-seqmix.MixEmbed.v1": "spacy.MultiHashEmbed.v2",
+}
 TABLES = (
     "spacy-seqmix.PieceTable.v1",
     "spacy-seqmix.WordTable.v1",
@@ -40,8 +58,17 @@ TABLES = (
     "spacy-seqmix.VectorsTable.v1",
 )
 ORACLES = ("spacy-seqmix.GoldOracle.v1",)
-REALISERS = ("spacy-seqmix.NearestToken.v1",)
-OTHERS = ("spacy-seqmix.PerplexityDiscriminator.v1",)
+NEAREST, INTERPOLATED = "spacy-seqmix.NearestToken.v1", "spacy-seqmix.Interpolated.v1"
+# Each with a table it looks words up in, where it does.
+REALISERS = (*((NEAREST, table) for table in TABLES), (INTERPOLATED, None))
+OTHERS = (
+    "spacy-seqmix.PerplexityDiscriminator.v1",
+    "spacy-seqmix.Relation.v1",  # of docs with relations: tests/mixing/test_relation_pairs.py
+    # They take a lexicon or give one: tests/mixing/test_synonyms.py.
+    "spacy-seqmix.Synonym.v1",
+    "spacy-seqmix.WordNet.v1",
+    "spacy-seqmix.TableNeighbours.v1",
+)
 
 
 def entry_points():
@@ -72,12 +99,13 @@ def test_registered_resolves(group, name, where):
 
 def test_registered_functions_are_all_in_the_battery():
     policies = {name for name, _ in POLICIES}
-    known = {*STRATEGIES, *REALISERS, *TABLES, *policies, *ORACLES, *OTHERS}
+    known = {*STRATEGIES, NEAREST, INTERPOLATED, *TABLES, *policies, *ORACLES, *OTHERS}
     assert {name for group, name, _ in ENTRIES if group == "spacy_misc"} == known
 
 
 def test_registered_architectures_are_all_in_the_battery():
-    assert {name for group, name, _ in ENTRIES if group == "spacy_architectures"} == set(TAGGERS)
+    found = {name for group, name, _ in ENTRIES if group == "spacy_architectures"}
+    assert found == {*TAGGERS, *MIXING_LAYERS, *PAIRS}
 
 
 @pytest.mark.parametrize("name", TAGGERS)
@@ -118,17 +146,20 @@ def test_registered_strategies(name, news, blank_en):
     assert list(strategy([Doc(blank_en.vocab)], rng())) == []
     assert list(strategy(news[:1], rng())) == []
     assert list(strategy([blank_en.make_doc("nobody was there at all")] * 3, rng())) == []
-    plans = list(strategy(news, rng(5)))
-    assert plans == list(strategy(news, rng(5)))
-    assert plans != list(strategy(news, rng(6)))
-    assert len(plans) == len({frozenset({p.left, p.right}) for p in plans}) > 0
+    plans = list(islice(strategy(news, rng(5)), 1000))
+    assert plans == list(islice(strategy(news, rng(5)), 1000))
+    assert plans != list(islice(strategy(news, rng(6)), 1000))
+    sides = [(mix_of(plan).left, mix_of(plan).right) for plan in plans]
+    # A pool mixes either of two segments with the other, which gives other docs.
+    assert len(plans) == len(set(sides if name in POOLS else map(frozenset, sides))) > 0
     assert plans[:3] == list(islice(strategy(news, rng(5)), 3))
     for plan in plans:
-        assert len(plan.left) == len(plan.right)
-        assert plan.left.doc != plan.right.doc
-        assert plan.right.end <= len(news[plan.right.doc])
-        assert 0.0 <= plan.lam <= 1.0
-    assert all(strategy.eligible(news[p.left.doc]) for p in plans)
+        if name in WINDOWS:
+            assert len(mix_of(plan).left) == len(mix_of(plan).right)
+        assert mix_of(plan).left.doc != mix_of(plan).right.doc
+        assert mix_of(plan).right.end <= len(news[mix_of(plan).right.doc])
+        assert 0.0 <= mix_of(plan).lam <= 1.0
+    assert all(strategy.eligible(news[mix_of(p).left.doc]) for p in plans)
     assert strategy.describe()
 
 
@@ -162,19 +193,19 @@ def test_registered_tables(name, news, blank_en, tiny_encoder_dir, tmp_path):
 
 
 @pytest.mark.parametrize("lang", ["en", "es", "zh", "ar"])
-@pytest.mark.parametrize("table", TABLES)
-@pytest.mark.parametrize("realiser", REALISERS)
+@pytest.mark.parametrize(("realiser", "table"), REALISERS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_registered_mixing_keeps_text_and_offsets(
     strategy, realiser, table, lang, sample, letters_encoder_dir, tmp_path
 ):
     nlp, docs = sample(lang)
     docs.insert(2, Doc(nlp.vocab))
-    source = table_source(table, docs, letters_encoder_dir, tmp_path)
-    window = {} if strategy == "spacy-seqmix.WholeSequence.v1" else {"window": 2}
-    plans = registry.get("misc", strategy)(density=0.2, **window)(docs, rng())
-    build = registry.get("misc", realiser)
-    prepared = build(registry.get("misc", table)(**source)).prepare(docs, (), nlp, None)
+    plans = registry.get("misc", strategy)(**STRATEGIES[strategy])(docs, rng())
+    settings = []
+    if table is not None:
+        source = table_source(table, docs, letters_encoder_dir, tmp_path)
+        settings = [registry.get("misc", table)(**source)]
+    prepared = registry.get("misc", realiser)(*settings).prepare(docs, (), nlp, None)
     mixed = prepared(list(islice(plans, 30)))
     assert mixed
     # Few are so odd that they count as pre-tokenised.
@@ -182,18 +213,17 @@ def test_registered_mixing_keeps_text_and_offsets(
     parents = by_key(docs)
     stored = DocBin(docs=mixed, store_user_data=True).to_bytes()
     for doc, back in zip(mixed, DocBin().from_bytes(stored).get_docs(nlp.vocab), strict=True):
-        origin = get_origin(doc)
-        parent, other = parents[origin.target], parents[origin.other]
-        start, end = origin.start, origin.end
+        origin, part = get_origin(doc), part_of(doc)
+        parent, other = parents[origin.target], parents[part.other]
+        start, end = part.target_start, part.target_end
         assert [t.text for t in doc] == [
             *(t.text for t in parent[:start]),
-            *origin.words,
+            *part.words,
             *(t.text for t in parent[end:]),
         ]
-        own = {t.lower_ for t in parent[start:end]}
-        own |= {t.lower_ for t in other[origin.other_start : origin.other_start + end - start]}
-        assert own.isdisjoint(t.lower_ for t in doc[start:end])
-        assert not any(t.is_space for t in doc[start:end])
+        check_words(part, parent[start:end], other[part.other_start : part.other_end], realiser)
+        assert (recipes.get(doc) is not None) == (realiser == INTERPOLATED and part.weight > 0)
+        assert not any(t.is_space for t in doc[part.start : part.end])
         assert all(doc.text[t.idx : t.idx + len(t)] == t.text for t in doc)
         for ent in doc.ents:
             assert doc.text[ent.start_char : ent.end_char] == ent.text
@@ -208,6 +238,21 @@ def test_registered_mixing_keeps_text_and_offsets(
         assert doc.text.endswith(after)
         assert back.text == doc.text
         assert [(e.text, e.label_) for e in back.ents] == [(e.text, e.label_) for e in doc.ents]
+        assert recipes.get(back) == recipes.get(doc)
+
+
+def check_words(part, ours, theirs, realiser):
+    """The words of a mixed segment are those that its realiser gives."""
+    n = min(len(ours), len(theirs))
+    rest = (*(t.text for t in ours[n:]), *(t.text for t in theirs[n:]))
+    if part.weight == 0:
+        assert part.words == tuple(t.text for t in theirs)
+    elif realiser == INTERPOLATED:
+        assert part.words == (*(t.text for t in ours[:n]), *rest)
+    else:
+        assert part.words[n:] == rest
+        own = {t.lower_ for t in (*ours[:n], *theirs[:n])}
+        assert own.isdisjoint(word.lower() for word in part.words[:n])
 
 
 @pytest.mark.parametrize("name", ORACLES)

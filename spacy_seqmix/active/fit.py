@@ -16,16 +16,18 @@ from spacy.training.loop import train
 from spacy.util import registry
 from thinc.api import Config
 
+from .. import recipes
 from ..augmenter import make_example
 from ..docbin import write_docs
 from ..errors import Errors, Warnings
+from ..learners import check_recipes
 from .annotation import GoldLabels, all_labels, entity_labels, gold_labels, main_score
 
 # spaCy's loop evaluates at its first step and at its last, for its log and for "best". Where the
 # last model is taken, a few docs do.
 PROGRESS_DOCS = 20
 # Augmenters that mix, which the loop does itself.
-MIXERS = ("spacy-seqmix.SeqMix.v1",)
+MIXERS = ("spacy-seqmix.SeqMix.v1", "spacy-seqmix.Several.v1")
 SCORES = ("ents_p", "ents_r", "ents_f", "ents_per_type")
 
 
@@ -92,6 +94,8 @@ def fit(
         # torch's and spaCy's remarks on freshly loaded weights; ours are shown.
         warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
         nlp = init_nlp(config, use_gpu=settings.use_gpu)
+        if any(recipes.KEY in doc.user_data for doc in docs):
+            check_recipes(nlp)
         if start is not None:
             _add_labels(nlp, settings.component, docs)
         return _train(nlp, settings, work / "out"), steps

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ..docbin import read_docs, write_docs
 from ..errors import Errors
 from ..learners import check_mixed_layer
-from ..mixing.mix import MixCounts, Mixer, mix_docs
+from ..mixing.mix import MixCounts, Mixer
 from ..query.evidence import check_config_evidence, check_evidence, evidence, score_docs
 from ..query.policies import QueryPolicy
 from ..query.probabilities import copy_tokens
@@ -36,6 +36,7 @@ from .fit import (
     without_own_mixing,
 )
 from .journal import Record, RunFolder, disk_errors
+from .mixing import make_mixers, mix_round
 from .pool import Pool, file_digest, make_pool
 from .schema import ActiveSchema, read_active_section
 
@@ -65,19 +66,16 @@ class ActiveRun:
         self.training = Config({k: v for k, v in plain.items() if k not in ("active", "augment")})
         check_training_config(self.training, self.active.component)
         self.training = without_own_mixing(self.training)
-        self.policy, self.oracle, self.mixer = resolve_parts(plain["active"])
+        self.policy, self.oracle, self.mixers = resolve_parts(plain["active"])
         check_config_evidence(self.policy.needs, self.training, self.active.component)
-        if self.mixer is not None:
+        for mixer in self.mixers:
             check_mixed_layer(
-                self.mixer.strategy,
-                self.training,
-                self.active.component,
-                labels=self.mixer.labels,
+                mixer.strategy, self.training, self.active.component, labels=mixer.labels
             )
         self.use_gpu, self.progress = use_gpu, progress
         self.blank = spacy.blank(self.training["nlp"]["lang"])
         vectors = self.training.get("initialize", {}).get("vectors")
-        if vectors and self.mixer is not None:  # a token table may be made of them
+        if vectors and self.mixers:  # a token table may be made of them
             load_vectors_into_model(self.blank, vectors)
         self.labels_of = gold_labels(self.training["components"].get(self.active.component, {}))
         self.pool = self._read_pool()
@@ -196,24 +194,20 @@ class ActiveRun:
 
     def _mix(self, number: int, queried: Sequence[int]) -> tuple[list[Doc], MixCounts | None]:
         """Mix the round's labelled docs (or all)."""
-        if self.mixer is None:
+        if not self.mixers:
             return [], None
         ids = queried if self.active.mix_set == "round" else self.pool.labelled
-        # Words of the whole pool may be used, but not its labels.
-        words = [copy_tokens(doc, self.blank) for doc in self.pool.docs.values()]
-        trained = self._last_model() if number else None
-        total = round(self.mixer.rate_at(number) * len(ids))
-        with tqdm(total=total, desc="Mixing", leave=False, disable=not self.progress) as bar:
-            return mix_docs(
-                self.pool.take(ids),
-                self.mixer,
-                self._rng(MIXING, number),
-                self.blank,
-                corpus=words,
-                trained=trained,
-                number=number,
-                progress=bar.update,
-            )
+        return mix_round(
+            self.mixers,
+            self.pool.take(ids),
+            (self.active.seed, MIXING, number),
+            self.blank,
+            # Words of the whole pool may be used, but not its labels.
+            corpus=[copy_tokens(doc, self.blank) for doc in self.pool.docs.values()],
+            trained=self._last_model() if number else None,
+            number=number,
+            progress=self.progress,
+        )
 
     def _is_warm(self, number: int) -> bool:
         return self.active.start == "warm" and number > 0
@@ -259,7 +253,7 @@ class ActiveRun:
         return docs
 
     def _read_mixed(self, number: int) -> list[Doc]:
-        if self.mixer is None:
+        if not self.mixers:
             return []
         kept = self.records[number]["n_mixed_new"]
         if not kept:
@@ -274,16 +268,14 @@ class ActiveRun:
         return np.random.default_rng([self.active.seed, purpose, number])
 
 
-def resolve_parts(section: dict[str, Any]) -> tuple[QueryPolicy, Oracle, Mixer | None]:
-    """Build the policy, the oracle and the mixer of an interpolated [active] section.
+def resolve_parts(section: dict[str, Any]) -> tuple[QueryPolicy, Oracle, list[Mixer]]:
+    """Build the policy, the oracle and the mixers of an interpolated [active] section.
 
     RAISES (ValueError): S402 with what is wrong, or the code of the part that refused its settings.
     """
     try:
         parts = registry.resolve({name: section.get(name) or {} for name in PARTS})
-        # A rate of 0 says "no augmentation" without taking the section away.
-        mixing = parts["mixing"]
-        mixer = Mixer(**mixing) if mixing and mixing.get("rate", 1.0) else None
+        mixers = make_mixers(parts["mixing"])
     except (ValueError, TypeError) as err:
         if str(err).startswith("[S"):
             raise
@@ -291,10 +283,7 @@ def resolve_parts(section: dict[str, Any]) -> tuple[QueryPolicy, Oracle, Mixer |
     policy, oracle = parts["policy"], parts["oracle"]
     wrong = [] if isinstance(policy, QueryPolicy) else ["policy"]
     wrong += [] if callable(oracle) else ["oracle"]
-    if mixer is not None:
-        wrong += [] if callable(mixer.strategy) else ["mixing.strategy"]
-        wrong += [] if hasattr(mixer.realiser, "prepare") else ["mixing.realiser"]
     if wrong:
         problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
         raise ValueError(Errors.E402.format(problems=problems))
-    return policy, oracle, mixer
+    return policy, oracle, mixers

@@ -89,7 +89,8 @@ class ActiveSchema(BaseModel):
     oracle: Any = Field(description="Who labels, for example spacy-seqmix.GoldOracle.v1.")
     mixing: Any = Field(
         None,
-        description="strategy, realiser, discriminator, rate, labels; null for no augmentation.",
+        description="strategy, realiser, discriminator, rate, labels, or several such sections of "
+        "any name; null for no augmentation.",
     )
 
     def steps_of(self, number: int) -> int | None:

@@ -12,7 +12,12 @@ from wasabi.util import color
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
+    from ..relations import RelationLabels
+    from ..types import SoftLabels
+
 __all__ = ["describe", "show_cli"]
+
+PADDING = "[padding]"
 
 
 def show_cli(
@@ -41,35 +46,62 @@ def show_cli(
 
 def describe(doc: "Doc", number: int) -> Iterator[str]:
     """The lines that show one mixed doc."""
-    from .. import soft_labels
+    from .. import recipes, soft_labels
     from ..mixing.origin import get_origin
 
     origin = get_origin(doc)
     assert origin is not None
-    window = doc[origin.start : origin.end]
-    inside = color(window.text, bold=True)
-    yield f"{number:3d}  {doc.text[: window.start_char]}{inside}{doc.text[window.end_char :]}"
-    figures = [f"λ {origin.weight:.2f}"]
+    text, at = "", 0
+    for part in origin.parts:
+        window = doc[part.start : part.end]
+        text += doc.text[at : window.start_char] + color(window.text, bold=True)
+        at = window.end_char
+    yield f"{number:3d}  {text}{doc.text[at:]}"
+    figures = ["λ " + " ".join(f"{part.weight:.2f}" for part in origin.parts)]
     if origin.perplexity is not None:
         figures.append(f"perplexity {origin.perplexity:.0f}")
     if origin.window_nats is not None:
         figures.append(f"{origin.window_nats:.1f} nats a word in the window")
     yield "     " + ", ".join(figures)
     yield "     " + _annotation(doc, origin.layer)
-    soft = soft_labels.get(doc)
-    if soft is None:
-        return
-    for token, row in zip(window, soft.probs[origin.start : origin.end], strict=True):
-        tags = sorted(zip(row, soft.labels, strict=True), reverse=True)
-        shares = "  ".join(f"{tag} {share:.2f}" for share, tag in tags if share > 0.005)
-        yield f"     {token.text:<20} {shares}"
+    recipe, soft = recipes.get(doc), soft_labels.get(doc)
+    partners = dict(zip(recipe.tokens, recipe.partners, strict=True)) if recipe else {}
+    for i in [i for part in origin.parts for i in range(part.start, part.end)]:
+        word = doc[i].text
+        if i in partners:
+            word += f" + {partners[i] or PADDING}"
+        if soft is not None:
+            yield f"     {word:<20} {_shares(soft, i)}"
+        elif i in partners:
+            yield f"     {word}"
+
+
+def _shares(soft: "SoftLabels", i: int) -> str:
+    """The tags of a token, the likeliest first."""
+    tags = sorted(zip(soft.probs[i], soft.labels, strict=True), reverse=True)
+    return "  ".join(f"{tag} {share:.2f}" for share, tag in tags if share > 0.005)
 
 
 def _annotation(doc: "Doc", layer: str) -> str:
-    """What the layer that was mixed says: entities, spans of a key, or every token's tag."""
+    """What the layer that was mixed says: entities, spans of a key, relations, or every token's
+    tag."""
+    from .. import relations
+
+    if layer == "relations":
+        related = relations.of(doc)
+        lines = [] if related is None else list(_relations(doc, related))
+        return "relations: " + ("; ".join(lines) or "none")
     if layer == "tags":
         return " ".join(f"{token.text} {color(token.tag_, fg='cyan')}" for token in doc)
     key = layer.removeprefix("spans:")
     spans = doc.ents if layer == "ents" else doc.spans.get(key, [])
     found = ", ".join(f"{span.text} {color(span.label_, fg='cyan')}" for span in spans)
     return f"{'entities' if layer == 'ents' else f'spans {key}'}: {found or 'none'}"
+
+
+def _relations(doc: "Doc", found: "RelationLabels") -> Iterator[str]:
+    """Head, tail and labels of each pair, the likeliest first."""
+    for ((a, b), (c, d)), row in zip(found.pairs, found.probs, strict=True):
+        shares = sorted(zip(row, found.labels, strict=True), reverse=True)
+        told = " ".join(f"{label} {share:.2f}" for share, label in shares if share > 0.005)
+        yield f"{doc[a:b].text} → {doc[c:d].text} {color(told, fg='cyan')}"

@@ -28,15 +28,16 @@ def read_lines(path: Path) -> list[str]:
     return [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
 
 
-def write_docs(docs: Iterable[Doc], path: Path, *, source: Path) -> int:
+def write_docs(docs: Iterable[Doc], path: Path, *, source: Path, user_data: bool = False) -> int:
     """Write docs to a DocBin that appears whole or not at all.
 
     docs (Iterable[Doc]): the docs; none at all is an error.
     path (Path): the DocBin.
     source (Path): the file that they come from, for the message.
+    user_data (bool): whether to write it too; relations live there.
     RETURNS (int): the number of docs.
     """
-    docbin = DocBin(docs=docs)
+    docbin = DocBin(docs=docs, store_user_data=user_data)
     if not len(docbin):
         raise ValueError(Errors.E502.format(path=source))
     with replacing(path) as temporary:

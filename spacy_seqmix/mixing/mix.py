@@ -15,18 +15,20 @@ from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from spacy.util import logger
 
+from .. import recipes
 from ..errors import Errors, Warnings
-from ..types import Discriminator, MixPlan
+from ..types import Discriminator, MixPlan, SegmentMix
+from .assemble import harden
 from .origin import get_origin, set_origin
 from .rates import Rate, Rates
-from .realise import harden
 
 # Plans made at once: enough for one matrix product and for language-model batches of one length.
 BATCH = 64
 # A filter that passes fewer than one candidate in this many is taken to pass none.
 MAX_TRIES_PER_DOC = 50
-# Two windows, each by the hash of its parent's text and its start: what is never mixed twice.
-Pair: TypeAlias = frozenset[tuple[int, int]]
+# Segments by the hash of their parent's text and their start, and what else is mixed in: what is
+# never mixed twice.
+Pair: TypeAlias = tuple[frozenset[tuple[int, int]], tuple[str, ...] | None]
 
 
 @runtime_checkable
@@ -73,7 +75,15 @@ class Mixer:
         if self.labels not in ("soft", "hard"):
             what = f"labels 'soft' or 'hard', not {self.labels!r}"
             raise ValueError(Errors.E212.format(what=what))
+        if self.interpolates and self.discriminator is not None:
+            raise ValueError(Errors.E249)
         object.__setattr__(self, "rate_at", Rates(self.rate))
+
+    @property
+    def interpolates(self) -> bool:
+        """Whether docs come with a recipe, which only some encoders honour."""
+        replaces = getattr(self.strategy, "replaces", False)
+        return bool(getattr(self.realiser, "interpolates", False)) and not replaces
 
 
 @dataclass
@@ -137,7 +147,7 @@ class MixStream:
         # Hashes: a stream may go on for as long as a training does.
         self._seen: set[int] = {get_string_id(doc.text) for doc in docs}
         self._seen |= before._seen if before else set()
-        self._pairs: set[Pair] = before._pairs if before else set()
+        self._pairs: set[tuple[Pair, ...]] = before._pairs if before else set()
         # Words of all docs may be used, but plans number the eligible ones.
         self._prepare = partial(
             mixer.realiser.prepare, self._parents, [*docs, *corpus], nlp, trained
@@ -176,7 +186,8 @@ class MixStream:
         candidates = self._realise(plans)
         fresh = []
         for doc in candidates:
-            text = get_string_id(doc.text)
+            # Docs of equal text may have different mixtures in mind.
+            text = get_string_id(f"{doc.text}{recipes.get(doc) or ''}")
             if text not in self._seen:
                 self._seen.add(text)
                 fresh.append(doc)
@@ -204,10 +215,14 @@ class MixStream:
 
     def _new_plans(self) -> Iterator[MixPlan]:
         for plan in self._plans:
-            pair = frozenset((self._ids[seg.doc], seg.start) for seg in (plan.left, plan.right))
-            if pair not in self._pairs:
-                self._pairs.add(pair)
+            pairs = tuple(self._pair(mix) for mix in plan.mixes)
+            if pairs not in self._pairs:
+                self._pairs.add(pairs)
                 yield plan
+
+    def _pair(self, mix: SegmentMix) -> Pair:
+        sides = frozenset((self._ids[seg.doc], seg.start) for seg in (mix.left, mix.right))
+        return sides, mix.words
 
     def _judge(self, docs: list[Doc]) -> list[Doc]:
         """Each candidate is judged alone (Eq. 9-10)."""

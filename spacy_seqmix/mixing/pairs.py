@@ -49,7 +49,7 @@ class SegmentIndex:
         sequences of the same text, are skipped.
         """
         total = int(self.n_pairs[-1]) if len(self.n_pairs) else 0
-        for k in _shuffled(total, rng):
+        for k in shuffled(total, rng):
             block = int(np.searchsorted(self.n_pairs, k, side="right"))
             k -= int(self.n_pairs[block - 1]) if block else 0
             begin, first = self.blocks[block].tolist()
@@ -121,7 +121,7 @@ def _split(
     yield begin, 0, end - begin
 
 
-def _shuffled(n: int, rng: np.random.Generator) -> Iterator[int]:
+def shuffled(n: int, rng: np.random.Generator) -> Iterator[int]:
     """range(n) in random order, drawn lazily: a Fisher-Yates shuffle of a sparse array."""
     moved: dict[int, int] = {}
     for k in range(n):

@@ -1,18 +1,15 @@
 """Realisers turn plans into docs. Nearest token: mixed vectors become the words nearest to them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from .. import soft_labels
-from ..errors import Errors
-from ..layers import columns
-from ..types import Floats2d, MixPlan, Segment, SoftLabels
-from .origin import Origin, by_key, doc_key, get_origin, set_origin
-from .spacing import join_words
-from .token_table import Query, word_shape
+from ..types import Floats2d, MixPlan, Segment, SegmentMix
+from .assemble import candidates, is_pure, words_of
+from .token_table import Query, cased_like, word_shape
 from .vectors import BuiltTable, TableBuilder
 
 
@@ -52,31 +49,46 @@ class PreparedNearestToken:
         only the first where the plan says so.
 
         Eq. 5-7: e = λ e_i + (1 − λ) e_j, and the word nearest to e. Plans for which the table
-        offers no word give no candidate.
+        offers no word give no candidate. Of segments of different lengths, the positions that both
+        have are mixed, and the words of the longer one follow.
         """
         if not plans:
             return []
-        used = sorted({seg.doc for plan in plans for seg in (plan.left, plan.right)})
-        vectors = dict(zip(used, self.built.of_docs([self.docs[i] for i in used]), strict=True))
-        found = self.built.table.nearest([self._query(plan, vectors) for plan in plans])
-        out = []
-        for plan, nearest in zip(plans, found, strict=True):
-            if nearest:
-                words = self._match_case(plan, nearest)
-                for target, other, weight in _ways(plan):
-                    origin = self._origin(target, other, weight, words, plan.layer)
-                    parents = self.docs[target.doc], self.docs[other.doc]
-                    out.append(assemble(*parents, origin, self.nlp))
+        found = iter(self._words([mix for plan in plans for mix in plan.mixes]))
+        out: list[Doc] = []
+        for plan in plans:
+            words = [both for _, both in zip(plan.mixes, found, strict=False)]
+            if None not in words:
+                out += candidates(self.docs, plan, partial(_number, words), self.nlp)
         return out
 
-    def _query(self, plan: MixPlan, vectors: Mapping[int, Floats2d]) -> Query:
-        left, right = self._tokens(plan.left), self._tokens(plan.right)
-        e_left = vectors[plan.left.doc][plan.left.start : plan.left.end]
-        e_right = vectors[plan.right.doc][plan.right.start : plan.right.end]
-        parents = (plan.left.doc, plan.right.doc)
+    def _words(self, mixes: Sequence[SegmentMix]) -> list[tuple[str, ...] | None]:
+        """The words for the positions that both sides of each have; None where the table has
+        none."""
+        asked = [mix for mix in mixes if not is_pure(mix.lam)]
+        used = sorted({seg.doc for mix in asked for seg in (mix.left, mix.right)})
+        lent = [Doc(self.nlp.vocab, words=list(mix.words)) for mix in asked if mix.words]
+        vectors = self.built.of_docs([*(self.docs[i] for i in used), *lent])
+        theirs = iter(vectors[len(used) :])
+        of_doc = dict(zip(used, vectors, strict=False))
+        queries = [self._query(mix, of_doc, next(theirs) if mix.words else None) for mix in asked]
+        best = iter(self.built.table.nearest(queries))
+        return [
+            () if is_pure(mix.lam) else self._match_case(mix, next(best)) or None for mix in mixes
+        ]
+
+    def _query(
+        self, mix: SegmentMix, vectors: Mapping[int, Floats2d], lent: Floats2d | None
+    ) -> Query:
+        left, right = self._tokens(mix.left), mix.words or self._tokens(mix.right)
+        n = min(len(left), len(right))
+        left, right = left[:n], right[:n]
+        e_left = vectors[mix.left.doc][mix.left.start : mix.left.start + n]
+        e_right = lent if lent is not None else vectors[mix.right.doc][mix.right.start :]
+        parents = (mix.left.doc, mix.right.doc)
         return Query(
-            vectors=(plan.lam * e_left + (1.0 - plan.lam) * e_right).astype("float32"),
-            own=frozenset(left + right),
+            vectors=(mix.lam * e_left + (1.0 - mix.lam) * e_right[:n]).astype("float32"),
+            own=frozenset([*left, *right]),
             shapes=tuple((word_shape(a), word_shape(b)) for a, b in zip(left, right, strict=True))
             if self.same_shape
             else (),
@@ -85,29 +97,15 @@ class PreparedNearestToken:
             ),
         )
 
-    def _match_case(self, plan: MixPlan, words: Sequence[str]) -> tuple[str, ...]:
+    def _match_case(self, mix: SegmentMix, words: Sequence[str]) -> tuple[str, ...]:
         """Words of a table without capitals take the case of the parent that weighs more."""
         if self.built.table.cased:
             return tuple(words)
-        like = self._tokens(plan.left if plan.lam >= 0.5 else plan.right)
-        return tuple(_cased_like(word, model) for word, model in zip(words, like, strict=True))
+        like = self._tokens(mix.left if mix.lam >= 0.5 else mix.right)
+        return tuple(cased_like(word, model) for word, model in zip(words, like, strict=False))
 
-    def _tokens(self, segment: Segment) -> list[str]:
-        return [t.text for t in self.docs[segment.doc][segment.start : segment.end]]
-
-    def _origin(
-        self, target: Segment, other: Segment, weight: float, words: tuple[str, ...], layer: str
-    ) -> Origin:
-        return Origin(
-            target=doc_key(self.docs[target.doc]),
-            other=doc_key(self.docs[other.doc]),
-            start=target.start,
-            end=target.end,
-            other_start=other.start,
-            weight=weight,
-            words=words,
-            layer=layer,
-        )
+    def _tokens(self, segment: Segment) -> tuple[str, ...]:
+        return words_of(self.docs[segment.doc], segment)
 
 
 def make_nearest_token(table: TableBuilder, same_shape: bool = True) -> NearestToken:
@@ -121,63 +119,5 @@ def make_nearest_token(table: TableBuilder, same_shape: bool = True) -> NearestT
     return NearestToken(table, same_shape)
 
 
-def assemble(target: Doc, other: Doc, origin: Origin, nlp: Language) -> Doc:
-    """Build the mixed doc that an origin describes: the only place where labels are mixed.
-
-    Eq. 8: inside the window ỹ = λ y_i + (1 − λ) y_j; outside, the target's own words and labels.
-    The result has text, repaired annotation, soft labels, sentence starts and its origin, which
-    says where its text would not tokenise back to its words (``Origin.pretokenised``).
-    """
-    start, end = origin.start, origin.end
-    parents = [soft_labels.of(parent, origin.layer) for parent in (target, other)]
-    tags = columns(origin.layer, (tag for soft in parents for tag in soft.labels))
-    rows, theirs = (soft_labels.with_tags(soft, tags) for soft in parents)
-    theirs = theirs[origin.other_start : origin.other_start + end - start]
-    # In float64, so that equal labels mix to exactly the same.
-    ours = rows[start:end].astype("float64")
-    rows[start:end] = origin.weight * ours + (1.0 - origin.weight) * theirs
-    doc, pretokenised = join_words(target, start, origin.words, nlp)
-    for token, before in zip(doc, target, strict=True):
-        if before.is_sent_start is not None:
-            token.is_sent_start = before.is_sent_start
-    soft = SoftLabels(tags, rows, origin.layer)
-    soft_labels.annotate(doc, soft)
-    soft_labels.put(doc, soft)
-    set_origin(doc, replace(origin, pretokenised=pretokenised))
-    return doc
-
-
-def replay(origin: Origin, docs: Sequence[Doc], nlp: Language) -> Doc:
-    """Rebuild a mixed doc from its origin and its parents, without any model.
-
-    docs (Sequence[Doc]): docs among which both parents are.
-    RAISES (ValueError): S211 when a parent is not among them.
-    """
-    parents = by_key(docs)
-    for key in (origin.target, origin.other):
-        if key not in parents:
-            raise ValueError(Errors.E211.format(key=key))
-    doc = assemble(parents[origin.target], parents[origin.other], origin, nlp)
-    if origin.labels == "hard":
-        harden(doc)
-    return doc
-
-
-def harden(doc: Doc) -> None:
-    """Keep only the repaired annotation of a mixed doc, for components that train on it alone."""
-    soft_labels.clear(doc)
-    origin = get_origin(doc)
-    if origin is not None:
-        set_origin(doc, replace(origin, labels="hard"))
-
-
-def _ways(plan: MixPlan) -> list[tuple[Segment, Segment, float]]:
-    """(target, other, weight of the target) of each candidate."""
-    ways = [(plan.left, plan.right, plan.lam), (plan.right, plan.left, 1.0 - plan.lam)]
-    return ways if plan.both_ways else ways[:1]
-
-
-def _cased_like(word: str, model: str) -> str:
-    if model.isupper() and len(model) > 1:
-        return word.upper()
-    return word[:1].upper() + word[1:] if model[:1].isupper() else word
+def _number(words: Sequence[tuple[str, ...] | None], k: int, _: SegmentMix) -> tuple[str, ...]:
+    return words[k] or ()

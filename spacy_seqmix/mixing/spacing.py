@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from unicodedata import category
 
 from spacy.language import Language
@@ -16,28 +17,57 @@ OPENING = frozenset("$£€#¿¡")
 CLITICS = ("'s", "'re", "'ve", "'ll", "'d", "'m", "n't", "’s", "’re", "’ve", "’ll", "’d", "’m")
 
 
-def join_words(target: Doc, start: int, words: Sequence[str], nlp: Language) -> tuple[Doc, bool]:
-    """The target's text with ``words`` in place of its tokens from ``start`` on.
+class Edit(NamedTuple):
+    """Tokens ``start`` to ``end`` (exclusive) of a doc, and the words in their place."""
 
-    Spaces outside the window stay as they are. Inside and at its borders they stay wherever both
+    start: int
+    end: int
+    words: Sequence[str]
+
+
+def join_words(target: Doc, edits: Sequence[Edit], nlp: Language) -> tuple[Doc, bool]:
+    """The target's text with other words in some places.
+
+    Spaces outside the edits stay as they are. Inside and at their borders they stay wherever both
     neighbours are of the kind they were (letters for letters, a comma for a comma); elsewhere a
     word is set off by a space, closing marks join on the left and opening ones on the right, and
     there is no space at all where the target writes most of its words without.
 
     target (Doc): the surrounding doc.
+    edits (Sequence[Edit]): which tokens give way to which words, in order and apart.
     nlp (Language): the pipeline whose tokeniser must agree.
-    RETURNS (tuple): a new doc with as many tokens, without annotation; and whether it counts as
-        pre-tokenised, since its text does not tokenise back to the words, or the target's spaces
-        are not known.
+    RETURNS (tuple): a new doc, without annotation; and whether it counts as pre-tokenised, since
+        its text does not tokenise back to the words, or the target's spaces are not known.
     """
     old = [t.text for t in target]
-    new = [*old[:start], *words, *old[start + len(words) :]]
+    new: list[str] = []
+    places: list[int | None] = []  # which token of the target each word stands for
+    edited: set[int] = set()  # words whose space after them is to be settled
+    at = 0
+    for start, end, words in edits:
+        new += [*old[at:start], *words]
+        places += [*range(at, start)]
+        edited.update(range(max(0, len(places) - 1), len(places) + len(words)))
+        places += [start + k if start + k < end else None for k in range(len(words))]
+        at = end
+    new += old[at:]
+    places += range(at, len(old))
     if target.has_unknown_spaces:
         return Doc(nlp.vocab, words=new), True
-    spaces = [bool(t.whitespace_) for t in target]
-    spaced = _is_spaced(old, spaces)
-    for k in range(max(0, start - 1), min(len(new) - 1, start + len(words))):
-        kept = _kind(old[k]) == _kind(new[k]) and _kind(old[k + 1]) == _kind(new[k + 1])
+    known = [bool(t.whitespace_) for t in target]
+    spaced = _is_spaced(old, known)
+    spaces = [place is not None and known[place] for place in places]
+    for k in sorted(edited):
+        if k == len(new) - 1:
+            spaces[k] = known[-1]
+            continue
+        here, there = places[k], places[k + 1]
+        kept = (
+            here is not None
+            and there == here + 1
+            and _kind(old[here]) == _kind(new[k])
+            and _kind(old[there]) == _kind(new[k + 1])
+        )
         if not kept:
             spaces[k] = spaced and _want_space(new[k], new[k + 1])
     doc = Doc(nlp.vocab, words=new, spaces=spaces)

@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 
 from ..errors import Errors
 from ..layers import ENTS
-from ..types import MixPlan
+from ..types import MixPlan, SegmentMix
 from .pairs import SegmentIndex, index_segments
 from .segments import Sequences, Windows
 
@@ -60,7 +60,7 @@ class SegmentPairs:
         """Plans over segments that are indexed already."""
         for left, right in index.draw(rng):
             lam = float(rng.beta(self.alpha, self.alpha))
-            yield MixPlan(left, right, lam, self.both_ways, self.layer)
+            yield MixPlan((SegmentMix(left, right, lam),), self.both_ways, self.layer)
 
 
 def make_sub_sequence(

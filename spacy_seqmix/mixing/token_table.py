@@ -167,6 +167,13 @@ def word_shape(word: str) -> str:
     return _squeeze(marks)
 
 
+def cased_like(word: str, model: str) -> str:
+    """A word without capitals in the case of another."""
+    if model.isupper() and len(model) > 1:
+        return word.upper()
+    return word[:1].upper() + word[1:] if model[:1].isupper() else word
+
+
 def _squeeze(marks: str) -> str:
     return re.sub(r"(.)\1+", r"\1", marks)
 

@@ -44,7 +44,7 @@ def build_soft_tagger(
     return model
 
 
-def set_output_size(model: Model[InT, OutT], nO: int) -> None:  # noqa: N803
+def set_output_size(model: Model[Any, Any], nO: int) -> None:  # noqa: N803
     """Set the number of tags before initialisation, or grow the trained layer after it."""
     if model.get_ref("output_layer").has_dim("nO"):
         model.attrs["resize_output"](model, nO)

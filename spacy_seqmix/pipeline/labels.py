@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from spacy.training import Example
 
-from .. import soft_labels
+from .. import recipes, soft_labels
 from ..layers import ENTS
 
 
@@ -23,3 +23,8 @@ def labels_of(examples: Iterable[Example]) -> list[str]:
     for eg in examples:
         found |= known_labels(eg)
     return sorted(found)
+
+
+def have_recipes(examples: Iterable[Example]) -> bool:
+    """Whether some example is to be mixed in its embeddings."""
+    return any(recipes.KEY in eg.reference.user_data for eg in examples)

@@ -21,10 +21,11 @@ from .. import soft_labels
 from ..alignment import aligned
 from ..decoding import spans_of, tag_names
 from ..errors import Errors, Warnings
+from ..learners import check_recipes
 from ..models.head import entity_spans, head_of
 from ..models.soft_tagger import set_output_size
 from ..types import Floats1d, SoftLabels
-from .labels import known_labels, labels_of
+from .labels import have_recipes, known_labels, labels_of
 
 DEFAULT_MODEL = Config().from_str(
     """
@@ -282,6 +283,8 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         if not self.labels:
             raise ValueError(Errors.E201.format(name=self.name))
         sample = list(islice(get_examples(), 10))
+        if nlp is not None and have_recipes(sample):
+            check_recipes(nlp)
         set_output_size(self.model, len(self.tags))
         self.model.initialize(
             X=[eg.predicted for eg in sample],

@@ -1,6 +1,7 @@
 """The component ``seqmix_tagger``: spaCy's tagger, which also learns from soft tags."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from thinc.types import Floats2d
 
 from ..alignment import aligned
 from ..layers import TAGS
+from ..learners import check_recipes
 from ..models.head import INDEPENDENT
+from .labels import have_recipes
 
 
 @Language.factory(
@@ -64,6 +67,18 @@ class SeqMixTagger(Tagger):  # type: ignore[misc]
         scorer (Callable | None): the scoring method; spaCy's tagger scorer by default.
         """
         super().__init__(vocab, model, name, overwrite=overwrite, scorer=scorer)
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Sequence[str] | None = None,
+    ) -> None:
+        """As spaCy's tagger; warns with W224 where recipes would be ignored."""
+        super().initialize(get_examples, nlp=nlp, labels=labels)
+        if nlp is not None and have_recipes(islice(get_examples(), 10)):
+            check_recipes(nlp)
 
     def get_loss(
         self, examples: Iterable[Example], scores: Sequence[Floats2d]

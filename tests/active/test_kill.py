@@ -22,7 +22,7 @@ CASES = {
     "first training": ("spacy_seqmix.active.loop:fit", 1, "before"),
     "query": ("spacy_seqmix.active.loop:evidence", 1, "before"),
     "annotate": ("spacy_seqmix.active.loop:Pool.take", 5, "before"),
-    "mix": ("spacy_seqmix.active.loop:mix_docs", 2, "before"),
+    "mix": ("spacy_seqmix.active.loop:mix_round", 2, "before"),
     "mixed docs half written": ("os:replace:round-01.spacy", 1, "before"),
     "mixed docs written": ("os:replace:round-01.spacy", 1, "after"),
     "train": ("spacy_seqmix.pipeline.ner:SeqMixNER.update", 6, "after"),

@@ -6,7 +6,8 @@ import spacy
 
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.config import load_config
-from spacy_seqmix.mixing.origin import get_origin
+
+from ..mixed import part_of
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
 
@@ -33,4 +34,4 @@ def test_run_mixes_words_with_the_static_vectors_of_its_training(files, news, tm
     known = {token.text for doc in news for token in doc}
     for docs in run.mixed:
         for doc in docs:
-            assert set(get_origin(doc).words) <= known
+            assert set(part_of(doc).words) <= known

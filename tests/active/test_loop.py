@@ -14,6 +14,8 @@ from spacy_seqmix.config import load_config
 from spacy_seqmix.mixing.origin import doc_key, get_origin
 from spacy_seqmix.pipeline.ner import SeqMixNER
 
+from ..mixed import part_of
+
 pytestmark = pytest.mark.usefixtures("encoders_once")
 
 SECONDS = ("seconds", "seconds_mixing")
@@ -71,7 +73,7 @@ def test_loop_folder(start, tmp_path, news):
         keys = {doc_key(run.pool.docs[i]) for i in record["queried"]}
         docs = mixed_docs(run, number)
         assert len(docs) == record["n_mixed_new"]
-        assert all({get_origin(d).target, get_origin(d).other} <= keys for d in docs)
+        assert all({get_origin(d).target, part_of(d).other} <= keys for d in docs)
         assert all(soft_labels.get(doc) is not None for doc in docs)
 
 

@@ -5,9 +5,11 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from spacy_seqmix.mixing.origin import Origin, set_origin
+from spacy_seqmix.mixing.origin import set_origin
 from spacy_seqmix.models.judge import PerplexityDiscriminator
 from spacy_seqmix.models.nlls import TokenNlls
+
+from ..mixed import origin_of
 
 
 class FakeLM:
@@ -53,7 +55,7 @@ def make_doc(vocab):
         ents = ["B-PER" if word[0].isupper() else "O" for word in words]
         doc = Doc(vocab, words=words, ents=ents, sent_starts=sents)
         if window is not None:
-            set_origin(doc, Origin("a", "b", *window, 0, 0.5, tuple(words[slice(*window)])))
+            set_origin(doc, origin_of(*window, words[slice(*window)]))
         return doc
 
     return make

@@ -6,9 +6,10 @@ from numpy.testing import assert_allclose
 from spacy.tokens import Doc
 
 from spacy_seqmix import layers, soft_labels
+from spacy_seqmix.mixing.assemble import replay
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.origin import by_key, get_origin
-from spacy_seqmix.mixing.realise import make_nearest_token, replay
+from spacy_seqmix.mixing.realise import make_nearest_token
 from spacy_seqmix.mixing.segments import Windows
 from spacy_seqmix.mixing.strategies import (
     make_label_constrained,
@@ -16,6 +17,8 @@ from spacy_seqmix.mixing.strategies import (
     make_whole_sequence,
 )
 from spacy_seqmix.mixing.vectors import make_word_table
+
+from ..mixed import part_of
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
 
@@ -50,9 +53,9 @@ def test_mixed_layer_by_its_equation(mix, annotated, blank_en, maker, layer):
     assert mixed
     parents = by_key(annotated)
     for doc in mixed:
-        origin = get_origin(doc)
+        origin, part = get_origin(doc), part_of(doc)
         assert origin.layer == layer
-        target, other = parents[origin.target], parents[origin.other]
+        target, other = parents[origin.target], parents[part.other]
         soft = soft_labels.get(doc)
         assert soft.layer == layer
         ours, theirs = (
@@ -62,8 +65,8 @@ def test_mixed_layer_by_its_equation(mix, annotated, blank_en, maker, layer):
         width = origin.end - origin.start
         expected = ours.copy()
         expected[origin.start : origin.end] = (
-            origin.weight * ours[origin.start : origin.end]
-            + (1 - origin.weight) * theirs[origin.other_start : origin.other_start + width]
+            part.weight * ours[origin.start : origin.end]
+            + (1 - part.weight) * theirs[part.other_start : part.other_start + width]
         )
         assert_allclose(soft.probs, expected, atol=1e-6)
         assert layers.read(doc, layer) == soft_labels.decode(soft)

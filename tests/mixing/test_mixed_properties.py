@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import DocBin
 
-from spacy_seqmix import MixPlan, layers, soft_labels
+from spacy_seqmix import layers, soft_labels
+from spacy_seqmix.mixing.assemble import replay
 from spacy_seqmix.mixing.origin import get_origin
-from spacy_seqmix.mixing.realise import make_nearest_token, replay
+from spacy_seqmix.mixing.realise import make_nearest_token
 from spacy_seqmix.mixing.token_table import TokenTable, by_frequency
+
+from ..mixed import mix_of, plan_of
 
 BASIC = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -45,7 +48,7 @@ def realise(docs, language, plans):
     for plan in plans:
         candidates = prepared([plan])
         assert len(candidates) in (0, 1 + plan.both_ways)
-        sides = [(plan.left, plan.right), (plan.right, plan.left)]
+        sides = [(mix_of(plan).left, mix_of(plan).right), (mix_of(plan).right, mix_of(plan).left)]
         for doc, (target, other) in zip(candidates, sides, strict=False):
             yield doc, plan, target, other
 
@@ -90,7 +93,7 @@ def test_mixed_docs_are_their_target_outside_of_the_window(
         assert_allclose(sums[~soft_labels.is_missing(soft)], 1.0, atol=1e-5)
         rows = soft_labels.with_tags(soft_labels.of(parent), soft.labels)
         theirs = soft_labels.with_tags(soft_labels.of(docs[other.doc]), soft.labels)
-        share = plan.lam if target is plan.left else 1.0 - plan.lam
+        share = mix_of(plan).lam if target is mix_of(plan).left else 1.0 - mix_of(plan).lam
         mixed = share * rows[start:end] + (1.0 - share) * theirs[other.start : other.end]
         assert_allclose(soft.probs[start:end], mixed, atol=1e-6)
         rows[start:end] = soft.probs[start:end]
@@ -105,11 +108,11 @@ def test_mixed_docs_with_all_weight_on_one_side_have_its_labels(
     lang, docs = data.draw(corpora)
     _, _, strategy = data.draw(strategies())
     plans = [
-        MixPlan(plan.left, plan.right, lam, plan.both_ways)
+        plan_of(mix_of(plan).left, mix_of(plan).right, lam, plan.both_ways)
         for plan in islice(strategy(docs, np.random.default_rng(0)), 4)
     ]
     for doc, plan, target, _ in realise(docs, languages[lang], plans):
-        whole = plan.left if lam else plan.right
+        whole = mix_of(plan).left if lam else mix_of(plan).right
         soft = soft_labels.of(doc)
         rows = soft_labels.with_tags(soft_labels.of(docs[whole.doc]), soft.labels)
         assert_array_equal(soft.probs[target.start : target.end], rows[whole.start : whole.end])

@@ -4,9 +4,11 @@ import pytest
 from spacy.tokens import Doc, DocBin
 
 from spacy_seqmix import SoftLabels, soft_labels
-from spacy_seqmix.mixing.origin import Origin, by_key, doc_key, get_origin, set_origin
+from spacy_seqmix.mixing.origin import by_key, doc_key, get_origin, set_origin
 
-ORIGIN = Origin("aa", "bb", 1, 3, 0, 0.25, ("x", "y"))
+from ..mixed import origin_of, part_of
+
+ORIGIN = origin_of(1, 3, ("x", "y"), 0.25)
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def test_origin_survives_a_docbin(doc, blank_en):
     stored = DocBin(docs=[doc], store_user_data=True).to_bytes()
     back = next(iter(DocBin().from_bytes(stored).get_docs(blank_en.vocab)))
     assert get_origin(back) == get_origin(doc) == scored
-    assert isinstance(get_origin(back).words, tuple)
+    assert isinstance(part_of(back).words, tuple)
     assert (scored.perplexity, scored.window_nats) == (12.5, 3.25)
     assert ORIGIN.perplexity is None
 

@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from spacy_seqmix.mixing import pairs as pairs_module
-from spacy_seqmix.mixing.pairs import _pair, _shuffled, index_segments
+from spacy_seqmix.mixing.pairs import _pair, index_segments, shuffled
 from spacy_seqmix.mixing.segments import Chosen
 
 VOCAB = Vocab()
@@ -116,14 +116,14 @@ def test_pair_of_large_numbers(i, data):
 
 @given(st.integers(0, 200), st.integers(0, 3))
 def test_shuffled_is_a_permutation(n, seed):
-    assert sorted(_shuffled(n, np.random.default_rng(seed))) == list(range(n))
+    assert sorted(shuffled(n, np.random.default_rng(seed))) == list(range(n))
 
 
 def test_shuffled_is_uniform_and_lazy():
     rng = np.random.default_rng(0)
     seen = np.zeros((4, 4))
     for _ in range(2000):
-        for place, item in enumerate(_shuffled(4, rng)):
+        for place, item in enumerate(shuffled(4, rng)):
             seen[place, item] += 1
     assert np.abs(seen / 2000 - 0.25).max() < 0.04
-    assert len(list(islice(_shuffled(10**12, rng), 5))) == 5
+    assert len(list(islice(shuffled(10**12, rng), 5))) == 5

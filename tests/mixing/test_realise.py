@@ -5,16 +5,19 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import Doc, DocBin
 
-from spacy_seqmix import MixPlan, Segment, SoftLabels, soft_labels
+from spacy_seqmix import Segment, SoftLabels, soft_labels
+from spacy_seqmix.mixing.assemble import replay
 from spacy_seqmix.mixing.origin import get_origin
-from spacy_seqmix.mixing.realise import make_nearest_token, replay
+from spacy_seqmix.mixing.realise import make_nearest_token
 from spacy_seqmix.mixing.strategies import make_sub_sequence
 from spacy_seqmix.mixing.token_table import word_shape
 from spacy_seqmix.mixing.vectors import make_contextual_table, make_piece_table, make_word_table
 
+from ..mixed import mix_of, part_of, plan_of
+
 pytestmark = pytest.mark.usefixtures("encoders_once")
 
-PLAN = MixPlan(Segment(0, 0, 3), Segment(1, 1, 4), 0.7)
+PLAN = plan_of(Segment(0, 0, 3), Segment(1, 1, 4), 0.7)
 
 
 @pytest.fixture
@@ -40,11 +43,11 @@ def words_of(doc):
 
 def test_realise_gives_two_candidates_a_plan(prepare, pair):
     left, right = prepare(pair)([PLAN])
-    one, two = get_origin(left), get_origin(right)
+    one, two = part_of(left), part_of(right)
     assert (one.start, one.end, one.other_start, one.weight) == (0, 3, 1, 0.7)
     assert (two.start, two.end, two.other_start) == (1, 4, 0)
     assert two.weight == pytest.approx(0.3)
-    assert (one.target, one.other) == (two.other, two.target)
+    assert (get_origin(left).target, one.other) == (two.other, get_origin(right).target)
     assert one.words == two.words == tuple(words_of(left)[0:3]) == tuple(words_of(right)[1:4])
     assert words_of(left)[3:] == words_of(pair[0])[3:]
     assert words_of(right)[:1] + words_of(right)[4:] == ["the", "Oslo", "closed"]
@@ -69,7 +72,7 @@ def test_realise_mixes_labels_in_the_window_only(prepare, pair):
 
 @pytest.mark.parametrize(("lam", "whole"), [(1.0, 0), (0.0, 1)])
 def test_realise_with_all_weight_on_one_side_has_its_labels(prepare, pair, lam, whole):
-    plan = MixPlan(PLAN.left, PLAN.right, lam)
+    plan = plan_of(mix_of(PLAN).left, mix_of(PLAN).right, lam)
     left, right = prepare(pair)([plan])
     starts = (0, 1)
     expected = soft_labels.of(pair[whole])
@@ -101,7 +104,7 @@ def test_realise_keeps_the_text_outside_and_tokenises_back(prepare, news, blank_
         ["left", "right"] * len(plans),
         strict=True,
     ):
-        parent = news[getattr(plan, side).doc]
+        parent = news[getattr(mix_of(plan), side).doc]
         start, end = get_origin(doc).start, get_origin(doc).end
         assert [t.text for t in doc[:start]] == [t.text for t in parent[:start]]
         assert [t.text for t in doc[end:]] == [t.text for t in parent[end:]]
@@ -116,7 +119,7 @@ def test_realise_keeps_the_text_outside_and_tokenises_back(prepare, news, blank_
 def test_realise_takes_words_of_a_parents_shape(prepare, pair):
     left = prepare(pair)([PLAN])[0]
     parents = [(pair[0][i], pair[1][i + 1]) for i in range(3)]
-    for word, shapes in zip(get_origin(left).words, parents, strict=True):
+    for word, shapes in zip(part_of(left).words, parents, strict=True):
         assert word_shape(word) in {word_shape(t.text) for t in shapes}
 
 
@@ -128,14 +131,14 @@ def test_realise_takes_case_from_the_heavier_parent_where_the_table_has_none(
     realiser = make_nearest_token(lambda docs, corpus, nlp: build(lower, (), None), False)
     realise = realiser.prepare(pair, [], blank_en, None)
     assert not realise.built.table.cased
-    words = get_origin(realise([PLAN])[0]).words
+    words = part_of(realise([PLAN])[0]).words
     assert [w[0].isupper() for w in words] == [True, True, False]
-    light = MixPlan(PLAN.left, PLAN.right, 0.2)
-    words = get_origin(realise([light])[0]).words
+    light = plan_of(mix_of(PLAN).left, mix_of(PLAN).right, 0.2)
+    words = part_of(realise([light])[0]).words
     assert [w[0].isupper() for w in words] == [True, True, False]
     capitals = [labelled("[LOC ROME] BEAT [LOC BONN]"), pair[1]]
     realise = realiser.prepare(capitals, [], blank_en, None)
-    assert all(w.isupper() for w in get_origin(realise([PLAN])[0]).words)
+    assert all(w.isupper() for w in part_of(realise([PLAN])[0]).words)
 
 
 def test_realise_without_plans_or_words(prepare, pair, tiny_encoder_dir, blank_en):
@@ -143,7 +146,7 @@ def test_realise_without_plans_or_words(prepare, pair, tiny_encoder_dir, blank_e
     realiser = make_nearest_token(make_word_table(str(tiny_encoder_dir)))
     assert realiser.prepare(pair, [], blank_en, None)([PLAN])
     bare = realiser.prepare(pair, [], blank_en, None)
-    everything = MixPlan(Segment(0, 0, 5), Segment(1, 0, 5), 0.5)
+    everything = plan_of(Segment(0, 0, 5), Segment(1, 0, 5), 0.5)
     assert bare([everything]) != []
     none = make_nearest_token(lambda docs, corpus, nlp: _Empty(bare.built))
     assert none.prepare(pair, [], blank_en, None)([PLAN, everything]) == []
@@ -214,7 +217,7 @@ def test_realise_pretokenised_parents(prepare, blank_en):
         Doc(blank_en.vocab, words=["Rome", "won't", "win"], ents=["B-LOC", "O", "O"]),
         Doc(blank_en.vocab, words=["Oslo", "lost", "it"], ents=["B-LOC", "O", "O"]),
     ]
-    left, right = prepare(docs)([MixPlan(Segment(0, 0, 1), Segment(1, 0, 1), 0.5)])
+    left, right = prepare(docs)([plan_of(Segment(0, 0, 1), Segment(1, 0, 1), 0.5)])
     assert left.has_unknown_spaces
     assert right.has_unknown_spaces
     assert words_of(left)[1:] == ["won't", "win"]

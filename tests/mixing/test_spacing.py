@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc
 
-from spacy_seqmix.mixing.spacing import join_words
+from spacy_seqmix.mixing.spacing import Edit, join_words
 
 TARGET = "He said , \"Rome (Italy) didn't rain\" - but  Oslo's 3.5% did."
 WORD = st.sampled_from(
@@ -36,7 +36,7 @@ WORD = st.sampled_from(
 def test_join_words_tokenises_back_or_says_that_it_does_not(blank_en, start, words):
     target = blank_en.make_doc(TARGET)
     start = min(start, len(target) - len(words))
-    doc, pretokenised = join_words(target, start, words, blank_en)
+    doc, pretokenised = join_words(target, [Edit(start, start + len(words), words)], blank_en)
     end = start + len(words)
     new = [*[t.text for t in target[:start]], *words, *[t.text for t in target[end:]]]
     assert [t.text for t in doc] == new
@@ -61,19 +61,21 @@ def test_join_words_tokenises_back_or_says_that_it_does_not(blank_en, start, wor
     ],
 )
 def test_join_words_reads_as_text(blank_en, text, start, words, expected):
-    doc, pretokenised = join_words(blank_en.make_doc(text), start, words, blank_en)
+    doc, pretokenised = join_words(
+        blank_en.make_doc(text), [Edit(start, start + len(words), words)], blank_en
+    )
     assert doc.text == expected
     assert not pretokenised
 
 
 def test_join_words_keeps_unusual_spaces_between_words_of_the_same_kind(blank_en):
-    doc, _ = join_words(blank_en.make_doc("Rome -Oslo 6-4"), 0, ["Bonn"], blank_en)
+    doc, _ = join_words(blank_en.make_doc("Rome -Oslo 6-4"), [Edit(0, 1, ["Bonn"])], blank_en)
     assert doc.text == "Bonn -Oslo 6-4"
 
 
 def test_join_words_of_pretokenised_text(blank_en):
     target = Doc(blank_en.vocab, words=["a", "b", "c"])
-    doc, pretokenised = join_words(target, 1, ["d"], blank_en)
+    doc, pretokenised = join_words(target, [Edit(1, 2, ["d"])], blank_en)
     assert doc.has_unknown_spaces
     assert pretokenised
     assert [t.text for t in doc] == ["a", "d", "c"]
@@ -81,7 +83,7 @@ def test_join_words_of_pretokenised_text(blank_en):
 
 def test_join_words_marks_what_would_not_tokenise_back(blank_en):
     target = blank_en.make_doc("I saw, Rome")
-    doc, pretokenised = join_words(target, 3, ["two words"], blank_en)
+    doc, pretokenised = join_words(target, [Edit(3, 4, ["two words"])], blank_en)
     assert pretokenised
     assert doc.text == "I saw, two words"
     assert [t.text for t in doc] == ["I", "saw", ",", "two words"]
@@ -99,4 +101,24 @@ def test_join_words_marks_what_would_not_tokenise_back(blank_en):
 )
 def test_join_words_writes_as_the_target_does(lang, text, start, words, expected):
     nlp = spacy.blank(lang)
-    assert join_words(nlp.make_doc(text), start, words, nlp)[0].text == expected
+    edit = Edit(start, start + len(words), words)
+    assert join_words(nlp.make_doc(text), [edit], nlp)[0].text == expected
+
+
+@pytest.mark.parametrize(
+    ("edits", "expected"),
+    [
+        ([Edit(2, 3, ["New", "York", "City"])], "I saw New York City, Red Lion and Bonn."),
+        ([Edit(4, 6, ["Bar"])], "I saw Rome, Bar and Bonn."),
+        (
+            [Edit(2, 3, ["St", "Ives"]), Edit(7, 8, ["Bad", "Ems"])],
+            "I saw St Ives, Red Lion and Bad Ems.",
+        ),
+        ([Edit(0, 1, ["Ann", "Lee"]), Edit(4, 6, ["It"])], "Ann Lee saw Rome, It and Bonn."),
+    ],
+)
+def test_join_words_of_other_lengths(blank_en, edits, expected):
+    target = blank_en.make_doc("I saw Rome, Red Lion and Bonn.")
+    doc, pretokenised = join_words(target, edits, blank_en)
+    assert doc.text.endswith(expected)
+    assert not pretokenised

@@ -8,10 +8,11 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import NearestToken
 from spacy_seqmix.mixing.static_vectors import make_vectors_table
 from spacy_seqmix.mixing.strategies import make_sub_sequence
+
+from ..mixed import part_of
 
 
 @pytest.fixture
@@ -69,4 +70,4 @@ def test_vectors_table_mixes(docs, nlp):
     mixed, _ = mix_docs(docs, mixer, np.random.default_rng(0), nlp)
     assert len(mixed) == 15
     for doc in mixed:
-        assert all(nlp.vocab.has_vector(word) for word in get_origin(doc).words)
+        assert all(nlp.vocab.has_vector(word) for word in part_of(doc).words)

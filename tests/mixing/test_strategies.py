@@ -17,6 +17,8 @@ from spacy_seqmix.mixing.strategies import (
     make_whole_sequence,
 )
 
+from ..mixed import mix_of
+
 VOCAB = Vocab()
 MAKERS = [make_sub_sequence, make_whole_sequence, make_label_constrained]
 
@@ -33,7 +35,7 @@ def plan(strategy, docs, seed=0):
 
 
 def pair_of(plan):
-    return frozenset({plan.left, plan.right})
+    return frozenset({mix_of(plan).left, mix_of(plan).right})
 
 
 @settings(max_examples=30, deadline=None)
@@ -45,26 +47,27 @@ def test_sub_sequence_plans_are_all_pairs_across_docs(lengths, seed):
     expected = {frozenset({a, b}) for a in windows for b in windows if a.doc < b.doc}
     assert {pair_of(plan) for plan in plans} == expected
     assert len(plans) == len(expected)
-    assert all(len(plan.left) == len(plan.right) == 2 for plan in plans)
-    assert all(0.0 <= plan.lam <= 1.0 and plan.both_ways for plan in plans)
+    assert all(len(mix_of(plan).left) == len(mix_of(plan).right) == 2 for plan in plans)
+    assert all(0.0 <= mix_of(plan).lam <= 1.0 and plan.both_ways for plan in plans)
 
 
 def test_sub_sequence_draws_the_same_as_ever():
     # what earlier versions drew, so that runs can be repeated
     plans = plan(make_sub_sequence(window=2, density=1.0), docs_of([3, 4, 5]), seed=7)
-    assert [(p.left.doc, p.left.start, p.right.doc, p.right.start) for p in plans[:4]] == [
+    mixes = [mix_of(plan) for plan in plans]
+    assert [(m.left.doc, m.left.start, m.right.doc, m.right.start) for m in mixes[:4]] == [
         (2, 2, 0, 1),
         (2, 1, 1, 1),
         (1, 0, 2, 3),
         (1, 1, 2, 2),
     ]
-    assert plans[0].lam == pytest.approx(0.5102887080750607)
+    assert mixes[0].lam == pytest.approx(0.5102887080750607)
 
 
 @pytest.mark.parametrize("alpha", [0.5, 8.0])
 def test_sub_sequence_lambda_is_beta(alpha):
     plans = plan(make_sub_sequence(1, 1.0, alpha), docs_of([40, 40, 40]))
-    lams = np.array([plan.lam for plan in plans])
+    lams = np.array([mix_of(plan).lam for plan in plans])
     assert len(lams) == 4800
     assert abs(lams.mean() - 0.5) < 0.02
     assert lams.var() == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.08)  # of Beta(α, α)
@@ -75,12 +78,12 @@ def test_sub_sequence_lambda_is_beta(alpha):
 def test_strategies_lambda_stays_a_share(make, alpha):
     plans = plan(make(density=1.0, alpha=alpha), docs_of([5] * 20))
     assert len(plans) == 190
-    assert all(0.0 <= plan.lam <= 1.0 for plan in plans)
+    assert all(0.0 <= mix_of(plan).lam <= 1.0 for plan in plans)
 
 
 def test_sub_sequence_sides_are_drawn():
     plans = plan(make_sub_sequence(1, 1.0), docs_of([20, 20]))
-    share = np.mean([plan.left.doc == 0 for plan in plans])
+    share = np.mean([mix_of(plan).left.doc == 0 for plan in plans])
     assert 0.4 < share < 0.6
 
 
@@ -132,7 +135,7 @@ def test_label_constrained_pairs_equal_tags():
     tags = {
         (docs[s.doc][s.start].ent_iob_, docs[s.doc][s.start].ent_type_)
         for p in cut
-        for s in (p.left, p.right)
+        for s in (mix_of(p).left, mix_of(p).right)
     }
     assert tags == {("B", "PER"), ("I", "PER")}
     assert all(p.both_ways for p in (*plans, *cut))

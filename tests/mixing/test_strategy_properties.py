@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from spacy_seqmix import soft_labels
 
+from ..mixed import mix_of
+
 BASIC = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -87,13 +89,13 @@ def test_plans_are_the_pairs_that_the_rules_allow(corpora, strategies, data, see
     kind, values, strategy = data.draw(strategies())
     expected = expected_pairs(docs, kind, values)
     plans = list(islice(strategy(docs, np.random.default_rng(seed)), 3000))
-    pairs = [frozenset({spot(plan.left), spot(plan.right)}) for plan in plans]
+    pairs = [frozenset({spot(mix_of(plan).left), spot(mix_of(plan).right)}) for plan in plans]
     assert len(set(pairs)) == len(pairs)
     assert set(pairs) <= expected
     assert len(pairs) == min(len(expected), 3000)
-    used = {segment.doc for plan in plans for segment in (plan.left, plan.right)}
+    used = {segment.doc for plan in plans for segment in (mix_of(plan).left, mix_of(plan).right)}
     assert all(strategy.eligible(docs[i]) for i in used)
     for plan in plans:
-        assert len(plan.left) == len(plan.right)
-        assert 0.0 <= plan.lam <= 1.0
+        assert len(mix_of(plan).left) == len(mix_of(plan).right)
+        assert 0.0 <= mix_of(plan).lam <= 1.0
         assert plan.both_ways == (kind != "whole")

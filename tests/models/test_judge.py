@@ -10,9 +10,11 @@ import pytest
 import spacy
 from spacy.tokens import Doc
 
-from spacy_seqmix.mixing.origin import Origin, set_origin
+from spacy_seqmix.mixing.origin import set_origin
 from spacy_seqmix.models.causal_lm import CausalLM, TokenNlls, perplexity, window_nats
 from spacy_seqmix.models.judge import PerplexityDiscriminator, Range, make_perplexity_discriminator
+
+from ..mixed import origin_of
 
 TEXT = "The Bank of Norway kept its main rate unchanged , a spokesman said ."
 WORDS = TEXT.split(" ")
@@ -25,7 +27,7 @@ def vocab():
 
 def mixed(vocab, words=WORDS, start=3, end=6):
     doc = Doc(vocab, words=words)
-    set_origin(doc, Origin("a", "b", start, end, 0, 0.5, tuple(words[start:end])))
+    set_origin(doc, origin_of(start, end, words[start:end]))
     return doc
 
 

@@ -4,10 +4,12 @@ import pytest
 import spacy
 from spacy.tokens import Doc
 
-from spacy_seqmix.mixing.origin import Origin, set_origin
+from spacy_seqmix.mixing.origin import set_origin
 from spacy_seqmix.models.causal_lm import CausalLM, perplexity, window_nats
 from spacy_seqmix.models.judge import PerplexityDiscriminator
 from spacy_seqmix.models.windows import Passage, Window, passage_of, window_in
+
+from ..mixed import origin_of
 
 TEXT = "It rained . Anna Berg of Oslo won again . Nobody came ."
 WORDS = TEXT.split()
@@ -17,7 +19,7 @@ def make(start=None, end=None, sents=True):
     starts = [i in (0, 3, 10) for i in range(len(WORDS))] if sents else None
     doc = Doc(spacy.blank("en").vocab, words=WORDS, sent_starts=starts)
     if start is not None:
-        set_origin(doc, Origin("a", "b", start, end, 0, 0.5, tuple(WORDS[start:end])))
+        set_origin(doc, origin_of(start, end, WORDS[start:end]))
     return doc
 
 

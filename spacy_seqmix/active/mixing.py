@@ -1,0 +1,87 @@
+"""The mixers of [active.mixing]: one, or several in sections of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc
+from tqdm import tqdm
+
+from ..errors import Errors
+from ..mixing.mix import MixCounts, Mixer, mix_docs
+
+
+def make_mixers(mixing: Mapping[str, Any] | None) -> list[Mixer]:
+    """Build the mixers of a resolved [active.mixing] section; none for null and for a rate of 0.
+
+    mixing (Mapping | None): the arguments of a ``Mixer``, or such sections by name, which are
+        taken in the order of their names.
+    RAISES (ValueError): S402 where something is no registered function, and the codes of ``Mixer``.
+        (TypeError): for arguments that a mixer does not have.
+    """
+    if not mixing:
+        return []
+    if "strategy" in mixing or "realiser" in mixing:
+        mixing = {"mixing": mixing}
+    else:
+        mixing = {f"mixing.{name}": section for name, section in sorted(mixing.items())}
+    found = []
+    for name, section in mixing.items():
+        if not isinstance(section, Mapping):
+            raise ValueError(Errors.E402.format(problems=f"{name}: a section is wanted"))
+        if not section.get("rate", 1.0):
+            continue
+        mixer = Mixer(**section)
+        wrong = [] if callable(mixer.strategy) else [f"{name}.strategy"]
+        wrong += [] if hasattr(mixer.realiser, "prepare") else [f"{name}.realiser"]
+        if wrong:
+            problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
+            raise ValueError(Errors.E402.format(problems=problems))
+        found.append(mixer)
+    return found
+
+
+def mix_round(
+    mixers: Sequence[Mixer],
+    docs: Sequence[Doc],
+    seed: Sequence[int],
+    nlp: Language,
+    *,
+    corpus: Sequence[Doc],
+    trained: Language | None,
+    number: int,
+    progress: bool,
+) -> tuple[list[Doc], MixCounts]:
+    """What each mixer makes of the docs; none sees what another one made.
+
+    seed (Sequence[int]): of the first mixer's generator; those of the others have their number
+        behind it.
+    number (int): of the round. Other arguments as in ``mix_docs``.
+    RETURNS (tuple): the mixed docs of all mixers, and their counts, summed.
+    """
+    total = sum(round(mixer.rate_at(number) * len(docs)) for mixer in mixers)
+    out: list[Doc] = []
+    counts = MixCounts()
+    with tqdm(total=total, desc="Mixing", leave=False, disable=not progress) as bar:
+        for k, mixer in enumerate(mixers):
+            rng = np.random.default_rng([*seed, k] if k else seed)
+            mixed, one = mix_docs(
+                docs,
+                mixer,
+                rng,
+                nlp,
+                corpus=corpus,
+                trained=trained,
+                number=number,
+                progress=bar.update,
+            )
+            out += mixed
+            for field in fields(MixCounts):
+                value = getattr(counts, field.name) + getattr(one, field.name)
+                setattr(counts, field.name, value)
+    counts.docs = len(docs)
+    return out, counts

@@ -1,0 +1,128 @@
+r"""Sentences with two marked nominals and their relation, as SemEval-2010 Task 8 has them.
+
+    1<tab>"The <e1>rain</e1> caused a <e2>flood</e2>."
+    Cause-Effect(e1,e2)
+    Comment:
+    (a blank line)
+
+or, a sentence a line, ``Cause-Effect(e1,e2)<tab>The <e1> rain </e1> caused a <e2> flood </e2>.``
+
+The first argument in the label's brackets is the head. "Other" stands for no relation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from .. import relations
+from ..errors import Errors
+from ..relations import NONE, Relation
+from .files import read_lines, write_docs
+
+__all__ = ["convert_semeval", "read_semeval"]
+
+ENTITY = "NOMINAL"
+OTHER = ("Other",)
+
+_QUOTED = re.compile(r'\d+\t"(.*)"\s*')
+_LABELLED = re.compile(r"([^\t\"<]+)\t(.*)")
+_DIRECTED = re.compile(r"(\S+)\((e1,e2|e2,e1)\)")
+_MARKED = re.compile(r"<(e[12])>(.*?)</\1>")
+_MARK = re.compile(r"</?e[12]>")
+
+
+def read_semeval(
+    path: Path, nlp: Language, *, no_relation: Collection[str] = OTHER
+) -> Iterator[Doc]:
+    """Read a file of sentences with marks, in one form or the other, a Doc a sentence.
+
+    path (Path): the file, UTF-8.
+    nlp (Language): whose tokenizer makes the docs. A nominal that is part of a token (the "book" of
+        "book-lover", say) is taken as the whole token.
+    no_relation (Collection[str]): labels that stand for no relation.
+    YIELDS (Doc): the docs, with two entities "NOMINAL" and one relation or none.
+    """
+    none = {NONE, *no_relation}
+    lines = iter(enumerate(read_lines(path), start=1))
+    for number, line in lines:
+        if not line.strip() or line.startswith("Comment"):
+            continue
+        where = f"{path}, line {number}"
+        quoted, labelled = _QUOTED.fullmatch(line), _LABELLED.fullmatch(line)
+        if quoted:
+            number, label = next(lines, (number, ""))
+            yield _make_doc(nlp, quoted[1], where, label, f"{path}, line {number}", none)
+        elif labelled:
+            yield _make_doc(nlp, labelled[2], where, labelled[1], where, none)
+        else:
+            raise ValueError(Errors.E537.format(where=where, text=line))
+
+
+def _make_doc(
+    nlp: Language, marked: str, where: str, label: str, where_label: str, none: Collection[str]
+) -> Doc:
+    text, ranges = _unmark(marked, where)
+    doc = nlp.make_doc(text)
+    first, second = (
+        doc.char_span(*ranges[name], label=ENTITY, alignment_mode="expand") for name in ("e1", "e2")
+    )
+    if first is None or second is None:
+        raise ValueError(Errors.E535.format(where=where, text=marked))
+    if first.start < second.end and second.start < first.end:
+        raise ValueError(Errors.E539.format(where=where, text=first.text))
+    doc.set_ents([first, second])
+    relations.put(doc, _relations(label.strip(), first, second, where_label, none))
+    return doc
+
+
+def _unmark(marked: str, where: str) -> tuple[str, dict[str, tuple[int, int]]]:
+    """The text without marks, and where in it the two nominals are; blanks beside marks go."""
+    marked = marked.strip()
+    text, position = "", 0
+    ranges: dict[str, tuple[int, int]] = {}
+    found = list(_MARKED.finditer(marked))
+    for match in found:
+        text += marked[position : match.start()]
+        inside = match[2].strip()
+        ranges[match[1]] = (len(text), len(text) + len(inside))
+        text += inside
+        position = match.end()
+    text += marked[position:]
+    empty = any(start == end for start, end in ranges.values())
+    if len(found) != 2 or len(ranges) != 2 or empty or _MARK.search(text):
+        raise ValueError(Errors.E535.format(where=where, text=marked))
+    return text, ranges
+
+
+def _relations(
+    label: str, first: Span, second: Span, where: str, none: Collection[str]
+) -> list[Relation]:
+    directed = _DIRECTED.fullmatch(label)
+    name = directed[1] if directed else label
+    if name in none:
+        return []
+    if not directed:
+        raise ValueError(Errors.E536.format(where=where, text=label))
+    head, tail = (first, second) if directed[2] == "e1,e2" else (second, first)
+    return [Relation((head.start, head.end), (tail.start, tail.end), name)]
+
+
+def convert_semeval(
+    in_path: Path, out_path: Path, *, lang: str = "en", no_relation: Collection[str] = OTHER
+) -> int:
+    """Convert a file of sentences with marks to a DocBin with user data.
+
+    in_path (Path): the sentences.
+    out_path (Path): the DocBin; it appears whole or not at all.
+    lang (str): the language whose tokenizer is used.
+    no_relation (Collection[str]): see ``read_semeval``.
+    RETURNS (int): the number of docs.
+    """
+    docs = read_semeval(in_path, spacy.blank(lang), no_relation=no_relation)
+    return write_docs(docs, out_path, source=in_path, user_data=True)

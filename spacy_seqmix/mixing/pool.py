@@ -1,0 +1,207 @@
+"""SegMix: each doc's own segments are mixed with ones drawn from a pool over all docs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from spacy.tokens import Doc
+
+from .. import soft_labels
+from ..decoding import spans_of
+from ..errors import Errors
+from ..layers import ENTS, check_layer, is_iob
+from ..types import MixPlan, Segment, SegmentMix
+from .pairs import shuffled
+from .segments import Chosen, dense
+
+# What one segment can be mixed with: a segment, and words where they are not that segment's own.
+Partner: TypeAlias = tuple[Segment, tuple[str, ...] | None]
+# The partners of one segment of a doc, each once, in random order.
+Deck: TypeAlias = Callable[[int, Chosen], Iterator[Partner]]
+
+
+@dataclass(frozen=True)
+class Mentions:
+    """The mentions of a doc: entities, or spans of a layer "spans:KEY".
+
+    same_type (bool): pair mentions of one label only, whose labels so stay hard.
+    """
+
+    same_type: bool = False
+    layer: str = ENTS
+
+    def __post_init__(self) -> None:
+        if not is_iob(check_layer(self.layer)):
+            raise ValueError(Errors.E248.format(layer=self.layer))
+
+    def __call__(self, doc: Doc) -> list[Chosen]:
+        """The mentions of a labelled doc in their order."""
+        tags = soft_labels.hard_tags(doc, self.layer)
+        found = spans_of([tag or "O" for tag in tags])
+        if not found:
+            return []
+        starts, ends = np.array([(start, end) for start, end, _ in found]).T
+        usable = dense(doc, starts, ends, 0.0, self.layer)
+        return [
+            Chosen(start, end, label if self.same_type else (), doc[start:end].text)
+            for (start, end, label), ok in zip(found, usable, strict=True)
+            if ok
+        ]
+
+    def describe(self) -> str:
+        """What makes a doc eligible, for messages."""
+        return f"a mention in the layer '{self.layer}'"
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The words of a doc: tokens with a letter or a digit.
+
+    same_type (bool): pair words of one tag only, whose labels so stay hard.
+    outside (bool): words with the tag "O" too.
+    """
+
+    same_type: bool = False
+    outside: bool = True
+    layer: str = ENTS
+
+    def __post_init__(self) -> None:
+        check_layer(self.layer)
+
+    def __call__(self, doc: Doc) -> list[Chosen]:
+        """The words of a labelled doc in their order."""
+        tags = soft_labels.hard_tags(doc, self.layer)
+        return [
+            Chosen(token.i, token.i + 1, tag if self.same_type else (), token.text)
+            for token, tag in zip(doc, tags, strict=True)
+            if tag is not None and (self.outside or tag != "O") and is_word(token.text)
+        ]
+
+    def describe(self) -> str:
+        """What makes a doc eligible, for messages."""
+        where = "" if self.outside else " with a tag other than O"
+        return f"a labelled word{where} in the layer '{self.layer}'"
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How much is mixed, and how.
+
+    segments (int): at most so many segments of a doc; 0 for all.
+    alpha (float): of λ ~ Beta(α, α).
+    fold (bool): take λ or 1 − λ, whichever is larger.
+    replace (bool): λ = 0.
+    """
+
+    segments: int = 1
+    alpha: float = 8.0
+    fold: bool = False
+    replace: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.alpha < float("inf"):
+            raise ValueError(Errors.E210.format(what="alpha > 0", value=self.alpha))
+        if self.segments < 0:
+            raise ValueError(Errors.E210.format(what="segments >= 0", value=self.segments))
+
+    def weight(self, rng: np.random.Generator) -> float:
+        """λ, the share of the doc's own segment."""
+        if self.replace:
+            return 0.0
+        lam = float(rng.beta(self.alpha, self.alpha))
+        return max(lam, 1.0 - lam) if self.fold else lam
+
+
+@dataclass(frozen=True)
+class PooledSegments:
+    """SegMix's strategies over a pool: they differ in what they choose.
+
+    choose (Mentions | Tokens): the segments of a doc, each with the key that both sides share.
+    """
+
+    choose: Mentions | Tokens
+    draw: Draw
+    both_ways: bool = False
+
+    @property
+    def layer(self) -> str:
+        """Whose labels are mixed."""
+        return self.choose.layer
+
+    @property
+    def replaces(self) -> bool:
+        """Whether segments give way as they are, so that nothing is left to mix."""
+        return self.draw.replace
+
+    @property
+    def keeps_labels(self) -> bool:
+        """Whether mixed labels are their parents' own, and so never soft."""
+        return self.draw.replace or self.choose.same_type
+
+    def eligible(self, doc: Doc) -> bool:
+        """Whether the doc has a segment that could be mixed."""
+        return bool(self.choose(doc))
+
+    def describe(self) -> str:
+        """What makes a doc eligible, for messages."""
+        return self.choose.describe()
+
+    def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
+        """Yield plans; no segment meets a partner twice. All docs come equally often.
+
+        One linear pass makes the pool; the time of a draw does not grow with it.
+        """
+        own = [self.choose(doc) for doc in docs]
+        pool: dict[Hashable, list[tuple[Segment, str]]] = defaultdict(list)
+        for number, chosen in enumerate(own):
+            for start, end, key, text in chosen:
+                pool[key].append((Segment(number, start, end), text))
+
+        def deck(number: int, chosen: Chosen) -> Iterator[Partner]:
+            group = pool[chosen.key]
+            for k in shuffled(len(group), rng):
+                segment, text = group[k]
+                if segment.doc != number and text != chosen.text:
+                    yield segment, None
+
+        yield from draw_plans(own, deck, self.draw, self.layer, rng)
+
+
+def draw_plans(
+    own: Sequence[Sequence[Chosen]], deck: Deck, draw: Draw, layer: str, rng: np.random.Generator
+) -> Iterator[MixPlan]:
+    """Plans for docs in random order, again and again, until no segment has a partner left.
+
+    own (Sequence[Sequence[Chosen]]): the segments of each doc, which do not overlap.
+    """
+    decks: dict[tuple[int, int], Iterator[Partner]] = {}
+    left = [number for number, chosen in enumerate(own) if chosen]
+    while left:
+        spent = set()
+        for number in rng.permutation(left).tolist():
+            mixes = []
+            for k in rng.permutation(len(own[number])).tolist():
+                chosen = own[number][k]
+                if (number, k) not in decks:
+                    decks[number, k] = deck(number, chosen)
+                partner = next(decks[number, k], None)
+                if partner is not None:
+                    segment = Segment(number, chosen.start, chosen.end)
+                    mixes.append(SegmentMix(segment, partner[0], draw.weight(rng), partner[1]))
+                if mixes and len(mixes) == draw.segments:
+                    break
+            if mixes:
+                mixes.sort(key=lambda mix: mix.left.start)
+                yield MixPlan(tuple(mixes), both_ways=False, layer=layer)
+            else:
+                spent.add(number)
+        left = [number for number in left if number not in spent]
+
+
+def is_word(text: str) -> bool:
+    """Whether a token has a letter or a digit."""
+    return any(char.isalnum() for char in text)

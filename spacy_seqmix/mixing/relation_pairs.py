@@ -1,0 +1,121 @@
+"""RMix of SegMix (2023): both arguments of a relation, and its label, with those of another."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from spacy.tokens import Doc
+
+from .. import relations
+from ..layers import RELATIONS
+from ..relations import Offsets, Pair
+from ..types import MixPlan, Segment, SegmentMix
+from .pairs import shuffled
+from .pool import Draw
+
+
+class ChosenRelation(NamedTuple):
+    """Row ``number`` of a doc's relations, to be paired with others of equal ``key``."""
+
+    number: int
+    pair: Pair
+    key: Hashable
+    texts: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class RelationPairs:
+    """See ``make_relation``."""
+
+    draw: Draw
+    same_type: bool = False
+    both_ways: bool = False
+    layer: ClassVar[str] = RELATIONS
+
+    @property
+    def keeps_labels(self) -> bool:
+        """Whether mixed labels are their parents' own, and so never soft."""
+        return self.same_type
+
+    def eligible(self, doc: Doc) -> bool:
+        """Whether the doc has a relation that could be mixed."""
+        return bool(self.choose(doc))
+
+    def describe(self) -> str:
+        """What makes a doc eligible, for messages."""
+        return "a relation between two spans that do not overlap"
+
+    def choose(self, doc: Doc) -> list[ChosenRelation]:
+        """The relations of a doc whose arguments stand apart and have no whitespace tokens."""
+        labels = relations.of(doc)
+        if labels is None:
+            return []
+        found = []
+        for number, (pair, row) in enumerate(zip(labels.pairs, labels.probs, strict=True)):
+            (a, b), (c, d) = pair
+            blank = any(token.is_space for token in (*doc[a:b], *doc[c:d]))
+            if row.any() and not blank and (b <= c or d <= a):
+                key = labels.labels[int(row.argmax())] if self.same_type else ()
+                found.append(ChosenRelation(number, pair, key, (doc[a:b].text, doc[c:d].text)))
+        return found
+
+    def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
+        """Yield plans; no relation meets a partner twice. All docs come equally often."""
+        own = [self.choose(doc) for doc in docs]
+        pool: dict[Hashable, list[tuple[int, ChosenRelation]]] = defaultdict(list)
+        for doc, chosen in enumerate(own):
+            for one in chosen:
+                pool[one.key].append((doc, one))
+
+        def deck(doc: int, one: ChosenRelation) -> Iterator[tuple[int, ChosenRelation]]:
+            group = pool[one.key]
+            for k in shuffled(len(group), rng):
+                other, partner = group[k]
+                if other != doc and partner.texts != one.texts:
+                    yield other, partner
+
+        decks = {
+            (doc, k): deck(doc, one) for doc, some in enumerate(own) for k, one in enumerate(some)
+        }
+        left = sorted({doc for doc, _ in decks})
+        while left:
+            spent = set()
+            for doc in rng.permutation(left).tolist():
+                for k in rng.permutation(len(own[doc])).tolist():
+                    found = next(decks[doc, k], None)
+                    if found is not None:
+                        yield self._plan(doc, own[doc][k], *found, self.draw.weight(rng))
+                        break
+                else:
+                    spent.add(doc)
+            left = [doc for doc in left if doc not in spent]
+
+    def _plan(
+        self, doc: int, one: ChosenRelation, other: int, partner: ChosenRelation, lam: float
+    ) -> MixPlan:
+        def mix(ours: Offsets, theirs: Offsets) -> SegmentMix:
+            return SegmentMix(Segment(doc, *ours), Segment(other, *theirs), lam)
+
+        mixes = [mix(*sides) for sides in zip(one.pair, partner.pair, strict=True)]
+        mixes.sort(key=lambda made: made.left.start)
+        rows = (one.number, partner.number)
+        return MixPlan(tuple(mixes), both_ways=False, layer=RELATIONS, relations=rows)
+
+
+def make_relation(same_type: bool = False, alpha: float = 8.0, fold: bool = False) -> RelationPairs:
+    """Create the relation strategy, RMix: a relation is mixed with one of another doc.
+
+    Head is mixed with head and tail with tail, with one λ, and so is the distribution over labels.
+    The entities of the doc keep their types, and its other relations their labels.
+
+    same_type (bool): mix relations of one label only, whose labels so stay hard.
+    alpha (float): of λ ~ Beta(α, α), the share of the doc's own relation.
+    fold (bool): take λ or 1 − λ, whichever is larger.
+    RETURNS (RelationPairs): a Strategy.
+    RAISES (ValueError): S210 for values out of range.
+    """
+    return RelationPairs(Draw(1, alpha, fold), same_type)

@@ -1,0 +1,97 @@
+"""spacy-transformers' TransformerModel, whose encoder mixes its input embeddings by recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy.util import SimpleFrozenDict, registry
+from spacy_transformers.align import get_alignment, get_alignment_via_offset_mapping
+from spacy_transformers.data_classes import FullTransformerBatch, WordpieceBatch
+from spacy_transformers.layers.transformer_model import huggingface_tokenize
+from spacy_transformers.truncate import truncate_oversize_splits
+from spacy_transformers.util import maybe_flush_pytorch_cache
+from thinc.api import Model
+
+from ..recipes import Recipe
+from .honours import Forward, Step, mix_in
+from .pieces import mixed, partner_pieces, plan
+
+PLAIN = "spacy-transformers.TransformerModel.v3"
+NO_SETTINGS: dict[str, Any] = SimpleFrozenDict()
+
+
+def build_mix_transformer(
+    name: str,
+    get_spans: Callable[..., Any],
+    tokenizer_config: dict[str, Any] = NO_SETTINGS,
+    transformer_config: dict[str, Any] = NO_SETTINGS,
+    mixed_precision: bool = False,
+    grad_scaler_config: dict[str, Any] = NO_SETTINGS,
+) -> Model[list[Doc], FullTransformerBatch]:
+    """Build ``spacy-transformers.TransformerModel.v3`` that honours recipes while it trains.
+
+    The input embedding of each word piece of a mixed token becomes λ e_own + (1 − λ) e_partner
+    (SegMix, 2023); the encoder adds positions and types to it as ever. Without recipes, and when
+    it predicts, this is the plain model; so are its structure and its bytes.
+
+    name (str): the encoder, by hub name or folder.
+    get_spans (Callable[[list[Doc]], list[list[Span]]]): cuts docs into texts for the encoder.
+    tokenizer_config (dict): settings of the tokenizer.
+    transformer_config (dict): settings of the encoder.
+    mixed_precision (bool): half precision where that is safe, on a GPU.
+    grad_scaler_config (dict): settings of the scaling of gradients in mixed precision.
+    RETURNS (Model[list[Doc], FullTransformerBatch]): the encoder's outputs.
+    """
+    build = registry.get("architectures", PLAIN)
+    model: Model[list[Doc], FullTransformerBatch] = build(
+        name,
+        get_spans,
+        # Copies, since spacy-transformers adds to what it is given.
+        dict(tokenizer_config),
+        dict(transformer_config),
+        mixed_precision,
+        dict(grad_scaler_config),
+    )
+    mix_in(model, _mixing)
+    return model
+
+
+def _mixing(
+    plain: Forward, model: Any, docs: Sequence[Doc], found: Sequence[Recipe | None]
+) -> Step:
+    """The forward of spacy-transformers in training, with the encoder's embeddings mixed.
+
+    Written out, since the plain one does not give away which pieces belong to which token.
+    """
+    tokenizer = model.tokenizer
+    mixtures = {doc: recipe for doc, recipe in zip(docs, found, strict=True) if recipe}
+    words = [word for recipe in mixtures.values() for word in recipe.partners]
+    partners = partner_pieces(tokenizer, words)
+
+    nested = model.attrs["get_spans"](docs)
+    spans = [span for of_doc in nested for span in of_doc]
+    maybe_flush_pytorch_cache(chance=model.attrs.get("flush_cache_chance", 0))
+    encoded = huggingface_tokenize(tokenizer, [span.text for span in spans])
+    wordpieces = WordpieceBatch.from_batch_encoding(encoded)
+    offsets: Any = encoded.get("offset_mapping")
+    if offsets is not None:
+        align = get_alignment_via_offset_mapping(spans, offsets)
+    else:
+        align = get_alignment(spans, wordpieces.strings, tokenizer.all_special_tokens)
+    wordpieces, align = truncate_oversize_splits(wordpieces, align, tokenizer.model_max_length)
+
+    ids: Any = wordpieces.input_ids
+    mix = plan(mixtures, partners, spans, align, offsets, ids.shape[1])
+    with mixed(model.transformer, ids, mix):
+        states, backprop_encoder = model.layers[0](wordpieces, True)
+    output = FullTransformerBatch(
+        spans=nested, wordpieces=wordpieces, model_output=states, align=align
+    )
+
+    def backprop(d_output: FullTransformerBatch) -> Sequence[Doc]:
+        backprop_encoder(d_output.model_output)
+        return docs
+
+    return output, backprop
