@@ -11,26 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
-from statistics import mean, stdev
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-import numpy as np
-import spacy
 import srsly
 import typer
-from spacy.cli.train import train
+from slices import spread, train_slice
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
 from wasabi.markdown import MarkdownRenderer
 
 from spacy_seqmix.atomic import replacing
-from spacy_seqmix.docbin import read_docs, write_docs
+from spacy_seqmix.docbin import read_docs
 from spacy_seqmix.models.names import first_available
 from spacy_seqmix.query.probabilities import copy_tokens
 
-CONFIGS = Path(__file__).parent.parent / "configs"
 # What it is called: its config, and optimiser steps in batches of 32 sentences.
 ARMS = {
     "CNN, softmax": ("cnn_seqmix", 500),
@@ -93,17 +88,7 @@ def run(
     name: str, overrides: dict[str, Any], train_path: Path, n_docs: int, eval_path: Path
 ) -> dict[str, float]:
     """Entity F1 × 100 of the last model on each part."""
-    nlp = spacy.blank("en")
-    docs = read_docs(train_path, nlp)
-    order = np.random.default_rng(overrides["system.seed"]).permutation(len(docs))[:n_docs]
-    with TemporaryDirectory() as folder:
-        part = Path(folder, "train.spacy")
-        write_docs([docs[int(i)] for i in order], part)
-        config = CONFIGS / f"{name}.cfg"
-        # The last model is taken: spaCy's own evaluation is only to be short.
-        overrides = {**overrides, "paths.train": str(part), "paths.dev": str(part)}
-        train(config, Path(folder, "out"), overrides=overrides)
-        nlp = spacy.load(Path(folder, "out", "model-last"))
+    nlp = train_slice(name, overrides, train_path, n_docs)
     gold = sorted(read_docs(eval_path, nlp), key=len)
     found = nlp.pipe((copy_tokens(doc, nlp) for doc in gold), batch_size=64)
     examples = [Example(doc, reference) for doc, reference in zip(found, gold, strict=True)]
@@ -123,12 +108,6 @@ def row(part: str, name: str, out: Path, seeds: list[int]) -> list[str]:
     )
     gains = [b - a for a, b in zip(plain, mixed, strict=True)]
     return [part, name, str(steps), spread(plain), spread(mixed), spread(gains, "+")]
-
-
-def spread(values: list[float], sign: str = "") -> str:
-    """Mean and sample deviation."""
-    tail = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{mean(values):{sign}.1f}{tail}"
 
 
 if __name__ == "__main__":

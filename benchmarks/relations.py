@@ -9,23 +9,17 @@ JSON file in OUT: started again, it goes on with those that lack.
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import mean, stdev
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-import numpy as np
-import spacy
 import srsly
 import typer
-from spacy.cli.train import train
+from slices import spread, train_slice
 from wasabi.markdown import MarkdownRenderer
 
 from spacy_seqmix.atomic import replacing
 from spacy_seqmix.corpus import create_corpus
-from spacy_seqmix.docbin import read_docs, write_docs
 from spacy_seqmix.models.names import first_available
 
-CONFIGS = Path(__file__).parent.parent / "configs"
 # What it is called: its config, and optimiser steps in batches of 32 docs.
 ARMS = {"CNN": ("relations_cnn", 800), "transformer": ("relations", 240)}
 SCORES = ("rel_micro_p", "rel_micro_r", "rel_micro_f", "rel_untyped_micro_f", "rel_macro_f")
@@ -86,25 +80,10 @@ def run(
     gold_preproc: bool,
 ) -> dict[str, Any]:
     """Scores of the last model."""
-    docs = read_docs(train_path, spacy.blank("en"))
-    order = np.random.default_rng(overrides["system.seed"]).permutation(len(docs))
-    with TemporaryDirectory() as folder:
-        part = Path(folder, "train.spacy")
-        write_docs([docs[int(i)] for i in order[: n_docs or None]], part)
-        few = Path(folder, "few.spacy")
-        write_docs([docs[int(i)] for i in order[:50]], few)
-        # The last model is taken: spaCy's own evaluation is only to be short.
-        overrides = {**overrides, "paths.train": str(part), "paths.dev": str(few)}
-        train(CONFIGS / f"{name}.cfg", Path(folder, "out"), overrides=overrides)
-        nlp = spacy.load(Path(folder, "out", "model-last"))
+    nlp = train_slice(name, overrides, train_path, n_docs)
     reader = create_corpus(eval_path, gold_preproc=gold_preproc, gold_ents=True)
     scores = nlp.evaluate(list(reader(nlp)))
     return {key: value for key, value in scores.items() if key.startswith("rel_")}
-
-
-def spread(values: list[float]) -> str:
-    """Mean and sample deviation."""
-    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from spacy.util import logger
 
 from . import recipes
 from .errors import Errors
-from .learners import check_mixed_layer, check_recipes
+from .learners import check_mixer
 from .mixing.mix import BATCH, Mixer, MixRealiser, MixStrategy, MixStream
 from .mixing.origin import is_pretokenised
 from .mixing.passes import PassDetector
@@ -156,9 +156,7 @@ class SeqMixAugmenter:
     def _new_stream(self, nlp: Language, *, afresh: bool = False) -> MixStream:
         """A stream over the docs at hand that goes on from the last one."""
         if self._stream is None:
-            check_mixed_layer(self.mixer.strategy, nlp.config, labels=self.mixer.labels)
-            if self.mixer.interpolates:
-                check_recipes(nlp)
+            check_mixer(self.mixer, nlp)
         docs = self._docs.docs()
         return MixStream(docs, self.mixer, self._rng, nlp, before=self._stream, afresh=afresh)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spacy.language import Language
 from thinc.api import Config, Model
@@ -12,6 +12,9 @@ from thinc.api import Config, Model
 from .errors import Errors, Warnings
 from .layers import ENTS, RELATIONS, SPANS, TAGS
 from .models.honours import honours_recipes
+
+if TYPE_CHECKING:
+    from .mixing.mix import Mixer
 
 LAYERS = {
     "seqmix_ner": ENTS,
@@ -97,3 +100,10 @@ def check_recipes(nlp: Language) -> None:
     models = [getattr(proc, "model", None) for _, proc in nlp.pipeline]
     if not any(isinstance(model, Model) and honours_recipes(model) for model in models):
         warnings.warn(Warnings.W224.format(pipes=nlp.pipe_names), stacklevel=3)
+
+
+def check_mixer(mixer: Mixer, nlp: Language) -> None:
+    """See to it that the pipeline learns what a mixer makes; warns as the two checks above."""
+    check_mixed_layer(mixer.strategy, nlp.config, labels=mixer.labels)
+    if mixer.interpolates:
+        check_recipes(nlp)

@@ -11,7 +11,7 @@ from spacy.training import Example
 
 from .augmenter import called_by_initialize, make_example
 from .corpus import create_corpus
-from .learners import check_mixed_layer, check_recipes
+from .learners import check_mixer
 from .mixing.mix import Mixer, MixRealiser, MixStrategy, mix_docs
 from .mixing.rates import Rate
 from .mixing.strategies import make_sub_sequence
@@ -36,9 +36,7 @@ class MixedCorpus:
             return
         number, self.n_passes = self.n_passes, self.n_passes + 1
         if not number:
-            check_mixed_layer(self.mixer.strategy, nlp.config, labels=self.mixer.labels)
-            if self.mixer.interpolates:
-                check_recipes(nlp)
+            check_mixer(self.mixer, nlp)
         rng = np.random.default_rng([self.seed, number if self.fresh else 0])
         examples = list(self.reader(nlp))
         docs = [eg.reference for eg in examples]

@@ -83,9 +83,9 @@ def candidates(
     ways = [plan.mixes]
     if plan.both_ways:
         ways += [tuple(SegmentMix(mix.right, mix.left, 1.0 - mix.lam) for mix in plan.mixes)]
+    used = {seg.doc for mix in plan.mixes for seg in (mix.left, mix.right)}
+    parents = {i: doc_key(docs[i]) for i in used}
     for mixes in ways:
-        used = {seg.doc for mix in mixes for seg in (mix.left, mix.right)}
-        parents = {i: doc_key(docs[i]) for i in used}
         full = [_full_words(docs, mix, words(k, mix)) for k, mix in enumerate(mixes)]
         origin = Origin(
             target=parents[mixes[0].left.doc],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from itertools import islice
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from spacy.tokens import Doc
@@ -17,6 +18,10 @@ from ..layers import ENTS, check_layer, is_iob
 from ..types import MixPlan, Segment, SegmentMix
 from .pairs import shuffled
 from .segments import Chosen, dense
+
+Item = TypeVar("Item")
+Other = TypeVar("Other")
+Made = TypeVar("Made")
 
 # What one segment can be mixed with: a segment, and words where they are not that segment's own.
 Partner: TypeAlias = tuple[Segment, tuple[str, ...] | None]
@@ -178,25 +183,47 @@ def draw_plans(
 
     own (Sequence[Sequence[Chosen]]): the segments of each doc, which do not overlap.
     """
-    decks: dict[tuple[int, int], Iterator[Partner]] = {}
-    left = [number for number, chosen in enumerate(own) if chosen]
+
+    def make(number: int, chosen: Chosen, partner: Partner) -> SegmentMix:
+        segment = Segment(number, chosen.start, chosen.end)
+        return SegmentMix(segment, partner[0], draw.weight(rng), partner[1])
+
+    for mixes in take_turns(own, deck, make, draw.segments, rng):
+        mixes.sort(key=lambda mix: mix.left.start)
+        yield MixPlan(tuple(mixes), both_ways=False, layer=layer)
+
+
+def take_turns(
+    own: Sequence[Sequence[Item]],
+    deck: Callable[[int, Item], Iterator[Other]],
+    make: Callable[[int, Item, Other], Made],
+    most: int,
+    rng: np.random.Generator,
+) -> Iterator[list[Made]]:
+    """Give docs in random order partners for their items, until no item has one left.
+
+    own (Sequence[Sequence[Item]]): the items of each doc.
+    deck (Callable): the partners of an item of doc number N, each once.
+    make (Callable): what doc number N, an item and its partner become.
+    most (int): at most so many items of a doc at a time; 0 for all.
+    YIELDS (list[Made]): of one doc.
+    """
+    decks: dict[tuple[int, int], Iterator[Other]] = {}
+    left = [number for number, items in enumerate(own) if items]
     while left:
         spent = set()
         for number in rng.permutation(left).tolist():
-            mixes = []
+            made: list[Made] = []
             for k in rng.permutation(len(own[number])).tolist():
-                chosen = own[number][k]
+                item = own[number][k]
                 if (number, k) not in decks:
-                    decks[number, k] = deck(number, chosen)
-                partner = next(decks[number, k], None)
-                if partner is not None:
-                    segment = Segment(number, chosen.start, chosen.end)
-                    mixes.append(SegmentMix(segment, partner[0], draw.weight(rng), partner[1]))
-                if mixes and len(mixes) == draw.segments:
+                    decks[number, k] = deck(number, item)
+                for partner in islice(decks[number, k], 1):
+                    made.append(make(number, item, partner))
+                if made and len(made) == most:
                     break
-            if mixes:
-                mixes.sort(key=lambda mix: mix.left.start)
-                yield MixPlan(tuple(mixes), both_ways=False, layer=layer)
+            if made:
+                yield made
             else:
                 spent.add(number)
         left = [number for number in left if number not in spent]

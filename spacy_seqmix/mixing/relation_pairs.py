@@ -15,7 +15,7 @@ from ..layers import RELATIONS
 from ..relations import Offsets, Pair
 from ..types import MixPlan, Segment, SegmentMix
 from .pairs import shuffled
-from .pool import Draw
+from .pool import Draw, take_turns
 
 
 class ChosenRelation(NamedTuple):
@@ -78,21 +78,11 @@ class RelationPairs:
                 if other != doc and partner.texts != one.texts:
                     yield other, partner
 
-        decks = {
-            (doc, k): deck(doc, one) for doc, some in enumerate(own) for k, one in enumerate(some)
-        }
-        left = sorted({doc for doc, _ in decks})
-        while left:
-            spent = set()
-            for doc in rng.permutation(left).tolist():
-                for k in rng.permutation(len(own[doc])).tolist():
-                    found = next(decks[doc, k], None)
-                    if found is not None:
-                        yield self._plan(doc, own[doc][k], *found, self.draw.weight(rng))
-                        break
-                else:
-                    spent.add(doc)
-            left = [doc for doc in left if doc not in spent]
+        def make(doc: int, one: ChosenRelation, partner: tuple[int, ChosenRelation]) -> MixPlan:
+            return self._plan(doc, one, *partner, self.draw.weight(rng))
+
+        for (plan,) in take_turns(own, deck, make, 1, rng):
+            yield plan
 
     def _plan(
         self, doc: int, one: ChosenRelation, other: int, partner: ChosenRelation, lam: float

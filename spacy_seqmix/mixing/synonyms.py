@@ -91,13 +91,10 @@ class TableNeighbours:
 
     def __call__(self, docs: Sequence[Doc]) -> Lexicon:
         """Build the table of these docs' words."""
-        built: BuiltTable | None = None
+        built = self.table(docs, (), None)
         known: dict[str, list[str]] = {}
 
         def lookup(token: Token) -> Sequence[str]:
-            nonlocal built
-            if built is None:
-                built = self.table(docs, (), None)
             if token.text not in known:
                 known[token.text] = self._neighbours(built, token.text)
             return known[token.text]

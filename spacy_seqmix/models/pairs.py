@@ -1,18 +1,17 @@
 """tok2vec → a vector for each pair of spans → normalised softmax over relations."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
-from thinc.api import Config, HashEmbed, Maxout, Model, Softmax_v2, chain, glorot_uniform_init
-from thinc.layers.resizable import resizable, resize_linear_weighted, resize_model
+from thinc.api import Config, HashEmbed, Maxout, Model, chain
+from thinc.layers.resizable import resize_model
 from thinc.types import Floats2d, Ragged
 
 from ..candidates import Candidates
-from .soft_tagger import NEW_TAG_BIAS, set_output_size
+from .soft_tagger import growing_softmax, set_output_size
 
 # Docs, and the pairs of each.
 InT = tuple[list[Doc], list[Candidates]]
@@ -68,10 +67,7 @@ def build_pair_classifier(
     RETURNS (Model[tuple[list[Doc], list[Candidates]], list[Floats2d]]): probabilities, (n_pairs,
         L) a doc.
     """
-    # Random weights for the reason that the tagger's softmax has them.
-    softmax = Softmax_v2(nO=nO, init_W=glorot_uniform_init)
-    resize = partial(resize_linear_weighted, fill_defaults={"b": NEW_TAG_BIAS})
-    output: Model[Any, Any] = resizable(softmax, resize_layer=resize)
+    softmax, output = growing_softmax(nO)
     hidden: Model[Any, Any] = Maxout(nO=hidden_size, nP=3, normalize=True, dropout=0.0)
     layers: list[Model[Any, Any]] = [tok2vec, reducer, chain(hidden, output)]
     if type_width:

@@ -30,11 +30,7 @@ def build_soft_tagger(
     RETURNS (Model[list[Doc], list[Floats2d]]): probabilities, (n_tokens, L) a doc.
     """
     width = tok2vec.maybe_get_dim("nO")
-    # thinc's softmax begins at zero weights, through which no gradient reaches the encoder: with
-    # few labels there are too few steps to wait until it does.
-    softmax = Softmax_v2(nO=nO, nI=width, init_W=glorot_uniform_init)
-    resize = partial(resize_linear_weighted, fill_defaults={"b": NEW_TAG_BIAS})
-    output: Model[Any, Any] = resizable(softmax, resize_layer=resize)
+    softmax, output = growing_softmax(nO, width)
     model: Model[InT, OutT] = chain(tok2vec, with_array(output))
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", softmax)
@@ -42,6 +38,20 @@ def build_soft_tagger(
     if nO is not None:
         set_output_size(model, nO)
     return model
+
+
+def growing_softmax(
+    nO: int | None,  # noqa: N803
+    nI: int | None = None,  # noqa: N803
+) -> tuple[Model[Any, Any], Model[Any, Any]]:
+    """A softmax with random weights, and the layer around it by which it can grow.
+
+    thinc's begins at zero weights, through which no gradient reaches the encoder: with few labels
+    there are too few steps to wait until it does.
+    """
+    softmax = Softmax_v2(nO=nO, nI=nI, init_W=glorot_uniform_init)
+    resize = partial(resize_linear_weighted, fill_defaults={"b": NEW_TAG_BIAS})
+    return softmax, resizable(softmax, resize_layer=resize)
 
 
 def set_output_size(model: Model[Any, Any], nO: int) -> None:  # noqa: N803

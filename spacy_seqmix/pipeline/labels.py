@@ -1,11 +1,33 @@
 """Which entity labels examples carry, hard or soft."""
 
 from collections.abc import Iterable
+from typing import Any
 
+from spacy.errors import Errors as SpacyErrors
 from spacy.training import Example
 
 from .. import recipes, soft_labels
 from ..layers import ENTS
+
+
+def take_label(proc: Any, label: str) -> bool:
+    """Append a label to those of a component, whose output layer must be able to grow.
+
+    spaCy's own check counts labels; here the columns of that layer are others.
+
+    proc (TrainablePipe): with its labels in ``cfg``.
+    RETURNS (bool): whether the label is new. Then the caller sets the layer's size.
+    RAISES (ValueError): spaCy's E187 for what is no text, E922 for a trained layer that can't grow.
+    """
+    if not isinstance(label, str):
+        raise ValueError(SpacyErrors.E187)
+    if label in proc.labels:
+        return False
+    if not proc.is_resizable and proc.model.get_ref("output_layer").has_dim("nO"):
+        raise ValueError(SpacyErrors.E922.format(name=proc.name, nO="fixed"))
+    proc.cfg["labels"].append(label)
+    proc.vocab.strings.add(label)
+    return True
 
 
 def known_labels(eg: Example) -> set[str]:

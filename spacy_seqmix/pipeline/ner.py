@@ -25,7 +25,7 @@ from ..learners import check_recipes
 from ..models.head import entity_spans, head_of
 from ..models.soft_tagger import set_output_size
 from ..types import Floats1d, SoftLabels
-from .labels import have_recipes, known_labels, labels_of
+from .labels import have_recipes, known_labels, labels_of, take_label
 
 DEFAULT_MODEL = Config().from_str(
     """
@@ -119,23 +119,13 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
 
         RETURNS (int): 0 if the label was there already, otherwise 1.
         """
-        if not isinstance(label, str):
-            raise ValueError(SpacyErrors.E187)
-        if label in self.labels:
+        if not take_label(self, label):
             return 0
-        self._allow_extra_label()
-        self.cfg["labels"].append(label)
-        self.vocab.strings.add(label)
         if self.model.get_ref("output_layer").has_dim("nO"):
             set_output_size(self.model, len(self.tags))
         if self._rehearsal_model is not None:
             set_output_size(self._rehearsal_model, len(self.tags))
         return 1
-
-    def _allow_extra_label(self) -> None:
-        """spaCy's check counts labels; here each of them is two columns of a layer that grows."""
-        if not self.is_resizable and self.model.get_ref("output_layer").has_dim("nO"):
-            raise ValueError(SpacyErrors.E922.format(name=self.name, nO="fixed"))
 
     def predict(self, docs: Iterable[Doc]) -> list[Floats2d]:
         """The probabilities of each token's tags; the docs are not changed.

@@ -23,6 +23,7 @@ from ..models.pairs import DEFAULT_MODEL, InT
 from ..models.soft_tagger import set_output_size
 from ..relation_scorer import score_relations
 from ..relations import NONE, RelationLabels
+from .labels import take_label
 from .relation_sample import allowed, known_labels, survey
 
 
@@ -149,18 +150,11 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         RETURNS (int): 0 if the label was there already, otherwise 1.
         RAISES (ValueError): S258 for "no_relation".
         """
-        if not isinstance(label, str):
-            raise ValueError(SpacyErrors.E187)
         if label in ("", NONE):
             raise ValueError(Errors.E258.format(label=label, name=self.name))
-        if label in self.labels:
+        if not take_label(self, label):
             return 0
-        grows = self.model.get_ref("output_layer").has_dim("nO")
-        if grows and not self.is_resizable:
-            raise ValueError(SpacyErrors.E922.format(name=self.name, nO="fixed"))
-        self.cfg["labels"].append(label)
-        self.vocab.strings.add(label)
-        if grows:
+        if self.model.get_ref("output_layer").has_dim("nO"):
             set_output_size(self.model, len(self.columns))
         return 1
 

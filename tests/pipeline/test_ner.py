@@ -25,7 +25,7 @@ from spacy_seqmix import SoftLabels, soft_labels
 from spacy_seqmix.decoding import spans_of, tag_names
 from spacy_seqmix.models.soft_tagger import set_output_size
 
-from ..tiny import TINY_CNN
+from ..tiny import TINY_CNN, transformer_nlp
 
 CONFIG = {"model": {"@architectures": "spacy-seqmix.SoftTagger.v1", "tok2vec": TINY_CNN}}
 LISTENER = {
@@ -112,23 +112,6 @@ def trained_bytes():
 @pytest.fixture
 def trained(trained_bytes):
     return build().from_bytes(trained_bytes)
-
-
-def transformer_nlp(folder):
-    fix_random_seed(0)
-    nlp = spacy.blank("en")
-    encoder = {
-        "@architectures": "spacy-transformers.TransformerModel.v3",
-        "name": str(folder),
-        "get_spans": {"@span_getters": "spacy-transformers.strided_spans.v1"},
-    }
-    listener = {
-        "@architectures": "spacy-transformers.TransformerListener.v1",
-        "pooling": {"@layers": "reduce_mean.v1"},
-    }
-    nlp.add_pipe("transformer", config={"model": encoder})
-    nlp.add_pipe("seqmix_ner", config={"model": {**CONFIG["model"], "tok2vec": listener}})
-    return nlp
 
 
 # The loss
@@ -240,7 +223,7 @@ def one_torch_thread():
 
 
 def test_ner_overfits_with_a_transformer(tiny_bert_dir, tmp_path, one_torch_thread):
-    nlp = transformer_nlp(tiny_bert_dir)
+    nlp = transformer_nlp(tiny_bert_dir, "seqmix_ner", CONFIG["model"])
     losses = train(nlp, examples_of(nlp))
     assert losses["seqmix_ner"] < 1.0
     texts = [text for text, _ in DATA]

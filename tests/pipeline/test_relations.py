@@ -19,7 +19,7 @@ from spacy_seqmix.corpus import create_corpus
 from spacy_seqmix.pipeline.relations import SeqMixRelations
 from spacy_seqmix.relations import NONE, Relation, RelationLabels
 
-from ..tiny import TINY_CNN
+from ..tiny import TINY_CNN, transformer_nlp
 
 MODEL = {
     "@architectures": "spacy-seqmix.PairClassifier.v1",
@@ -125,23 +125,6 @@ def trained(trained_bytes):
     return build().from_bytes(trained_bytes)
 
 
-def transformer_nlp(folder):
-    fix_random_seed(0)
-    nlp = spacy.blank("en")
-    encoder = {
-        "@architectures": "spacy-transformers.TransformerModel.v3",
-        "name": str(folder),
-        "get_spans": {"@span_getters": "spacy-transformers.strided_spans.v1"},
-    }
-    listener = {
-        "@architectures": "spacy-transformers.TransformerListener.v1",
-        "pooling": {"@layers": "reduce_mean.v1"},
-    }
-    nlp.add_pipe("transformer", config={"model": encoder})
-    nlp.add_pipe("seqmix_relations", config={"model": {**MODEL, "tok2vec": listener}})
-    return nlp
-
-
 # Learning
 
 
@@ -159,7 +142,7 @@ def test_relations_are_learnt_from_the_word_between(listener):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_relations_over_a_transformer(tiny_bert_dir):
-    nlp = transformer_nlp(tiny_bert_dir)
+    nlp = transformer_nlp(tiny_bert_dir, "seqmix_relations", MODEL)
     examples = examples_of(nlp, 8)
     examples.append(Example(Doc(nlp.vocab), Doc(nlp.vocab)))
     train(nlp, examples, steps=2, rate=0.001)
