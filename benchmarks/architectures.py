@@ -9,22 +9,20 @@ Every finished run is a JSON file in OUT: started again, it goes on with those t
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import srsly
 import typer
-from slices import spread, train_slice
+from slices import Job, finish, predicted, shipped, spread, train_slice
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
-from spacy.training import Example
+from thinc.api import Config
 from wasabi.markdown import MarkdownRenderer
 
-from spacy_seqmix.atomic import replacing
-from spacy_seqmix.docbin import read_docs
 from spacy_seqmix.models.names import first_available
-from spacy_seqmix.query.probabilities import copy_tokens
 
 # What it is called: its config, and optimiser steps in batches of 32 sentences.
 ARMS = {
@@ -60,22 +58,21 @@ def main(
     encoder, lm = first_available(encoder), first_available(lm)
     numbers = [int(seed) for seed in seeds.split(",")]
     chosen = {name: arm for name, arm in ARMS.items() if arms in name}
-    out.mkdir(parents=True, exist_ok=True)
-    for seed, (config, steps), rate in product(numbers, chosen.values(), RATES):
-        path = out / f"{config}-rate{rate}-seed{seed}.json"
-        if not path.exists():
-            overrides = {
-                "paths.encoder": encoder,
-                "paths.lm": lm,
-                "system.seed": seed,
-                "training.max_steps": steps,
-                "training.eval_frequency": steps,
-                "training.patience": 0,
-                "training.batcher.size": batch,
-                "corpora.train.augmenter.rate": rate,
-            }
-            with replacing(path) as temporary:
-                srsly.write_json(temporary, run(config, overrides, train_path, n_docs, eval_path))
+    jobs: dict[Path, Job] = {}
+    for seed, (name, steps), rate in product(numbers, chosen.values(), RATES):
+        overrides = {
+            "paths.encoder": encoder,
+            "paths.lm": lm,
+            "system.seed": seed,
+            "training.max_steps": steps,
+            "training.eval_frequency": steps,
+            "training.patience": 0,
+            "training.batcher.size": batch,
+            "corpora.train.augmenter.rate": rate,
+        }
+        path = out / f"{name}-rate{rate}-seed{seed}.json"
+        jobs[path] = partial(run, shipped(name, overrides), train_path, n_docs, eval_path)
+    finish(jobs)
     page = MarkdownRenderer()
     shown = [part for part in PARTS if parts in part]
     header = ["docs", "architecture", "steps", "none", "SeqMix", "gain"]
@@ -84,14 +81,10 @@ def main(
     print(page.text)
 
 
-def run(
-    name: str, overrides: dict[str, Any], train_path: Path, n_docs: int, eval_path: Path
-) -> dict[str, float]:
+def run(config: Config, train_path: Path, n_docs: int, eval_path: Path) -> dict[str, float]:
     """Entity F1 × 100 of the last model on each part."""
-    nlp = train_slice(name, overrides, train_path, n_docs)
-    gold = sorted(read_docs(eval_path, nlp), key=len)
-    found = nlp.pipe((copy_tokens(doc, nlp) for doc in gold), batch_size=64)
-    examples = [Example(doc, reference) for doc, reference in zip(found, gold, strict=True)]
+    nlp = train_slice(config, train_path, n_docs)
+    examples = predicted(nlp, eval_path)
     scorer = Scorer(nlp)
     return {
         part: 100 * scorer.score([eg for eg in examples if belongs(eg.reference)])["ents_f"]

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+import spacy
 
 POLICIES = (
     ("spacy-seqmix.RandomPolicy.v1", {}),
@@ -20,6 +21,30 @@ POLICIES = (
     ("spacy-seqmix.QBC.v1", {"mode": "kl"}),
     ("spacy-seqmix.BALD.v1", {}),
 )
+
+# With the settings that the short samples take.
+WINDOWS = {
+    "spacy-seqmix.SubSequence.v1": {"density": 0.2, "window": 2},
+    "spacy-seqmix.WholeSequence.v1": {"density": 0.2},
+    "spacy-seqmix.LabelConstrained.v1": {"density": 0.2, "window": 2},
+}
+POOLS = {
+    "spacy-seqmix.Mention.v1": {},
+    "spacy-seqmix.Token.v1": {"outside": False},
+    "spacy-seqmix.MentionReplacement.v1": {},
+}
+SYNONYM, RELATION = "spacy-seqmix.Synonym.v1", "spacy-seqmix.Relation.v1"
+# A synonym strategy takes a lexicon too.
+STRATEGIES = {**WINDOWS, **POOLS, SYNONYM: {"segments": 2}, RELATION: {}}
+TABLES = (
+    "spacy-seqmix.PieceTable.v1",
+    "spacy-seqmix.WordTable.v1",
+    "spacy-seqmix.ContextualTable.v1",
+    "spacy-seqmix.VectorsTable.v1",
+)
+NEAREST, INTERPOLATED = "spacy-seqmix.NearestToken.v1", "spacy-seqmix.Interpolated.v1"
+# Each with a table it looks words up in, where it does.
+REALISERS = (*((NEAREST, table) for table in TABLES), (INTERPOLATED, None))
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +76,14 @@ def global_draws() -> Iterator[None]:
 def rng(seed: int = 0) -> np.random.Generator:
     """A private generator."""
     return np.random.default_rng(seed)
+
+
+def table_source(name, docs, encoder_dir, tmp_path):
+    """Settings of a table: where its vectors come from."""
+    if name != "spacy-seqmix.VectorsTable.v1":
+        return {"encoder": str(encoder_dir)}
+    nlp = spacy.blank("xx")
+    for i, word in enumerate(sorted({t.text for doc in docs for t in doc})):
+        nlp.vocab.set_vector(word, rng(i).normal(size=8).astype("float32"))
+    nlp.to_disk(tmp_path)
+    return {"vectors": str(tmp_path)}
