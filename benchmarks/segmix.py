@@ -133,12 +133,17 @@ def run(config: Config, train_path: Path, n_docs: int, eval_path: Path, bfloat16
 
 
 def table(scores: dict[Arm, list[float]]) -> str:
-    """Means and deviations over seeds, and paired differences to no mixing and to replacement."""
+    """Means and deviations over seeds, and paired differences to no mixing and to replacement.
+
+    Replacement has the same rate, or the first one that was run.
+    """
+    first = next((arm for arm in scores if arm.strategy == REPLACEMENT), Arm())
     rows = []
     for arm, values in scores.items():
         row = [str(arm), spread(values)]
-        for other in (Arm(), arm._replace(strategy=REPLACEMENT, realiser=INTERPOLATED)):
-            known = arm.rate and other != arm and other in scores
+        same_rate = arm._replace(strategy=REPLACEMENT, realiser=INTERPOLATED)
+        for other in (Arm(), same_rate if same_rate in scores else first):
+            known = arm.rate and other != arm
             row += paired(values, scores[other]) if known else ("", "")
         rows.append(row)
     header = ["arm", "F1", "over none", "p", "over replacement", "p"]
