@@ -408,6 +408,23 @@ class Errors:
         "anew: nlp.add_pipe('seqmix_uncertainty', config={{...}})."
     )
 
+    # 6xx sweeps
+    E602 = "[S602] Wrong settings in [sweep]: {problems}."
+    E603 = (
+        "[S603] Can't set {name}: the config has no section [{section}]. Names are those of the "
+        "config's sections and fields, such as active.mixing.rate."
+    )
+    E604 = (
+        "[S604] The arms {one!r} and {other!r} are the same, or have the same folder name. Give "
+        "them other values, or clearer names."
+    )
+    E605 = "[S605] Arm {arm!r}: {reason}"
+    E606 = (
+        "[S606] {path} has runs of arm {arm!r} with other settings: {fields}. Take another folder, "
+        "name the arm otherwise, or remove its folder."
+    )
+    E607 = "[S607] {path} is not a sweep's folder: {reason}. Give a new or an empty one."
+
 
 class Warnings:
     """Messages of warnings."""

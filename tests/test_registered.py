@@ -50,6 +50,7 @@ MIXING_LAYERS = {
 ORACLES = ("spacy-seqmix.GoldOracle.v1",)
 OTHERS = (
     "spacy-seqmix.PerplexityDiscriminator.v1",
+    "spacy-seqmix.Duplication.v1",  # no mixing: tests/mixing/test_duplication.py
     # Lexicons: tests/mixing/test_synonyms.py.
     "spacy-seqmix.WordNet.v1",
     "spacy-seqmix.TableNeighbours.v1",

@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import spacy
@@ -61,17 +61,9 @@ class ActiveRun:
         progress (bool): show progress bars.
         RAISES (ValueError, OSError): S401 to S408 and S411, see ``errors.py``.
         """
-        plain = config.copy().interpolate()
-        self.active: ActiveSchema = read_active_section(plain)
-        self.training = Config({k: v for k, v in plain.items() if k not in ("active", "augment")})
-        check_training_config(self.training, self.active.component)
-        self.training = without_own_mixing(self.training)
-        self.policy, self.oracle, self.mixers = resolve_parts(plain["active"])
-        check_config_evidence(self.policy.needs, self.training, self.active.component)
-        for mixer in self.mixers:
-            check_mixed_layer(
-                mixer.strategy, self.training, self.active.component, labels=mixer.labels
-            )
+        asked = read_active_config(config)
+        self.active, self.training = asked.active, asked.training
+        self.policy, self.oracle, self.mixers = asked.policy, asked.oracle, asked.mixers
         self.use_gpu, self.progress = use_gpu, progress
         self.blank = spacy.blank(self.training["nlp"]["lang"])
         vectors = self.training.get("initialize", {}).get("vectors")
@@ -266,6 +258,33 @@ class ActiveRun:
 
     def _rng(self, purpose: int, number: int) -> np.random.Generator:
         return np.random.default_rng([self.active.seed, purpose, number])
+
+
+class ActiveConfig(NamedTuple):
+    """What a config asks for; ``training`` is without [active]."""
+
+    active: ActiveSchema
+    training: Config
+    policy: QueryPolicy
+    oracle: Oracle
+    mixers: list[Mixer]
+
+
+def read_active_config(config: Config) -> ActiveConfig:
+    """Check a config with the sections of a training config and [active]; no data is read.
+
+    RAISES (ValueError): S402, S408 and those of its parts, see ``errors.py``.
+    """
+    plain = config.copy().interpolate()
+    active = read_active_section(plain)
+    training = Config({k: v for k, v in plain.items() if k not in ("active", "augment")})
+    check_training_config(training, active.component)
+    training = without_own_mixing(training)
+    policy, oracle, mixers = resolve_parts(plain["active"])
+    check_config_evidence(policy.needs, training, active.component)
+    for mixer in mixers:
+        check_mixed_layer(mixer.strategy, training, active.component, labels=mixer.labels)
+    return ActiveConfig(active, training, policy, oracle, mixers)
 
 
 def resolve_parts(section: dict[str, Any]) -> tuple[QueryPolicy, Oracle, list[Mixer]]:

@@ -17,6 +17,7 @@ from .convert import convert_cli
 from .find_model import find_model_cli
 from .report import report_cli
 from .show import show_cli
+from .sweep import sweep_cli
 
 __all__ = ["app"]
 
@@ -30,6 +31,7 @@ app.command("calibrate", no_args_is_help=True)(calibrate_cli)
 app.command("convert", no_args_is_help=True)(convert_cli)
 app.command("confidence", no_args_is_help=True)(confidence_cli)
 app.command("find-model", no_args_is_help=True)(find_model_cli)
+app.command("sweep", no_args_is_help=True, context_settings=CONTEXT)(sweep_cli)
 app.command("report", no_args_is_help=True)(report_cli)
 
 spacy_app.add_typer(app, name="seqmix")

@@ -185,10 +185,11 @@ class MixStream:
             began = perf_counter()
         candidates = self._realise(plans)
         fresh = []
+        copies = getattr(self.mixer.strategy, "copies", False)
         for doc in candidates:
             # Docs of equal text may have different mixtures in mind.
             text = get_string_id(f"{doc.text}{recipes.get(doc) or ''}")
-            if text not in self._seen:
+            if copies or text not in self._seen:
                 self._seen.add(text)
                 fresh.append(doc)
         self.counts.tried += len(candidates)

@@ -1,0 +1,55 @@
+"""Copies of docs as they are: what more training on the same docs does without any mixing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from spacy.tokens import Doc
+
+from .. import soft_labels
+from ..layers import ENTS, check_layer
+from ..types import MixPlan, Segment, SegmentMix
+
+
+@dataclass(frozen=True)
+class Duplication:
+    """See ``make_duplication``."""
+
+    layer: str = ENTS
+    keeps_labels: ClassVar[bool] = True
+    replaces: ClassVar[bool] = True
+    copies: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_layer(self.layer)
+
+    def eligible(self, doc: Doc) -> bool:
+        """Whether the doc has a label."""
+        return any(tag is not None for tag in soft_labels.hard_tags(doc, self.layer))
+
+    def describe(self) -> str:
+        """What makes a doc eligible, for messages."""
+        return f"a label in the layer '{self.layer}'"
+
+    def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
+        """Yield every doc once, in random order, with all the weight on itself."""
+        for number in rng.permutation(len(docs)).tolist():
+            if self.eligible(docs[number]):
+                whole = Segment(number, 0, len(docs[number]))
+                yield MixPlan((SegmentMix(whole, whole, 1.0),), both_ways=False, layer=self.layer)
+
+
+def make_duplication(layer: str = ENTS) -> Duplication:
+    """Create a strategy that mixes nothing: it copies docs, each at most once.
+
+    A control. What mixing gains over it, it does not gain by training for longer, or on a chosen
+    part of the docs more often. A rate above 1 cannot be reached.
+
+    layer (str): docs with a label there are copied: "ents", "tags" or "spans:KEY".
+    RETURNS (Duplication): a Strategy; take it with the realiser "spacy-seqmix.Interpolated.v1".
+    RAISES (ValueError): S217 for an unknown layer.
+    """
+    return Duplication(layer)

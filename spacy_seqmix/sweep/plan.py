@@ -1,0 +1,165 @@
+"""Which runs a sweep consists of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from thinc.api import Config
+
+from ..active.journal import flatten
+from ..active.loop import ActiveConfig, read_active_config
+from ..config import lay_over, read_config
+from ..errors import Errors
+from .schema import NAME, SweepSchema, read_section
+from .values import short_names, text_of, with_values
+
+MIXING = "active.mixing"
+NONE, SAME_STEPS = "none", "none at the steps of"
+# What arms that mix are compared with, by name: strategies that take no table.
+CONTROLS = {
+    "replacement": "spacy-seqmix.MentionReplacement.v1",
+    "duplication": "spacy-seqmix.Duplication.v1",
+}
+REALISER = "spacy-seqmix.Interpolated.v1"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One setting, which is run once a seed.
+
+    name (str): what reports call it.
+    config (Config): of an active-learning run, not interpolated; the seed is set for each run.
+    control (bool): whether it was added for comparison.
+    steps_of (str | None): the arm whose optimiser steps it takes, seed by seed.
+    """
+
+    name: str
+    config: Config
+    control: bool = False
+    steps_of: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder."""
+        return folder_name(self.name)
+
+    def with_seed(self, seed: int) -> Config:
+        """The config of one run."""
+        return with_values(self.config, {"active.seed": seed})
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of one run, the seed round among them."""
+        return int(self.config.copy().interpolate()["active"]["n_rounds"]) + 1
+
+
+def folder_name(arm: str) -> str:
+    """The name of an arm's folder."""
+    return re.sub(r"[^\w.=+-]+", "_", arm).strip("_.") or "_"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a [sweep] section asks for."""
+
+    settings: SweepSchema
+    arms: tuple[Arm, ...]
+
+
+def read_sweep(path: Path, overrides: Mapping[str, Any]) -> Sweep:
+    """Read and check a config with [sweep] and [active].
+
+    overrides (Mapping[str, Any]): values by dotted name for all arms, or for [sweep] itself.
+    RETURNS (Sweep): its arms, the controls last.
+    RAISES (ValueError): S410 and S402 for the config, S602 for [sweep], S603 for values whose
+        section is missing, S604 for arms that are the same.
+    """
+    raw = read_config(path)
+    # Its dotted names are no sections: the config is read without it.
+    section = raw.pop(NAME, None)
+    own = {k: v for k, v in overrides.items() if k.startswith(f"{NAME}.")}
+    rest = {k: v for k, v in overrides.items() if k not in own}
+    if isinstance(section, dict):
+        section = {**section, **{k.removeprefix(f"{NAME}."): v for k, v in own.items()}}
+    settings = read_section(section)
+    config = lay_over(raw, path, rest)
+    # Laid over already: where a run's config lies, its training config does not.
+    config["active"].pop("training", None)
+    arms = list(named_arms(config, settings))
+    if settings.controls:
+        arms += controls(arms)
+    check_arms(arms)
+    return Sweep(settings, tuple(arms))
+
+
+def named_arms(config: Config, settings: SweepSchema) -> Iterator[Arm]:
+    """Every named arm with every combination of the grid."""
+    short = short_names(list(settings.grid))
+    for name, values in (settings.arms or {"": {}}).items():
+        for combination in product(*settings.grid.values()):
+            point = dict(zip(settings.grid, combination, strict=True))
+            parts = [f"{short[key]}={text_of(value)}" for key, value in point.items()]
+            full = ", ".join([name, *parts] if name else parts) or "config"
+            yield Arm(full, with_values(config, {**values, **point}))
+
+
+def controls(arms: Sequence[Arm]) -> list[Arm]:
+    """What the arms that mix are compared with, each once."""
+    found: dict[str, Arm] = {}
+    for arm in arms:
+        asked = check_arm(arm)
+        rate = rates_of(asked)
+        if not any(rate):
+            continue
+        none = with_values(arm.config, {MIXING: None})
+        add(found, Arm(NONE, none, control=True), arm)
+        if asked.active.max_steps is None:
+            add(found, Arm(f"{SAME_STEPS} {arm.name}", none, True, arm.name), arm)
+        for name, strategy in CONTROLS.items():
+            mixing = {
+                "rate": rate if len(set(rate)) > 1 else rate[0],
+                "strategy": {"@misc": strategy},
+                "realiser": {"@misc": REALISER},
+            }
+            add(found, Arm(name, with_values(arm.config, {MIXING: mixing}), control=True), arm)
+    return [one for one in found.values() if not any(same(one, arm) for arm in arms)]
+
+
+def add(found: dict[str, Arm], control: Arm, arm: Arm) -> None:
+    """Add a control of an arm, unless it is there; with several of a kind, by the arm's name."""
+    if not any(same(control, other) for other in found.values()):
+        name = f"{control.name} ({arm.name})" if control.name in found else control.name
+        found[name] = replace(control, name=name)
+
+
+def same(one: Arm, other: Arm) -> bool:
+    """Whether two arms are one by two names."""
+    return one.steps_of == other.steps_of and flatten(one.config) == flatten(other.config)
+
+
+def rates_of(asked: ActiveConfig) -> list[float]:
+    """Mixed docs over docs that are mixed, of each round; summed where several mixers are."""
+    rounds = range(asked.active.n_rounds + 1)
+    return [sum(mixer.rate_at(number) for mixer in asked.mixers) for number in rounds]
+
+
+def check_arms(arms: Sequence[Arm]) -> None:
+    """Check that arms differ. RAISES (ValueError): S604, S605."""
+    for i, arm in enumerate(arms):
+        for other in arms[:i]:
+            if same(arm, other) or arm.folder.lower() == other.folder.lower():
+                raise ValueError(Errors.E604.format(one=other.name, other=arm.name))
+        check_arm(arm)
+
+
+def check_arm(arm: Arm) -> ActiveConfig:
+    """Check the config of an arm. RAISES (ValueError): S605 with what is wrong."""
+    try:
+        return read_active_config(arm.with_seed(0))
+    except ValueError as err:
+        raise ValueError(Errors.E605.format(arm=arm.name, reason=err)) from err

@@ -1,0 +1,223 @@
+"""Run what a sweep lacks: each run a process of its own, which may fail alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import srsly
+from tqdm import tqdm
+
+from ..active.journal import RunFolder, flatten
+from ..atomic import replacing
+from ..errors import Errors
+from .plan import Arm, Sweep, folder_name
+from .values import with_values
+
+DONE, FAILED = "done", "failed"
+POLL_SECONDS = 0.5
+LOG_LINES = 20
+
+
+@dataclass(frozen=True)
+class OneRun:
+    """An arm with a seed, and its files in the folder of the sweep."""
+
+    arm: Arm
+    seed: int
+    out: Path
+
+    @property
+    def folder(self) -> Path:
+        """The run folder, as ``spacy seqmix active`` makes it."""
+        return self.out / self.arm.folder / f"seed-{self.seed}"
+
+    @property
+    def config(self) -> Path:
+        """The config that ``spacy seqmix active`` is given."""
+        return self.folder.with_name(f"{self.folder.name}.cfg")
+
+    @property
+    def log(self) -> Path:
+        """What it printed."""
+        return self.folder.with_name(f"{self.folder.name}.log")
+
+    @property
+    def status(self) -> Path:
+        """How it ended: a JSON object with ``status``, ``seconds``, and ``error`` if it failed."""
+        return self.folder.with_name(f"{self.folder.name}.json")
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended well."""
+        return self.status.exists() and srsly.read_json(self.status)["status"] == DONE
+
+    @property
+    def finished_rounds(self) -> int:
+        """Lines of its journal."""
+        journal = RunFolder(self.folder).journal
+        return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
+def runs_of(sweep: Sweep, out: Path) -> list[OneRun]:
+    """All runs: seed by seed, so that whatever is finished first can be compared."""
+    return [OneRun(arm, seed, out) for seed in sweep.settings.seeds for arm in sweep.arms]
+
+
+def check_folder(sweep: Sweep, out: Path) -> None:
+    """Check that the runs which a folder has are those of the sweep.
+
+    RAISES (ValueError): S606 for an arm with other settings, S607 for a folder of something else.
+    """
+    if out.exists() and not out.is_dir():
+        raise ValueError(Errors.E607.format(path=out, reason="it is a file"))
+    known = out / "sweep.json"
+    if out.exists() and not known.exists() and any(out.iterdir()):
+        raise ValueError(Errors.E607.format(path=out, reason="it holds something else"))
+    if not known.exists():
+        return
+    try:
+        before = {arm["name"]: arm["values"] for arm in srsly.read_json(known)["arms"]}
+    except (ValueError, KeyError, TypeError) as err:
+        raise ValueError(Errors.E607.format(path=out, reason=f"sweep.json: {err!r}")) from err
+    for arm in sweep.arms:
+        now = values_of(arm)
+        then = before.get(arm.name, now)
+        fields = [name for name in sorted({*now, *then}) if now.get(name) != then.get(name)]
+        if fields:
+            raise ValueError(Errors.E606.format(path=out, arm=arm.name, fields=", ".join(fields)))
+
+
+def values_of(arm: Arm) -> dict[str, Any]:
+    """Every value of an arm's config by dotted name, and whose steps it takes."""
+    return {**flatten(arm.config), "steps_of": arm.steps_of}
+
+
+def run_sweep(
+    sweep: Sweep, out: Path, *, n_process: int = 1, use_gpu: int = -1, progress: bool = True
+) -> list[OneRun]:
+    """Run what is not finished yet; a run that fails is recorded, and the others go on.
+
+    out (Path): folder of the sweep: new, empty, or of this sweep, which may have grown by arms
+        or seeds.
+    n_process (int): runs at once, which share the processor's cores.
+    use_gpu (int): GPU id, -1 for the CPU.
+    progress (bool): show finished rounds and the time left.
+    RETURNS (list[OneRun]): the runs that failed.
+    RAISES (ValueError): S606, S607.
+    """
+    check_folder(sweep, out)
+    runs = runs_of(sweep, out)
+    arms = [
+        {
+            "name": arm.name,
+            "folder": arm.folder,
+            "control": arm.control,
+            "steps_of": arm.steps_of,
+            "values": values_of(arm),
+        }
+        for arm in sweep.arms
+    ]
+    with replacing(out / "sweep.json") as temporary:
+        srsly.write_json(temporary, {"seeds": sweep.settings.seeds, "arms": arms})
+    total = sum(run.arm.rounds for run in runs)
+    stop = threading.Event()
+    ended: dict[tuple[str, int], Future[bool]] = {}
+    with (
+        ThreadPoolExecutor(n_process) as pool,
+        tqdm(total=total, unit="round", disable=not progress) as bar,
+    ):
+        try:
+            for run in runs:
+                # Runs are begun in this order: the one that another waits for is on its way.
+                first = ended.get((run.arm.steps_of or "", run.seed))
+                keep = sweep.settings.keep_models
+                ended[run.arm.name, run.seed] = pool.submit(
+                    _finish, run, first, keep, n_process, use_gpu, stop
+                )
+            _follow(runs, list(ended.values()), bar)
+        except BaseException:
+            stop.set()
+            raise
+    return [run for run in runs if not ended[run.arm.name, run.seed].result()]
+
+
+def _follow(runs: Sequence[OneRun], ended: Sequence[Future[bool]], bar: Any) -> None:
+    """Show finished rounds until all runs have ended."""
+    bar.initial = bar.n = sum(run.arm.rounds if run.is_done else 0 for run in runs)
+    waiting = threading.Event()
+    while True:
+        all_ended = all(future.done() for future in ended)
+        bar.n = sum(run.arm.rounds if run.is_done else run.finished_rounds for run in runs)
+        bar.set_postfix_str(f"{sum(f.done() and not f.result() for f in ended)} runs failed")
+        if all_ended:
+            return
+        waiting.wait(POLL_SECONDS)
+
+
+def _finish(
+    run: OneRun,
+    first: Future[bool] | None,
+    keep_models: bool,
+    n_process: int,
+    use_gpu: int,
+    stop: threading.Event,
+) -> bool:
+    """Run one run to its end, unless it has come to it; RETURNS whether that is a good one."""
+    if run.is_done:
+        return True
+    if first is not None and not first.result():
+        return _end(run, 0.0, f"the arm {run.arm.steps_of!r}, whose steps it takes, failed")
+    if stop.is_set():
+        return False
+    config = run.arm.with_seed(run.seed)
+    if run.arm.steps_of is not None:
+        other = run.out / folder_name(run.arm.steps_of) / run.folder.name
+        steps = [record["steps"] for record in RunFolder(other).read()]
+        config = with_values(config, {"active.max_steps": steps})
+    with replacing(run.config) as temporary:
+        config.to_disk(temporary)
+    command = ["spacy", "seqmix", "active", str(run.config), str(run.folder), "--quiet"]
+    threads = str(max(1, (os.cpu_count() or 1) // n_process))
+    began = perf_counter()
+    with run.log.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command, "--gpu-id", str(use_gpu)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={"OMP_NUM_THREADS": threads, **os.environ},
+        )
+        try:
+            while process.poll() is None and not stop.is_set():
+                stop.wait(POLL_SECONDS / 5)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+    if stop.is_set():
+        return False
+    seconds = perf_counter() - began
+    if process.returncode:
+        lines = run.log.read_text("utf8", errors="replace").rstrip().split("\n")
+        return _end(run, seconds, "\n".join(lines[-LOG_LINES:]))
+    if not keep_models:
+        shutil.rmtree(run.folder / "models", ignore_errors=True)
+    return _end(run, seconds, None)
+
+
+def _end(run: OneRun, seconds: float, error: str | None) -> bool:
+    """Record how a run ended."""
+    record = {"status": FAILED if error else DONE, "seconds": round(seconds, 1), "error": error}
+    with replacing(run.status) as temporary:
+        srsly.write_json(temporary, record)
+    return not error

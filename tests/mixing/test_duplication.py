@@ -1,0 +1,46 @@
+"""Copies of docs: the control without any mixing."""
+
+import numpy as np
+import pytest
+
+from spacy_seqmix import recipes, soft_labels
+from spacy_seqmix.mixing.duplication import make_duplication
+from spacy_seqmix.mixing.interpolate import make_interpolated
+from spacy_seqmix.mixing.mix import Mixer, mix_docs
+from spacy_seqmix.mixing.origin import doc_key, get_origin
+
+
+def test_duplication_copies_labelled_docs_as_they_are(news, blank_en):
+    mixer = Mixer(make_duplication(), make_interpolated(), rate=0.5)
+    assert not mixer.interpolates
+    copies, counts = mix_docs(news, mixer, np.random.default_rng(0), blank_en)
+    assert counts.kept == len(copies) == round(0.5 * len(news))
+    assert len({doc.text for doc in copies}) == len(copies)
+    parents = {doc.text: doc for doc in news}
+    for doc in copies:
+        parent = parents[doc.text]
+        assert [(t.text, t.whitespace_, t.ent_iob_, t.ent_type_) for t in doc] == [
+            (t.text, t.whitespace_, t.ent_iob_, t.ent_type_) for t in parent
+        ]
+        assert not soft_labels.is_marked(doc)
+        assert recipes.get(doc) is None
+        assert get_origin(doc).target == doc_key(parent)
+
+
+def test_duplication_copies_each_doc_once(news, blank_en):
+    mixer = Mixer(make_duplication(), make_interpolated(), rate=2.0)
+    with pytest.warns(UserWarning, match="W210"):
+        copies, _ = mix_docs(news, mixer, np.random.default_rng(0), blank_en)
+    assert sorted(doc.text for doc in copies) == sorted(doc.text for doc in news)
+
+
+def test_duplication_leaves_unlabelled_docs_out(news, blank_en):
+    strategy = make_duplication()
+    docs = [*news[:3], blank_en.make_doc("nobody was there"), blank_en.make_doc("")]
+    assert [strategy.eligible(doc) for doc in docs] == [True, True, True, False, False]
+    plans = list(strategy(docs, np.random.default_rng(0)))
+    assert sorted(plan.mixes[0].left.doc for plan in plans) == [0, 1, 2]
+    assert plans == list(strategy(docs, np.random.default_rng(0)))
+    assert plans != list(strategy(docs, np.random.default_rng(1)))
+    with pytest.raises(ValueError, match="S217"):
+        make_duplication("nothing")

@@ -1,0 +1,128 @@
+"""Which runs a [sweep] section asks for."""
+
+import pytest
+
+from spacy_seqmix.sweep.plan import folder_name
+from spacy_seqmix.sweep.values import short_names, text_of
+
+ONE = "[sweep]\nseeds = [0]\ncontrols = true\n"
+POLICIES = """
+[sweep]
+seeds = [0]
+controls = true
+
+[sweep.grid]
+active.policy = [{"@misc": "spacy-seqmix.NTE.v1"}, {"@misc": "spacy-seqmix.RandomPolicy.v1"}]
+active.mixing.rate = [0.2, 0.5]
+"""
+
+
+def mixing_of(arm):
+    return arm.config.copy().interpolate()["active"]["mixing"]
+
+
+def test_plan_crosses_arms_and_grid(planned):
+    sweep = planned()
+    assert [arm.name for arm in sweep.arms] == [
+        "sub, rate=0.5",
+        "sub, rate=1.0",
+        "constrained, rate=0.5",
+        "constrained, rate=1.0",
+    ]
+    assert [mixing_of(arm)["rate"] for arm in sweep.arms] == [0.5, 1.0, 0.5, 1.0]
+    strategies = [mixing_of(arm)["strategy"] for arm in sweep.arms]
+    assert strategies[0]["@misc"] == "spacy-seqmix.SubSequence.v1"
+    # a value in braces takes the place of the whole section
+    assert strategies[2] == {
+        "@misc": "spacy-seqmix.LabelConstrained.v1",
+        "window": 2,
+        "density": 0.2,
+    }
+    assert sweep.settings.seeds == [0, 1]
+    assert sweep.arms[0].rounds == 3
+    assert sweep.arms[0].with_seed(3)["active"]["seed"] == 3
+    assert not any(arm.control for arm in sweep.arms)
+
+
+def test_plan_takes_overrides(planned):
+    sweep = planned({"active.n_rounds": 0, "sweep.seeds": [7], "sweep.grid": {}})
+    assert [arm.name for arm in sweep.arms] == ["sub", "constrained"]
+    assert {arm.rounds for arm in sweep.arms} == {1}
+    assert sweep.settings.seeds == [7]
+
+
+def test_plan_adds_controls_at_equal_steps(planned):
+    arms = planned(section=ONE).arms
+    assert [(arm.name, arm.control) for arm in arms] == [
+        ("config", False),
+        ("none", True),
+        ("replacement", True),
+        ("duplication", True),
+    ]
+    assert mixing_of(arms[1]) is None
+    assert [mixing_of(arm)["rate"] for arm in arms if mixing_of(arm)] == [0.5, 0.5, 0.5]
+
+
+def test_plan_adds_a_control_with_the_steps_of_each_arm(planned):
+    arms = planned({"active.max_steps": None}, POLICIES).arms
+    mixing = ["policy=NTE, rate=0.2", "policy=NTE, rate=0.5"]
+    mixing += ["policy=RandomPolicy, rate=0.2", "policy=RandomPolicy, rate=0.5"]
+    names = [arm.name for arm in arms]
+    assert names[:4] == mixing
+    assert {arm.name: arm.steps_of for arm in arms if arm.steps_of} == {
+        f"none at the steps of {name}": name for name in mixing
+    }
+    # without mixing, arms that differ in its rate are one
+    assert [name for name in names if name.startswith(("none (", "none"))][:1] == ["none"]
+    assert sum(mixing_of(arm) is None and not arm.steps_of for arm in arms) == 2
+    assert sum(name.startswith("replacement") for name in names) == 4
+    assert sum(name.startswith("duplication") for name in names) == 4
+    assert len({arm.folder for arm in arms}) == len(arms)
+
+
+def test_plan_has_no_control_twice(planned):
+    section = ONE + '\n[sweep.grid]\nactive.mixing = [null, {"rate": 0.5, "strategy": '
+    section += '{"@misc": "spacy-seqmix.MentionReplacement.v1"}, "realiser": '
+    section += '{"@misc": "spacy-seqmix.Interpolated.v1"}}]\n'
+    arms = planned(section=section).arms
+    assert [mixing_of(arm) and mixing_of(arm)["strategy"]["@misc"] for arm in arms] == [
+        None,
+        "spacy-seqmix.MentionReplacement.v1",
+        "spacy-seqmix.Duplication.v1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("section", "code", "names"),
+    [
+        ("", "S602", "the section itself is missing"),
+        ("[sweep]\n", "S602", "seeds"),
+        ("[sweep]\nseeds = [0, 0]\n", "S602", "each only once"),
+        ("[sweep]\nseeds = [-1]\n", "S602", "seeds"),
+        ("[sweep]\nseeds = [0]\nsteps = 3\n", "S602", "steps"),
+        ("[sweep]\nseeds = [0]\n[sweep.grid]\nactive.mixing.rate = []\n", "S602", "rate"),
+        ("[sweep]\nseeds = [0]\n[sweep.grid]\nactive.mixng.rate = [0.1]\n", "S603", "active.mixng"),
+        ("[sweep]\nseeds = [0]\n[sweep.grid]\nrate = [0.1]\n", "S603", "rate"),
+        ("[sweep]\nseeds = [0]\n[sweep.grid]\nactive.mixing.rate = [1, 1]\n", "S604", "rate=1"),
+        ("[sweep]\nseeds = [0]\n[sweep.grid]\nactive.n_seed = [0]\n", "S605", "n_seed"),
+        ("[sweep]\nseeds = [0]\n[sweep.grid]\nactive.mixing.rate = [-1]\n", "S605", "rate=-1"),
+    ],
+)
+def test_plan_refuses(planned, section, code, names):
+    with pytest.raises(ValueError, match=rf"\[{code}\].*{names}"):
+        planned(section=section)
+
+
+def test_names_are_short_and_clear():
+    names = ["active.mixing.rate", "active.policy.@misc", "a.rate", "active.mixing.strategy.alpha"]
+    assert list(short_names(names).values()) == ["mixing.rate", "policy", "a.rate", "alpha"]
+    assert text_of({"@misc": "spacy-seqmix.Mention.v1", "segments": 0}) == "Mention segments=0"
+    assert text_of("spacy-seqmix.NTE.v1") == "NTE"
+    assert [text_of(value) for value in (None, [1, 2], "warm", 0.5)] == [
+        "null",
+        "[1, 2]",
+        "warm",
+        "0.5",
+    ]
+    assert folder_name("sub, rate=0.5") == "sub_rate=0.5"
+    assert folder_name("../..") == "_"

@@ -1,0 +1,105 @@
+"""Sweeps that are run: resumed, with a run that fails, and refused."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from spacy_seqmix.cli import app
+from spacy_seqmix.sweep.run import run_sweep, runs_of
+
+QUICK = {"active.n_rounds": 1, "active.max_steps": 2, "sweep.seeds": [0]}
+MIXING = {
+    "rate": 0.5,
+    "strategy": {"@misc": "spacy-seqmix.MentionReplacement.v1"},
+    "realiser": {"@misc": "spacy-seqmix.Interpolated.v1"},
+}
+SECTION = f"""
+[sweep]
+seeds = [0]
+
+[sweep.grid]
+active.mixing = [null, {json.dumps(MIXING)}]
+active.pool_size = [20, 22]
+"""
+
+
+def journal(folder):
+    lines = (folder / "journal.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if "seconds" not in k} for line in lines]
+
+
+def command(config_path, out, *options, **values):
+    given = [text for name, value in values.items() for text in (f"--{name}", json.dumps(value))]
+    args = ["sweep", str(config_path), str(out), "-q", *options, *given]
+    result = CliRunner().invoke(app, args)
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_run_sweep_goes_on_after_a_run_that_failed(planned, tmp_path, capfd):
+    out = tmp_path / "out"
+    sweep = planned({**QUICK, "active.epochs": 1}, SECTION.replace("22]", "2200]"))
+    failed = run_sweep(sweep, out, n_process=2, progress=False)
+    assert [run.arm.name for run in failed] == [
+        "mixing=null, pool_size=2200",
+        runs_of(sweep, out)[3].arm.name,
+    ]
+    status = json.loads(failed[0].status.read_text())
+    assert status["status"] == "failed"
+    assert "[S404]" in status["error"]
+    assert "[S404]" in failed[0].log.read_text()
+    good = [run for run in runs_of(sweep, out) if run not in failed]
+    assert all(run.is_done and len(journal(run.folder)) == 2 for run in good)
+    # the same pool and the same seed set, whatever the arm
+    assert len({tuple(journal(run.folder)[0]["queried"]) for run in good}) == 1
+    assert not any((run.folder / "models").exists() for run in good)
+    before = {run.arm.name: journal(run.folder) for run in good}
+    times = [run.status.stat().st_mtime_ns for run in good]
+    assert run_sweep(sweep, out, progress=False) == failed  # once more, for nothing
+    assert [run.status.stat().st_mtime_ns for run in good] == times
+    assert {run.arm.name: journal(run.folder) for run in good} == before
+
+
+def test_run_sweep_takes_the_steps_of_another_arm(planned, tmp_path):
+    section = "[sweep]\nseeds = [0]\ncontrols = true\n"
+    overrides = {"active.n_rounds": 1, "active.max_steps": None, "active.epochs": 1}
+    sweep = planned({**overrides, "active.mixing.rate": 1.0}, section)
+    assert run_sweep(sweep, tmp_path / "out", n_process=2, progress=False) == []
+    steps = {
+        run.arm.name: [record["steps"] for record in journal(run.folder)]
+        for run in runs_of(sweep, tmp_path / "out")
+    }
+    assert steps["none at the steps of config"] == steps["config"] == steps["duplication"]
+    assert steps["none"] == [2, 3]
+    assert steps["config"][0] > 2
+
+
+def test_sweep_command(config_path, tmp_path, planned):
+    planned(section=SECTION)
+    code, output = command(config_path, tmp_path / "out", "--dry", **QUICK)
+    assert code == 0, output
+    assert "mixing=null, pool_size=20 1 0 2" in output
+    assert "minutes with 1 runs at once" in output
+    assert not (tmp_path / "out").exists()
+    values = {**QUICK, "sweep.grid": {}}
+    code, output = command(config_path, tmp_path / "out", **values)
+    assert code == 0, output
+    assert "1 of 1 runs are finished" in output
+    # more seeds and arms are welcome, other settings are not
+    changed = {**values, "active.n_query": 5}
+    code, output = command(config_path, tmp_path / "out", **changed)
+    assert code == 1
+    assert "[S606]" in output
+    assert "active.n_query" in output
+    code, output = command(config_path, tmp_path, **QUICK)
+    assert code == 1
+    assert "[S607]" in output
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"arms": [{"name": 1}]}'])
+def test_run_sweep_refuses_a_damaged_folder(planned, tmp_path, content):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sweep.json").write_text(content)
+    with pytest.raises(ValueError, match="S607"):
+        run_sweep(planned(QUICK), tmp_path / "out", progress=False)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["sweep.json"]
