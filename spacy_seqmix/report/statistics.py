@@ -1,0 +1,125 @@
+"""What the runs of two arms say about their difference: over seeds, and over data usage points.
+
+Scores are F1 in 0..1; differences are those of runs with the same seed, which share their pool
+and seed set.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import stats
+from scipy.integrate import trapezoid
+
+from ..types import Floats1d, Floats2d
+
+__all__ = ["Comparison", "Summary", "area", "compare", "holm", "summarise"]
+
+CONFIDENCE = 0.95
+RESAMPLES = 9999
+# With fewer, no outcome of a two-sided signed-rank test has p < 0.05: 2 / 2⁵ is 0.0625.
+MIN_PAIRS = 6
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Scores of an arm at one data usage point, or areas under its learning curves.
+
+    mean, deviation (float): over seeds; the deviation is the sample's, NaN with one seed.
+    low, high (float): bootstrap interval of the mean (percentile), NaN with one seed.
+    n (int): seeds.
+    """
+
+    mean: float
+    deviation: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An arm against a baseline.
+
+    gain (Summary): of the differences of the means over usage points, seed by seed.
+    p_seeds (float): Wilcoxon signed-rank over seeds, of those differences.
+    p_points (float): the same over usage points, of the means over seeds, as SeqMix tests.
+    p_holm (float): ``p_seeds`` after Holm's correction over all arms of a family.
+    effect (float): Cohen's d of paired differences, mean / deviation; NaN with one seed.
+    can_tell (bool): whether so many seeds could show anything at 0.05.
+    """
+
+    gain: Summary
+    p_seeds: float
+    p_points: float
+    effect: float
+    can_tell: bool
+    p_holm: float = float("nan")
+
+
+def area(points: Sequence[float], scores: Floats1d) -> float:
+    """Area under a learning curve by trapezoids, over its width: a mean score. (points), (points).
+
+    With one point it is the score itself.
+    """
+    if len(points) == 1:
+        return float(scores[0])
+    return float(trapezoid(scores, points)) / (points[-1] - points[0])
+
+
+def summarise(values: Sequence[float] | Floats1d, seed: int = 0) -> Summary:
+    """Mean, deviation and bootstrap interval of one value a seed."""
+    found = np.asarray(values, dtype="float64")
+    nan = float("nan")
+    if len(found) < 2:
+        return Summary(float(found.mean()) if len(found) else nan, nan, nan, nan, len(found))
+    low = high = float(found.mean())
+    if np.ptp(found) > 0:
+        interval = stats.bootstrap(
+            (found,),
+            np.mean,
+            confidence_level=CONFIDENCE,
+            n_resamples=RESAMPLES,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+        low, high = float(interval.low), float(interval.high)
+    return Summary(float(found.mean()), float(found.std(ddof=1)), low, high, len(found))
+
+
+def compare(scores: Floats2d, baseline: Floats2d) -> Comparison:
+    """Compare an arm with a baseline. (seeds, points) each, with equal seeds and points in turn."""
+    differences = np.asarray(scores, dtype="float64") - baseline
+    by_seed, by_point = differences.mean(axis=1), differences.mean(axis=0)
+    gain = summarise(by_seed)
+    effect = gain.mean / gain.deviation if gain.n > 1 and gain.deviation > 0 else float("nan")
+    return Comparison(
+        gain, wilcoxon(by_seed), wilcoxon(by_point), effect, can_tell=len(by_seed) >= MIN_PAIRS
+    )
+
+
+def wilcoxon(differences: Floats1d) -> float:
+    """p of the two-sided Wilcoxon signed-rank test; NaN where there is nothing to rank."""
+    if len(differences) < 2 or not np.any(differences):
+        return float("nan")
+    with warnings.catch_warnings():
+        # Zeros and ties: scipy then takes the normal approximation, and says so.
+        warnings.simplefilter("ignore", UserWarning)
+        return float(stats.wilcoxon(differences).pvalue)
+
+
+def holm(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
+    """Correct the p-values of a family of comparisons by Holm's step-down method."""
+    tested = {k: c.p_seeds for k, c in comparisons.items() if not np.isnan(c.p_seeds)}
+    corrected: dict[str, float] = {}
+    highest = 0.0
+    for i, name in enumerate(sorted(tested, key=lambda k: tested[k])):
+        highest = max(highest, min(1.0, (len(tested) - i) * tested[name]))
+        corrected[name] = highest
+    return {
+        name: replace(one, p_holm=corrected.get(name, float("nan")))
+        for name, one in comparisons.items()
+    }

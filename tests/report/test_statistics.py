@@ -1,0 +1,110 @@
+"""Statistics of arms, against direct computation."""
+
+from itertools import product
+from math import isnan, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from spacy_seqmix.report.statistics import (
+    MIN_PAIRS,
+    area,
+    compare,
+    holm,
+    summarise,
+    wilcoxon,
+)
+
+
+def signed_rank_p(differences):
+    """All signs are equally likely: how many give a sum of ranks as far from the middle."""
+    ranks = np.argsort(np.argsort(np.abs(differences))) + 1
+    found = abs(ranks[np.array(differences) > 0].sum() - ranks.sum() / 2)
+    signs = list(product([0, 1], repeat=len(ranks)))
+    return np.mean([abs(np.dot(s, ranks) - ranks.sum() / 2) >= found - 1e-9 for s in signs])
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(-99, 99).filter(bool), min_size=2, max_size=8, unique_by=abs))
+def test_wilcoxon_is_exact_without_ties(differences):
+    assert_allclose(wilcoxon(np.array(differences, dtype=float)), signed_rank_p(differences))
+
+
+def test_wilcoxon_with_nothing_to_rank():
+    assert isnan(wilcoxon(np.array([0.3])))
+    assert isnan(wilcoxon(np.zeros(5)))
+    assert 0 < wilcoxon(np.array([0.1, 0.1, 0.1, 0.0, -0.1, 0.2])) <= 1
+
+
+def test_few_seeds_cannot_show_anything():
+    for n in range(2, MIN_PAIRS):
+        best = compare(np.linspace(0.6, 0.7, n)[:, None] + np.arange(n)[:, None], np.zeros((n, 1)))
+        assert not best.can_tell
+        assert best.p_seeds >= 0.05
+    n = MIN_PAIRS
+    best = compare(np.linspace(0.6, 0.7, n)[:, None], np.zeros((n, 1)))
+    assert best.can_tell
+    assert best.p_seeds < 0.05
+
+
+def test_compare_seeds_and_points():
+    baseline = np.array([[0.6, 0.7, 0.8], [0.5, 0.6, 0.7]])
+    scores = baseline + np.array([[0.01, 0.02, 0.03], [0.03, 0.02, 0.01]])
+    found = compare(scores, baseline)
+    assert_allclose(found.gain.mean, 0.02)
+    assert found.gain.deviation < 1e-12
+    assert found.gain.n == 2
+    assert_allclose(found.p_points, signed_rank_p([0.02, 0.021, 0.022]))
+    assert isnan(found.p_holm)
+    one = compare(scores[:1], baseline[:1])
+    assert_allclose(one.gain.mean, 0.02)
+    assert isnan(one.gain.deviation)
+    assert isnan(one.p_seeds)
+    assert isnan(one.effect)
+    assert not one.can_tell
+
+
+def test_effect_is_of_paired_differences():
+    gains = np.array([0.01, 0.03, 0.02, 0.06])
+    found = compare(0.5 + gains[:, None], np.full((4, 1), 0.5))
+    deviation = sqrt(sum((g - gains.mean()) ** 2 for g in gains) / 3)
+    assert_allclose(found.effect, gains.mean() / deviation)
+    assert_allclose(found.gain.deviation, deviation)
+
+
+def test_summarise_has_an_interval_around_the_mean():
+    values = np.random.default_rng(0).normal(0.7, 0.02, 20)
+    found = summarise(values)
+    assert found.low < found.mean < found.high
+    # near that of the normal distribution
+    half = 1.96 * values.std() / sqrt(20)
+    assert_allclose(found.high - found.mean, half, rtol=0.15)
+    assert_allclose(found.mean - found.low, half, rtol=0.15)
+    assert summarise(values) == found
+    same = summarise([0.5, 0.5])
+    assert (same.low, same.mean, same.high, same.deviation) == (0.5, 0.5, 0.5, 0.0)
+    assert summarise([]).n == 0
+    assert isnan(summarise([]).mean)
+    assert isnan(summarise([0.3]).low)
+
+
+def test_holm_multiplies_step_by_step():
+    one = compare(np.array([[0.1], [0.2]]), np.zeros((2, 1)))
+    ps = {"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.5, "e": float("nan")}
+    family = {name: one.__class__(one.gain, p, p, 1.0, True) for name, p in ps.items()}
+    found = {name: c.p_holm for name, c in holm(family).items()}
+    # 0.01·4, 0.03·3, then never less than the one before: 0.04·2 is
+    assert_allclose([found[k] for k in "acbd"], [0.04, 0.09, 0.09, 0.5])
+    assert isnan(found["e"])
+    assert holm({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("points", "scores", "expected"),
+    [([200], [0.7], 0.7), ([200, 300], [0.6, 0.8], 0.7), ([200, 300, 700], [0.7, 0.8, 0.9], 0.83)],
+)
+def test_area_under_the_curve(points, scores, expected):
+    assert_allclose(area(points, np.array(scores)), expected)
