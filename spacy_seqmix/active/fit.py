@@ -21,14 +21,13 @@ from ..augmenter import make_example
 from ..docbin import write_docs
 from ..errors import Errors, Warnings
 from ..learners import check_recipes
-from .annotation import GoldLabels, all_labels, entity_labels, gold_labels, main_score
+from .annotation import GoldLabels, all_labels, entity_labels, gold_labels
 
 # spaCy's loop evaluates at its first step and at its last, for its log and for "best". Where the
 # last model is taken, a few docs do.
 PROGRESS_DOCS = 20
 # Augmenters that mix, which the loop does itself.
 MIXERS = ("spacy-seqmix.SeqMix.v1", "spacy-seqmix.Several.v1")
-SCORES = ("ents_p", "ents_r", "ents_f", "ents_per_type")
 
 
 @dataclass(frozen=True)
@@ -151,26 +150,6 @@ def count_steps(config: Config, docs: Sequence[Doc], epochs: float) -> int:
     nlp = spacy.blank(config["nlp"]["lang"])
     per_epoch = sum(1 for _ in batcher([make_example(nlp, doc) for doc in docs]))
     return max(2, round(epochs * per_epoch))
-
-
-def evaluate(nlp: Language, docs: Sequence[Doc], component: str | None = None) -> dict[str, Any]:
-    """Precision, recall and F1 of entities in 0..1, overall and by type, by spaCy's own scorer.
-
-    component (str | None): what was trained; where it is no entity recogniser, ``main`` has the
-        name and the value of its own score.
-    RETURNS (dict): the scores; those of entities are None where nothing in the pipeline sets any.
-    """
-    examples = [make_example(nlp, doc) for doc in docs]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
-        scores = nlp.evaluate(examples)
-    found = {name: scores.get(name) for name in SCORES}
-    by_type = found["ents_per_type"] or {}
-    found["ents_per_type"] = {label: by_type[label] for label in sorted(by_type)}
-    main = "ents_f" if component is None else main_score(nlp, component, examples[:1])
-    if main is not None and main != "ents_f":
-        found["main"] = {"name": main, "value": scores.get(main)}
-    return found
 
 
 def warn_of_unseen(

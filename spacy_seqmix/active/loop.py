@@ -30,7 +30,6 @@ from .committee import Committee, save_model
 from .fit import (
     FitSettings,
     check_training_config,
-    evaluate,
     fit,
     warn_of_unseen,
     without_own_mixing,
@@ -39,6 +38,7 @@ from .journal import Record, RunFolder, disk_errors
 from .mixing import make_mixers, mix_round
 from .pool import Pool, file_digest, make_pool
 from .schema import ActiveSchema, read_active_section
+from .scores import evaluate
 
 # Streams of random numbers, one for each purpose and round, so that none depends on another (5 is
 # the committee's).
@@ -146,7 +146,10 @@ class ActiveRun:
             "n_labelled": len(labelled),
             "n_mixed": len(added),
             "n_mixed_new": len(mixed),
+            "queried_tokens": [len(doc) for doc in answers],
+            "queried_entities": [len(doc.ents) for doc in answers],
             "mixing": counts.counts() if counts else None,
+            "judged": [list(one) for one in counts.judged] if counts else None,
             "steps": steps,
             "scores": scores,
             "seconds": {name: round(s, 2) for name, s in clock.seconds.items()},

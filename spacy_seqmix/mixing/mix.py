@@ -29,6 +29,8 @@ MAX_TRIES_PER_DOC = 50
 # Segments by the hash of their parent's text and their start, and what else is mixed in: what is
 # never mixed twice.
 Pair: TypeAlias = tuple[frozenset[tuple[int, int]], tuple[str, ...] | None]
+# Perplexity, nats a word of the mixed window, whether the doc was kept.
+Judged: TypeAlias = tuple[float, float | None, bool]
 
 
 @runtime_checkable
@@ -90,7 +92,7 @@ class Mixer:
 class MixCounts:
     """What happened. docs: to mix from; eligible: of them; tried: candidates; repeated: the same
     text again; rejected: thrown out by the discriminator; kept; seconds: building the table,
-    mixing, and in the language model."""
+    mixing, and in the language model; judged: what the discriminator said of each candidate."""
 
     docs: int = 0
     eligible: int = 0
@@ -101,10 +103,11 @@ class MixCounts:
     seconds_table: float = 0.0
     seconds_mixing: float = 0.0
     seconds_lm: float = 0.0
+    judged: list[Judged] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
         """The counts alone, which are the same on every run with the same seed."""
-        return {k: int(v) for k, v in asdict(self).items() if not k.startswith("seconds")}
+        return {k: v for k, v in asdict(self).items() if isinstance(v, int)}
 
     def seconds(self) -> dict[str, float]:
         """The seconds alone, by what they were spent on."""
@@ -138,7 +141,8 @@ class MixStream:
         afresh (bool): go on with its counts alone, and mix its pairs again.
         """
         self.mixer = mixer
-        self.counts: MixCounts = replace(before.counts if before else MixCounts(), docs=len(docs))
+        known = before.counts if before else MixCounts()
+        self.counts: MixCounts = replace(known, docs=len(docs), judged=[*known.judged])
         before = None if afresh else before
         self._parents = [doc for doc in docs if mixer.strategy.eligible(doc)]
         self.counts.eligible = len(self._parents)
@@ -232,6 +236,7 @@ class MixStream:
         else:
             kept = []
             for doc, verdict in zip(docs, self.mixer.discriminator(docs), strict=True):
+                self.counts.judged.append((verdict.perplexity, verdict.window_nats, verdict.keep))
                 origin = get_origin(doc)
                 if verdict.keep and origin is not None:
                     set_origin(doc, origin.scored(verdict.perplexity, verdict.window_nats))

@@ -7,7 +7,8 @@ import spacy
 from spacy.tokens import Doc, DocBin, Span
 
 from spacy_seqmix.active.annotation import gold_labels, main_score, morph_labels, tag_labels
-from spacy_seqmix.active.fit import evaluate, warn_of_unseen
+from spacy_seqmix.active.fit import warn_of_unseen
+from spacy_seqmix.active.scores import SCORES, evaluate
 from spacy_seqmix.augmenter import make_example
 from spacy_seqmix.cli.active import rounds_table
 from spacy_seqmix.query.probabilities import token_probs
@@ -106,7 +107,7 @@ def test_loop_entity_recognisers_with_entropy(start, ner_files, tmp_path, factor
     records = run.run()
     assert [r["steps"] for r in records] == [4, 4]
     for record in records:
-        assert set(record["scores"]["dev"]) == {"ents_p", "ents_r", "ents_f", "ents_per_type"}
+        assert set(record["scores"]["dev"]) == {*SCORES, "seqeval_f", "confusion"}
     # what was queried is what the last round's beam was least sure of
     nlp = spacy.load(run.folder.model(0))
     rest = [i for i in range(22) if i not in records[0]["queried"]]

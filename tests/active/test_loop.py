@@ -10,6 +10,7 @@ from spacy.tokens import DocBin
 from spacy_seqmix import soft_labels
 from spacy_seqmix.active import loop
 from spacy_seqmix.active.loop import ActiveRun
+from spacy_seqmix.active.scores import SCORES
 from spacy_seqmix.config import load_config
 from spacy_seqmix.mixing.origin import doc_key, get_origin
 from spacy_seqmix.pipeline.ner import SeqMixNER
@@ -51,7 +52,13 @@ def test_loop_journal(start, tmp_path, news):
     assert set(queried) <= set(range(22))
     for record in records:
         assert set(record["scores"]) == {"dev"}
-        assert set(record["scores"]["dev"]) == {"ents_p", "ents_r", "ents_f", "ents_per_type"}
+        dev = record["scores"]["dev"]
+        assert set(dev) == {*SCORES, "seqeval_f", "confusion"}
+        assert dev["seqeval_f"] == pytest.approx(dev["ents_f"])
+        docs = [run.pool.docs[i] for i in record["queried"]]
+        assert record["queried_tokens"] == [len(doc) for doc in docs]
+        assert record["queried_entities"] == [len(doc.ents) for doc in docs]
+        assert record["judged"] == []
         assert set(record["mixing"]) >= {"docs", "eligible", "tried", "rejected", "kept"}
         phases = {"query", "annotate", "mix", "train", "evaluate", "save"}
         assert set(record["seconds"]) == phases

@@ -1,0 +1,104 @@
+"""What a round is scored by: spaCy's own scores, seqeval's beside them, and confused types."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from spacy.language import Language
+from spacy.scorer import Scorer
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..augmenter import make_example
+from .annotation import main_score
+
+SCORES = ("ents_p", "ents_r", "ents_f", "ents_per_type")
+# In the place of a type: an entity that was not found, or is none.
+NOTHING = ""
+
+# (label, start, end) in the tokens of the reference
+Entity: TypeAlias = tuple[str, int, int]
+
+
+def evaluate(nlp: Language, docs: Sequence[Doc], component: str | None = None) -> dict[str, Any]:
+    """Precision, recall and F1 of entities in 0..1, overall and by type, by spaCy's own scorer.
+
+    component (str | None): what was trained; where it is no entity recogniser, ``main`` has the
+        name and the value of its own score.
+    RETURNS (dict): the scores; those of entities are None where nothing in the pipeline sets any.
+        Where they are not, ``seqeval_f`` is seqeval's strict F1 over IOB2 tags, and ``confusion``
+        has [gold type, found type, count] of entities, with "" for none.
+    """
+    examples = [make_example(nlp, doc) for doc in docs]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
+        # ``Language.evaluate`` would annotate copies.
+        docs_found = nlp.pipe(eg.predicted for eg in examples)
+        for eg, doc in zip(examples, docs_found, strict=True):
+            eg.predicted = doc
+        scores = Scorer(nlp).score(examples)
+    found = {name: scores.get(name) for name in SCORES}
+    by_type = found["ents_per_type"] or {}
+    found["ents_per_type"] = {label: by_type[label] for label in sorted(by_type)}
+    if found["ents_f"] is not None:
+        found["seqeval_f"] = seqeval_f1(examples)
+        found["confusion"] = [list(counted) for counted in confusion(examples)]
+    main = "ents_f" if component is None else main_score(nlp, component, examples[:1])
+    if main is not None and main != "ents_f":
+        found["main"] = {"name": main, "value": scores.get(main)}
+    return found
+
+
+def confusion(examples: Iterable[Example]) -> list[tuple[str, str, int]]:
+    """How many entities of each type were taken for one of each type, borders being the same.
+
+    RETURNS (list): (gold type, found type, count) in alphabetical order; "" stands for none.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    for eg in examples:
+        if not eg.reference.has_annotation("ENT_IOB"):
+            continue
+        gold = {(ent.start, ent.end): ent.label_ for ent in eg.reference.ents}
+        found = {(start, end): label for label, start, end in aligned_entities(eg)}
+        for span in sorted({*gold, *found}):
+            counts[gold.get(span, NOTHING), found.get(span, NOTHING)] += 1
+    return [(one, other, n) for (one, other), n in sorted(counts.items())]
+
+
+def aligned_entities(eg: Example) -> Iterator[Entity]:
+    """Predicted entities in the reference's tokens; not those where annotation is missing."""
+    for ent in eg.predicted.ents:
+        places = eg.alignment.x2y[ent.start : ent.end]
+        if len(places):
+            start, end = int(places[0]), int(places[-1]) + 1
+            if all(token.ent_iob != 0 for token in eg.reference[start:end]):
+                yield ent.label_, start, end
+
+
+def seqeval_f1(examples: Iterable[Example]) -> float | None:
+    """seqeval's strict F1 over IOB2 tags, in 0..1; None where no doc is annotated in full."""
+    from seqeval.metrics import f1_score
+    from seqeval.scheme import IOB2
+
+    gold, found = [], []
+    for eg in examples:
+        if not len(eg.reference) or any(token.ent_iob == 0 for token in eg.reference):
+            continue
+        gold.append([iob2(token.ent_iob_, token.ent_type_) for token in eg.reference])
+        tags = ["O"] * len(eg.reference)
+        for label, start, end in aligned_entities(eg):
+            tags[start:end] = [f"B-{label}", *[f"I-{label}"] * (end - start - 1)]
+        found.append(tags)
+    if not gold:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of numpy, and of scores without any entity
+        return float(f1_score(gold, found, mode="strict", scheme=IOB2, zero_division=0))
+
+
+def iob2(iob: str, label: str) -> str:
+    """A tag of spaCy's two attributes."""
+    return f"{iob}-{label}" if label else "O"
