@@ -59,7 +59,10 @@ class Errors:
     E513 = (
         "[S513] The curves need matplotlib, which is not installed. Install 'spacy-seqmix[report]'."
     )
-    E514 = "[S514] {text!r} is not NAME=RUN_DIR with a name of its own."
+    E514 = (
+        "[S514] {text!r} is not RUN_DIR, NAME=RUN_DIR, or the folder of a sweep, whose arms have "
+        "names of their own."
+    )
     E515 = (
         "[S515] The picture of the distribution needs matplotlib, which is not installed. Install "
         "'spacy-seqmix[report]', or leave out --output."
@@ -76,6 +79,13 @@ class Errors:
     )
 
     E520 = "[S520] --whole-docs is for --format conll: bracket markup holds one sentence a line."
+
+    E521 = (
+        "[S521] The runs of {name!r} have the seeds {seeds}. Give each seed once, and other names "
+        "to runs of other settings."
+    )
+    E522 = "[S522] Can't read the sweep at {path}: {reason}."
+    E523 = "[S523] No arm is called {name!r}. There are: {names}."
 
     E530 = "[S530] {where}: not a JSON object: {reason}."
     E531 = (
@@ -204,6 +214,10 @@ class Errors:
         "[S263] The section '{name}' of spacy-seqmix.Several.v1 must be an augmenter "
         "spacy-seqmix.SeqMix.v1; for others use spacy-seqmix.Chain.v1."
     )
+    E264 = (
+        "[S264] The origin of a mixed doc can't be read ({reason}): another version made it. Mix "
+        "again. Text: {text!r}"
+    )
     E250 = (
         "[S250] Relations were set on a doc of {before} tokens, which has {tokens} now: retokenise "
         "first, or set them anew. Text: {text!r}"
@@ -331,6 +345,7 @@ class Errors:
         "[S411] A file could not be read or written: {reason}. Free disk space, or mend the "
         "permissions, and start the same command again: finished rounds are kept."
     )
+    E412 = "[S412] Another process is running in {path}. Wait for it or end it, or take another folder."
     E420 = "[S420] The policy {name} has no mode {mode!r}. Set one of: {allowed}."
     E421 = (
         "[S421] A committee has two members or more, not {members}: one alone agrees with itself. "

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from spacy_seqmix.active.schema import ActiveSchema, CommitteeSchema
 from spacy_seqmix.cli import app
 from spacy_seqmix.mixing.augment import AugmentSchema
+from spacy_seqmix.sweep.schema import SweepSchema
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -20,10 +21,15 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 @pytest.mark.parametrize(
     ("schema", "page"),
-    [(ActiveSchema, "active"), (CommitteeSchema, "policies"), (AugmentSchema, "mixing")],
+    [
+        (ActiveSchema, "active"),
+        (CommitteeSchema, "policies"),
+        (AugmentSchema, "mixing"),
+        (SweepSchema, "sweep"),
+    ],
 )
 def test_docs_explain_every_field(
-    schema: type[ActiveSchema | CommitteeSchema | AugmentSchema], page: str
+    schema: type[ActiveSchema | CommitteeSchema | AugmentSchema | SweepSchema], page: str
 ) -> None:
     text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf8")
     for name, field in schema.model_fields.items():

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from thinc.api import Config
 
 from ..atomic import replacing
@@ -81,6 +82,21 @@ class RunFolder:
         for left_over in (*self.path.glob(".*.tmp"), *self.path.glob("mixed/.*.tmp")):
             left_over.unlink()
         return records
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from running in the folder. RAISES (ValueError): S412."""
+        path = self.path / "lock.tmp"
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise ValueError(Errors.E412.format(path=self.path)) from None
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            lock.release()
 
     def _names(self) -> list[str]:
         return [path.name for path in self.path.iterdir()] if self.path.exists() else []

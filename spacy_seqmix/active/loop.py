@@ -90,8 +90,12 @@ class ActiveRun:
         A round that fails leaves the folder as it was before.
 
         RETURNS (list): the whole journal.
-        RAISES (ValueError, OSError): S220, S409, S411 and others.
+        RAISES (ValueError, OSError): S220, S409, S411, S412 and others.
         """
+        with self.folder.lock():
+            return self._run()
+
+    def _run(self) -> list[Record]:
         if self.records:  # a kill may have come before the last round's tidying
             self.folder.tidy(len(self.records) - 1, self.active.keep_models)
         for number in range(len(self.records), self.active.n_rounds + 1):

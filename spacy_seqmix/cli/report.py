@@ -10,70 +10,57 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from ..errors import Errors
-
 __all__ = ["report_cli"]
 
 
 def report_cli(
-    out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder of the report")],
-    runs: Annotated[
+    given: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME=RUN_DIR...",
-            help="Runs to compare, by the names to show; the first is the baseline",
+            metavar="RUNS...", help="RUN_DIR, NAME=RUN_DIR (one name, several seeds), or SWEEP_DIR"
         ),
     ],
+    out_dir: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report")],
     title: Annotated[
         str, typer.Option("--title", "-t", help="Title of the report")
     ] = "Active learning",
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", "-b", help="Arm to compare with; 'none', or the first"),
+    ] = None,
     command: Annotated[
         str | None,
         typer.Option("--command", "-c", help="Command that made the runs; this one if left out"),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option("--seed", "-s", help="Seed of the runs; what their configs say if left out"),
     ] = None,
     allow_different: Annotated[
         bool,
         typer.Option(
             "--allow-different",
-            help="Compare runs whose seed sets, rounds or optimiser steps differ",
+            help="Compare runs whose pools, seed sets, rounds or optimiser steps differ",
         ),
     ] = False,
 ) -> None:
-    """Compare the runs of `spacy seqmix active`: table.md, results.json and curves.png.
+    """Compare runs of `spacy seqmix active`: report.html, report.md, results.json and pictures.
 
-    Runs are compared at equal optimiser steps, from the same seed set, or not at all.
+    Runs are compared on the same pool, from the same seed set, at equal optimiser steps, or not at
+    all; in a sweep, arms may differ in their steps, and the report says so.
     """
     from ..report import write_report
 
     try:
-        table = write_report(
-            _parse_runs(runs),
+        page = write_report(
+            given,
             out_dir,
             title,
-            command or _own_command(out_dir, runs, title),
-            seed,
+            command or _own_command(given, out_dir, title),
+            baseline=baseline,
             allow_different=allow_different,
         )
     except (ValueError, ImportError, OSError) as error:
         msg.fail(str(error), exits=1)
-    msg.good(f"Wrote {table}, results.json and curves.png")
+    msg.good(f"Wrote {page}, report.md, results.json and pictures")
 
 
-def _parse_runs(pairs: Sequence[str]) -> dict[str, Path]:
-    """Parse NAME=RUN_DIR arguments."""
-    runs: dict[str, Path] = {}
-    for pair in pairs:
-        name, equals, folder = pair.partition("=")
-        if not (name and equals and folder) or name in runs:
-            raise ValueError(Errors.E514.format(text=pair))
-        runs[name] = Path(folder)
-    return runs
-
-
-def _own_command(out_dir: Path, runs: Sequence[str], title: str) -> str:
-    words = ["python", "-m", "spacy", "seqmix", "report", str(out_dir), *runs, "--title", title]
-    return shlex.join(words)
+def _own_command(given: Sequence[str], out_dir: Path, title: str) -> str:
+    words = ["python", "-m", "spacy", "seqmix", "report", *given, "-o", str(out_dir)]
+    return shlex.join([*words, "--title", title])

@@ -10,6 +10,7 @@ from typing import Any
 from spacy.tokens import Doc
 
 from .. import layers, recipes, relations, soft_labels
+from ..errors import Errors
 
 KEY = "seqmix_origin"
 
@@ -83,13 +84,21 @@ class Origin:
 
 
 def get_origin(doc: Doc) -> Origin | None:
-    """The origin of a mixed doc, None for any other. Survives DocBin(store_user_data=True)."""
+    """The origin of a mixed doc, None for any other. Survives DocBin(store_user_data=True).
+
+    RAISES (ValueError): S264 where another version made it.
+    """
     data: dict[str, Any] | None = doc.user_data.get(KEY)
     if data is None:
         return None
-    parts = tuple(Part(**{**part, **_tuples(part)}) for part in data["parts"])
-    pair = data.get("relations")
-    return Origin(**{**data, "parts": parts, "relations": None if pair is None else tuple(pair)})
+    try:
+        parts = tuple(Part(**{**part, **_tuples(part)}) for part in data["parts"])
+        pair = data.get("relations")
+        pair = None if pair is None else tuple(pair)
+        return Origin(**{**data, "parts": parts, "relations": pair})
+    except (KeyError, TypeError) as err:
+        reason = f"{type(err).__name__}: {err}"
+        raise ValueError(Errors.E264.format(reason=reason, text=doc.text[:80])) from None
 
 
 def _tuples(part: dict[str, Any]) -> dict[str, Any]:

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, ValidationError
+import srsly
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    FiniteFloat,
+    NonNegativeFloat,
+    NonNegativeInt,
+    ValidationError,
+)
 from thinc.api import Config
 
 from ..errors import Errors
 from ..models.names import short_name
 
-__all__ = ["Mixing", "Round", "Run", "Scores", "Seconds", "TypeScores", "differences", "read_run"]
+__all__ = [
+    "Mixing",
+    "Round",
+    "Run",
+    "Scores",
+    "Seconds",
+    "TypeScores",
+    "differences",
+    "read_run",
+    "step_differences",
+]
 
 MODELS = ("encoder", "lm")
+# Perplexity, nats a word of the mixed window, whether the doc was kept.
+Judged: TypeAlias = tuple[float, float | None, bool]
 
 
 class _Record(BaseModel):
@@ -49,25 +70,30 @@ class MixingSeconds(_Record):
 class TypeScores(_Record):
     """Precision, recall and F1 of one entity type, 0 to 1."""
 
-    p: float
-    r: float
-    f: float
+    p: FiniteFloat
+    r: FiniteFloat
+    f: FiniteFloat
 
 
 class MainScore(_Record):
     """The score of a component that is no entity recogniser, by spaCy's name for it."""
 
     name: str
-    value: float | None
+    value: FiniteFloat | None
 
 
 class Scores(_Record):
-    """Scores on one set of docs, 0 to 1; None where the set has no entities."""
+    """Scores on one set of docs, 0 to 1; None where the set has no entities.
 
-    ents_p: float | None
-    ents_r: float | None
-    ents_f: float | None
+    Older journals have neither seqeval's score nor confused types: (gold, found, count).
+    """
+
+    ents_p: FiniteFloat | None
+    ents_r: FiniteFloat | None
+    ents_f: FiniteFloat | None
     ents_per_type: dict[str, TypeScores] | None = None
+    seqeval_f: FiniteFloat | None = None
+    confusion: list[tuple[str, str, NonNegativeInt]] = []
     main: MainScore | None = None
 
 
@@ -92,6 +118,9 @@ class Round(_Record):
     seconds_mixing: MixingSeconds | None = None
     mixing: Mixing | None = None
     scores: dict[str, Scores]
+    queried_tokens: list[NonNegativeInt] = []
+    queried_entities: list[NonNegativeInt] = []
+    judged: list[Judged] | None = None
 
     def score(self, split: str) -> float | None:
         """Entity F1 on a split (or what the journal has for another kind of component), 0 to 1;
@@ -105,12 +134,22 @@ class Round(_Record):
 
 @dataclass(frozen=True)
 class Run:
-    """A run by the name that the report gives it; one round a usage point."""
+    """A run by the name that the report gives it; one round a usage point.
+
+    models (Mapping[str, str]): encoder and LM, where known.
+    pool (tuple[str | None, int | None]): SHA-256 of the pool's file and the size of the sample
+        from it, where known.
+    folder (Path | None): the run folder.
+    settings (Mapping[str, Any]): [active] of its config, not interpolated.
+    """
 
     name: str
     rounds: tuple[Round, ...]
-    models: Mapping[str, str] = field(default_factory=dict)  # encoder and LM, where known
+    models: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
+    pool: tuple[str | None, int | None] = (None, None)
+    folder: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def measure(self) -> str:
@@ -149,51 +188,82 @@ def read_run(name: str, folder: Path) -> Run:
             raise ValueError(Errors.E510.format(name=name, path=path, reason=reason)) from error
     if not rounds:
         raise ValueError(Errors.E511.format(name=name, path=path))
-    models, seed = _settings(folder / "config.cfg")
-    return Run(name, tuple(rounds), models, seed)
+    numbers = [one.round for one in rounds]
+    if numbers != list(range(len(rounds))):
+        reason = f"rounds {numbers} are not 0 to {len(rounds) - 1}"
+        raise ValueError(Errors.E510.format(name=name, path=path, reason=reason))
+    paths, active = _settings(folder / "config.cfg")
+    named = {kind: paths[kind] for kind in MODELS if isinstance(paths.get(kind), str)}
+    seed, size = active.get("seed"), active.get("pool_size")
+    return Run(
+        name,
+        tuple(rounds),
+        models={kind: short_name(found) for kind, found in named.items()},
+        seed=seed if isinstance(seed, int) else None,
+        pool=(_pool_digest(folder / "inputs.json"), size if isinstance(size, int) else None),
+        folder=folder,
+        settings=active,
+    )
 
 
-def _settings(path: Path) -> tuple[dict[str, str], int | None]:
-    """The models that a run's config names in [paths] (of a path the last two parts), its seed."""
+def _settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """[paths] and [active] of a run's config; empty where it can't be read."""
     try:
         config = Config().from_disk(path, interpolate=False)
     except (OSError, ValueError):
-        return {}, None
-    paths, seed = config.get("paths", {}), config.get("active", {}).get("seed")
-    named = {kind: paths[kind] for kind in MODELS if isinstance(paths.get(kind), str)}
-    models = {kind: short_name(name) for kind, name in named.items()}
-    return models, seed if isinstance(seed, int) else None
+        return {}, {}
+    return config.get("paths", {}), config.get("active", {})
 
 
-def differences(runs: Sequence[Run]) -> list[str]:
-    """What keeps runs from being compared fairly.
+def _pool_digest(path: Path) -> str | None:
+    """SHA-256 of the pool's file, where a run's folder says so."""
+    try:
+        found = srsly.read_json(path)["sha256"]["pool"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
 
-    runs (Sequence[Run]): the runs; each is held against the first.
-    RETURNS (list[str]): a phrase for each difference; empty where they can be compared.
-    """
-    found = []
-    first, *others = runs
-    for run in others:
-        pair = f"{first.name!r} and {run.name!r}"
-        if set(first.rounds[0].queried) != set(run.rounds[0].queried):
-            found.append(f"{pair} have different seed sets")
-        if first.measure != run.measure:
-            found.append(f"{pair} are scored by {first.measure} and {run.measure}")
-        a, b = first.models.get("encoder"), run.models.get("encoder")
-        if a is not None and b is not None and a != b:
-            found.append(f"{pair} have the encoders {a} and {b}")
-        if len(first.rounds) != len(run.rounds):
-            found.append(f"{pair} have {len(first.rounds)} and {len(run.rounds)} rounds")
-            continue
-        for one, other in zip(first.rounds, run.rounds, strict=True):
-            if one.n_labelled != other.n_labelled:
-                found.append(
-                    f"{pair} have {one.n_labelled} and {other.n_labelled} labelled sentences "
-                    f"in round {one.round}"
-                )
-            if one.steps != other.steps:
-                found.append(
-                    f"{pair} took {one.steps} and {other.steps} optimiser steps "
-                    f"in round {one.round}"
-                )
+
+def differences(one: Run, other: Run) -> list[str]:
+    """What keeps two runs from being compared fairly, besides optimiser steps: a phrase each."""
+    pair, found = _pair(one, other), []
+    if any(map(differs, one.pool, other.pool)):
+        found.append(f"{pair} have different pools")
+    if set(one.rounds[0].queried) != set(other.rounds[0].queried):
+        found.append(f"{pair} have different seed sets")
+    if one.measure != other.measure:
+        found.append(f"{pair} are scored by {one.measure} and {other.measure}")
+    a, b = one.models.get("encoder"), other.models.get("encoder")
+    if differs(a, b):
+        found.append(f"{pair} have the encoders {a} and {b}")
+    if len(one.rounds) != len(other.rounds):
+        found.append(f"{pair} have {len(one.rounds)} and {len(other.rounds)} rounds")
+    for n, m, number in _both(one, other, "n_labelled"):
+        found.append(f"{pair} have {n} and {m} labelled sentences in round {number}")
     return found
+
+
+def step_differences(one: Run, other: Run) -> list[str]:
+    """The rounds in which two runs took other numbers of optimiser steps: a phrase each."""
+    pair = _pair(one, other)
+    return [
+        f"{pair} took {a} and {b} optimiser steps in round {number}"
+        for a, b, number in _both(one, other, "steps")
+    ]
+
+
+def _pair(one: Run, other: Run) -> str:
+    seed = "" if one.seed is None else f" (seed {one.seed})"
+    return f"{one.name!r} and {other.name!r}{seed}"
+
+
+def _both(one: Run, other: Run, field: str) -> Iterator[tuple[int, int, int]]:
+    """The values of a field in each round where they are not the same, and its number."""
+    for a, b in zip(one.rounds, other.rounds, strict=False):
+        if getattr(a, field) != getattr(b, field):
+            yield getattr(a, field), getattr(b, field), a.round
+
+
+def differs(one: object, other: object) -> bool:
+    """Whether two values are known, and not the same."""
+    return one is not None and other is not None and one != other

@@ -1,113 +1,106 @@
-"""A whole report: `table.md`, `results.json` and `curves.png`."""
+"""A whole report: HTML, Markdown with its pictures, and JSON."""
 
 from __future__ import annotations
 
-import os
-import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import srsly
 
 from ..atomic import replacing
-from ..errors import Errors
-from .curves import draw_curves
-from .runs import Run, differences, read_run
-from .table import Facts, Machine, make_table
+from .arms import Arm, baseline_of, check_arms, read_arms
+from .examples import mixed_examples
+from .facts import Facts, make_facts
+from .figures import draw, save_png, to_svg
+from .markdown import to_markdown
+from .page import to_html
+from .summary import ReportSummary, summarise_arms
 
 __all__ = ["write_report"]
 
 
 def write_report(
-    runs: Mapping[str, Path],
+    given: Sequence[str],
     out_dir: Path,
     title: str,
     command: str,
-    seed: int | None,
     *,
+    baseline: str | None = None,
     allow_different: bool = False,
 ) -> Path:
-    """Compare runs: a table, the numbers as JSON, and learning curves.
+    """Compare runs of active learning, with one seed or several.
 
-    All three files appear together, or none of them does.
+    All files appear together, or none of them does.
 
-    runs (Mapping[str, Path]): the run folder of each name; differences are taken from the first.
+    given (Sequence[str]): RUN_DIR, NAME=RUN_DIR, or the folder of a sweep; runs of one name and
+        several seeds are one arm.
     out_dir (Path): where to write; made if need be.
     title (str): the heading.
     command (str): the command that made the runs, as a reader should type it.
-    seed (int | None): the seed of the runs; by default what their configs say, if they agree.
-    allow_different (bool): also compare runs of other seed sets, rounds or optimiser steps; the
-        table then says what differs.
-    RETURNS (Path): the Markdown file.
+    baseline (str | None): the arm that the others are compared with; by default the one called
+        "none", else the first.
+    allow_different (bool): also compare runs of other pools, seed sets, rounds or optimiser
+        steps; the report then says what differs.
+    RETURNS (Path): the HTML file.
+    RAISES (ValueError): S510 to S512, S514, S521 to S523. (ImportError): S513.
     """
-    read = [read_run(name, folder) for name, folder in runs.items()]
-    notes = differences(read)
-    if notes and not allow_different:
-        raise ValueError(Errors.E512.format(reason="; ".join(notes)))
-    facts: Facts = {
-        "title": title,
-        "command": command,
-        "seed": _common_seed(read) if seed is None else seed,
-        "date": datetime.now(timezone.utc).date().isoformat(),
-        "machine": _describe_machine(),
-        "models": sorted({f"{kind} {name}" for run in read for kind, name in run.models.items()}),
-    }
-    table = make_table(read, facts, notes)
+    arms = read_arms(given)
+    first = baseline_of(arms, baseline)
+    notes = check_arms(arms, first, allow_different=allow_different)
+    notes += [f"{arm.lacking} runs of {arm.name!r} are not finished" for arm in arms if arm.lacking]
+    report = summarise_arms(arms, first)
+    facts = make_facts(title, command, arms)
+    figures = draw(report)
+    examples, unread = mixed_examples(arms)
+    notes += unread
     with ExitStack() as stack:
-        markdown, numbers, picture = (
-            stack.enter_context(replacing(out_dir / name))
-            for name in ("table.md", "results.json", "curves.png")
-        )
-        markdown.write_text(table, "utf8")
-        srsly.write_json(numbers, _as_json(read, facts, notes))
-        draw_curves(read, title, picture)
-    return out_dir / "table.md"
+
+        def path(name: str) -> Path:
+            return stack.enter_context(replacing(out_dir / name))
+
+        for name, figure in figures.items():
+            save_png(figure, path(f"{name}.png"))
+        pictures = {name: to_svg(figure, name) for name, figure in figures.items()}
+        page = to_html(report, facts, notes, pictures, examples)
+        path("report.html").write_text(page, "utf8")
+        path("report.md").write_text(to_markdown(report, facts, notes, figures), "utf8")
+        srsly.write_json(path("results.json"), _as_json(arms, report, facts, notes))
+    return out_dir / "report.html"
 
 
-def _common_seed(runs: Sequence[Run]) -> int | None:
-    seeds = {run.seed for run in runs}
-    return seeds.pop() if len(seeds) == 1 else None
-
-
-def _as_json(runs: Sequence[Run], facts: Facts, notes: Sequence[str]) -> dict[str, Any]:
+def _as_json(
+    arms: Sequence[Arm], report: ReportSummary, facts: Facts, notes: Sequence[str]
+) -> dict[str, Any]:
+    """Every figure of the report, and the rounds that they come from."""
+    found = {arm.name: _plain(asdict(arm)) for arm in report.arms}
     return {
         **facts,
         "notes": list(notes),
-        "runs": [
-            {"name": run.name, "rounds": [r.model_dump(mode="json") for r in run.rounds]}
-            for run in runs
+        "measure": report.measure,
+        "baseline": report.baseline,
+        "overlap": [[*pair, share] for pair, share in report.overlap.items()],
+        "arms": [
+            {
+                **found[arm.name],
+                "runs": [
+                    {"seed": run.seed, "rounds": [r.model_dump(mode="json") for r in run.rounds]}
+                    for run in arm.runs
+                ],
+            }
+            for arm in arms
         ],
     }
 
 
-def _describe_machine() -> Machine:
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count() or 1,
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "spacy": _version("spacy"),
-        "torch": _version("torch"),
-    }
-
-
-def _processor() -> str:
-    """The processor's model where the system tells it, else its architecture."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf8").split("\n"):
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "not installed"
+def _plain(value: Any) -> Any:
+    """JSON has neither NaN nor keys of two parts."""
+    if isinstance(value, dict):
+        if any(isinstance(key, tuple) for key in value):
+            return [[*key, _plain(v)] for key, v in value.items()]
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and value != value else value

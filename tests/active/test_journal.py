@@ -154,3 +154,14 @@ def test_flatten():
     nested = {"a": {"b": {"c": 1}, "d": {}}, "e": [1], "f": None}
     assert flatten(nested) == {"a.b.c": 1, "a.d": {}, "e": [1], "f": None}
     assert flatten({}) == {"": {}}
+
+
+def test_journal_folder_is_locked_while_it_is_run(tmp_path):
+    folder, other = RunFolder(tmp_path), RunFolder(tmp_path)
+    with folder.lock():
+        with pytest.raises(ValueError, match="S412"), other.lock():
+            pass
+        assert other.open(Config(), {}) == []  # the lock is no content
+    assert not (tmp_path / "lock.tmp").exists()
+    with other.lock():
+        pass

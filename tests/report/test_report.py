@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from spacy_seqmix.cli import app
 from spacy_seqmix.report import read_run, write_report
-from spacy_seqmix.report.runs import differences
+from spacy_seqmix.report.runs import differences, step_differences
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -54,44 +54,69 @@ def runs(tmp_path: Path) -> dict[str, Path]:
     return {"none": _write(tmp_path / "a", plain), "seqmix": _write(tmp_path / "b", mixed)}
 
 
+def _given(runs: dict[str, Path]) -> list[str]:
+    return [f"{name}={folder}" for name, folder in runs.items()]
+
+
+def _report(runs: dict[str, Path], out: Path, **options: Any) -> str:
+    """The Markdown of a report."""
+    write_report(_given(runs), out, "Mini", "make demo", **options)
+    return (out / "report.md").read_text("utf8")
+
+
+def _line(text: str, *cells: str) -> bool:
+    """Whether a table of a Markdown text has a row that begins so."""
+    wanted = r"\| +" + r" \| +".join(map(re.escape, cells)) + r" \|"
+    return re.search(wanted, text) is not None
+
+
 def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 def test_report_table_has_a_row_a_usage_point(tmp_path: Path, runs: dict[str, Path]) -> None:
-    path = write_report(runs, tmp_path / "out", "Mini", "make demo", 0)
-    lines = path.read_text("utf8").split("\n")
+    text = _report(runs, tmp_path / "out")
+    lines = text.split("\n")
     head = next(i for i, line in enumerate(lines) if "labelled" in line and line.startswith("|"))
     assert _cells(lines[head]) == [
-        *("labelled", "mixed", "steps"),
-        *("dev none", "dev seqmix", "diff.", "test none", "test seqmix", "diff."),
+        *("labelled", "steps", "dev none", "dev seqmix", "test none", "test seqmix"),
     ]
-    assert [_cells(line) for line in lines[head + 2 : head + 5]] == [
-        ["200", "0 / 40", "140", "70.0", "68.0", "-2.0", "65.0", "63.0", "-2.0"],
-        ["300", "0 / 80", "160", "75.0", "76.2", "+1.2", "70.0", "71.2", "+1.2"],
-        ["400", "0 / 120", "180", "78.0", "80.0", "+2.0", "73.0", "75.0", "+2.0"],
+    assert [_cells(line) for line in lines[head + 2 : head + 6]] == [
+        ["200", "140", "70.0", "68.0", "65.0", "63.0"],
+        ["300", "160", "75.0", "76.2", "70.0", "71.2"],
+        ["400", "180", "78.0", "80.0", "73.0", "75.0"],
+        ["area", "", "74.5", "75.1", "69.5", "70.1"],
     ]
-    text = "\n".join(lines)
+    assert "- seqmix against none on dev: +0.4 points on the mean of 3 data usage points, " in text
+    assert "one seed: nothing can be concluded." in text
+    assert _line(text, "dev", "seqmix", "+0.4", "–", "1", "–", "–", "–", "1.000")
     assert "# Mini" in text
     assert "`make demo`" in text
     assert re.search(r"Date: \d{4}-\d\d-\d\d", text)
-    assert re.search(
-        r"\| +200 \| +seqmix \| +1.5 \| +0.5 \| +40.0 \| +8.0 \| +50.0 \| +0.3 \| +0.4 %", text
-    )
-    assert re.search(r"\| +PER \| +88.0 \| +90.0 \|", text)
+    assert _line(text, "seqmix", "4", "2", "120", "0", "24", "0", "150")  # seconds
+    assert _line(text, "seqmix", "270", "180", "60", "120")  # counts
+    assert _line(text, "PER", "88.0", "90.0")
+    assert _line(text, "none", "seqmix", "100 %")  # overlap
     assert socket.gethostname() not in text
 
 
-def test_report_writes_numbers_and_picture(tmp_path: Path, runs: dict[str, Path]) -> None:
+def test_report_writes_numbers_and_pictures(tmp_path: Path, runs: dict[str, Path]) -> None:
     out = tmp_path / "out"
-    write_report(runs, out, "Mini", "make demo", 3)
-    assert sorted(path.name for path in out.iterdir()) == ["curves.png", "results.json", "table.md"]
+    _report(runs, out)
+    names = {"curves.png", "gains.png", "report.html", "report.md", "results.json"}
+    assert {path.name for path in out.iterdir()} == names
     results = json.loads((out / "results.json").read_text("utf8"))
-    assert results["seed"] == 3
-    assert [run["name"] for run in results["runs"]] == ["none", "seqmix"]
-    assert results["runs"][1]["rounds"][1]["scores"]["dev"]["ents_f"] == 0.762
-    assert results["runs"][1]["rounds"][1]["mixing"]["kept"] == 40
-    assert (out / "curves.png").read_bytes().startswith(PNG)
+    assert [arm["name"] for arm in results["arms"]] == ["none", "seqmix"]
+    one = results["arms"][1]["runs"][0]["rounds"][1]
+    assert one["scores"]["dev"]["ents_f"] == 0.762
+    assert one["mixing"]["kept"] == 40
+    assert results["arms"][1]["comparisons"]["dev"]["gain"]["mean"] == pytest.approx(
+        0.0039, abs=1e-4
+    )
+    assert results["arms"][1]["comparisons"]["dev"]["p_seeds"] is None
+    for name in ("curves", "gains"):
+        assert (out / f"{name}.png").read_bytes().startswith(PNG)
+        assert f"]({name}.png)" in (out / "report.md").read_text("utf8")
 
 
 @pytest.mark.parametrize(
@@ -108,31 +133,89 @@ def test_report_refuses_runs_that_differ(
     rounds = [_round(0, 0.7, **changes), *(_round(i, 0.7) for i in (1, 2))]
     both = {"none": runs["none"], "other": _write(tmp_path / "c", rounds)}
     with pytest.raises(ValueError, match=f"S512.*{phrase}"):
-        write_report(both, tmp_path / "out", "Mini", "make demo", 0)
+        _report(both, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    path = write_report(both, tmp_path / "out", "Mini", "x", None, allow_different=True)
-    assert phrase in path.read_text("utf8")
+    assert phrase in _report(both, tmp_path / "out", allow_different=True)
+
+
+def test_report_refuses_other_pools(tmp_path: Path, runs: dict[str, Path]) -> None:
+    for folder, digest in zip(runs.values(), "ab", strict=True):
+        (folder / "inputs.json").write_text(json.dumps({"sha256": {"pool": digest}}))
+    with pytest.raises(ValueError, match=r"S512.*have different pools"):
+        _report(runs, tmp_path / "out")
+    (runs["seqmix"] / "inputs.json").write_text("damaged")
+    assert _report(runs, tmp_path / "out")
+    for folder, size in zip(runs.values(), (700, 800), strict=True):
+        (folder / "config.cfg").write_text(f"[active]\npool_size = {size}\n")
+    with pytest.raises(ValueError, match=r"S512.*have different pools"):
+        _report(runs, tmp_path / "out")
 
 
 def test_report_names_the_models(tmp_path: Path, runs: dict[str, Path]) -> None:
     config = '[paths]\nencoder = "/somewhere/site-packages/pack/model"\nlm = "gpt2"\ntrain = null\n'
     for folder in runs.values():
         (folder / "config.cfg").write_text(config)
-    path = write_report(runs, tmp_path / "out", "Mini", "make demo", 0)
-    assert "- Models: encoder pack/model; lm gpt2\n" in path.read_text("utf8")
+    assert "- Models: encoder pack/model; lm gpt2\n" in _report(runs, tmp_path / "out")
     (runs["seqmix"] / "config.cfg").write_text('[paths]\nencoder = "other"\n')
     with pytest.raises(ValueError, match=r"S512.*have the encoders pack/model and other"):
-        write_report(runs, tmp_path / "out", "Mini", "make demo", 0)
+        _report(runs, tmp_path / "out")
 
 
-def test_report_finds_the_seed_in_the_configs(tmp_path: Path, runs: dict[str, Path]) -> None:
+def test_report_finds_the_seeds_in_the_configs(tmp_path: Path, runs: dict[str, Path]) -> None:
+    assert "- Seeds: not stated\n" in _report(runs, tmp_path / "out")
     for folder in runs.values():
         (folder / "config.cfg").write_text("[active]\nseed = 7\n")
-    path = write_report(runs, tmp_path / "out", "Mini", "make demo", None)
-    assert "- Seed: 7\n" in path.read_text("utf8")
+    assert "- Seeds: 7\n" in _report(runs, tmp_path / "out")
+    # runs of other seeds are not compared
     (runs["seqmix"] / "config.cfg").write_text("[active]\nseed = 8\n")
-    path = write_report(runs, tmp_path / "out", "Mini", "make demo", None, allow_different=True)
-    assert "- Seed: not stated\n" in path.read_text("utf8")
+    text = _report(runs, tmp_path / "out")
+    assert "- Seeds: 7, 8\n" in text
+    assert "against none on" not in text
+
+
+def test_report_of_several_seeds(tmp_path: Path) -> None:
+    given = []
+    for name, gain in (("none", 0.0), ("mix", 0.02)):
+        for seed in range(6):
+            rounds = [_round(i, 0.6 + 0.1 * i + (1 + seed / 1000) * gain) for i in range(3)]
+            folder = _write(tmp_path / f"{name}{seed}", rounds)
+            (folder / "config.cfg").write_text(f"[active]\nseed = {seed}\n")
+            given.append(f"{name}={folder}")
+    write_report(given, tmp_path / "out", "Six", "x")
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    assert "- mix against none on dev: +2.0 points" in text
+    assert "over 6 seeds; p = 0.031 (Wilcoxon over seeds, Holm): a gain." in text
+    assert _line(text, "200", "140", "60.0 ± 0.0", "62.0 ± 0.0")
+    assert _line(text, "dev", "mix", "+2.0 ± 0.0", "+2.0 to +2.0", "6")
+    with pytest.raises(ValueError, match=r"S521.*'none'.*\[0, .*, 0\]"):
+        write_report([*given, given[0]], tmp_path / "again", "Six", "x")
+
+
+def test_report_of_a_sweep(tmp_path: Path, runs: dict[str, Path]) -> None:
+    sweep = tmp_path / "sweep"
+    arms = []
+    for name, steps in (("sub", 200), ("none", 140)):
+        for seed in (0, 1):
+            folder = sweep / name / f"seed-{seed}"
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            _write(folder, [_round(0, 0.7, steps=steps)])
+            (folder / "config.cfg").write_text(f"[active]\nseed = {seed}\n")
+            status = "failed" if (name, seed) == ("sub", 1) else "done"
+            folder.with_name(f"seed-{seed}.json").write_text(json.dumps({"status": status}))
+        arms.append({"name": name, "folder": name})
+    (sweep / "sweep.json").write_text(json.dumps({"seeds": [0, 1], "arms": arms}))
+    write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    # the arm that does not mix is the baseline, and steps may differ
+    assert "- sub against none on dev: +0.0 points, one seed: nothing can be concluded." in text
+    assert (
+        "> **Note:** 'none' and 'sub' (seed 0) took 140 and 200 optimiser steps in round 0." in text
+    )
+    assert "> **Note:** 1 runs of 'sub' are not finished." in text
+    assert _line(text, "200", "140 / 200", "70.0 ± 0.0", "70.0")
+    (sweep / "sweep.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"S522.*sweep.json"):
+        write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
 
 
 def test_report_with_unequal_rounds_leaves_cells_empty(
@@ -140,30 +223,31 @@ def test_report_with_unequal_rounds_leaves_cells_empty(
 ) -> None:
     short = _write(tmp_path / "c", [_round(0, 0.7), _round(1, 0.7)])
     both = {"none": runs["none"], "short": short}
-    assert differences([read_run(n, f) for n, f in both.items()]) == [
-        "'none' and 'short' have 3 and 2 rounds"
-    ]
-    path = write_report(both, tmp_path / "out", "Mini", "x", 0, allow_different=True)
-    assert re.search(r"\| +400 \| +0 / – \| .* 78.0 \| +– \| +– \|", path.read_text("utf8"))
+    a, b = (read_run(n, f) for n, f in both.items())
+    assert differences(a, b) == ["'none' and 'short' have 3 and 2 rounds"]
+    assert step_differences(a, b) == []
+    text = _report(both, tmp_path / "out", allow_different=True)
+    assert _line(text, "400", "180", "78.0", "–", "73.0", "–")
+    assert "on the mean of 2 data usage points" in text
 
 
 def test_report_of_one_run_without_test_scores(tmp_path: Path) -> None:
     rounds = [
         _round(i, 0.7, scores={"dev": {"ents_p": 0, "ents_r": 0, "ents_f": 0}}) for i in (0, 1)
     ]
-    path = write_report({"a|b": _write(tmp_path / "c", rounds)}, tmp_path / "o", "T", "x", 0)
-    assert "dev a\\|b" in path.read_text("utf8")
+    text = _report({"a|b": _write(tmp_path / "c", rounds)}, tmp_path / "o")
+    assert "dev a\\|b" in text
 
 
 def test_report_of_components_that_set_no_entities(tmp_path: Path, runs: dict[str, Path]) -> None:
     none = {"ents_p": None, "ents_r": None, "ents_f": None, "ents_per_type": {}}
     scores = {"dev": {**none, "main": {"name": "tag_acc", "value": 0.912}}}
     tagger = _write(tmp_path / "c", [_round(i, 0.0, scores=scores) for i in range(3)])
-    text = write_report({"tagger": tagger}, tmp_path / "o", "T", "x", 0).read_text("utf8")
-    assert "tag_acc × 100;" in text
-    assert re.search(r"\| +200 \| +0 \| +140 \| +91.2 \| +– \|", text)
+    text = _report({"tagger": tagger}, tmp_path / "o")
+    assert "tag_acc × 100," in text
+    assert _line(text, "200", "140", "91.2")
     with pytest.raises(ValueError, match=r"S512.*are scored by Entity F1 and tag_acc"):
-        write_report({**runs, "tagger": tagger}, tmp_path / "o", "T", "x", 0)
+        _report({**runs, "tagger": tagger}, tmp_path / "o")
 
 
 @pytest.mark.parametrize(
@@ -173,6 +257,8 @@ def test_report_of_components_that_set_no_entities(tmp_path: Path, runs: dict[st
         ("", "S511", "finished round"),
         ('{"round": 0', "S510", "line 1"),
         ('{"round": "x"}', "S510", "round"),
+        (json.dumps(_round(1, 0.7)), "S510", r"rounds \[1\] are not 0 to 0"),
+        (json.dumps(_round(0, float("nan"))), "S510", "line 1: scores.dev"),
     ],
 )
 def test_report_names_what_is_wrong_with_a_journal(
@@ -188,36 +274,44 @@ def test_report_that_fails_leaves_the_old_one(
     tmp_path: Path, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    write_report(runs, out, "Mini", "make demo", 0)
+    _report(runs, out)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
 
     def fail(*args: Any) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("spacy_seqmix.report.write.draw_curves", fail)
+    monkeypatch.setattr("spacy_seqmix.report.write.to_html", fail)
     with pytest.raises(OSError, match="No space"):
-        write_report(runs, out, "Other", "make demo", 1)
+        _report(runs, out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_report_command(tmp_path: Path, runs: dict[str, Path]) -> None:
-    pairs = [f"{name}={folder}" for name, folder in runs.items()]
+    pairs = _given(runs)
     out = tmp_path / "out"
-    done = CliRunner().invoke(app, ["report", str(out), *pairs, "--title", "Two runs", "-s", "1"])
+    done = CliRunner().invoke(app, ["report", *pairs, "-o", str(out), "--title", "Two runs"])
     assert done.exit_code == 0, done.output
-    table = (out / "table.md").read_text("utf8")
-    assert "# Two runs" in table
-    assert "spacy seqmix report" in table
-    for bad in (["none"], [pairs[0], pairs[0]], ["none="]):
-        done = CliRunner().invoke(app, ["report", str(out), *bad])
+    text = (out / "report.md").read_text("utf8")
+    assert "# Two runs" in text
+    assert "spacy seqmix report" in text
+    done = CliRunner().invoke(app, ["report", *pairs, "-o", str(out), "-b", "seqmix"])
+    assert "none against seqmix on dev" in (out / "report.md").read_text("utf8")
+    for bad, code in (
+        (["=x"], "S514"),
+        (["none="], "S514"),
+        ([pairs[0], pairs[0]], "S521"),
+        ([str(tmp_path / "nowhere")], "S510"),
+        ([*pairs, "-b", "other"], "S523"),
+    ):
+        done = CliRunner().invoke(app, ["report", *bad, "-o", str(out)])
         assert done.exit_code == 1
-        assert "S514" in done.output
+        assert code in done.output
 
 
-def test_report_says_what_curves_need(
+def test_report_says_what_pictures_need(
     tmp_path: Path, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"S513.*spacy-seqmix\[report\]"):
-        write_report(runs, tmp_path / "out", "Mini", "make demo", 0)
+        _report(runs, tmp_path / "out")
     assert not list((tmp_path / "out").glob("*"))

@@ -1,0 +1,136 @@
+"""Mixed docs of runs with their parents, for the browser of a report."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import spacy
+from spacy import displacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from .. import recipes, soft_labels
+from ..active.journal import RunFolder
+from ..docbin import read_docs
+from ..mixing.origin import Origin, by_key, get_origin
+from .arms import Arm
+from .runs import Run
+
+__all__ = ["mixed_examples"]
+
+MAX_EXAMPLES = 1000
+SHOWN = 0.005
+
+
+def mixed_examples(
+    arms: Sequence[Arm], limit: int = MAX_EXAMPLES
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Mixed docs of each arm's first run, as far as they are on disk, a share for each arm.
+
+    RETURNS (tuple): the docs, and what could not be read. Each doc is a dict with ``arm``,
+        ``round``, ``seed``, ``perplexity``, ``nats``, ``child`` and ``parents``. The child has
+        ``tokens``, each with ``text``, ``space``, ``mixed``, ``with`` (what an encoder mixes in),
+        ``tag``, and ``shares``: [tag, probability], where there is more than one. Parents have
+        ``html``, and ``share``, their weight in the first segment.
+    """
+    having = [arm for arm in arms if arm.runs[0].folder is not None and _files(arm.runs[0])]
+    found: list[dict[str, Any]] = []
+    notes = []
+    for arm in having:
+        try:
+            found += list(_of_run(arm, arm.runs[0], max(1, limit // len(having))))
+        except ValueError as err:
+            notes.append(f"mixed docs of {arm.name!r} are not shown: {str(err).rstrip('.')}")
+    return found, notes
+
+
+def _files(run: Run) -> list[Path]:
+    """The mixed docs of each round."""
+    assert run.folder is not None
+    paths = [RunFolder(run.folder).mixed(one.round) for one in run.rounds]
+    return [path for path in paths if path.exists()]
+
+
+def _of_run(arm: Arm, run: Run, limit: int) -> Iterator[dict[str, Any]]:
+    files = _files(run)
+    nlp = _blank(run)
+    parents = by_key(_pool(run, nlp))
+    for path in files:
+        docs = read_docs(path, nlp, need_entities=False)
+        for doc in docs[: max(1, limit // len(files))]:
+            origin = get_origin(doc)
+            if origin is None:
+                continue
+            keys = [origin.target, *dict.fromkeys(part.other for part in origin.parts)]
+            yield {
+                "arm": arm.name,
+                "seed": run.seed,
+                "round": int(path.stem.rpartition("-")[2]),
+                "perplexity": origin.perplexity,
+                "nats": origin.window_nats,
+                "child": {"tokens": list(_tokens(doc, origin))},
+                "parents": [
+                    {"html": _entities(parents[key]), "share": _share(origin, key)}
+                    for key in keys
+                    if key in parents
+                ],
+            }
+
+
+def _share(origin: Origin, key: str) -> float:
+    """The weight of the target, or of another parent, in the first segment that has some of it."""
+    if key == origin.target:
+        return round(origin.parts[0].weight, 3)
+    weight = next(part.weight for part in origin.parts if part.other == key)
+    return round(1.0 - weight, 3)
+
+
+def _entities(doc: Doc) -> str:
+    """A doc as displaCy shows it."""
+    if not doc.ents:
+        return f"<div class='entities'>{html.escape(doc.text)}</div>"
+    return str(displacy.render(doc, style="ent", page=False, minify=True, jupyter=False))
+
+
+def _tokens(doc: Doc, origin: Origin) -> Iterator[dict[str, Any]]:
+    """What the page needs to know of each token."""
+    places = {i for part in origin.parts for i in range(part.start, part.end)}
+    recipe = recipes.get(doc)
+    partners = dict(zip(recipe.tokens, recipe.partners, strict=True)) if recipe else {}
+    layer = "ents" if origin.layer == "relations" else origin.layer
+    soft = soft_labels.of(doc, layer)
+    tags = soft_labels.hard_tags(doc, layer)
+    for token, row, tag in zip(doc, soft.probs, tags, strict=True):
+        one: dict[str, Any] = {"text": token.text, "space": bool(token.whitespace_), "tag": tag}
+        if token.i in places:
+            one["mixed"] = True
+        if token.i in partners:
+            one["with"] = partners[token.i] or "[padding]"
+        shares = [(label, float(p)) for label, p in zip(soft.labels, row, strict=True) if p > SHOWN]
+        if len(shares) > 1:
+            one["shares"] = [[t, round(p, 3)] for t, p in sorted(shares, key=lambda s: -s[1])]
+        yield one
+
+
+def _blank(run: Run) -> Language:
+    """A tokeniser of the run's language."""
+    assert run.folder is not None
+    path = RunFolder(run.folder).config
+    try:
+        lang = spacy.util.load_config(path, interpolate=False)["nlp"]["lang"]
+    except (OSError, ValueError, KeyError):
+        lang = "xx"
+    return spacy.blank(lang)
+
+
+def _pool(run: Run, nlp: Language) -> list[Doc]:
+    """The docs that were mixed, if the pool is still where it was."""
+    assert run.folder is not None
+    try:
+        config = spacy.util.load_config(RunFolder(run.folder).config, interpolate=True)
+        return read_docs(Path(config["active"]["pool"]), nlp)
+    except (OSError, ValueError, KeyError):
+        return []

@@ -1,0 +1,95 @@
+"""What a reader needs to run a report's runs again."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TypedDict
+
+from .arms import Arm
+
+__all__ = ["Facts", "fact_lines", "make_facts"]
+
+
+class Machine(TypedDict):
+    """Where the report was made."""
+
+    processor: str
+    cores: int
+    system: str
+    python: str
+    spacy: str
+    torch: str
+
+
+class Facts(TypedDict):
+    """Title, command, seeds, date, machine and models."""
+
+    title: str
+    command: str
+    seeds: list[int]
+    date: str
+    machine: Machine
+    models: list[str]
+
+
+def make_facts(title: str, command: str, arms: Sequence[Arm]) -> Facts:
+    """Gather the facts of a report."""
+    runs = [run for arm in arms for run in arm.runs]
+    return {
+        "title": title,
+        "command": command,
+        "seeds": sorted({run.seed for run in runs if run.seed is not None}),
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "machine": _machine(),
+        "models": sorted({f"{kind} {name}" for run in runs for kind, name in run.models.items()}),
+    }
+
+
+def fact_lines(facts: Facts) -> list[tuple[str, str]]:
+    """Name and text of each fact but the title."""
+    machine = facts["machine"]
+    return [
+        ("Command", f"`{facts['command']}`"),
+        ("Seeds", ", ".join(map(str, facts["seeds"])) or "not stated"),
+        ("Models", "; ".join(facts["models"]) or "not stated"),
+        ("Date", facts["date"]),
+        ("Machine", f"{machine['processor']}, {machine['cores']} cores, {machine['system']}"),
+        (
+            "Versions",
+            f"Python {machine['python']}, spaCy {machine['spacy']}, torch {machine['torch']}",
+        ),
+    ]
+
+
+def _machine() -> Machine:
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count() or 1,
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "spacy": _version("spacy"),
+        "torch": _version("torch"),
+    }
+
+
+def _processor() -> str:
+    """The processor's model where the system tells it, else its architecture."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf8").split("\n"):
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,219 @@
+"""The pictures of a report: PNG, and SVG that takes the colours of its page."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import Errors
+from .summary import ArmSummary, ReportSummary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["FIGURES", "draw", "save_png", "to_svg"]
+
+# Okabe and Ito's colours, which people with any colour vision can tell apart; not their black,
+# which a dark page hides. Markers and dashes tell arms apart too.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", "--", "-.", ":")
+MAX_TICKS = 8
+# Text and lines are drawn in this colour, which the page replaces by its own.
+INK = "#444444"
+GRID = "#99999955"
+BINS = 40
+# Width of an inch of a picture on the page, at most.
+REM = 6.5
+
+
+def learning_curves(report: ReportSummary) -> Figure | None:
+    """Scores on dev and test against labelled sentences, with bootstrap intervals over seeds."""
+    splits = report.splits
+    if not splits:
+        return None
+    figure, axes = _figure(len(splits))
+    for ax, split in zip(axes, splits, strict=True):
+        for style, arm in _styled(report.arms):
+            if split not in arm.curves:
+                continue
+            curve = arm.curves[split]
+            ax.plot(arm.points, [100 * s.mean for s in curve], label=arm.name, **style)
+            if len(arm.seeds) > 1:
+                low, high = [100 * s.low for s in curve], [100 * s.high for s in curve]
+                ax.fill_between(arm.points, low, high, color=style["color"], alpha=0.15, lw=0)
+        ax.set_title(split)
+        _points(ax, [point for arm in report.arms for point in arm.points])
+    axes[0].set_ylabel(f"{report.measure} (%)")
+    _legend(figure, axes[0])
+    return figure
+
+
+def gains(report: ReportSummary) -> Figure | None:
+    """Differences to the baseline at each data usage point, with bootstrap intervals."""
+    splits = [s for s in report.splits if any(s in arm.gains for arm in report.arms)]
+    if not splits:
+        return None
+    figure, axes = _figure(len(splits))
+    for ax, split in zip(axes, splits, strict=True):
+        ax.axhline(0.0, color=INK, lw=1)
+        shown = [(style, arm) for style, arm in _styled(report.arms) if split in arm.gains]
+        for k, (style, arm) in enumerate(shown):
+            curve = arm.gains[split]
+            means = np.array([100 * s.mean for s in curve])
+            arms_apart = 0.006 * (k - (len(shown) - 1) / 2) * (arm.points[-1] or 1)
+            places = np.array(arm.points[: len(curve)], dtype="float64") + arms_apart
+            errors = None
+            if len(arm.seeds) > 1:
+                errors = np.abs(
+                    [[100 * s.low for s in curve], [100 * s.high for s in curve]] - means
+                )
+            ax.errorbar(places, means, yerr=errors, label=arm.name, capsize=2, **style)
+        ax.set_title(split)
+        _points(ax, [point for arm in report.arms for point in arm.points])
+    axes[0].set_ylabel(f"gain over {report.baseline} (points)")
+    _legend(figure, axes[0])
+    return figure
+
+
+def perplexities(report: ReportSummary) -> Figure | None:
+    """What the discriminator said of all candidates, and its range."""
+    arms = [(style, arm) for style, arm in _styled(report.arms) if arm.judged]
+    if not arms:
+        return None
+    nats = any(judged[1] is not None for _, arm in arms for judged in arm.judged)
+    figure, axes = _figure(1 + nats)
+    for ax, column, name in zip(axes, (0, 1), ("perplexity", "window_nats"), strict=False):
+        found = [(s, a, [j[column] for j in a.judged if j[column] is not None]) for s, a in arms]
+        highest = np.quantile([v for *_, values in found for v in values], 0.98)
+        bins = np.linspace(0.0, float(highest) or 1.0, BINS)
+        for style, arm, values in found:
+            clipped = np.minimum(np.array(values, dtype="float64"), bins[-1])
+            ax.hist(
+                clipped, bins=bins, histtype="step", color=style["color"], label=arm.name, lw=1.5
+            )
+            for end in ("min", "max"):
+                if f"{end}_{name}" in arm.ranges:
+                    ax.axvline(arm.ranges[f"{end}_{name}"], color=style["color"], ls="--", lw=1)
+        ax.set_xlabel("perplexity" if name == "perplexity" else "nats a word of the window")
+    axes[0].set_ylabel("candidates")
+    _legend(figure, axes[0])
+    return figure
+
+
+def queries(report: ReportSummary) -> Figure | None:
+    """Length and entity rate of what each arm queried."""
+    arms = [(style, arm) for style, arm in _styled(report.arms) if arm.queried]
+    if not arms:
+        return None
+    figure, axes = _figure(2)
+    for style, arm in arms:
+        points = [q.point for q in arm.queried]
+        axes[0].plot(points, [q.tokens for q in arm.queried], label=arm.name, **style)
+        axes[1].plot(points, [100 * q.entities for q in arm.queried], label=arm.name, **style)
+    axes[0].set_ylabel("tokens of a queried doc")
+    axes[1].set_ylabel("entities a hundred tokens")
+    for ax in axes:
+        _points(ax, [point for _, arm in arms for point in arm.points])
+    _legend(figure, axes[0])
+    return figure
+
+
+FIGURES: dict[str, tuple[str, Callable[[ReportSummary], Any]]] = {
+    "curves": ("Learning curves", learning_curves),
+    "gains": ("Gains at each data usage point", gains),
+    "queries": ("What was queried", queries),
+    "perplexity": ("What the discriminator said", perplexities),
+}
+
+
+def draw(report: ReportSummary) -> dict[str, Figure]:
+    """All pictures for which there are figures, by name. RAISES (ImportError): S513."""
+    found = {name: make(report) for name, (_, make) in FIGURES.items()}
+    return {name: figure for name, figure in found.items() if figure is not None}
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write a picture on white, whatever the suffix of the path."""
+    figure.savefig(path, format="png", dpi=150, facecolor="white")
+
+
+def to_svg(figure: Figure, name: str) -> str:
+    """A picture whose text can be read and takes the colour of the page's text.
+
+    name (str): told to people who do not see it, and put before its ids.
+    """
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r' width="[^"]*pt"| height="[^"]*pt"', "", svg, count=2)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    svg = svg.replace(INK, "currentColor")
+    style = f"max-width: {REM * figure.get_figwidth():.0f}rem"
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{name}" style="{style}" ', 1)
+
+
+def _figure(columns: int) -> tuple[Figure, Any]:
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(Errors.E513) from error
+    figure = Figure(figsize=(1.2 + 4.2 * columns, 4.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    for ax in axes:
+        ax.grid(visible=True, color=GRID, linewidth=0.8)
+        ax.set_axisbelow(True)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.spines[["bottom", "left"]].set_color(INK)
+        ax.tick_params(colors=INK)
+        for text in (ax.title, ax.xaxis.label, ax.yaxis.label):
+            text.set_color(INK)
+    return figure, axes
+
+
+def _styled(arms: Sequence[ArmSummary]) -> Iterator[tuple[dict[str, Any], ArmSummary]]:
+    """Each arm with its colour, marker and dashes."""
+    for i, arm in enumerate(arms):
+        yield (
+            {
+                "color": COLOURS[i % len(COLOURS)],
+                "marker": MARKERS[i % len(MARKERS)],
+                "linestyle": DASHES[i // len(COLOURS) % len(DASHES)],
+                "markersize": 5,
+            },
+            arm,
+        )
+
+
+def _points(ax: Any, points: Sequence[int]) -> None:
+    """Ticks at the data usage points, unless there are many."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.set_xlabel("labelled sentences")
+    unique = sorted(set(points))
+    if len(unique) <= MAX_TICKS:
+        ax.set_xticks(unique)
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=MAX_TICKS - 1, integer=True))
+
+
+def _legend(figure: Figure, ax: Any) -> None:
+    """One legend below all panels."""
+    handles, labels = ax.get_legend_handles_labels()
+    room = int(14 * figure.get_figwidth())  # letters of a line
+    columns = max(1, min(len(labels), room // (8 + max(map(len, labels), default=1))))
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=columns, frameon=False, labelcolor=INK
+    )

@@ -1,0 +1,193 @@
+"""Everything that a report shows, in numbers: renderers only lay it out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from statistics import mean
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .arms import Arm
+from .runs import Judged, Round
+from .statistics import Comparison, Summary, area, compare, holm, summarise
+
+__all__ = ["ArmSummary", "Queried", "ReportSummary", "summarise_arms"]
+
+SPLITS = ("dev", "test")
+PHASES = ("query", "mix", "train", "committee", "evaluate", "save")
+COUNTS = ("eligible", "tried", "rejected", "kept")
+
+# of a split: the curve, a summary at each data usage point
+Curve: TypeAlias = list[Summary]
+
+
+@dataclass(frozen=True)
+class Queried:
+    """What was queried at one data usage point, as means over seeds.
+
+    tokens (float): length of a doc, in tokens.
+    entities (float): entities over tokens.
+    """
+
+    point: int
+    tokens: float
+    entities: float
+
+
+@dataclass
+class ArmSummary:
+    """One arm; dicts are by "dev" and "test", and lack what was not scored."""
+
+    name: str
+    seeds: list[int | None]
+    lacking: int
+    points: list[int]
+    steps: list[list[int]]  # of each point, the different numbers of the seeds
+    mixed: list[float]
+    curves: dict[str, Curve] = field(default_factory=dict)
+    areas: dict[str, Summary] = field(default_factory=dict)
+    gains: dict[str, Curve] = field(default_factory=dict)
+    comparisons: dict[str, Comparison] = field(default_factory=dict)
+    seqeval: dict[str, float] = field(default_factory=dict)
+    types: dict[str, Summary] = field(default_factory=dict)
+    confusion: dict[tuple[str, str], int] = field(default_factory=dict)
+    queried: list[Queried] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    judged: list[Judged] = field(default_factory=list)
+    ranges: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReportSummary:
+    """All arms, the baseline first.
+
+    overlap (dict): of two arms, the share of the docs queried after the seed set that both have
+        by a round, of those that either has; the mean over rounds and seeds.
+    """
+
+    measure: str
+    baseline: str
+    arms: list[ArmSummary]
+    overlap: dict[tuple[str, str], float]
+
+    @property
+    def splits(self) -> list[str]:
+        """Those that any arm was scored on."""
+        return [split for split in SPLITS if any(split in arm.curves for arm in self.arms)]
+
+
+def summarise_arms(arms: Sequence[Arm], baseline: Arm) -> ReportSummary:
+    """Summarise arms; each is compared with the baseline over the seeds and points of both."""
+    ordered = [baseline, *(arm for arm in arms if arm is not baseline)]
+    found = [_one(arm) for arm in ordered]
+    for split in SPLITS:
+        family = {}
+        for arm, one in zip(ordered[1:], found[1:], strict=True):
+            seeds = [seed for seed in arm.seeds if seed in baseline.seeds]
+            points = [point for point in arm.points if point in baseline.points]
+            ours = arm.scores(split, points, seeds)
+            theirs = baseline.scores(split, points, seeds)
+            if not seeds or not points or ours is None or theirs is None:
+                continue
+            family[arm.name] = compare(ours, theirs)
+            one.gains[split] = [summarise(column) for column in (ours - theirs).T]
+        for one in found[1:]:
+            corrected = holm(family)
+            if one.name in corrected:
+                one.comparisons[split] = corrected[one.name]
+    return ReportSummary(baseline.runs[0].measure, baseline.name, found, _overlap(ordered))
+
+
+def _one(arm: Arm) -> ArmSummary:
+    """What an arm's own runs say."""
+    rounds = {point: _at(arm, point) for point in arm.points}
+    one = ArmSummary(
+        name=arm.name,
+        seeds=list(arm.seeds),
+        lacking=arm.lacking,
+        points=arm.points,
+        steps=[sorted({r.steps for r in found}) for found in rounds.values()],
+        mixed=[mean(r.n_mixed for r in found) for found in rounds.values()],
+    )
+    for split in SPLITS:
+        scores = arm.scores(split, arm.points, arm.seeds)
+        if scores is not None and scores.size:
+            one.curves[split] = [summarise(column) for column in scores.T]
+            one.areas[split] = summarise([area(arm.points, row) for row in scores])
+        last = [run.rounds[-1].scores.get(split) for run in arm.runs]
+        strict = [scored.seqeval_f for scored in last if scored is not None]
+        if strict and None not in strict:
+            one.seqeval[split] = mean(value for value in strict if value is not None)
+    one.types, one.confusion = _types([run.rounds[-1] for run in arm.runs])
+    every = [r for run in arm.runs for r in run.rounds]
+    one.queried = [q for point, found in rounds.items() if (q := _queried(point, found))]
+    mixing = [r.mixing for r in every if r.mixing is not None]
+    one.counts = {name: sum(getattr(m, name) for m in mixing) for name in COUNTS} if mixing else {}
+    one.seconds = {name: sum(getattr(r.seconds, name) for r in every) for name in PHASES}
+    one.judged = [judged for r in every for judged in r.judged or ()]
+    one.ranges = _ranges(arm.runs[0].settings)
+    return one
+
+
+def _at(arm: Arm, point: int) -> list[Round]:
+    """The round of each seed at a data usage point."""
+    found = [run.at(point) for run in arm.runs]
+    return [one for one in found if one is not None]
+
+
+def _types(last: Iterable[Round]) -> tuple[dict[str, Summary], dict[tuple[str, str], int]]:
+    """Dev F1 by type, and confused types over all seeds, in the last round."""
+    values: dict[str, list[float]] = {}
+    confused: Counter[tuple[str, str]] = Counter()
+    for one in last:
+        scores = one.scores.get("dev")
+        if scores is None:
+            continue
+        for label, by_type in (scores.ents_per_type or {}).items():
+            values.setdefault(label, []).append(by_type.f)
+        for gold, found, n in scores.confusion:
+            confused[gold, found] += n
+    return {label: summarise(values[label]) for label in sorted(values)}, dict(confused)
+
+
+def _queried(point: int, rounds: Sequence[Round]) -> Queried | None:
+    """Sizes of what was queried, where journals say so."""
+    tokens = [n for one in rounds for n in one.queried_tokens]
+    entities = [n for one in rounds for n in one.queried_entities]
+    if not sum(tokens):
+        return None
+    return Queried(point, mean(tokens), sum(entities) / sum(tokens))
+
+
+def _overlap(arms: Sequence[Arm]) -> dict[tuple[str, str], float]:
+    """See ``ReportSummary``. The sets grow; by the end, a small pool is in both."""
+    found = {}
+    for one, other in combinations(arms, 2):
+        shares = []
+        for seed in one.seeds:
+            both = [run for arm in (one, other) for run in arm.runs if run.seed == seed]
+            if len(both) < 2:
+                continue
+            a: set[int | str] = set()
+            b: set[int | str] = set()
+            for ours, theirs in zip(*(run.rounds[1:] for run in both), strict=False):
+                a |= set(ours.queried)
+                b |= set(theirs.queried)
+                shares.append(len(a & b) / len(a | b))
+        if shares:
+            found[one.name, other.name] = float(np.mean(shares))
+    return found
+
+
+def _ranges(settings: Any) -> dict[str, float]:
+    """The range of a run's discriminator: its numbers by name."""
+    mixing = settings.get("mixing") or {}
+    section = mixing.get("discriminator") if isinstance(mixing, dict) else None
+    names = ("min_perplexity", "max_perplexity", "min_window_nats", "max_window_nats")
+    found = {name: (section or {}).get(name) for name in names}
+    return {name: float(v) for name, v in found.items() if isinstance(v, int | float)}

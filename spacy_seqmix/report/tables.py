@@ -1,0 +1,186 @@
+"""The tables and sentences of a report; Markdown and HTML only lay them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isnan
+
+from .statistics import MIN_PAIRS, Summary
+from .summary import COUNTS, PHASES, ArmSummary, ReportSummary
+
+__all__ = ["Table", "make_tables", "verdicts"]
+
+NONE = "–"
+# The level at which a difference is called one.
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a name, what its figures are, its head, and its rows."""
+
+    name: str
+    title: str
+    note: str
+    head: list[str]
+    rows: list[list[str]]
+
+
+def verdicts(report: ReportSummary) -> Iterator[str]:
+    """What can be said of each arm against the baseline, a sentence for each split."""
+    for split in report.splits:
+        for arm in report.arms:
+            if split in arm.comparisons:
+                yield _verdict(report, arm, split)
+
+
+def _verdict(report: ReportSummary, arm: ArmSummary, split: str) -> str:
+    found = arm.comparisons[split]
+    gain, n = found.gain, found.gain.n
+    n_points = len(arm.gains[split])
+    what = f"{arm.name} against {report.baseline} on {split}: {100 * gain.mean:+.1f} points"
+    if n_points > 1:
+        what += f" on the mean of {n_points} data usage points"
+    if n == 1:
+        return f"{what}, one seed: nothing can be concluded."
+    what += f", 95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f} over {n} seeds"
+    if not found.can_tell:
+        return f"{what}: with fewer than {MIN_PAIRS} seeds nothing can be concluded."
+    if isnan(found.p_holm):
+        return f"{what}: no difference at all."
+    p = f"p = {found.p_holm:.3f} (Wilcoxon over seeds, Holm)"
+    if found.p_holm >= ALPHA:
+        return f"{what}; {p}: not to be told from chance."
+    return f"{what}; {p}: a {'gain' if gain.mean > 0 else 'loss'}."
+
+
+def make_tables(report: ReportSummary) -> list[Table]:
+    """All tables for which there are figures."""
+    found = [
+        _scores(report),
+        _statistics(report),
+        _types(report),
+        *(_confusion(arm) for arm in report.arms),
+        _overlap(report),
+        _counts(report),
+        _seconds(report),
+    ]
+    return [table for table in found if table.rows]
+
+
+def _scores(report: ReportSummary) -> Table:
+    """A row a data usage point."""
+    head = ["labelled", "steps", *(f"{s} {arm.name}" for s in report.splits for arm in report.arms)]
+    rows = []
+    for point in sorted({point for arm in report.arms for point in arm.points}):
+        having = [arm for arm in report.arms if point in arm.points]
+        steps = [_numbers(arm.steps[arm.points.index(point)]) for arm in having]
+        row = [str(point), steps[0] if len(set(steps)) == 1 else " / ".join(steps)]
+        for split in report.splits:
+            for arm in report.arms:
+                known = arm in having and split in arm.curves
+                row.append(_spread(arm.curves[split][arm.points.index(point)]) if known else NONE)
+        rows.append(row)
+    if any(len(arm.points) > 1 for arm in report.arms):
+        areas = [arm.areas.get(split) for split in report.splits for arm in report.arms]
+        rows.append(["area", "", *(NONE if one is None else _spread(one) for one in areas)])
+    note = (
+        f"{report.measure} × 100, mean and sample deviation over seeds; *area* is the mean height "
+        "of the learning curve (area under it over its width)."
+    )
+    return Table("scores", "Scores", note, head, rows)
+
+
+def _statistics(report: ReportSummary) -> Table:
+    rows = []
+    for split in report.splits:
+        for arm in report.arms:
+            found = arm.comparisons.get(split)
+            if found is None:
+                continue
+            gain = found.gain
+            interval = NONE if gain.n < 2 else f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
+            numbers = [found.effect, found.p_seeds, found.p_holm, found.p_points]
+            cells = [
+                NONE if isnan(x) else f"{x:.2f}" if i == 0 else f"{x:.3f}"
+                for i, x in enumerate(numbers)
+            ]
+            rows.append([split, arm.name, _spread(gain, "+"), interval, str(gain.n), *cells])
+    note = (
+        f"Gain over *{report.baseline}* in points, on the mean over data usage points, of runs "
+        "with the same seed. Interval: bootstrap over seeds. d: Cohen's d of paired differences. "
+        "p: two-sided Wilcoxon signed-rank test over seeds; with Holm's correction over the arms; "
+        "and over data usage points, of the means over seeds, which SeqMix reports."
+    )
+    head = ["split", "arm", "gain", "95 % interval", "seeds", "d", "p", "p (Holm)", "p (points)"]
+    return Table("statistics", f"Against {report.baseline}", note, head, rows)
+
+
+def _types(report: ReportSummary) -> Table:
+    labels = sorted({label for arm in report.arms for label in arm.types})
+    rows = [
+        [label, *(_spread(a.types[label]) if label in a.types else NONE for a in report.arms)]
+        for label in labels
+    ]
+    note = "Dev F1 × 100 of each type in the last round, mean and sample deviation over seeds."
+    return Table("types", "By type", note, ["type", *(arm.name for arm in report.arms)], rows)
+
+
+def _confusion(arm: ArmSummary) -> Table:
+    """Gold types by row, found types by column."""
+    gold = sorted({one for one, _ in arm.confusion})
+    found = sorted({other for _, other in arm.confusion})
+    rows = [
+        [one or "(none)", *(str(arm.confusion.get((one, other), 0)) for other in found)]
+        for one in gold
+    ]
+    note = (
+        "Entities of dev in the last round, all seeds: what each type was taken for where the "
+        "borders are the same. *(none)*: in a column, not found so; in the first row, no entity."
+    )
+    head = ["gold", *(other or "(none)" for other in found)]
+    return Table(f"confusion-{arm.name}", f"Confused types: {arm.name}", note, head, rows)
+
+
+def _overlap(report: ReportSummary) -> Table:
+    rows = [[a, b, f"{100 * share:.0f} %"] for (a, b), share in report.overlap.items()]
+    note = (
+        "Docs that both had queried by a round, of those that either had, without the seed set; "
+        "mean over rounds and seeds."
+    )
+    return Table("overlap", "Overlap of queries", note, ["arm", "arm", "overlap"], rows)
+
+
+def _counts(report: ReportSummary) -> Table:
+    having = [arm for arm in report.arms if arm.counts]
+    rows = [[arm.name, *(str(arm.counts[name]) for name in COUNTS)] for arm in having]
+    note = (
+        "Over all rounds and seeds: docs that could be mixed, candidates, those that the "
+        "discriminator threw out, and mixed docs in the end."
+    )
+    return Table("counts", "Mixed docs", note, ["arm", *COUNTS], rows)
+
+
+def _seconds(report: ReportSummary) -> Table:
+    rows = []
+    for arm in report.arms:
+        n, total = len(arm.seeds), sum(arm.seconds.values())
+        cells = [f"{arm.seconds[phase] / n:.0f}" for phase in PHASES]
+        rows.append([arm.name, *cells, f"{total / n:.0f}"])
+    note = "Seconds of a run, mean over seeds; the language model is part of *mix*."
+    return Table("seconds", "Time", note, ["arm", *PHASES, "run"], rows)
+
+
+def _spread(one: Summary, sign: str = "") -> str:
+    """Mean and deviation in percent."""
+    if isnan(one.mean):
+        return NONE
+    tail = "" if isnan(one.deviation) else f" ± {100 * one.deviation:.1f}"
+    return f"{100 * one.mean:{sign}.1f}{tail}"
+
+
+def _numbers(values: Sequence[int]) -> str:
+    """One number, or the range of those of several seeds."""
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low}-{high}"

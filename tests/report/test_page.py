@@ -1,0 +1,147 @@
+"""The page of a report, as a browser shows it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from spacy.tokens import DocBin
+
+from spacy_seqmix.mixing.interpolate import make_interpolated
+from spacy_seqmix.mixing.mix import Mixer, mix_docs
+from spacy_seqmix.mixing.segmix import make_mention
+from spacy_seqmix.report import write_report
+
+from .test_report import _round
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SCRIPT = """
+<script>
+window.addEventListener("error", (event) => { document.title = "ERROR " + event.message; });
+</script>
+"""
+# What a reader does: choose a type, type a word, ask for more.
+STEPS = """
+<script>
+const told = () => document.getElementById("count").textContent;
+const act = (id, value) => {
+  const control = document.getElementById(id);
+  control.value = value;
+  control.dispatchEvent(new Event("input"));
+  return told();
+};
+const results = [told(), document.querySelectorAll("article").length];
+document.getElementById("more").click();
+results.push(told());
+results.push(act("f-type", "ORG"), act("f-type", ""), act("f-text", "zzz no such word"));
+results.push(document.querySelectorAll("article").length, act("f-text", ""));
+results.push(act("f-round", "1"), act("f-order", "perplexity"));
+const legend = [...document.querySelectorAll("#legend li")].map((li) => li.textContent);
+document.body.innerHTML = "";
+document.body.append("RESULTS" + JSON.stringify({ results, legend }) + "END");
+</script>
+"""
+
+
+@pytest.fixture
+def run_dir(tmp_path, news, blank_en):
+    """A run with mixed docs on disk."""
+    folder = tmp_path / "mmix"
+    (folder / "mixed").mkdir(parents=True)
+    rounds = [_round(i, 0.7, mixed=15) for i in (0, 1)]
+    judged = [[100.0 + i, 9.0, i % 3 > 0] for i in range(50)]
+    for one in rounds:
+        sizes = {"queried_tokens": [9, 7], "queried_entities": [1, 2], "judged": judged}
+        one |= sizes
+        one["scores"]["dev"] |= {"confusion": [["PER", "LOC", 2], ["PER", "", 1]]}
+    lines = "".join(json.dumps(one) + "\n" for one in rounds)
+    (folder / "journal.jsonl").write_text(lines)
+    DocBin(docs=news, store_user_data=True).to_disk(tmp_path / "pool.spacy")
+    config = f'[nlp]\nlang = "en"\n[active]\npool = "{tmp_path / "pool.spacy"}"\nseed = 0\n'
+    (folder / "config.cfg").write_text(config)
+    mixer = Mixer(make_mention(segments=0), make_interpolated(), rate=0.5)
+    for number in (0, 1):
+        rng = np.random.default_rng(number)
+        mixed, _ = mix_docs(news, mixer, rng, blank_en)
+        path = folder / "mixed" / f"round-{number:02d}.spacy"
+        DocBin(docs=mixed, store_user_data=True).to_disk(path)
+    return folder
+
+
+@pytest.fixture
+def page(run_dir, tmp_path) -> Path:
+    """The page of a report of that run."""
+    return write_report([str(run_dir)], tmp_path / "out", "A </script> & a run", "make demo")
+
+
+def test_page_needs_nothing_else(page):
+    text = page.read_text("utf8")
+    # links to anchors only; namespaces of SVG are names, not addresses
+    places = re.findall(r'(?:src|href)="([^"]*)"', text)
+    assert all(place.startswith("#") for place in places)
+    assert set(re.findall(r"https?://[^\"'<> )]*", text)) <= {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
+    assert "A &lt;/script&gt; &amp; a run" in text
+    assert len(re.findall("</script>", text)) == 2
+    ids = re.findall(r'\bid="([^"]*)"', text)
+    assert len(ids) == len(set(ids))
+    used = re.findall(r'(?:href="#|url\(#)([^")]*)', text)
+    assert set(used) <= set(ids)
+    names = {path.name for path in page.parent.iterdir()}
+    assert {"curves.png", "queries.png", "perplexity.png", "report.md"} <= names
+
+
+def test_page_data(page):
+    text = page.read_text("utf8")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL).group(1))
+    assert len(data) == 30
+    assert {one["round"] for one in data} == {0, 1}
+    for one in data:
+        first, second, *_ = one["parents"]
+        assert 0 < first["share"] == pytest.approx(1 - second["share"])
+        assert "<mark" in first["html"]
+        mixed = [token for token in one["child"]["tokens"] if token.get("mixed")]
+        assert mixed
+        assert any("with" in token for token in mixed)
+        for token in mixed:
+            assert sum(p for _, p in token.get("shares", [["", 1.0]])) == pytest.approx(1, abs=0.02)
+
+
+def test_page_without_its_pool(run_dir, tmp_path):
+    (tmp_path / "pool.spacy").unlink()
+    text = write_report([str(run_dir)], tmp_path / "out", "A run", "x").read_text("utf8")
+    assert '"parents": []' in text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_page_works_in_a_browser(page, tmp_path):
+    text = page.read_text("utf8")
+    text = text.replace("<body>", "<body>" + SCRIPT).replace("</body>", STEPS + "</body>")
+    (tmp_path / "page.html").write_text(text, "utf8")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    options += [f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr"]
+    done = subprocess.run(
+        [str(CHROMIUM), *options, (tmp_path / "page.html").as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "CONSOLE" not in done.stderr
+    assert "ERROR " not in re.search("<title>(.*?)</title>", done.stdout).group(1)
+    found = json.loads(re.search("RESULTS(.*?)END", done.stdout, re.DOTALL).group(1))
+    first, articles, more, org, every, none, empty, again, one_round, ordered = found["results"]
+    assert (first, articles) == ("20 of 30 mixed docs", 20)
+    assert more == "30 of 30 mixed docs"
+    assert 0 < int(org.split(" of ")[1].split()[0]) < 30
+    assert every == again == "20 of 30 mixed docs"
+    assert (none, empty) == ("0 of 0 mixed docs", 0)
+    assert one_round == ordered == "15 of 15 mixed docs"
+    assert found["legend"] == ["LOC", "MISC", "ORG", "PER", "outside"]
