@@ -78,7 +78,6 @@ class Errors:
         "Text: {text!r}"
     )
 
-    E520 = "[S520] --whole-docs is for --format conll: bracket markup holds one sentence a line."
 
     E521 = (
         "[S521] The runs of {name!r} have the seeds {seeds}. Give each seed once, and other names "
@@ -115,6 +114,17 @@ class Errors:
         "them."
     )
     E538 = "[S538] {option} is for --format {formats}."
+    E540 = "[S540] {where}: {what}. See docs/events.md for the layouts that can be read."
+    E541 = (
+        "[S541] {where}: the trigger {start} to {end} is {found!r}, where the file says {text!r}. "
+        "Correct the offsets, or leave such triggers out with --skip."
+    )
+    E542 = "[S542] {path} has no text beside it: {lacking} is missing."
+    E543 = (
+        "[S543] {path}, characters {start} to {end}: the trigger {text!r} is not there: {reason}. "
+        "Correct the offsets, or leave such triggers out with --skip."
+    )
+    E544 = "[S544] {path} has no documents called {names}."
 
     # 2xx the component and mixing
     E201 = (
@@ -345,7 +355,9 @@ class Errors:
         "[S411] A file could not be read or written: {reason}. Free disk space, or mend the "
         "permissions, and start the same command again: finished rounds are kept."
     )
-    E412 = "[S412] Another process is running in {path}. Wait for it or end it, or take another folder."
+    E412 = (
+        "[S412] Another process is running in {path}. Wait for it, end it, or take another folder."
+    )
     E420 = "[S420] The policy {name} has no mode {mode!r}. Set one of: {allowed}."
     E421 = (
         "[S421] A committee has two members or more, not {members}: one alone agrees with itself. "
@@ -497,4 +509,5 @@ class Warnings:
         "[W402] The augmenter {augmenter} of [{name}] is left out: in active learning "
         "[active.mixing] mixes. Set '{name}.augmenter' to null to say so."
     )
+    W540 = "[W540] A trigger was left out. {reason}"
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

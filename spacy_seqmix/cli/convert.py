@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
+from ._warnings import told_warnings
+
 __all__ = ["Format", "convert_cli"]
 
 
@@ -19,10 +21,20 @@ class Format(str, Enum):
     conll = "conll"
     relations = "relations"
     semeval = "semeval"
+    ace05 = "ace05"
+    jmee = "jmee"
+    dygiepp = "dygiepp"
+    oneie = "oneie"
+
+
+RELATIONS = (Format.relations, Format.semeval)
+EVENTS = (Format.ace05, Format.jmee, Format.dygiepp, Format.oneie)
 
 
 def convert_cli(
-    in_path: Annotated[Path, typer.Argument(metavar="IN.txt", help="File to convert")],
+    in_path: Annotated[
+        Path, typer.Argument(metavar="IN", help="File to convert; of ace05 a folder")
+    ],
     out_path: Annotated[Path, typer.Argument(metavar="OUT.spacy", help="DocBin to write")],
     format: Annotated[
         Format,
@@ -31,7 +43,8 @@ def convert_cli(
             "-f",
             help="brackets: [PER Ana Duarte] left, one sentence a line; conll: columns of "
             "CoNLL-2003; relations: JSON lines of tokens, entities and relations; semeval: "
-            "sentences with <e1> and <e2>, of SemEval-2010 Task 8",
+            "sentences with <e1> and <e2>, of SemEval-2010 Task 8; event triggers: ace05, a folder "
+            "of .sgm and .apf.xml, and the JSON of jmee, dygiepp and oneie",
         ),
     ] = Format.brackets,
     lang: Annotated[
@@ -59,30 +72,65 @@ def convert_cli(
             "'Other' in semeval if left out",
         ),
     ] = None,
+    types: Annotated[
+        bool, typer.Option("--types", help="Of events: Conflict in place of Conflict:Attack")
+    ] = False,
+    skip: Annotated[
+        bool,
+        typer.Option("--skip", help="Of events: leave out triggers that are not where they should"),
+    ] = False,
+    docs: Annotated[
+        Path | None,
+        typer.Option("--docs", help="Of ace05: file with the names of the documents to take"),
+    ] = None,
 ) -> None:
     """Convert annotated sentences to spaCy's binary format, a Doc a sentence.
 
     Bracket markup skips blank lines and lines that start with "# "; literal brackets are written
     with a backslash in front.
     """
-    from ..convert import convert_brackets, convert_conll, convert_relations, convert_semeval
+    from .. import convert
     from ..errors import Errors
 
+    given = {
+        "--whole-docs": (whole_docs, (Format.conll,)),
+        "--no-relation": (no_relation, RELATIONS),
+        "--types": (types, EVENTS),
+        "--skip": (skip, EVENTS),
+        "--docs": (docs, (Format.ace05,)),
+    }
     try:
-        if whole_docs and format is not Format.conll:
-            raise ValueError(Errors.E520)
-        relational = {Format.relations: convert_relations, Format.semeval: convert_semeval}
-        if no_relation is not None and format not in relational:
-            formats = " or ".join(name.value for name in relational)
-            raise ValueError(Errors.E538.format(option="--no-relation", formats=formats))
-        if format in relational:
+        for option, (value, formats) in given.items():
+            if value and format not in formats:
+                names = ", ".join(name.value for name in formats)
+                raise ValueError(Errors.E538.format(option=option, formats=names))
+        if format in EVENTS:
+            with told_warnings():
+                if format is Format.ace05:
+                    counts = convert.convert_ace(
+                        in_path, out_path, lang=lang, types=types, skip=skip, only=docs
+                    )
+                else:
+                    counts = convert.convert_events(
+                        in_path, out_path, layout=format.value, lang=lang, types=types, skip=skip
+                    )
+            msg.info(
+                f"{counts.triggers} triggers, {counts.several_tokens} of several tokens; left out: "
+                f"{counts.overlapping} that overlapped, {counts.skipped} that were elsewhere"
+            )
+            n_docs = counts.sentences
+        elif format in RELATIONS:
+            read = {
+                Format.relations: convert.convert_relations,
+                Format.semeval: convert.convert_semeval,
+            }
             chosen = {} if no_relation is None else {"no_relation": _names(no_relation)}
-            n_docs = relational[format](in_path, out_path, lang=lang, **chosen)
+            n_docs = read[format](in_path, out_path, lang=lang, **chosen)
         elif format is Format.conll:
-            n_docs = convert_conll(in_path, out_path, lang=lang, whole_docs=whole_docs)
+            n_docs = convert.convert_conll(in_path, out_path, lang=lang, whole_docs=whole_docs)
         else:
-            names = None if labels is None else _names(labels)
-            n_docs = convert_brackets(in_path, out_path, lang=lang, labels=names)
+            accepted = None if labels is None else _names(labels)
+            n_docs = convert.convert_brackets(in_path, out_path, lang=lang, labels=accepted)
     except (ValueError, ImportError, OSError) as error:
         msg.fail(str(error), exits=1)
     msg.good(f"Wrote {n_docs} docs to {out_path}")

@@ -98,5 +98,5 @@ def test_conll_whole_docs_is_for_columns(tmp_path: Path) -> None:
     path.write_text("[PER Ana] left.\n", "utf8")
     done = CliRunner().invoke(app, ["convert", str(path), str(tmp_path / "o"), "--whole-docs"])
     assert done.exit_code == 1
-    assert "S520" in done.output
+    assert "S538" in done.output
     assert not (tmp_path / "o").exists()

@@ -1,0 +1,213 @@
+"""ACE 2005 as the LDC distributes it: pairs of NAME.sgm and NAME.apf.xml.
+
+Offsets count the characters of the .sgm file without its tags; "&amp;" counts as it is written.
+What lies in <TEXT> is cut into paragraphs at tags and blank lines, and these into sentences by
+spaCy's sentencizer; names of speakers and posters and dates of posts are left out. A trigger that
+lies across two sentences joins them.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..errors import Errors
+from .files import read_lines, write_docs
+from .triggers import Counts, Sentence, Trigger, skipping, to_docs
+
+__all__ = ["convert_ace", "read_ace"]
+
+TAG = re.compile(r"<[^>]*>")
+BODY = re.compile(r"<TEXT>.*?</TEXT>", re.DOTALL)
+# Not sentences, and not annotated.
+ABOUT = re.compile(r"<(SPEAKER|POSTER|POSTDATE)\b[^>]*>.*?</\1>", re.DOTALL)
+PARAGRAPH = re.compile(r"\n\s*\n")
+
+
+@dataclass(frozen=True)
+class _Anchor:
+    """A trigger by characters of the text without tags; the end is exclusive."""
+
+    start: int
+    end: int
+    label: str
+    text: str
+
+
+def read_ace(
+    folder: Path, nlp: Language, counts: Counts, *, skip: bool = False, only: Collection[str] = ()
+) -> Iterator[Sentence]:
+    """Read all documents below a folder, in the order of their names.
+
+    nlp (Language): whose tokenizer is used, with a sentencizer.
+    skip (bool): leave out triggers where the two files disagree, with a warning each.
+    only (Collection[str]): names of documents to read; all, if there are none.
+    YIELDS (Sentence): with the document's name in ``where``.
+    RAISES (ValueError): S501, S542 for documents without their other half, S543 for a trigger that
+        the text has not, S544 for names without a document.
+    """
+    found = {path.name.removesuffix(".apf.xml"): path for path in folder.rglob("*.apf.xml")}
+    lacking = sorted(set(only) - set(found))
+    if lacking:
+        raise ValueError(Errors.E544.format(path=folder, names=", ".join(lacking[:10])))
+    for name in sorted(set(only) or found):
+        annotation = found[name]
+        source = annotation.with_name(f"{name}.sgm")
+        if not source.exists():
+            raise ValueError(Errors.E542.format(path=annotation, lacking=source.name))
+        yield from _read_document(source, annotation, nlp, counts, skip)
+
+
+def _read_document(
+    source: Path, annotation: Path, nlp: Language, counts: Counts, skip: bool
+) -> Iterator[Sentence]:
+    raw = "\n".join(read_lines(source))
+    text, regions = _plain(raw)
+    anchors = []
+    for anchor in _anchors(annotation):
+        with skipping(skip, counts):
+            anchors.append(_checked(anchor, text, source))
+    placed = set()
+    for start, end in regions:
+        inside = [a for a in anchors if start <= a.start and a.end <= end]
+        placed.update(inside)
+        yield from _sentences(text, start, end, inside, nlp, f"{source}, character {start}")
+    for anchor in anchors:
+        if anchor not in placed:
+            with skipping(skip, counts):
+                raise ValueError(_unlike(anchor, source, "it lies outside of every paragraph"))
+
+
+def _plain(raw: str) -> tuple[str, list[tuple[int, int]]]:
+    """The text without tags, and where its paragraphs lie."""
+    pieces, at = [], 0
+    borders = []  # where paragraphs may lie, in the text without tags
+    removed = 0
+    bodies = [match.span() for match in BODY.finditer(raw)]
+    about = [match.span() for match in ABOUT.finditer(raw)]
+    for match in TAG.finditer(raw):
+        borders.append((at, match.start(), removed))
+        pieces.append(raw[at : match.start()])
+        removed += match.end() - match.start()
+        at = match.end()
+    borders.append((at, len(raw), removed))
+    pieces.append(raw[at:])
+    regions = []
+    for start, end, shift in borders:
+        wanted = any(a <= start and end <= b for a, b in bodies)
+        if not wanted or any(a <= start and end <= b for a, b in about):
+            continue
+        begin = start
+        for gap in [*PARAGRAPH.finditer(raw, start, end), None]:
+            stop = gap.start() if gap else end
+            if raw[begin:stop].strip():
+                regions.append((begin - shift, stop - shift))
+            begin = gap.end() if gap else end
+    return "".join(pieces), regions
+
+
+def _anchors(path: Path) -> Iterator[_Anchor]:
+    """The triggers of a file of annotation; ends are inclusive there."""
+    try:
+        root = ElementTree.parse(path).getroot()
+        for event in root.iter("event"):
+            label = f"{event.attrib['TYPE']}:{event.attrib['SUBTYPE']}"
+            for mention in event.iter("event_mention"):
+                sequence = mention.find("anchor/charseq")
+                if sequence is None:
+                    raise KeyError("anchor/charseq")
+                start, last = int(sequence.attrib["START"]), int(sequence.attrib["END"])
+                yield _Anchor(start, last + 1, label, sequence.text or "")
+    except (OSError, ElementTree.ParseError, KeyError, ValueError) as error:
+        raise ValueError(Errors.E501.format(path=path, reason=error)) from error
+
+
+def _checked(anchor: _Anchor, text: str, source: Path) -> _Anchor:
+    """The trigger, if the text has it there."""
+    found = text[anchor.start : anchor.end]
+    if html.unescape(found).split() != html.unescape(anchor.text).split():
+        raise ValueError(_unlike(anchor, source, f"the text has {found!r}"))
+    return anchor
+
+
+def _unlike(anchor: _Anchor, source: Path, reason: str) -> str:
+    return Errors.E543.format(
+        path=source, start=anchor.start, end=anchor.end - 1, text=anchor.text, reason=reason
+    )
+
+
+def _sentences(
+    text: str, start: int, end: int, anchors: Collection[_Anchor], nlp: Language, where: str
+) -> Iterator[Sentence]:
+    """The sentences of a paragraph."""
+    doc, places = _tokenised(text, start, end, nlp)
+    triggers = []
+    for anchor in anchors:
+        tokens = [i for i, (a, b) in enumerate(places) if a < anchor.end and anchor.start < b]
+        triggers.append(Trigger(tokens[0], tokens[-1] + 1, anchor.label))
+    borders = [token.i for token in doc if token.is_sent_start]
+    kept = [i for i in borders if not any(t.start < i < t.end for t in triggers)]
+    for first, stop in zip(kept, [*kept[1:], len(doc)], strict=True):
+        own = [t for t in triggers if first <= t.start < stop]
+        yield Sentence(
+            [token.text for token in doc[first:stop]],
+            [Trigger(t.start - first, t.end - first, t.label) for t in own],
+            where,
+            [bool(token.whitespace_) for token in doc[first:stop]],
+        )
+
+
+def _tokenised(text: str, start: int, end: int, nlp: Language) -> tuple[Doc, list[tuple[int, int]]]:
+    """A paragraph with single blanks and real characters, and where its tokens were."""
+    characters: list[str] = []
+    origins: list[tuple[int, int]] = []
+    for match in re.finditer(r"\s+|&\w+;|.", text[start:end].rstrip(), re.DOTALL):
+        piece = match.group()
+        if piece.isspace():
+            if characters:
+                characters.append(" ")
+                origins.append((start + match.start(), start + match.end()))
+            continue
+        for character in html.unescape(piece):
+            characters.append(character)
+            origins.append((start + match.start(), start + match.end()))
+    doc = nlp("".join(characters))
+    places = [(origins[t.idx][0], origins[t.idx + len(t) - 1][1]) for t in doc]
+    return doc, places
+
+
+def convert_ace(
+    in_path: Path,
+    out_path: Path,
+    *,
+    lang: str = "en",
+    types: bool = False,
+    skip: bool = False,
+    only: Path | None = None,
+) -> Counts:
+    """Convert a folder of ACE 2005 to a DocBin, a Doc a sentence, triggers as entities.
+
+    in_path (Path): a folder; documents are found at any depth.
+    only (Path | None): a file with the names of documents, one a line: a split.
+    types, skip (bool): see ``convert_events``.
+    RETURNS (Counts): of sentences and triggers.
+    """
+    nlp = spacy.blank(lang)
+    nlp.add_pipe("sentencizer")
+    names = [line.strip() for line in read_lines(only)] if only else []
+    names = [
+        Path(name).name.removesuffix(".sgm").removesuffix(".apf.xml") for name in names if name
+    ]
+    counts = Counts()
+    sentences = read_ace(in_path, nlp, counts, skip=skip, only=names)
+    docs = to_docs(sentences, nlp, counts, types=types, skip=skip)
+    write_docs(docs, out_path, source=in_path)
+    return counts

@@ -1,0 +1,262 @@
+"""Readers of event corpora, on documents made for these tests in the formats of others."""
+
+import json
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+from spacy_seqmix.cli import app
+
+SGM = """<DOC>
+<DOCID> MADE_1 </DOCID>
+<DATETIME> 2003-01-01 </DATETIME>
+<BODY>
+<HEADLINE>
+Troops attack nothing
+</HEADLINE>
+<TEXT>
+<TURN>
+<SPEAKER> BAKER &amp; SON </SPEAKER>
+Smith &amp; Wesson  was
+sold on Monday. The owner stepped
+down, and died later.
+</TURN>
+
+<TURN>
+<SPEAKER> ADA </SPEAKER>
+Who blew it up? Dr. Who.
+
+Nobody married.
+</TURN>
+</TEXT>
+</BODY>
+</DOC>
+"""
+# Type, subtype, and the trigger as it stands in the file.
+EVENTS = [
+    ("Transaction", "Transfer-Ownership", "sold"),
+    ("Personnel", "End-Position", "stepped\ndown"),
+    ("Life", "Die", "died"),
+    ("Conflict", "Attack", "blew it up"),
+    ("Movement", "Transport", "blew"),
+    ("Life", "Marry", "married"),
+]
+LABELS = [f"{kind}:{subtype}" for kind, subtype, _ in EVENTS]
+
+
+def plain(text):
+    """The text without tags, over which offsets count."""
+    while "<" in text:
+        start = text.index("<")
+        text = text[:start] + text[text.index(">", start) + 1 :]
+    return text
+
+
+def annotation(shift=0):
+    text, found = plain(SGM), []
+    for kind, subtype, trigger in EVENTS:
+        start = text.index(trigger, text.index("Smith")) + shift
+        place = f'START="{start}" END="{start + len(trigger) - 1}"'
+        found.append(
+            f'<event ID="E" TYPE="{kind}" SUBTYPE="{subtype}"><event_mention ID="M">'
+            f'<extent><charseq START="1" END="2">x</charseq></extent>'
+            f"<anchor><charseq {place}>{trigger}</charseq></anchor></event_mention></event>"
+        )
+    return f'<source_file><document DOCID="MADE_1">{"".join(found)}</document></source_file>'
+
+
+@pytest.fixture
+def ace(tmp_path):
+    """A folder with one document, and a second one without events."""
+    for name, text, xml in (
+        ("MADE_1", SGM, annotation()),
+        ("MADE_2", "<DOC><TEXT>\nIt rained.\n</TEXT></DOC>", "<source_file/>"),
+    ):
+        folder = tmp_path / "ace" / name[-1]
+        folder.mkdir(parents=True)
+        (folder / f"{name}.sgm").write_text(text)
+        (folder / f"{name}.apf.xml").write_text(xml)
+    return tmp_path / "ace"
+
+
+WORDS = [["The", "owner", "stepped", "down", "and", "died", "."], ["Nobody", "blew", "it", "up"]]
+TRIGGERS = [[(2, 4, LABELS[1]), (5, 6, LABELS[2])], [(1, 4, LABELS[3]), (1, 2, LABELS[4])]]
+
+
+def made(layout, inclusive=False):
+    """The same two sentences in a layout."""
+    if layout == "dygiepp":
+        events = [
+            [
+                [[start + 7 * i, label.replace(":", ".")], [0, 1, "Agent"]]
+                for start, _, label in found
+            ]
+            for i, found in enumerate(TRIGGERS)
+        ]
+        # triggers of several tokens, as some versions have them
+        events[0][0][0] = [2, 3, LABELS[1].replace(":", ".")]
+        events[1][0][0] = [8, 10, LABELS[3].replace(":", ".")]
+        return json.dumps({"doc_key": "made", "sentences": WORDS, "events": events})
+    rows = []
+    for words, triggers in zip(WORDS, TRIGGERS, strict=True):
+        mentions = [
+            {
+                "event_type": label,
+                "trigger": {
+                    "text": " ".join(words[a:b]),
+                    "start": a,
+                    "end": b - inclusive,
+                },
+                "arguments": [],
+            }
+            for a, b, label in triggers
+        ]
+        if layout == "jmee":
+            rows.append({"words": words, "golden-event-mentions": mentions})
+        else:
+            rows.append({"tokens": words, "event_mentions": mentions, "doc_id": "made"})
+    return json.dumps(rows) if layout == "jmee" else "\n".join(map(json.dumps, rows))
+
+
+def convert(source: Path, out: Path, *options):
+    result = CliRunner().invoke(app, ["convert", str(source), str(out), *options])
+    return result.exit_code, " ".join(result.output.split())
+
+
+def read(path):
+    return list(DocBin().from_disk(path).get_docs(spacy.blank("en").vocab))
+
+
+def ents(doc):
+    return [(ent.text, ent.label_) for ent in doc.ents]
+
+
+def test_events_of_the_ldc(ace, tmp_path):
+    code, output = convert(ace, tmp_path / "out.spacy", "-f", "ace05")
+    assert code == 0, output
+    assert "5 triggers, 2 of several tokens; left out: 1 that overlapped, 0 that were" in output
+    docs = read(tmp_path / "out.spacy")
+    assert [doc.text for doc in docs] == [
+        "Smith & Wesson was sold on Monday. ",
+        "The owner stepped down, and died later.",
+        "Who blew it up? ",
+        "Dr. Who.",
+        "Nobody married.",
+        "It rained.",
+    ]
+    assert [ents(doc) for doc in docs] == [
+        [("sold", LABELS[0])],
+        [("stepped down", LABELS[1]), ("died", LABELS[2])],
+        [("blew it up", LABELS[3])],
+        [],
+        [("married", LABELS[5])],
+        [],
+    ]
+    for doc in docs:
+        for ent in doc.ents:
+            assert doc.text[ent.start_char : ent.end_char] == ent.text
+
+
+def test_events_of_some_documents_and_types(ace, tmp_path):
+    (tmp_path / "docs.txt").write_text("bn/2/MADE_2.sgm\n\n")
+    options = ["-f", "ace05", "--docs", str(tmp_path / "docs.txt")]
+    assert convert(ace, tmp_path / "out.spacy", *options)[0] == 0
+    assert [doc.text for doc in read(tmp_path / "out.spacy")] == ["It rained."]
+    (tmp_path / "docs.txt").write_text("MADE_3\n")
+    code, output = convert(ace, tmp_path / "again.spacy", *options)
+    assert code == 1
+    assert "[S544]" in output
+    assert "MADE_3" in output
+    convert(ace, tmp_path / "out.spacy", "-f", "ace05", "--types")
+    labels = {ent.label_ for doc in read(tmp_path / "out.spacy") for ent in doc.ents}
+    assert labels == {"Transaction", "Personnel", "Life", "Conflict"}
+
+
+def test_events_where_the_two_files_disagree(ace, tmp_path):
+    (ace / "1" / "MADE_1.apf.xml").write_text(annotation(shift=1))
+    code, output = convert(ace, tmp_path / "out.spacy", "-f", "ace05")
+    assert code == 1
+    assert "[S543]" in output
+    assert "MADE_1.sgm, characters" in output
+    assert not (tmp_path / "out.spacy").exists()
+    code, output = convert(ace, tmp_path / "out.spacy", "-f", "ace05", "--skip")
+    assert code == 0
+    assert "0 triggers" in output
+    assert f"{len(EVENTS)} that were elsewhere" in output
+    (ace / "1" / "MADE_1.apf.xml").write_text("<source_file>")
+    assert "[S501]" in convert(ace, tmp_path / "again.spacy", "-f", "ace05", "--skip")[1]
+    (ace / "1" / "MADE_1.sgm").unlink()
+    code, output = convert(ace, tmp_path / "again.spacy", "-f", "ace05")
+    assert "[S542]" in output
+    assert not (tmp_path / "again.spacy").exists()
+
+
+@pytest.mark.parametrize("layout", ["jmee", "oneie", "dygiepp"])
+def test_events_of_json_layouts(tmp_path, layout):
+    (tmp_path / "in.json").write_text(made(layout))
+    code, output = convert(tmp_path / "in.json", tmp_path / "out.spacy", "-f", layout)
+    assert code == 0, output
+    assert "3 triggers, 2 of several tokens; left out: 1 that overlapped" in output
+    docs = read(tmp_path / "out.spacy")
+    assert [[t.text for t in doc] for doc in docs] == WORDS
+    assert [[(e.start, e.end, e.label_) for e in doc.ents] for doc in docs] == [
+        TRIGGERS[0],
+        TRIGGERS[1][:1],
+    ]
+
+
+def test_events_of_forks_with_inclusive_ends(tmp_path):
+    (tmp_path / "in.json").write_text(made("jmee", inclusive=True))
+    assert convert(tmp_path / "in.json", tmp_path / "out.spacy", "-f", "jmee")[0] == 0
+    assert [len(doc.ents) for doc in read(tmp_path / "out.spacy")] == [2, 1]
+
+
+@pytest.mark.parametrize("layout", ["jmee", "oneie"])
+def test_events_elsewhere(tmp_path, layout):
+    (tmp_path / "in.json").write_text(
+        made(layout).replace('"died"}', '"rose"}').replace('"text": "died"', '"text": "rose"')
+    )
+    code, output = convert(tmp_path / "in.json", tmp_path / "out.spacy", "-f", layout)
+    assert code == 1
+    assert "[S541]" in output
+    assert "1: the trigger 5 to 6 is 'died', where the file says 'rose'" in output
+    code, output = convert(tmp_path / "in.json", tmp_path / "out.spacy", "-f", layout, "--skip")
+    assert code == 0
+    assert "2 triggers" in output
+    assert "1 that were elsewhere" in output
+
+
+@pytest.mark.parametrize(
+    ("layout", "text", "what"),
+    [
+        ("jmee", "{", "not JSON"),
+        ("jmee", "{}", "not a list"),
+        ("jmee", '[{"words": "a"}]', "sentence 1: no list of tokens"),
+        ("jmee", '[{"words": ["a"], "golden-event-mentions": [{}]}]', "an object is wanted"),
+        ("oneie", "\n[1]", "line 2: an object is wanted"),
+        ("oneie", '{"tokens": ["a"], "event_mentions": [{"trigger": {"start": "0"}}]}', "'start'"),
+        ("dygiepp", "{}", "line 1: no list 'sentences'"),
+        ("dygiepp", '{"sentences": [["a"]], "events": []}', "no list for each of 1 sentences"),
+        ("dygiepp", '{"sentences": [["a"]], "events": [[[[]]]]}', "begins with [token, type]"),
+        ("dygiepp", '{"sentences": [["a"]], "events": [[[[5, "A.B"]]]]}', "trigger 5 to 6"),
+    ],
+)
+def test_events_refuse_bad_rows(tmp_path, layout, text, what):
+    (tmp_path / "in.json").write_text(text)
+    code, output = convert(tmp_path / "in.json", tmp_path / "out.spacy", "-f", layout)
+    assert code == 1
+    assert "[S54" in output
+    assert what in output
+    assert not (tmp_path / "out.spacy").exists()
+
+
+@pytest.mark.parametrize("option", [["--types"], ["--skip"], ["--docs", "x"], ["--whole-docs"]])
+def test_events_options_are_of_events(tmp_path, option):
+    (tmp_path / "in.txt").write_text("[PER Ann] left")
+    code, output = convert(tmp_path / "in.txt", tmp_path / "out.spacy", *option)
+    assert code == 1
+    assert "[S538]" in output
+    assert option[0] in output
