@@ -14,6 +14,7 @@ import spacy
 import srsly
 from spacy.tokens import DocBin
 
+from ..active.annotation import gold_labels
 from ..active.fit import count_steps
 from ..active.loop import ActiveConfig, ActiveRun, read_active_config
 from ..docbin import read_docs, write_docs
@@ -65,7 +66,9 @@ def try_out(arm: Arm, asked: ActiveConfig, use_gpu: int) -> Trial:
     with TemporaryDirectory() as name, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         folder = Path(name)
-        dev = read_docs(asked.active.dev, blank)[:TRIAL_DOCS]
+        labels_of = gold_labels(asked.training["components"].get(asked.active.component, {}))
+        dev = read_docs(asked.active.dev, blank, need_entities=False)
+        dev = sorted(dev, key=lambda doc: not labels_of(doc))[:TRIAL_DOCS]  # labelled docs first
         write_docs(dev, folder / "dev.spacy")
         records = []
         for steps in TRIAL_STEPS:

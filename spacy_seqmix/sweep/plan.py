@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from ..active.journal import flatten
 from ..active.loop import ActiveConfig, read_active_config
 from ..config import lay_over, read_config
 from ..errors import Errors
+from ..layers import ENTS, RELATIONS, TAGS
 from .schema import NAME, SweepSchema, read_section
 from .values import short_names, text_of, with_values
 
@@ -26,6 +28,8 @@ CONTROLS = {
     "duplication": "spacy-seqmix.Duplication.v1",
 }
 REALISER = "spacy-seqmix.Interpolated.v1"
+# Of a folder's name: file systems take 255.
+MAX_BYTES = 200
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,12 @@ class Arm:
 
 
 def folder_name(arm: str) -> str:
-    """The name of an arm's folder."""
-    return re.sub(r"[^\w.=+-]+", "_", arm).strip("_.") or "_"
+    """The name of an arm's folder; cut where file systems would not take it."""
+    name = re.sub(r"[^\w.=+-]+", "_", arm).strip("_.") or "_"
+    if len(name.encode()) <= MAX_BYTES:
+        return name
+    digest = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+    return f"{name.encode()[: MAX_BYTES - 9].decode(errors='ignore')}-{digest}"
 
 
 @dataclass(frozen=True)
@@ -120,10 +128,13 @@ def controls(arms: Sequence[Arm]) -> list[Arm]:
         add(found, Arm(NONE, none, control=True), arm)
         if asked.active.max_steps is None:
             add(found, Arm(f"{SAME_STEPS} {arm.name}", none, True, arm.name), arm)
+        layer = getattr(asked.mixers[0].strategy, "layer", ENTS)
         for name, strategy in CONTROLS.items():
+            if layer == RELATIONS or (layer == TAGS and name == "replacement"):
+                continue  # they have no mentions, and copies would be of entities
             mixing = {
                 "rate": rate if len(set(rate)) > 1 else rate[0],
-                "strategy": {"@misc": strategy},
+                "strategy": {"@misc": strategy, **({} if layer == ENTS else {"layer": layer})},
                 "realiser": {"@misc": REALISER},
             }
             add(found, Arm(name, with_values(arm.config, {MIXING: mixing}), control=True), arm)

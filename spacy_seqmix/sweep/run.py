@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from time import perf_counter
 from typing import Any
 
 import srsly
+from thinc.api import Config
 from tqdm import tqdm
 
 from ..active.journal import RunFolder, flatten
@@ -23,6 +25,8 @@ from ..errors import Errors
 from .plan import Arm, Sweep, folder_name
 from .values import with_values
 
+# What a folder of runs consists of.
+KNOWN = "sweep.json"
 DONE, FAILED = "done", "failed"
 POLL_SECONDS = 0.5
 LOG_LINES = 20
@@ -80,21 +84,47 @@ def check_folder(sweep: Sweep, out: Path) -> None:
     """
     if out.exists() and not out.is_dir():
         raise ValueError(Errors.E607.format(path=out, reason="it is a file"))
-    known = out / "sweep.json"
-    if out.exists() and not known.exists() and any(out.iterdir()):
+    if out.exists() and not (out / KNOWN).exists() and any(out.iterdir()):
         raise ValueError(Errors.E607.format(path=out, reason="it holds something else"))
-    if not known.exists():
-        return
-    try:
-        before = {arm["name"]: arm["values"] for arm in srsly.read_json(known)["arms"]}
-    except (ValueError, KeyError, TypeError) as err:
-        raise ValueError(Errors.E607.format(path=out, reason=f"sweep.json: {err!r}")) from err
+    _, before = read_known(out)
     for arm in sweep.arms:
         now = values_of(arm)
-        then = before.get(arm.name, now)
+        then = before[arm.name]["values"] if arm.name in before else now
         fields = [name for name in sorted({*now, *then}) if now.get(name) != then.get(name)]
         if fields:
             raise ValueError(Errors.E606.format(path=out, arm=arm.name, fields=", ".join(fields)))
+
+
+def read_known(out: Path) -> tuple[list[int], dict[str, dict[str, Any]]]:
+    """The seeds and, by name, the arms of which a folder has runs. RAISES (ValueError): S607."""
+    path = out / KNOWN
+    if not path.exists():
+        return [], {}
+    try:
+        # Not srsly's reader: it gives 0.6 back as another number.
+        content = json.loads(path.read_text("utf8"))
+        arms = {arm["name"]: arm for arm in content["arms"] if (out / arm["folder"]).exists()}
+        if not all(isinstance(arm["values"], dict) for arm in content["arms"]):
+            raise TypeError("values")
+        return [int(seed) for seed in content["seeds"]], arms
+    except (ValueError, KeyError, TypeError) as err:
+        raise ValueError(Errors.E607.format(path=out, reason=f"{KNOWN}: {err!r}")) from err
+
+
+def write_known(sweep: Sweep, out: Path) -> None:
+    """Write which arms and seeds a folder has, those of earlier calls among them."""
+    seeds, arms = read_known(out)
+    for arm in sweep.arms:
+        arms[arm.name] = {
+            "name": arm.name,
+            "folder": arm.folder,
+            "control": arm.control,
+            "steps_of": arm.steps_of,
+            "values": values_of(arm),
+        }
+    content = {"seeds": sorted({*seeds, *sweep.settings.seeds}), "arms": list(arms.values())}
+    with replacing(out / KNOWN) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", "utf8")
 
 
 def values_of(arm: Arm) -> dict[str, Any]:
@@ -117,18 +147,7 @@ def run_sweep(
     """
     check_folder(sweep, out)
     runs = runs_of(sweep, out)
-    arms = [
-        {
-            "name": arm.name,
-            "folder": arm.folder,
-            "control": arm.control,
-            "steps_of": arm.steps_of,
-            "values": values_of(arm),
-        }
-        for arm in sweep.arms
-    ]
-    with replacing(out / "sweep.json") as temporary:
-        srsly.write_json(temporary, {"seeds": sweep.settings.seeds, "arms": arms})
+    write_known(sweep, out)
     total = sum(run.arm.rounds for run in runs)
     stop = threading.Event()
     ended: dict[tuple[str, int], Future[bool]] = {}
@@ -175,17 +194,17 @@ def _finish(
     """Run one run to its end, unless it has come to it; RETURNS whether that is a good one."""
     if run.is_done:
         return True
-    if first is not None and not first.result():
-        return _end(run, 0.0, f"the arm {run.arm.steps_of!r}, whose steps it takes, failed")
+    has_steps = first is None or first.result()
     if stop.is_set():
         return False
-    config = run.arm.with_seed(run.seed)
-    if run.arm.steps_of is not None:
-        other = run.out / folder_name(run.arm.steps_of) / run.folder.name
-        steps = [record["steps"] for record in RunFolder(other).read()]
-        config = with_values(config, {"active.max_steps": steps})
-    with replacing(run.config) as temporary:
-        config.to_disk(temporary)
+    if not has_steps:
+        return _end(run, 0.0, f"the arm {run.arm.steps_of!r}, whose steps it takes, failed")
+    try:
+        config = _config_of(run)
+        with replacing(run.config) as temporary:
+            config.to_disk(temporary)
+    except ValueError as err:  # a damaged journal of the other arm
+        return _end(run, 0.0, str(err))
     command = ["spacy", "seqmix", "active", str(run.config), str(run.folder), "--quiet"]
     threads = str(max(1, (os.cpu_count() or 1) // n_process))
     began = perf_counter()
@@ -213,6 +232,18 @@ def _finish(
     if not keep_models:
         shutil.rmtree(run.folder / "models", ignore_errors=True)
     return _end(run, seconds, None)
+
+
+def _config_of(run: OneRun) -> Config:
+    """The config of a run, with the steps of another arm if it takes those."""
+    config = run.arm.with_seed(run.seed)
+    if run.arm.steps_of is None:
+        return config
+    other = run.out / folder_name(run.arm.steps_of) / run.folder.name
+    steps = [record["steps"] for record in RunFolder(other).read()]
+    # Where the pool ran out it ended early, as this run will.
+    steps += steps[-1:] * (run.arm.rounds - len(steps))
+    return with_values(config, {"active.max_steps": steps})
 
 
 def _end(run: OneRun, seconds: float, error: str | None) -> bool:

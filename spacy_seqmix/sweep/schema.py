@@ -51,4 +51,8 @@ def read_section(section: Any) -> SweepSchema:
         raise ValueError(Errors.E602.format(problems="; ".join(wrong))) from None
     if len(set(found.seeds)) < len(found.seeds):
         raise ValueError(Errors.E602.format(problems="seeds: each only once"))
+    named = {name for values in (found.grid, *found.arms.values()) for name in values}
+    if named & {"active.seed", "active.training"}:
+        problems = "arms share active.training, and their seeds are those of sweep.seeds"
+        raise ValueError(Errors.E602.format(problems=problems))
     return found

@@ -1,5 +1,7 @@
 """Which runs a [sweep] section asks for."""
 
+import json
+
 import pytest
 
 from spacy_seqmix.sweep.plan import folder_name
@@ -93,6 +95,22 @@ def test_plan_has_no_control_twice(planned):
 
 
 @pytest.mark.parametrize(
+    ("pipe", "layer", "wanted"),
+    [
+        ({"factory": "tagger"}, "tags", ["none", "duplication"]),
+        ({"factory": "spancat"}, "spans:sc", ["none", "replacement", "duplication"]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.W223")
+def test_plan_has_controls_of_the_arms_layer(planned, pipe, layer, wanted):
+    layers = {"active.mixing.strategy.layer": layer, "active.component": "seqmix_ner"}
+    replaced = json.dumps({"components.seqmix_ner": pipe, **layers}).replace("{}", "null")
+    arms = planned(section=f"{ONE}\n[sweep.arms]\nmix = {replaced}\n").arms
+    assert [arm.name for arm in arms] == ["mix", *wanted]
+    assert {mixing_of(arm)["strategy"]["layer"] for arm in arms if mixing_of(arm)} == {layer}
+
+
+@pytest.mark.parametrize(
     ("section", "code", "names"),
     [
         ("", "S602", "the section itself is missing"),
@@ -101,6 +119,12 @@ def test_plan_has_no_control_twice(planned):
         ("[sweep]\nseeds = [-1]\n", "S602", "seeds"),
         ("[sweep]\nseeds = [0]\nsteps = 3\n", "S602", "steps"),
         ("[sweep]\nseeds = [0]\n[sweep.grid]\nactive.mixing.rate = []\n", "S602", "rate"),
+        ("[sweep]\nseeds = [0]\n[sweep.grid]\nactive.seed = [0, 1]\n", "S602", "sweep.seeds"),
+        (
+            "[sweep]\nseeds = [0]\n[sweep.arms]\na = {'active.training': 1}\n".replace("'", '"'),
+            "S602",
+            "share",
+        ),
         ("[sweep]\nseeds = [0]\n[sweep.grid]\nactive.mixng.rate = [0.1]\n", "S603", "active.mixng"),
         ("[sweep]\nseeds = [0]\n[sweep.grid]\nrate = [0.1]\n", "S603", "rate"),
         ("[sweep]\nseeds = [0]\n[sweep.grid]\nactive.mixing.rate = [1, 1]\n", "S604", "rate=1"),
@@ -126,3 +150,6 @@ def test_names_are_short_and_clear():
     ]
     assert folder_name("sub, rate=0.5") == "sub_rate=0.5"
     assert folder_name("../..") == "_"
+    long = [folder_name("ü" * 150 + end) for end in "ab"]  # 301 bytes
+    assert long[0] != long[1]
+    assert all(len(name.encode()) <= 200 for name in long)

@@ -1,12 +1,22 @@
 """Sweeps that are run: resumed, with a run that fails, and refused."""
 
 import json
+import threading
+from concurrent.futures import Future
 
 import pytest
 from typer.testing import CliRunner
 
 from spacy_seqmix.cli import app
-from spacy_seqmix.sweep.run import run_sweep, runs_of
+from spacy_seqmix.sweep.run import (
+    _config_of,
+    _finish,
+    check_folder,
+    read_known,
+    run_sweep,
+    runs_of,
+    write_known,
+)
 
 QUICK = {"active.n_rounds": 1, "active.max_steps": 2, "sweep.seeds": [0]}
 MIXING = {
@@ -94,6 +104,60 @@ def test_sweep_command(config_path, tmp_path, planned):
     code, output = command(config_path, tmp_path, **QUICK)
     assert code == 1
     assert "[S607]" in output
+
+
+def test_check_folder_takes_its_own_values(planned, tmp_path):
+    numbers = {"active.mixing.rate": 1 / 3, "active.mixing.strategy.density": 0.6}
+    section = "[sweep]\nseeds = [0]\n"
+    sweep = planned({**QUICK, **numbers}, section)
+    sweep.arms[0].config["training"]["dropout"] = 0.3
+    (tmp_path / "out" / "config").mkdir(parents=True)
+    write_known(sweep, tmp_path / "out")
+    check_folder(sweep, tmp_path / "out")
+    with pytest.raises(ValueError, match=r"S606.*active\.n_query"):
+        check_folder(planned({**QUICK, **numbers, "active.n_query": 5}), tmp_path / "out")
+    (tmp_path / "out" / "config").rmdir()  # as that message advises
+    check_folder(planned({**QUICK, **numbers, "active.n_query": 5}), tmp_path / "out")
+
+
+def test_write_known_keeps_earlier_arms_and_seeds(planned, tmp_path):
+    for arm in ("one", "two"):
+        (tmp_path / "out" / arm).mkdir(parents=True)
+    for seeds, arm in (([0, 1], "one"), ([2], "two")):
+        sweep = planned(
+            QUICK | {"sweep.seeds": seeds},
+            f"[sweep]\nseeds = []\n[sweep.arms]\n\n[sweep.arms.{arm}]\n",
+        )
+        write_known(sweep, tmp_path / "out")
+    seeds, arms = read_known(tmp_path / "out")
+    assert (seeds, list(arms)) == ([0, 1, 2], ["one", "two"])
+
+
+def test_finish_tells_interrupted_runs_from_failed_ones(planned, tmp_path):
+    sweep = planned({**QUICK, "active.max_steps": None}, "[sweep]\nseeds = [0]\ncontrols = true\n")
+    run = next(run for run in runs_of(sweep, tmp_path) if run.arm.steps_of)
+    failed: Future[bool] = Future()
+    failed.set_result(False)
+    stop = threading.Event()
+    stop.set()
+    assert not _finish(run, failed, False, 1, -1, stop)
+    assert not run.status.exists()
+    assert not _finish(run, failed, False, 1, -1, threading.Event())
+    assert "whose steps it takes" in run.status.read_text()
+
+
+def test_config_of_takes_the_steps_of_a_run_that_ended_early(planned, tmp_path):
+    overrides = {**QUICK, "active.max_steps": None, "active.n_rounds": 3}
+    sweep = planned(overrides, "[sweep]\nseeds = [0]\ncontrols = true\n")
+    run = next(run for run in runs_of(sweep, tmp_path) if run.arm.steps_of)
+    (tmp_path / "config" / "seed-0").mkdir(parents=True)
+    lines = [json.dumps({"round": n, "steps": 5 + n}) for n in range(2)]
+    journal = tmp_path / "config" / "seed-0" / "journal.jsonl"
+    journal.write_text("\n".join(lines))
+    assert _config_of(run)["active"]["max_steps"] == [5, 6, 6, 6]
+    journal.write_text("{")
+    assert not _finish(run, None, False, 1, -1, threading.Event())
+    assert "S407" in run.status.read_text()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"arms": [{"name": 1}]}'])
