@@ -52,7 +52,7 @@ def report_cli(
             given,
             out_dir,
             title,
-            command or _own_command(given, out_dir, title),
+            command or _own_command(given, out_dir, title, baseline, allow_different),
             baseline=baseline,
             allow_different=allow_different,
         )
@@ -61,6 +61,9 @@ def report_cli(
     msg.good(f"Wrote {page}, report.md, results.json and pictures")
 
 
-def _own_command(given: Sequence[str], out_dir: Path, title: str) -> str:
+def _own_command(
+    given: Sequence[str], out_dir: Path, title: str, baseline: str | None, allow_different: bool
+) -> str:
     words = ["python", "-m", "spacy", "seqmix", "report", *given, "-o", str(out_dir)]
-    return shlex.join([*words, "--title", title])
+    words += ["--title", title, *(["--baseline", baseline] if baseline else [])]
+    return shlex.join([*words, *(["--allow-different"] if allow_different else [])])

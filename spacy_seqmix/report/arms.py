@@ -12,7 +12,7 @@ import srsly
 
 from ..errors import Errors
 from ..types import Floats2d
-from .runs import Run, differences, read_run, step_differences
+from .runs import Run, data_differences, differences, read_run, step_differences
 
 __all__ = ["Arm", "baseline_of", "check_arms", "read_arms"]
 
@@ -61,21 +61,19 @@ class Arm:
         return found
 
 
-def read_arms(given: Sequence[str]) -> list[Arm]:
+def read_arms(given: Sequence[str]) -> tuple[list[Arm], list[str]]:
     """Read runs and sweeps.
 
     given (Sequence[str]): NAME=RUN_DIR, RUN_DIR, or SWEEP_DIR; runs of one name are one arm.
-    RETURNS (list[Arm]): in the order given.
+    RETURNS (tuple): the arms, in the order given, and the names of those without a finished run.
     RAISES (ValueError): S510, S511 for journals, S514 for names, S521 for seeds,
         S522 for sweeps.
     """
     runs: dict[str, list[Run]] = {}
     lacking: dict[str, int] = {}
     for text in given:
-        name, equals, path = text.rpartition("=") if not Path(text).exists() else ("", "", text)
+        name, path = _parted(text)
         folder = Path(path)
-        if (equals and not name) or not path:
-            raise ValueError(Errors.E514.format(text=text))
         if (folder / SWEEP).exists():
             if name:
                 raise ValueError(Errors.E514.format(text=text))
@@ -83,7 +81,7 @@ def read_arms(given: Sequence[str]) -> list[Arm]:
                 runs.setdefault(arm, []).extend(found)
                 lacking[arm] = lacking.get(arm, 0) + missing
         else:
-            name = name or folder.name
+            name = name or folder.resolve().name
             runs.setdefault(name, []).append(read_run(name, folder))
     arms = []
     for name, found in runs.items():
@@ -95,7 +93,19 @@ def read_arms(given: Sequence[str]) -> list[Arm]:
             arms.append(Arm(name, tuple(found), name in lacking, lacking.get(name, 0)))
     if not arms:
         raise ValueError(Errors.E511.format(name=", ".join(runs) or "", path=", ".join(given)))
-    return arms
+    return arms, [name for name, found in runs.items() if not found]
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Name ("" if there is none) and path; either may have "=" in it. RAISES (ValueError): S514."""
+    if Path(text).exists() and text:
+        return "", text
+    parts = text.split("=")
+    pairs = [("=".join(parts[:i]), "=".join(parts[i:])) for i in range(1, len(parts))]
+    pairs = [(name, path) for name, path in pairs if name and path]
+    if not text or ("=" in text and not pairs):
+        raise ValueError(Errors.E514.format(text=text))
+    return next((pair for pair in pairs if Path(pair[1]).exists()), (pairs or [("", text)])[-1])
 
 
 def _read_sweep(folder: Path) -> Iterable[tuple[str, list[Run], int]]:
@@ -112,7 +122,10 @@ def _read_sweep(folder: Path) -> Iterable[tuple[str, list[Run], int]]:
 
 
 def _is_done(status: Path) -> bool:
-    return status.exists() and srsly.read_json(status)["status"] == "done"
+    try:
+        return status.exists() and bool(srsly.read_json(status)["status"] == "done")
+    except (ValueError, KeyError, TypeError) as err:
+        raise ValueError(Errors.E522.format(path=status, reason=repr(err))) from err
 
 
 def baseline_of(arms: Sequence[Arm], name: str | None) -> Arm:
@@ -128,19 +141,35 @@ def baseline_of(arms: Sequence[Arm], name: str | None) -> Arm:
 
 
 def check_arms(arms: Sequence[Arm], baseline: Arm, *, allow_different: bool) -> list[str]:
-    """Check that runs of equal seeds can be compared.
+    """Check that runs are of the same data, and that those of equal seeds can be compared.
 
-    RETURNS (list[str]): what differs, where that is allowed.
+    RETURNS (list[str]): what differs, where that is allowed; and which arms share no seed.
     RAISES (ValueError): S512 with what differs.
     """
     wrong: list[str] = []
     notes: list[str] = []
-    for seed in baseline.seeds:
-        same = [(arm, run) for arm in (baseline, *arms) for run in arm.runs if run.seed == seed]
-        for arm, run in same[1:]:
-            wrong += differences(same[0][1], run)
-            (notes if arm.sweep else wrong).extend(step_differences(same[0][1], run))
-    wrong, notes = list(dict.fromkeys(wrong)), list(dict.fromkeys(notes))
+    first = {run.seed: run for run in baseline.runs}
+    for run in baseline.runs[1:]:
+        wrong += data_differences(baseline.runs[0], run)
+    for arm in arms:
+        if arm is baseline:
+            continue
+        pairs = [(first[run.seed], run) for run in arm.runs if run.seed in first]
+        for run in arm.runs:
+            if run.seed not in first:
+                wrong += data_differences(baseline.runs[0], run)
+        for one, run in pairs:
+            wrong += differences(one, run)
+            wrong += [] if arm.sweep else step_differences(one, run)
+        if not pairs:
+            notes.append(f"{arm.name!r} has no seed of {baseline.name!r}: they are not compared")
+        elif arm.sweep and any(step_differences(*pair) for pair in pairs):
+            sides = zip(*pairs, strict=True)
+            steps = [sum(one.steps for run in side for one in run.rounds) for side in sides]
+            a, b = (f"{n / len(pairs):.0f}" for n in steps)
+            notes.append(
+                f"{baseline.name!r} and {arm.name!r} took {a} and {b} optimiser steps a run"
+            )
     if wrong and not allow_different:
         raise ValueError(Errors.E512.format(reason="; ".join(wrong)))
     return wrong + notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,10 @@ def mixed_examples(
     having = [arm for arm in arms if arm.runs[0].folder is not None and _files(arm.runs[0])]
     found: list[dict[str, Any]] = []
     notes = []
+    pools: dict[tuple[str, str], dict[str, Doc]] = {}
     for arm in having:
         try:
-            found += list(_of_run(arm, arm.runs[0], max(1, limit // len(having))))
+            found += list(_of_run(arm, arm.runs[0], max(1, limit // len(having)), pools))
         except ValueError as err:
             notes.append(f"mixed docs of {arm.name!r} are not shown: {str(err).rstrip('.')}")
     return found, notes
@@ -54,23 +56,30 @@ def _files(run: Run) -> list[Path]:
     return [path for path in paths if path.exists()]
 
 
-def _of_run(arm: Arm, run: Run, limit: int) -> Iterator[dict[str, Any]]:
+def _of_run(
+    arm: Arm, run: Run, limit: int, pools: dict[tuple[str, str], dict[str, Doc]]
+) -> Iterator[dict[str, Any]]:
+    """pools (dict): parents by their keys, of each language and pool that was read already."""
     files = _files(run)
-    nlp = _blank(run)
-    parents = by_key(_pool(run, nlp))
+    lang, pool = _inputs(run)
+    nlp = spacy.blank(lang)
+    if (lang, pool) not in pools:
+        pools[lang, pool] = by_key(_read_pool(pool, nlp))
+    parents = pools[lang, pool]
     for path in files:
         docs = read_docs(path, nlp, need_entities=False)
         for doc in docs[: max(1, limit // len(files))]:
             origin = get_origin(doc)
             if origin is None:
                 continue
-            keys = [origin.target, *dict.fromkeys(part.other for part in origin.parts)]
+            # A copy has one parent, which it is "mixed" with.
+            keys = dict.fromkeys([origin.target, *(part.other for part in origin.parts)])
             yield {
                 "arm": arm.name,
                 "seed": run.seed,
                 "round": int(path.stem.rpartition("-")[2]),
-                "perplexity": origin.perplexity,
-                "nats": origin.window_nats,
+                "perplexity": _finite(origin.perplexity),
+                "nats": _finite(origin.window_nats),
                 "child": {"tokens": list(_tokens(doc, origin))},
                 "parents": [
                     {"html": _entities(parents[key]), "share": _share(origin, key)}
@@ -78,6 +87,11 @@ def _of_run(arm: Arm, run: Run, limit: int) -> Iterator[dict[str, Any]]:
                     if key in parents
                 ],
             }
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no other numbers."""
+    return value if value is not None and isfinite(value) else None
 
 
 def _share(origin: Origin, key: str) -> float:
@@ -115,22 +129,19 @@ def _tokens(doc: Doc, origin: Origin) -> Iterator[dict[str, Any]]:
         yield one
 
 
-def _blank(run: Run) -> Language:
-    """A tokeniser of the run's language."""
-    assert run.folder is not None
-    path = RunFolder(run.folder).config
-    try:
-        lang = spacy.util.load_config(path, interpolate=False)["nlp"]["lang"]
-    except (OSError, ValueError, KeyError):
-        lang = "xx"
-    return spacy.blank(lang)
-
-
-def _pool(run: Run, nlp: Language) -> list[Doc]:
-    """The docs that were mixed, if the pool is still where it was."""
+def _inputs(run: Run) -> tuple[str, str]:
+    """The language of a run and the path of its pool; "xx" and "" where its config does not say."""
     assert run.folder is not None
     try:
         config = spacy.util.load_config(RunFolder(run.folder).config, interpolate=True)
-        return read_docs(Path(config["active"]["pool"]), nlp)
+        return str(config["nlp"]["lang"]), str(config["active"]["pool"])
     except (OSError, ValueError, KeyError):
+        return "xx", ""
+
+
+def _read_pool(path: str, nlp: Language) -> list[Doc]:
+    """The docs that were mixed, if the pool is still where it was."""
+    try:
+        return read_docs(Path(path), nlp, need_entities=False)
+    except ValueError:
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,10 +66,10 @@ def gains(report: ReportSummary) -> Figure | None:
         for k, (style, arm) in enumerate(shown):
             curve = arm.gains[split]
             means = np.array([100 * s.mean for s in curve])
-            arms_apart = 0.006 * (k - (len(shown) - 1) / 2) * (arm.points[-1] or 1)
-            places = np.array(arm.points[: len(curve)], dtype="float64") + arms_apart
+            arms_apart = 0.006 * (k - (len(shown) - 1) / 2) * (arm.gain_points[-1] or 1)
+            places = np.array(arm.gain_points, dtype="float64") + arms_apart
             errors = None
-            if len(arm.seeds) > 1:
+            if curve[0].n > 1:
                 errors = np.abs(
                     [[100 * s.low for s in curve], [100 * s.high for s in curve]] - means
                 )
@@ -89,8 +89,9 @@ def perplexities(report: ReportSummary) -> Figure | None:
     nats = any(judged[1] is not None for _, arm in arms for judged in arm.judged)
     figure, axes = _figure(1 + nats)
     for ax, column, name in zip(axes, (0, 1), ("perplexity", "window_nats"), strict=False):
-        found = [(s, a, [j[column] for j in a.judged if j[column] is not None]) for s, a in arms]
-        highest = np.quantile([v for *_, values in found for v in values], 0.98)
+        found = [(s, a, _finite(j[column] for j in a.judged)) for s, a in arms]
+        every = [v for *_, values in found for v in values]
+        highest = np.quantile(every, 0.98) if every else 1.0
         bins = np.linspace(0.0, float(highest) or 1.0, BINS)
         for style, arm, values in found:
             clipped = np.minimum(np.array(values, dtype="float64"), bins[-1])
@@ -104,6 +105,10 @@ def perplexities(report: ReportSummary) -> Figure | None:
     axes[0].set_ylabel("candidates")
     _legend(figure, axes[0])
     return figure
+
+
+def _finite(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None and np.isfinite(value)]
 
 
 def queries(report: ReportSummary) -> Figure | None:
@@ -146,7 +151,7 @@ def save_png(figure: Figure, path: Path) -> None:
 def to_svg(figure: Figure, name: str) -> str:
     """A picture whose text can be read and takes the colour of the page's text.
 
-    name (str): told to people who do not see it, and put before its ids.
+    name (str): one of FIGURES, whose title is told to people who do not see it; put before its ids.
     """
     import matplotlib as mpl
 
@@ -160,7 +165,9 @@ def to_svg(figure: Figure, name: str) -> str:
     svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     svg = svg.replace(INK, "currentColor")
     style = f"max-width: {REM * figure.get_figwidth():.0f}rem"
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{name}" style="{style}" ', 1)
+    return svg.replace(
+        "<svg ", f'<svg role="img" aria-label="{FIGURES[name][0]}" style="{style}" ', 1
+    )
 
 
 def _figure(columns: int) -> tuple[Figure, Any]:

@@ -55,8 +55,8 @@ def to_html(
         blocks=blocks,
         sections=[*sections, ("made", "How it was made")],
         n_examples=len(examples),
-        # In a script element nothing is escaped, and only "</" could end it.
-        examples=json.dumps(examples, ensure_ascii=False).replace("</", "<\\/"),
+        # In a script element nothing is escaped; "</script" would end it, "<!--" change its end.
+        examples=json.dumps(examples, ensure_ascii=False).replace("<", "\\u003c"),
         css=(folder / "page.css").read_text("utf8"),
         js=(folder / "page.js").read_text("utf8"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -28,6 +29,7 @@ __all__ = [
     "Scores",
     "Seconds",
     "TypeScores",
+    "data_differences",
     "differences",
     "read_run",
     "step_differences",
@@ -140,7 +142,7 @@ class Run:
     pool (tuple[str | None, int | None]): SHA-256 of the pool's file and the size of the sample
         from it, where known.
     folder (Path | None): the run folder.
-    settings (Mapping[str, Any]): [active] of its config, not interpolated.
+    settings (Mapping[str, Any]): [active] of its config.
     """
 
     name: str
@@ -194,7 +196,7 @@ def read_run(name: str, folder: Path) -> Run:
         raise ValueError(Errors.E510.format(name=name, path=path, reason=reason))
     paths, active = _settings(folder / "config.cfg")
     named = {kind: paths[kind] for kind in MODELS if isinstance(paths.get(kind), str)}
-    seed, size = active.get("seed"), active.get("pool_size")
+    seed, size = active.get("seed", 0 if active else None), active.get("pool_size")
     return Run(
         name,
         tuple(rounds),
@@ -212,6 +214,8 @@ def _settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         config = Config().from_disk(path, interpolate=False)
     except (OSError, ValueError):
         return {}, {}
+    with suppress(ValueError):  # a reference to what is not there
+        config = config.interpolate()
     return config.get("paths", {}), config.get("active", {})
 
 
@@ -226,20 +230,26 @@ def _pool_digest(path: Path) -> str | None:
 
 def differences(one: Run, other: Run) -> list[str]:
     """What keeps two runs from being compared fairly, besides optimiser steps: a phrase each."""
+    pair, found = _pair(one, other), data_differences(one, other)
+    if set(one.rounds[0].queried) != set(other.rounds[0].queried):
+        found.append(f"{pair} have different seed sets")
+    if len(one.rounds) != len(other.rounds):
+        found.append(f"{pair} have {len(one.rounds)} and {len(other.rounds)} rounds")
+    for n, m, number in _both(one, other, "n_labelled"):
+        found.append(f"{pair} have {n} and {m} labelled sentences in round {number}")
+    return found
+
+
+def data_differences(one: Run, other: Run) -> list[str]:
+    """What keeps two runs from standing in one report, whatever their seeds: a phrase each."""
     pair, found = _pair(one, other), []
     if any(map(differs, one.pool, other.pool)):
         found.append(f"{pair} have different pools")
-    if set(one.rounds[0].queried) != set(other.rounds[0].queried):
-        found.append(f"{pair} have different seed sets")
     if one.measure != other.measure:
         found.append(f"{pair} are scored by {one.measure} and {other.measure}")
     a, b = one.models.get("encoder"), other.models.get("encoder")
     if differs(a, b):
         found.append(f"{pair} have the encoders {a} and {b}")
-    if len(one.rounds) != len(other.rounds):
-        found.append(f"{pair} have {len(one.rounds)} and {len(other.rounds)} rounds")
-    for n, m, number in _both(one, other, "n_labelled"):
-        found.append(f"{pair} have {n} and {m} labelled sentences in round {number}")
     return found
 
 
@@ -253,6 +263,8 @@ def step_differences(one: Run, other: Run) -> list[str]:
 
 
 def _pair(one: Run, other: Run) -> str:
+    if one.seed != other.seed:
+        return f"{one.name!r} (seed {one.seed}) and {other.name!r} (seed {other.seed})"
     seed = "" if one.seed is None else f" (seed {one.seed})"
     return f"{one.name!r} and {other.name!r}{seed}"
 

@@ -20,6 +20,8 @@ __all__ = ["Comparison", "Summary", "area", "compare", "holm", "summarise"]
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999
+# The level at which a difference is called one.
+ALPHA = 0.05
 # With fewer, no outcome of a two-sided signed-rank test has p < 0.05: 2 / 2⁵ is 0.0625.
 MIN_PAIRS = 6
 
@@ -49,7 +51,7 @@ class Comparison:
     p_points (float): the same over usage points, of the means over seeds, as SeqMix tests.
     p_holm (float): ``p_seeds`` after Holm's correction over all arms of a family.
     effect (float): Cohen's d of paired differences, mean / deviation; NaN with one seed.
-    can_tell (bool): whether so many seeds could show anything at 0.05.
+    can_tell (bool): whether so many seeds could show anything at 0.05, among so many comparisons.
     """
 
     gain: Summary
@@ -114,12 +116,21 @@ def wilcoxon(differences: Floats1d) -> float:
 def holm(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
     """Correct the p-values of a family of comparisons by Holm's step-down method."""
     tested = {k: c.p_seeds for k, c in comparisons.items() if not np.isnan(c.p_seeds)}
-    corrected: dict[str, float] = {}
-    highest = 0.0
-    for i, name in enumerate(sorted(tested, key=lambda k: tested[k])):
-        highest = max(highest, min(1.0, (len(tested) - i) * tested[name]))
-        corrected[name] = highest
+    corrected = _step_down(tested)
+    # What would be left of the smallest p that so many seeds can have.
+    least = _step_down({name: 2.0 ** (1 - comparisons[name].gain.n) for name in tested})
     return {
-        name: replace(one, p_holm=corrected.get(name, float("nan")))
+        name: replace(one, p_holm=corrected[name], can_tell=least[name] < ALPHA)
+        if name in tested
+        else one
         for name, one in comparisons.items()
     }
+
+
+def _step_down(p: Mapping[str, float]) -> dict[str, float]:
+    corrected: dict[str, float] = {}
+    highest = 0.0
+    for i, name in enumerate(sorted(p, key=lambda k: p[k])):
+        highest = max(highest, min(1.0, (len(p) - i) * p[name]))
+        corrected[name] = highest
+    return corrected

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .arms import Arm
-from .runs import Judged, Round
+from .runs import Judged, Round, differs
 from .statistics import Comparison, Summary, area, compare, holm, summarise
 
 __all__ = ["ArmSummary", "Queried", "ReportSummary", "summarise_arms"]
@@ -51,6 +51,7 @@ class ArmSummary:
     curves: dict[str, Curve] = field(default_factory=dict)
     areas: dict[str, Summary] = field(default_factory=dict)
     gains: dict[str, Curve] = field(default_factory=dict)
+    gain_points: list[int] = field(default_factory=list)  # those of the baseline, too
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     seqeval: dict[str, float] = field(default_factory=dict)
     types: dict[str, Summary] = field(default_factory=dict)
@@ -95,6 +96,7 @@ def summarise_arms(arms: Sequence[Arm], baseline: Arm) -> ReportSummary:
             if not seeds or not points or ours is None or theirs is None:
                 continue
             family[arm.name] = compare(ours, theirs)
+            one.gain_points = points
             one.gains[split] = [summarise(column) for column in (ours - theirs).T]
         for one in found[1:]:
             corrected = holm(family)
@@ -171,14 +173,15 @@ def _overlap(arms: Sequence[Arm]) -> dict[tuple[str, str], float]:
         shares = []
         for seed in one.seeds:
             both = [run for arm in (one, other) for run in arm.runs if run.seed == seed]
-            if len(both) < 2:
+            if len(both) < 2 or any(map(differs, both[0].pool, both[1].pool)):
                 continue
             a: set[int | str] = set()
             b: set[int | str] = set()
             for ours, theirs in zip(*(run.rounds[1:] for run in both), strict=False):
                 a |= set(ours.queried)
                 b |= set(theirs.queried)
-                shares.append(len(a & b) / len(a | b))
+                if a | b:
+                    shares.append(len(a & b) / len(a | b))
         if shares:
             found[one.name, other.name] = float(np.mean(shares))
     return found
@@ -188,6 +191,8 @@ def _ranges(settings: Any) -> dict[str, float]:
     """The range of a run's discriminator: its numbers by name."""
     mixing = settings.get("mixing") or {}
     section = mixing.get("discriminator") if isinstance(mixing, dict) else None
+    if not isinstance(section, dict):  # one that names another section is not followed
+        return {}
     names = ("min_perplexity", "max_perplexity", "min_window_nats", "max_window_nats")
-    found = {name: (section or {}).get(name) for name in names}
+    found = {name: section.get(name) for name in names}
     return {name: float(v) for name, v in found.items() if isinstance(v, int | float)}

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isnan
 
-from .statistics import MIN_PAIRS, Summary
+from .statistics import ALPHA, MIN_PAIRS, Summary
 from .summary import COUNTS, PHASES, ArmSummary, ReportSummary
 
 __all__ = ["Table", "make_tables", "verdicts"]
 
 NONE = "–"
-# The level at which a difference is called one.
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,10 @@ def _verdict(report: ReportSummary, arm: ArmSummary, split: str) -> str:
     if n == 1:
         return f"{what}, one seed: nothing can be concluded."
     what += f", 95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f} over {n} seeds"
+    if not found.can_tell and n >= MIN_PAIRS:
+        n_arms = sum(split in other.comparisons for other in report.arms)
+        least = f"so few seeds and {n_arms} comparisons leave no p below {ALPHA}"
+        return f"{what}: {least}, nothing can be concluded."
     if not found.can_tell:
         return f"{what}: with fewer than {MIN_PAIRS} seeds nothing can be concluded."
     if isnan(found.p_holm):
@@ -85,9 +87,14 @@ def _scores(report: ReportSummary) -> Table:
     if any(len(arm.points) > 1 for arm in report.arms):
         areas = [arm.areas.get(split) for split in report.splits for arm in report.arms]
         rows.append(["area", "", *(NONE if one is None else _spread(one) for one in areas)])
+    if any(arm.seqeval for arm in report.arms):
+        strict = [arm.seqeval.get(split) for split in report.splits for arm in report.arms]
+        cells = [NONE if value is None else f"{100 * value:.1f}" for value in strict]
+        rows.append(["seqeval", "", *cells])
     note = (
         f"{report.measure} × 100, mean and sample deviation over seeds; *area* is the mean height "
-        "of the learning curve (area under it over its width)."
+        "of the learning curve (area under it over its width), *seqeval* seqeval's strict F1 over "
+        "IOB2 tags in the last round."
     )
     return Table("scores", "Scores", note, head, rows)
 
@@ -157,7 +164,7 @@ def _counts(report: ReportSummary) -> Table:
     rows = [[arm.name, *(str(arm.counts[name]) for name in COUNTS)] for arm in having]
     note = (
         "Over all rounds and seeds: docs that could be mixed, candidates, those that the "
-        "discriminator threw out, and mixed docs in the end."
+        "discriminator threw out, and those that passed, which may be more than are taken."
     )
     return Table("counts", "Mixed docs", note, ["arm", *COUNTS], rows)
 

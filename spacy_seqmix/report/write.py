@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,10 @@ def write_report(
     RETURNS (Path): the HTML file.
     RAISES (ValueError): S510 to S512, S514, S521 to S523. (ImportError): S513.
     """
-    arms = read_arms(given)
+    arms, unfinished = read_arms(given)
     first = baseline_of(arms, baseline)
     notes = check_arms(arms, first, allow_different=allow_different)
+    notes += [f"no run of {name!r} is finished: it is left out" for name in unfinished]
     notes += [f"{arm.lacking} runs of {arm.name!r} are not finished" for arm in arms if arm.lacking]
     report = summarise_arms(arms, first)
     facts = make_facts(title, command, arms)
@@ -86,7 +88,7 @@ def _as_json(
             {
                 **found[arm.name],
                 "runs": [
-                    {"seed": run.seed, "rounds": [r.model_dump(mode="json") for r in run.rounds]}
+                    {"seed": run.seed, "rounds": [_plain(r.model_dump()) for r in run.rounds]}
                     for run in arm.runs
                 ],
             }
@@ -96,11 +98,11 @@ def _as_json(
 
 
 def _plain(value: Any) -> Any:
-    """JSON has neither NaN nor keys of two parts."""
+    """JSON has neither NaN and infinity nor keys of two parts."""
     if isinstance(value, dict):
         if any(isinstance(key, tuple) for key in value):
             return [[*key, _plain(v)] for key, v in value.items()]
         return {key: _plain(v) for key, v in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
-    return None if isinstance(value, float) and value != value else value
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -12,10 +12,15 @@ import numpy as np
 import pytest
 from spacy.tokens import DocBin
 
+from spacy_seqmix.mixing.duplication import make_duplication
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.segmix import make_mention
-from spacy_seqmix.report import write_report
+from spacy_seqmix.report import read_arms, write_report
+from spacy_seqmix.report.examples import mixed_examples
+from spacy_seqmix.report.facts import make_facts
+from spacy_seqmix.report.page import to_html
+from spacy_seqmix.report.summary import summarise_arms
 
 from .test_report import _round
 
@@ -118,6 +123,28 @@ def test_page_without_its_pool(run_dir, tmp_path):
     (tmp_path / "pool.spacy").unlink()
     text = write_report([str(run_dir)], tmp_path / "out", "A run", "x").read_text("utf8")
     assert '"parents": []' in text
+
+
+def test_page_shows_a_copy_with_its_one_parent(run_dir, tmp_path, news, blank_en):
+    mixer = Mixer(make_duplication(), make_interpolated(), rate=0.5)
+    mixed, _ = mix_docs(news, mixer, np.random.default_rng(0), blank_en)
+    path = run_dir / "mixed" / "round-00.spacy"
+    DocBin(docs=mixed, store_user_data=True).to_disk(path)
+    (arm,), _ = read_arms([str(run_dir)])
+    examples, _ = mixed_examples([arm])
+    copies = [one for one in examples if one["round"] == 0]
+    assert copies
+    assert all([parent["share"] for parent in one["parents"]] == [1.0] for one in copies)
+
+
+def test_page_data_can_not_end_its_script(run_dir):
+    arms, _ = read_arms([str(run_dir)])
+    report = summarise_arms(arms, arms[0])
+    example = [{"text": "<!-- <script> </script>"}]
+    text = to_html(report, make_facts("T", "x", arms), [], {}, example)
+    assert len(re.findall("<script", text)) == 2
+    data = re.search(r'id="data">(.*?)</script>', text, re.DOTALL).group(1)
+    assert json.loads(data) == example
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")

@@ -13,7 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from spacy_seqmix.cli import app
-from spacy_seqmix.report import read_run, write_report
+from spacy_seqmix.cli.report import _own_command
+from spacy_seqmix.report import read_arms, read_run, write_report
 from spacy_seqmix.report.runs import differences, step_differences
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -208,11 +209,17 @@ def test_report_of_a_sweep(tmp_path: Path, runs: dict[str, Path]) -> None:
     text = (tmp_path / "out" / "report.md").read_text("utf8")
     # the arm that does not mix is the baseline, and steps may differ
     assert "- sub against none on dev: +0.0 points, one seed: nothing can be concluded." in text
-    assert (
-        "> **Note:** 'none' and 'sub' (seed 0) took 140 and 200 optimiser steps in round 0." in text
-    )
+    assert "> **Note:** 'none' and 'sub' took 140 and 200 optimiser steps a run." in text
     assert "> **Note:** 1 runs of 'sub' are not finished." in text
     assert _line(text, "200", "140 / 200", "70.0 ± 0.0", "70.0")
+    for seed in (0, 1):
+        (sweep / "none" / f"seed-{seed}.json").write_text('{"status": "failed"}')
+    write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    assert "> **Note:** no run of 'none' is finished: it is left out." in text
+    (sweep / "none" / "seed-0.json").write_text("{")
+    with pytest.raises(ValueError, match=r"S522.*seed-0.json"):
+        write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
     (sweep / "sweep.json").write_text("{}")
     with pytest.raises(ValueError, match=r"S522.*sweep.json"):
         write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
@@ -315,3 +322,64 @@ def test_report_says_what_pictures_need(
     with pytest.raises(ImportError, match=r"S513.*spacy-seqmix\[report\]"):
         _report(runs, tmp_path / "out")
     assert not list((tmp_path / "out").glob("*"))
+
+
+def test_report_command_takes_names_and_paths_with_equals_signs(tmp_path: Path) -> None:
+    folder = tmp_path / "sub_rate=0.5"
+    _write(folder, [_round(0, 0.7)])
+    for text, name in (
+        (f"rate=0.5={folder}", "rate=0.5"),
+        (f"half={folder}", "half"),
+        (str(folder), "sub_rate=0.5"),
+    ):
+        arms, unfinished = read_arms([text])
+        assert ([arm.name for arm in arms], unfinished) == ([name], [])
+    command = _own_command(["a"], Path("out"), "T", "none", allow_different=True)
+    assert command.endswith("--title T --baseline none --allow-different")
+
+
+def test_report_shows_gains_at_the_points_of_both_arms(tmp_path: Path) -> None:
+    short = _write(tmp_path / "a", [_round(0, 0.7, n_labelled=300)])
+    other = _write(tmp_path / "b", [_round(i, 0.6 + i / 10) for i in range(2)])
+    report = json.loads(_results({"none": short, "mix": other}, tmp_path / "out"))
+    assert report["arms"][1]["gain_points"] == [300]
+    assert len(report["arms"][1]["gains"]["dev"]) == 1
+
+
+def test_report_refuses_other_pools_whatever_the_seed(tmp_path: Path) -> None:
+    given = []
+    for seed, name in enumerate(("none", "mix")):
+        folder = _write(tmp_path / name, [_round(0, 0.7)])
+        (folder / "config.cfg").write_text(f"[active]\nseed = {seed}\n")
+        (folder / "inputs.json").write_text(json.dumps({"sha256": {"pool": name}}))
+        given.append(str(folder))
+    with pytest.raises(ValueError, match=r"S512.*\(seed 0\) and 'mix' \(seed 1\) have different"):
+        write_report(given, tmp_path / "out", "Two", "x")
+    (tmp_path / "mix" / "inputs.json").unlink()
+    write_report(given, tmp_path / "out", "Two", "x")
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    assert "'mix' has no seed of 'none': they are not compared." in text
+
+
+def test_read_run_follows_references_and_the_default_seed(tmp_path: Path) -> None:
+    folder = _write(tmp_path / "a", [_round(0, 0.7)])
+    assert read_run("a", folder).seed is None
+    (folder / "config.cfg").write_text("[system]\nseed = 3\n[active]\nseed = ${system.seed}\n")
+    assert read_run("a", folder).seed == 3
+    (folder / "config.cfg").write_text("[active]\nn_seed = 3\n")
+    assert read_run("a", folder).seed == 0
+
+
+def test_report_of_perplexities_that_are_no_numbers(tmp_path: Path) -> None:
+    judged = [[100.0, 9.0, True], [float("inf"), None, False], [float("nan"), None, False]]
+    scores = {"ents_p": 0.7, "ents_r": 0.7, "ents_f": 0.7, "seqeval_f": 0.75}
+    one = _round(0, 0.7, mixed=2, judged=judged, scores={"dev": scores})
+    found = json.loads(_results({"mix": _write(tmp_path / "a", [one])}, tmp_path / "out"))
+    assert found["arms"][0]["judged"] == [[100.0, 9.0, True], *2 * [[None, None, False]]]
+    assert _line((tmp_path / "out" / "report.md").read_text("utf8"), "seqeval", "", "75.0")
+
+
+def _results(runs: dict[str, Path], out: Path) -> str:
+    """The JSON of a report."""
+    _report(runs, out, allow_different=True)
+    return (out / "results.json").read_text("utf8")

@@ -108,3 +108,12 @@ def test_holm_multiplies_step_by_step():
 )
 def test_area_under_the_curve(points, scores, expected):
     assert_allclose(area(points, np.array(scores)), expected)
+
+
+@pytest.mark.parametrize(("n_arms", "n_seeds"), [(1, 6), (3, 7), (6, 8)])
+def test_holm_says_with_how_many_arms_nothing_can_be_told(n_arms, n_seeds):
+    best = compare(np.arange(1.0, n_seeds + 1)[:, None], np.zeros((n_seeds, 1)))
+    for more, can_tell in ((0, True), (1, False)):
+        found = holm({str(k): best for k in range(n_arms + more)})
+        assert {one.can_tell for one in found.values()} == {can_tell}
+        assert all((one.p_holm < 0.05) is can_tell for one in found.values())
