@@ -78,7 +78,6 @@ class Errors:
         "Text: {text!r}"
     )
 
-
     E521 = (
         "[S521] The runs of {name!r} have the seeds {seeds}. Give each seed once, and other names "
         "to runs of other settings."
@@ -125,6 +124,10 @@ class Errors:
         "Correct the offsets, or leave such triggers out with --skip."
     )
     E544 = "[S544] {path} has no documents called {names}."
+    E545 = (
+        "[S545] {one} and {other} annotate documents of one name. Give a folder that has each once."
+    )
+    E546 = "[S546] {path} names no documents: give their names, one a line."
 
     # 2xx the component and mixing
     E201 = (

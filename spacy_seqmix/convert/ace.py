@@ -29,6 +29,9 @@ TAG = re.compile(r"<[^>]*>")
 BODY = re.compile(r"<TEXT>.*?</TEXT>", re.DOTALL)
 # Not sentences, and not annotated.
 ABOUT = re.compile(r"<(SPEAKER|POSTER|POSTDATE)\b[^>]*>.*?</\1>", re.DOTALL)
+# Folders beside each other that the LDC's distribution has for each source: the same documents by
+# the first annotators, by the second, adjudicated, and with times normalised.
+PASSES, LAST_PASS = ("fp1", "fp2", "adj"), "timex2norm"
 PARAGRAPH = re.compile(r"\n\s*\n")
 
 
@@ -43,27 +46,46 @@ class _Anchor:
 
 
 def read_ace(
-    folder: Path, nlp: Language, counts: Counts, *, skip: bool = False, only: Collection[str] = ()
+    folder: Path,
+    nlp: Language,
+    counts: Counts,
+    *,
+    skip: bool = False,
+    only: Collection[str] | None = None,
 ) -> Iterator[Sentence]:
     """Read all documents below a folder, in the order of their names.
 
     nlp (Language): whose tokenizer is used, with a sentencizer.
     skip (bool): leave out triggers where the two files disagree, with a warning each.
-    only (Collection[str]): names of documents to read; all, if there are none.
+    only (Collection[str] | None): names of documents to read; None for all.
     YIELDS (Sentence): with the document's name in ``where``.
     RAISES (ValueError): S501, S542 for documents without their other half, S543 for a trigger that
-        the text has not, S544 for names without a document.
+        the text has not, S544 for names without a document, S545 for two documents of one name.
     """
-    found = {path.name.removesuffix(".apf.xml"): path for path in folder.rglob("*.apf.xml")}
-    lacking = sorted(set(only) - set(found))
+    found = _find(folder)
+    names = sorted(found if only is None else set(only))
+    lacking = [name for name in names if name not in found]
     if lacking:
         raise ValueError(Errors.E544.format(path=folder, names=", ".join(lacking[:10])))
-    for name in sorted(set(only) or found):
+    for name in names:
         annotation = found[name]
         source = annotation.with_name(f"{name}.sgm")
         if not source.exists():
             raise ValueError(Errors.E542.format(path=annotation, lacking=source.name))
         yield from _read_document(source, annotation, nlp, counts, skip)
+
+
+def _find(folder: Path) -> dict[str, Path]:
+    """The annotation of each document by its name: of several passes the last."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*.apf.xml")):
+        if (path.parent.parent / LAST_PASS).is_dir() and path.parent.name in PASSES:
+            continue
+        name = path.name.removesuffix(".apf.xml")
+        if name in found:
+            raise ValueError(Errors.E545.format(one=found[name], other=path))
+        found[name] = path
+    return found
 
 
 def _read_document(
@@ -133,7 +155,7 @@ def _anchors(path: Path) -> Iterator[_Anchor]:
 def _checked(anchor: _Anchor, text: str, source: Path) -> _Anchor:
     """The trigger, if the text has it there."""
     found = text[anchor.start : anchor.end]
-    if html.unescape(found).split() != html.unescape(anchor.text).split():
+    if not found.strip() or html.unescape(found).split() != html.unescape(anchor.text).split():
         raise ValueError(_unlike(anchor, source, f"the text has {found!r}"))
     return anchor
 
@@ -202,12 +224,17 @@ def convert_ace(
     """
     nlp = spacy.blank(lang)
     nlp.add_pipe("sentencizer")
-    names = [line.strip() for line in read_lines(only)] if only else []
-    names = [
-        Path(name).name.removesuffix(".sgm").removesuffix(".apf.xml") for name in names if name
-    ]
+    names = None if only is None else _names(only)
     counts = Counts()
     sentences = read_ace(in_path, nlp, counts, skip=skip, only=names)
     docs = to_docs(sentences, nlp, counts, types=types, skip=skip)
     write_docs(docs, out_path, source=in_path)
     return counts
+
+
+def _names(path: Path) -> list[str]:
+    """The names of documents in a file. RAISES (ValueError): S546 where there are none."""
+    lines = [line.strip() for line in read_lines(path)]
+    if not any(lines):
+        raise ValueError(Errors.E546.format(path=path))
+    return [Path(one).name.removesuffix(".sgm").removesuffix(".apf.xml") for one in lines if one]

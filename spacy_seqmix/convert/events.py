@@ -65,6 +65,8 @@ def read_dygiepp(path: Path) -> Iterator[Sentence]:
         for number, (tokens, found) in enumerate(zip(sentences, events, strict=True), start=1):
             place = f"{where}, sentence {number}"
             words = _words(tokens, place)
+            if not isinstance(found, list):
+                raise _wrong(place, f"a list of events is wanted, not {found!r}")
             triggers = [_of_dygiepp(event, begin, place) for event in found]
             yield Sentence(words, triggers, place)
             begin += len(words)
@@ -74,11 +76,13 @@ def _of_dygiepp(event: Any, begin: int, where: str) -> Trigger:
     """[[token, type], arguments...], in some versions [[start, end, type], ...], end inclusive."""
     try:
         *places, label = event[0]
+        if not isinstance(label, str):
+            raise TypeError(label)
         numbers = [int(place) - begin for place in places]
         start, end = numbers[0], numbers[-1] + 1
     except (TypeError, ValueError, IndexError, KeyError):
         raise _wrong(where, f"not an event that begins with [token, type]: {event!r}") from None
-    return Trigger(start, end, str(label).replace(".", ":"))
+    return Trigger(start, end, label.replace(".", ":"))
 
 
 LAYOUTS: dict[str, Callable[[Path], Iterator[Sentence]]] = {

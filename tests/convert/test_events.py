@@ -1,6 +1,7 @@
 """Readers of event corpora, on documents made for these tests in the formats of others."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,11 @@ def ace(tmp_path):
     return tmp_path / "ace"
 
 
+# A trigger of a blank.
+BLANK = (
+    '<event TYPE="Life" SUBTYPE="Die"><event_mention><anchor><charseq START="{0}" END="{0}"> '
+    "</charseq></anchor></event_mention></event>"
+).format(plain(SGM).index("  was"))
 WORDS = [["The", "owner", "stepped", "down", "and", "died", "."], ["Nobody", "blew", "it", "up"]]
 TRIGGERS = [[(2, 4, LABELS[1]), (5, 6, LABELS[2])], [(1, 4, LABELS[3]), (1, 2, LABELS[4])]]
 
@@ -175,6 +181,38 @@ def test_events_of_some_documents_and_types(ace, tmp_path):
     assert labels == {"Transaction", "Personnel", "Life", "Conflict"}
 
 
+def test_events_of_the_last_pass(ace, tmp_path):
+    for folder in ("adj", "fp1", "timex2norm"):
+        shutil.copytree(ace / "1", ace / "bn" / folder)
+        text = annotation().replace("Marry", folder)
+        (ace / "bn" / folder / "MADE_1.apf.xml").write_text(text)
+    shutil.rmtree(ace / "1")
+    assert convert(ace, tmp_path / "out.spacy", "-f", "ace05")[0] == 0
+    labels = {ent.label_ for doc in read(tmp_path / "out.spacy") for ent in doc.ents}
+    assert "Life:timex2norm" in labels
+    (ace / "bn" / "timex2norm").rename(ace / "bn" / "other")
+    code, output = convert(ace, tmp_path / "again.spacy", "-f", "ace05")
+    assert code == 1
+    assert "[S545]" in output
+
+
+def test_events_refuse_an_empty_list_of_documents(ace, tmp_path):
+    (tmp_path / "docs.txt").write_text("\n")
+    options = ["-f", "ace05", "--docs", str(tmp_path / "docs.txt")]
+    code, output = convert(ace, tmp_path / "out.spacy", *options)
+    assert code == 1
+    assert "[S546]" in output
+
+
+def test_events_without_a_word(ace, tmp_path):
+    blank = annotation().replace("</document>", BLANK + "</document>")
+    (ace / "1" / "MADE_1.apf.xml").write_text(blank)
+    code, output = convert(ace, tmp_path / "out.spacy", "-f", "ace05")
+    assert code == 1
+    assert "[S543]" in output
+    assert convert(ace, tmp_path / "out.spacy", "-f", "ace05", "--skip")[0] == 0
+
+
 def test_events_where_the_two_files_disagree(ace, tmp_path):
     (ace / "1" / "MADE_1.apf.xml").write_text(annotation(shift=1))
     code, output = convert(ace, tmp_path / "out.spacy", "-f", "ace05")
@@ -241,6 +279,8 @@ def test_events_elsewhere(tmp_path, layout):
         ("dygiepp", "{}", "line 1: no list 'sentences'"),
         ("dygiepp", '{"sentences": [["a"]], "events": []}', "no list for each of 1 sentences"),
         ("dygiepp", '{"sentences": [["a"]], "events": [[[[]]]]}', "begins with [token, type]"),
+        ("dygiepp", '{"sentences": [["a"]], "events": [null]}', "a list of events is wanted"),
+        ("dygiepp", '{"sentences": [["a"]], "events": [[[[0, 0]]]]}', "begins with [token, type]"),
         ("dygiepp", '{"sentences": [["a"]], "events": [[[[5, "A.B"]]]]}', "trigger 5 to 6"),
     ],
 )
