@@ -43,7 +43,7 @@ def learning_curves(report: ReportSummary) -> Figure | None:
             if split not in arm.curves:
                 continue
             curve = arm.curves[split]
-            ax.plot(arm.points, [100 * s.mean for s in curve], label=arm.name, **style)
+            ax.plot(arm.points, [100 * s.mean for s in curve], label=_label(arm.name), **style)
             if len(arm.seeds) > 1:
                 low, high = [100 * s.low for s in curve], [100 * s.high for s in curve]
                 ax.fill_between(arm.points, low, high, color=style["color"], alpha=0.15, lw=0)
@@ -73,10 +73,10 @@ def gains(report: ReportSummary) -> Figure | None:
                 errors = np.abs(
                     [[100 * s.low for s in curve], [100 * s.high for s in curve]] - means
                 )
-            ax.errorbar(places, means, yerr=errors, label=arm.name, capsize=2, **style)
+            ax.errorbar(places, means, yerr=errors, label=_label(arm.name), capsize=2, **style)
         ax.set_title(split)
         _points(ax, [point for arm in report.arms for point in arm.points])
-    axes[0].set_ylabel(f"gain over {report.baseline} (points)")
+    axes[0].set_ylabel(f"gain over {_label(report.baseline)} (points)")
     _legend(figure, axes[0])
     return figure
 
@@ -96,7 +96,12 @@ def perplexities(report: ReportSummary) -> Figure | None:
         for style, arm, values in found:
             clipped = np.minimum(np.array(values, dtype="float64"), bins[-1])
             ax.hist(
-                clipped, bins=bins, histtype="step", color=style["color"], label=arm.name, lw=1.5
+                clipped,
+                bins=bins,
+                histtype="step",
+                color=style["color"],
+                label=_label(arm.name),
+                lw=1.5,
             )
             for end in ("min", "max"):
                 if f"{end}_{name}" in arm.ranges:
@@ -119,8 +124,10 @@ def queries(report: ReportSummary) -> Figure | None:
     figure, axes = _figure(2)
     for style, arm in arms:
         points = [q.point for q in arm.queried]
-        axes[0].plot(points, [q.tokens for q in arm.queried], label=arm.name, **style)
-        axes[1].plot(points, [100 * q.entities for q in arm.queried], label=arm.name, **style)
+        axes[0].plot(points, [q.tokens for q in arm.queried], label=_label(arm.name), **style)
+        axes[1].plot(
+            points, [100 * q.entities for q in arm.queried], label=_label(arm.name), **style
+        )
     axes[0].set_ylabel("tokens of a queried doc")
     axes[1].set_ylabel("entities a hundred tokens")
     for ax in axes:
@@ -202,6 +209,11 @@ def _styled(arms: Sequence[ArmSummary]) -> Iterator[tuple[dict[str, Any], ArmSum
             },
             arm,
         )
+
+
+def _label(name: str) -> str:
+    """A name as matplotlib shows it: dollars would begin a formula, and "_" hides a label."""
+    return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
 
 
 def _points(ax: Any, points: Sequence[int]) -> None:

@@ -147,6 +147,14 @@ def test_page_data_can_not_end_its_script(run_dir):
     assert json.loads(data) == example
 
 
+def test_page_has_arms_of_any_name(run_dir, tmp_path):
+    names = ["a=${x_}, b=${y}^", "_hidden"]
+    given = [f"{name}={run_dir}" for name in names]
+    text = write_report(given, tmp_path / "out", "Names", "x").read_text("utf8")
+    pictures = "".join(re.findall("<svg.*?</svg>", text, re.DOTALL))
+    assert all(name in pictures for name in names)
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 def test_page_works_in_a_browser(page, tmp_path):
     text = page.read_text("utf8")
