@@ -106,7 +106,13 @@ def _entities(doc: Doc) -> str:
     """A doc as displaCy shows it."""
     if not doc.ents:
         return f"<div class='entities'>{html.escape(doc.text)}</div>"
-    return str(displacy.render(doc, style="ent", page=False, minify=True, jupyter=False))
+    # displaCy escapes text, but not labels.
+    ents = [
+        {"start": ent.start_char, "end": ent.end_char, "label": html.escape(ent.label_)}
+        for ent in doc.ents
+    ]
+    shown = {"text": doc.text, "ents": ents, "title": None}
+    return str(displacy.render(shown, style="ent", minify=True, jupyter=False, manual=True))
 
 
 def _tokens(doc: Doc, origin: Origin) -> Iterator[dict[str, Any]]:

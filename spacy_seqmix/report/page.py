@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -25,6 +26,9 @@ BLOCKS = (
     ("mixing", "Mixing", ("perplexity",), ("counts",)),
     ("time", "Time", (), ("seconds",)),
 )
+
+# Markdown's, which a note may have.
+EMPHASIS = re.compile(r"\*([^*]+)\*")
 
 
 def to_html(
@@ -68,7 +72,7 @@ def _blocks(tables: Sequence[Table], pictures: Mapping[str, str]) -> Any:
         found = [
             {
                 "title": table.title,
-                "note": table.note.replace("*", ""),
+                "note": EMPHASIS.sub(r"\1", table.note),
                 "head": table.head,
                 "rows": table.rows,
                 "folded": table.name.startswith("confusion"),

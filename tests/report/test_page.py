@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from spacy.tokens import DocBin
+from spacy.tokens import DocBin, Span
 
 from spacy_seqmix.mixing.duplication import make_duplication
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.segmix import make_mention
 from spacy_seqmix.report import read_arms, write_report
-from spacy_seqmix.report.examples import mixed_examples
+from spacy_seqmix.report.examples import _entities, mixed_examples
 from spacy_seqmix.report.facts import make_facts
 from spacy_seqmix.report.page import to_html
 from spacy_seqmix.report.summary import summarise_arms
@@ -117,6 +117,15 @@ def test_page_data(page):
         assert any("with" in token for token in mixed)
         for token in mixed:
             assert sum(p for _, p in token.get("shares", [["", 1.0]])) == pytest.approx(1, abs=0.02)
+
+
+def test_page_escapes_labels_and_text(blank_en):
+    doc = blank_en.make_doc("a <b> & c")
+    doc.set_ents([Span(doc, 0, 1, label="<img src=x onerror=alert(1)>")])
+    shown = _entities(doc)
+    assert "<img" not in shown
+    assert "<b>" not in shown
+    assert "&lt;img src=x onerror=alert(1)&gt;" in shown
 
 
 def test_page_without_its_pool(run_dir, tmp_path):
