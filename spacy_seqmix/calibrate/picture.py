@@ -9,7 +9,7 @@ from ..atomic import replacing
 from ..errors import Errors
 from ..models.judge import Range
 from ..models.names import short_name
-from ..report.curves import COLOURS
+from ..report.figures import COLOURS
 from .bins import Floats, shares, short
 from .run import Calibration
 

@@ -10,11 +10,11 @@ from spacy_seqmix.active.fit import (
     FitSettings,
     check_training_config,
     count_steps,
-    evaluate,
     fit,
     warn_of_unseen,
     without_own_mixing,
 )
+from spacy_seqmix.active.scores import evaluate
 from spacy_seqmix.pipeline.ner import SeqMixNER
 
 
