@@ -89,7 +89,8 @@ class RunFolder:
         path = self.path / "lock.tmp"
         lock = FileLock(path)
         try:
-            lock.acquire(timeout=0)
+            with disk_errors():
+                lock.acquire(timeout=0)
         except Timeout:
             raise ValueError(Errors.E412.format(path=self.path)) from None
         try:

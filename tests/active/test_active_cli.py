@@ -38,7 +38,8 @@ def run_dir(tmp_path):
 
 
 def contents(path):
-    return {p.relative_to(path).as_posix(): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+    files = [p for p in path.rglob("*") if p.is_file() and p.name != "lock.tmp"]
+    return {p.relative_to(path).as_posix(): p.read_bytes() for p in files}
 
 
 def journal(path):
