@@ -14,7 +14,7 @@ from spacy_seqmix.active.fit import (
     warn_of_unseen,
     without_own_mixing,
 )
-from spacy_seqmix.active.scores import evaluate
+from spacy_seqmix.active.scores import SCORES, evaluate
 from spacy_seqmix.pipeline.ner import SeqMixNER
 
 
@@ -181,7 +181,7 @@ def test_evaluate_by_type_in_a_fixed_order(training, news, tmp_path):
     scores = evaluate(nlp, news)
     assert list(scores["ents_per_type"]) == ["LOC", "MISC", "ORG", "PER"]
     assert 0.0 < scores["ents_f"] <= 1.0
-    assert set(scores) == {"ents_p", "ents_r", "ents_f", "ents_per_type"}
+    assert set(scores) == {*SCORES, "seqeval_f", "confusion"}
     bare = evaluate(nlp, [Doc(nlp.vocab, words=["x"], ents=["O"])])
     assert bare["ents_per_type"] == {} or all(v["f"] == 0 for v in bare["ents_per_type"].values())
 
