@@ -95,6 +95,8 @@ def test_page_needs_nothing_else(page):
     }
     assert "A &lt;/script&gt; &amp; a run" in text
     assert len(re.findall("</script>", text)) == 2
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert "&gt;" not in style  # nothing is escaped there
     ids = re.findall(r'\bid="([^"]*)"', text)
     assert len(ids) == len(set(ids))
     used = re.findall(r'(?:href="#|url\(#)([^")]*)', text)
