@@ -135,15 +135,15 @@ def run(config: Config, train_path: Path, n_docs: int, eval_path: Path, bfloat16
 def table(scores: dict[Arm, list[float]]) -> str:
     """Means and deviations over seeds, and paired differences to no mixing and to replacement.
 
-    Replacement has the same rate, or the first one that was run.
+    Replacement has the same rate, or is the first one that was run, if any was.
     """
-    first = next((arm for arm in scores if arm.strategy == REPLACEMENT), Arm())
+    first = next((arm for arm in scores if arm.strategy == REPLACEMENT), None)
     rows = []
     for arm, values in scores.items():
         row = [str(arm), spread(values)]
         same_rate = arm._replace(strategy=REPLACEMENT, realiser=INTERPOLATED)
         for other in (Arm(), same_rate if same_rate in scores else first):
-            known = arm.rate and other != arm
+            known = arm.rate and other is not None and other != arm
             row += paired(values, scores[other]) if known else ("", "")
         rows.append(row)
     header = ["arm", "F1", "over none", "p", "over replacement", "p"]

@@ -98,8 +98,8 @@ def summarise_arms(arms: Sequence[Arm], baseline: Arm) -> ReportSummary:
             family[arm.name] = compare(ours, theirs)
             one.gain_points = points
             one.gains[split] = [summarise(column) for column in (ours - theirs).T]
+        corrected = holm(family)
         for one in found[1:]:
-            corrected = holm(family)
             if one.name in corrected:
                 one.comparisons[split] = corrected[one.name]
     return ReportSummary(baseline.runs[0].measure, baseline.name, found, _overlap(ordered))
