@@ -143,8 +143,10 @@ def table(scores: dict[Arm, list[float]]) -> str:
         row = [str(arm), spread(values)]
         same_rate = arm._replace(strategy=REPLACEMENT, realiser=INTERPOLATED)
         for other in (Arm(), same_rate if same_rate in scores else first):
-            known = arm.rate and other is not None and other != arm
-            row += paired(values, scores[other]) if known else ("", "")
+            if arm.rate and other is not None and other != arm:
+                row += paired(values, scores[other])
+            else:
+                row += ("", "")
         rows.append(row)
     header = ["arm", "F1", "over none", "p", "over replacement", "p"]
     return MarkdownRenderer().table(rows, header)
