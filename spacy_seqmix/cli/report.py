@@ -26,7 +26,7 @@ def report_cli(
     ] = "Active learning",
     baseline: Annotated[
         str | None,
-        typer.Option("--baseline", "-b", help="Arm to compare with; 'none', or the first"),
+        typer.Option("--baseline", "-b", help="Arm to compare all others with"),
     ] = None,
     command: Annotated[
         str | None,

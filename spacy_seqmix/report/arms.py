@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ import srsly
 
 from ..errors import Errors
 from ..types import Floats2d
-from .runs import Run, data_differences, differences, read_run, step_differences
+from .runs import Run, data_differences, pairing_differences, read_run, step_differences
 
-__all__ = ["Arm", "baseline_of", "check_arms", "read_arms"]
+__all__ = ["Arm", "baselines_of", "check_arms", "read_arms"]
 
 SWEEP = "sweep.json"
 NONE = "none"
@@ -25,14 +25,23 @@ class Arm:
     """One setting, run once a seed.
 
     runs (tuple[Run, ...]): at least one, in the order of their seeds.
-    sweep (bool): whether it is of a sweep, whose arms may differ in optimiser steps.
     lacking (int): runs of a sweep that failed, or are not finished.
+    values (Mapping[str, Any]): what its sweep set by dotted name, but for [paths]; empty outside
+        sweeps, whose arms may differ in optimiser steps.
+    mixes (bool): whether its sweep says that it mixes.
     """
 
     name: str
     runs: tuple[Run, ...]
-    sweep: bool = False
     lacking: int = 0
+    values: Mapping[str, Any] = field(default_factory=dict)
+    mixes: bool = False
+
+    @property
+    def setting(self) -> dict[str, Any]:
+        """All that its sweep set but the mixing."""
+        own = ("active.mixing", "steps_of")
+        return {k: v for k, v in self.values.items() if not k.startswith(own)}
 
     @property
     def seeds(self) -> tuple[int | None, ...]:
@@ -69,31 +78,43 @@ def read_arms(given: Sequence[str]) -> tuple[list[Arm], list[str]]:
     RAISES (ValueError): S510, S511 for journals, S514 for names, S521 for seeds,
         S522 for sweeps.
     """
-    runs: dict[str, list[Run]] = {}
-    lacking: dict[str, int] = {}
+    found: dict[str, Arm] = {}
     for text in given:
         name, path = _parted(text)
         folder = Path(path)
         if (folder / SWEEP).exists():
             if name:
                 raise ValueError(Errors.E514.format(text=text))
-            for arm, found, missing in _read_sweep(folder):
-                runs.setdefault(arm, []).extend(found)
-                lacking[arm] = lacking.get(arm, 0) + missing
+            arms = list(_read_sweep(folder))
         else:
             name = name or folder.resolve().name
-            runs.setdefault(name, []).append(read_run(name, folder))
-    arms = []
-    for name, found in runs.items():
-        seeds = [run.seed for run in found]
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(Errors.E521.format(name=name, seeds=seeds))
-        if found:
-            found.sort(key=lambda run: -1 if run.seed is None else run.seed)
-            arms.append(Arm(name, tuple(found), name in lacking, lacking.get(name, 0)))
-    if not arms:
-        raise ValueError(Errors.E511.format(name=", ".join(runs) or "", path=", ".join(given)))
-    return arms, [name for name, found in runs.items() if not found]
+            arms = [Arm(name, (read_run(name, folder),))]
+        for arm in arms:
+            found[arm.name] = _merged(found[arm.name], arm, path) if arm.name in found else arm
+    if not any(arm.runs for arm in found.values()):
+        raise ValueError(Errors.E511.format(name=", ".join(found), path=", ".join(given)))
+    for arm in found.values():
+        if len(set(arm.seeds)) < len(arm.seeds):
+            raise ValueError(Errors.E521.format(name=arm.name, seeds=list(arm.seeds)))
+    finished = [replace(arm, runs=_by_seed(arm.runs)) for arm in found.values() if arm.runs]
+    return finished, [arm.name for arm in found.values() if not arm.runs]
+
+
+def _merged(one: Arm, other: Arm, path: str) -> Arm:
+    """An arm of which two places have runs. RAISES (ValueError): S522 where sweeps disagree."""
+    if one.values and other.values and (wrong := sorted(_differing(one.values, other.values))):
+        reason = f"{one.name!r} has another value of {', '.join(wrong)} than in the sweep before"
+        raise ValueError(Errors.E522.format(path=path, reason=reason))
+    more = other if other.values else one
+    return replace(more, runs=(*one.runs, *other.runs), lacking=one.lacking + other.lacking)
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
+    return {name for name in {*one, *other} if one.get(name) != other.get(name)}
+
+
+def _by_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
+    return tuple(sorted(runs, key=lambda run: -1 if run.seed is None else run.seed))
 
 
 def _parted(text: str) -> tuple[str, str]:
@@ -108,17 +129,23 @@ def _parted(text: str) -> tuple[str, str]:
     return next((pair for pair in pairs if Path(pair[1]).exists()), (pairs or [("", text)])[-1])
 
 
-def _read_sweep(folder: Path) -> Iterable[tuple[str, list[Run], int]]:
-    """The name, the finished runs, and the number of the others, of each arm."""
+def _read_sweep(folder: Path) -> Iterator[Arm]:
+    """Its arms with their finished runs, of which an arm may have none."""
     try:
         content: Any = srsly.read_json(folder / SWEEP)
         seeds = [int(seed) for seed in content["seeds"]]
-        arms = [(str(arm["name"]), folder / str(arm["folder"])) for arm in content["arms"]]
+        arms = [
+            (str(arm["name"]), folder / str(arm["folder"]), dict(arm["values"]), bool(arm["mixes"]))
+            for arm in content["arms"]
+        ]
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise ValueError(Errors.E522.format(path=folder / SWEEP, reason=repr(err))) from err
-    for name, place in arms:
+    for name, place, values, mixes in arms:
         done = [place / f"seed-{seed}" for seed in seeds if _is_done(place / f"seed-{seed}.json")]
-        yield name, [read_run(name, path) for path in done], len(seeds) - len(done)
+        runs = tuple(read_run(name, path) for path in done)
+        # Where a file lies is no setting.
+        values = {key: value for key, value in values.items() if not key.startswith("paths.")}
+        yield Arm(name, runs, len(seeds) - len(done), values, mixes)
 
 
 def _is_done(status: Path) -> bool:
@@ -140,36 +167,71 @@ def baseline_of(arms: Sequence[Arm], name: str | None) -> Arm:
     return arms[names.index(wanted)]
 
 
-def check_arms(arms: Sequence[Arm], baseline: Arm, *, allow_different: bool) -> list[str]:
+def baselines_of(arms: Sequence[Arm], name: str | None) -> dict[str, Arm]:
+    """What each arm is compared with, by name; the arm of ``baseline_of`` stands first, without.
+
+    An arm of a sweep that mixes: the arm of all its settings without mixing, at its optimiser
+    steps where there is one. Any other, or all where a baseline is named: ``baseline_of``.
+    """
+    first = baseline_of(arms, name)
+    found = {}
+    for arm in arms:
+        own: list[Arm] = []
+        if name is None and arm.mixes:
+            own = [one for one in arms if _is_without(one, arm)]
+        equal = [one for one in own if _steps_equal(one, arm)]
+        if arm is not first:
+            found[arm.name] = [*equal, *own, first][0]
+    return found
+
+
+def _is_without(one: Arm, arm: Arm) -> bool:
+    """Whether ``one`` is ``arm`` without mixing."""
+    return bool(one.values) and not one.mixes and one.setting == arm.setting
+
+
+def _steps_equal(one: Arm, other: Arm) -> bool:
+    pairs = _pairs(one, other)
+    return bool(pairs) and not any(step_differences(*pair) for pair in pairs)
+
+
+def _pairs(one: Arm, other: Arm) -> list[tuple[Run, Run]]:
+    """Runs of equal seeds."""
+    runs = {run.seed: run for run in one.runs}
+    return [(runs[run.seed], run) for run in other.runs if run.seed in runs]
+
+
+def check_arms(
+    arms: Sequence[Arm], baselines: Mapping[str, Arm], *, allow_different: bool
+) -> list[str]:
     """Check that runs are of the same data, and that those of equal seeds can be compared.
 
+    baselines (Mapping[str, Arm]): what each arm is compared with.
     RETURNS (list[str]): what differs, where that is allowed; and which arms share no seed.
     RAISES (ValueError): S512 with what differs.
     """
-    wrong: list[str] = []
+    first = next(arm for arm in arms if arm.name not in baselines)
+    wrong = [text for run in first.runs[1:] for text in data_differences(first.runs[0], run)]
     notes: list[str] = []
-    first = {run.seed: run for run in baseline.runs}
-    for run in baseline.runs[1:]:
-        wrong += data_differences(baseline.runs[0], run)
     for arm in arms:
-        if arm is baseline:
+        if arm is first:
             continue
-        pairs = [(first[run.seed], run) for run in arm.runs if run.seed in first]
-        for run in arm.runs:
-            if run.seed not in first:
-                wrong += data_differences(baseline.runs[0], run)
-        for one, run in pairs:
-            wrong += differences(one, run)
-            wrong += [] if arm.sweep else step_differences(one, run)
+        wrong += [text for run in arm.runs for text in data_differences(first.runs[0], run)]
+        baseline = baselines[arm.name]
+        pairs = _pairs(baseline, arm)
+        for pair in pairs:
+            wrong += pairing_differences(*pair)
+            wrong += [] if arm.values else step_differences(*pair)
         if not pairs:
             notes.append(f"{arm.name!r} has no seed of {baseline.name!r}: they are not compared")
-        elif arm.sweep and any(step_differences(*pair) for pair in pairs):
+        elif arm.values and not _steps_equal(baseline, arm):
             sides = zip(*pairs, strict=True)
             steps = [sum(one.steps for run in side for one in run.rounds) for side in sides]
             a, b = (f"{n / len(pairs):.0f}" for n in steps)
             notes.append(
                 f"{baseline.name!r} and {arm.name!r} took {a} and {b} optimiser steps a run"
             )
+    wrong = list(dict.fromkeys(wrong))
     if wrong and not allow_different:
         raise ValueError(Errors.E512.format(reason="; ".join(wrong)))
     return wrong + notes

@@ -30,7 +30,7 @@ __all__ = [
     "Seconds",
     "TypeScores",
     "data_differences",
-    "differences",
+    "pairing_differences",
     "read_run",
     "step_differences",
 ]
@@ -228,9 +228,9 @@ def _pool_digest(path: Path) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def differences(one: Run, other: Run) -> list[str]:
-    """What keeps two runs from being compared fairly, besides optimiser steps: a phrase each."""
-    pair, found = _pair(one, other), data_differences(one, other)
+def pairing_differences(one: Run, other: Run) -> list[str]:
+    """What keeps two runs of a seed from being compared, besides data and steps: a phrase each."""
+    pair, found = _pair(one, other), []
     if set(one.rounds[0].queried) != set(other.rounds[0].queried):
         found.append(f"{pair} have different seed sets")
     if len(one.rounds) != len(other.rounds):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from statistics import mean
@@ -43,6 +43,7 @@ class ArmSummary:
     """One arm; dicts are by "dev" and "test", and lack what was not scored."""
 
     name: str
+    against: str | None  # what it is compared with
     seeds: list[int | None]
     lacking: int
     points: list[int]
@@ -65,16 +66,23 @@ class ArmSummary:
 
 @dataclass(frozen=True)
 class ReportSummary:
-    """All arms, the baseline first.
+    """All arms; the first is compared with none.
 
     overlap (dict): of two arms, the share of the docs queried after the seed set that both have
         by a round, of those that either has; the mean over rounds and seeds.
     """
 
     measure: str
-    baseline: str
     arms: list[ArmSummary]
     overlap: dict[tuple[str, str], float]
+
+    @property
+    def baseline(self) -> str:
+        """What arms are compared with, in words."""
+        names = list(dict.fromkeys(arm.against for arm in self.arms[1:]))
+        if len(names) < 2:
+            return names[0] if names and names[0] is not None else self.arms[0].name
+        return "each arm's baseline"
 
     @property
     def splits(self) -> list[str]:
@@ -82,13 +90,17 @@ class ReportSummary:
         return [split for split in SPLITS if any(split in arm.curves for arm in self.arms)]
 
 
-def summarise_arms(arms: Sequence[Arm], baseline: Arm) -> ReportSummary:
-    """Summarise arms; each is compared with the baseline over the seeds and points of both."""
-    ordered = [baseline, *(arm for arm in arms if arm is not baseline)]
-    found = [_one(arm) for arm in ordered]
+def summarise_arms(arms: Sequence[Arm], baselines: Mapping[str, Arm]) -> ReportSummary:
+    """Summarise arms, and compare each with its baseline over the seeds and points of both.
+
+    baselines (Mapping[str, Arm]): by the name of the arm; one arm has none.
+    """
+    ordered = sorted(arms, key=lambda arm: arm.name in baselines)
+    found = [_one(arm, baselines.get(arm.name)) for arm in ordered]
     for split in SPLITS:
         family = {}
         for arm, one in zip(ordered[1:], found[1:], strict=True):
+            baseline = baselines[arm.name]
             seeds = [seed for seed in arm.seeds if seed in baseline.seeds]
             points = [point for point in arm.points if point in baseline.points]
             ours = arm.scores(split, points, seeds)
@@ -102,14 +114,15 @@ def summarise_arms(arms: Sequence[Arm], baseline: Arm) -> ReportSummary:
         for one in found[1:]:
             if one.name in corrected:
                 one.comparisons[split] = corrected[one.name]
-    return ReportSummary(baseline.runs[0].measure, baseline.name, found, _overlap(ordered))
+    return ReportSummary(ordered[0].runs[0].measure, found, _overlap(ordered))
 
 
-def _one(arm: Arm) -> ArmSummary:
+def _one(arm: Arm, baseline: Arm | None) -> ArmSummary:
     """What an arm's own runs say."""
     rounds = {point: _at(arm, point) for point in arm.points}
     one = ArmSummary(
         name=arm.name,
+        against=baseline.name if baseline is not None else None,
         seeds=list(arm.seeds),
         lacking=arm.lacking,
         points=arm.points,

@@ -37,7 +37,7 @@ def _verdict(report: ReportSummary, arm: ArmSummary, split: str) -> str:
     found = arm.comparisons[split]
     gain, n = found.gain, found.gain.n
     n_points = len(arm.gains[split])
-    what = f"{arm.name} against {report.baseline} on {split}: {100 * gain.mean:+.1f} points"
+    what = f"{arm.name} against {arm.against} on {split}: {100 * gain.mean:+.1f} points"
     if n_points > 1:
         what += f" on the mean of {n_points} data usage points"
     if n == 1:
@@ -101,6 +101,7 @@ def _scores(report: ReportSummary) -> Table:
 
 def _statistics(report: ReportSummary) -> Table:
     rows = []
+    several = len({arm.against for arm in report.arms[1:]}) > 1
     for split in report.splits:
         for arm in report.arms:
             found = arm.comparisons.get(split)
@@ -113,14 +114,16 @@ def _statistics(report: ReportSummary) -> Table:
                 NONE if isnan(x) else f"{x:.2f}" if i == 0 else f"{x:.3f}"
                 for i, x in enumerate(numbers)
             ]
-            rows.append([split, arm.name, _spread(gain, "+"), interval, str(gain.n), *cells])
+            names = [split, arm.name, *([str(arm.against)] if several else [])]
+            rows.append([*names, _spread(gain, "+"), interval, str(gain.n), *cells])
     note = (
         f"Gain over *{report.baseline}* in points, on the mean over data usage points, of runs "
         "with the same seed. Interval: bootstrap over seeds. d: Cohen's d of paired differences. "
         "p: two-sided Wilcoxon signed-rank test over seeds; with Holm's correction over the arms; "
         "and over data usage points, of the means over seeds, which SeqMix reports."
     )
-    head = ["split", "arm", "gain", "95 % interval", "seeds", "d", "p", "p (Holm)", "p (points)"]
+    head = ["split", "arm", *(["over"] if several else []), "gain", "95 % interval", "seeds", "d"]
+    head += ["p", "p (Holm)", "p (points)"]
     return Table("statistics", f"Against {report.baseline}", note, head, rows)
 
 

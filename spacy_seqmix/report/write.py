@@ -12,7 +12,7 @@ from typing import Any
 import srsly
 
 from ..atomic import replacing
-from .arms import Arm, baseline_of, check_arms, read_arms
+from .arms import Arm, baselines_of, check_arms, read_arms
 from .examples import mixed_examples
 from .facts import Facts, make_facts
 from .figures import draw, save_png, to_svg
@@ -41,19 +41,19 @@ def write_report(
     out_dir (Path): where to write; made if need be.
     title (str): the heading.
     command (str): the command that made the runs, as a reader should type it.
-    baseline (str | None): the arm that the others are compared with; by default the one called
-        "none", else the first.
+    baseline (str | None): the arm that all others are compared with; by default an arm of a sweep
+        with the same arm without mixing, and any other with the one called "none", else the first.
     allow_different (bool): also compare runs of other pools, seed sets, rounds or optimiser
         steps; the report then says what differs.
     RETURNS (Path): the HTML file.
     RAISES (ValueError): S510 to S512, S514, S521 to S523. (ImportError): S513.
     """
     arms, unfinished = read_arms(given)
-    first = baseline_of(arms, baseline)
-    notes = check_arms(arms, first, allow_different=allow_different)
+    baselines = baselines_of(arms, baseline)
+    notes = check_arms(arms, baselines, allow_different=allow_different)
     notes += [f"no run of {name!r} is finished: it is left out" for name in unfinished]
     notes += [f"{arm.lacking} runs of {arm.name!r} are not finished" for arm in arms if arm.lacking]
-    report = summarise_arms(arms, first)
+    report = summarise_arms(arms, baselines)
     facts = make_facts(title, command, arms)
     figures = draw(report)
     examples, unread = mixed_examples(arms)

@@ -159,6 +159,11 @@ def rates_of(asked: ActiveConfig) -> list[float]:
     return [sum(mixer.rate_at(number) for mixer in asked.mixers) for number in rounds]
 
 
+def mixes(arm: Arm) -> bool:
+    """Whether an arm mixes at all in any round. RAISES (ValueError): S605."""
+    return any(rates_of(check_arm(arm)))
+
+
 def check_arms(arms: Sequence[Arm]) -> None:
     """Check that arms differ. RAISES (ValueError): S604, S605."""
     for i, arm in enumerate(arms):

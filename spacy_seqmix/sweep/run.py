@@ -22,7 +22,7 @@ from tqdm import tqdm
 from ..active.journal import RunFolder, flatten
 from ..atomic import replacing
 from ..errors import Errors
-from .plan import Arm, Sweep, folder_name
+from .plan import Arm, Sweep, folder_name, mixes
 from .values import with_values
 
 # What a folder of runs consists of.
@@ -120,6 +120,7 @@ def write_known(sweep: Sweep, out: Path) -> None:
             "folder": arm.folder,
             "control": arm.control,
             "steps_of": arm.steps_of,
+            "mixes": mixes(arm),
             "values": values_of(arm),
         }
     content = {"seeds": sorted({*seeds, *sweep.settings.seeds}), "arms": list(arms.values())}

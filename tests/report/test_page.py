@@ -17,6 +17,7 @@ from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.segmix import make_mention
 from spacy_seqmix.report import read_arms, write_report
+from spacy_seqmix.report.arms import baselines_of
 from spacy_seqmix.report.examples import _entities, mixed_examples
 from spacy_seqmix.report.facts import make_facts
 from spacy_seqmix.report.page import to_html
@@ -150,7 +151,7 @@ def test_page_shows_a_copy_with_its_one_parent(run_dir, tmp_path, news, blank_en
 
 def test_page_data_can_not_end_its_script(run_dir):
     arms, _ = read_arms([str(run_dir)])
-    report = summarise_arms(arms, arms[0])
+    report = summarise_arms(arms, baselines_of(arms, None))
     example = [{"text": "<!-- <script> </script>"}]
     text = to_html(report, make_facts("T", "x", arms), [], {}, example)
     assert len(re.findall("<script", text)) == 2

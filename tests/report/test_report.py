@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from spacy_seqmix.cli import app
 from spacy_seqmix.cli.report import _own_command
 from spacy_seqmix.report import read_arms, read_run, write_report
-from spacy_seqmix.report.runs import differences, step_differences
+from spacy_seqmix.report.runs import pairing_differences, step_differences
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -192,19 +192,71 @@ def test_report_of_several_seeds(tmp_path: Path) -> None:
         write_report([*given, given[0]], tmp_path / "again", "Six", "x")
 
 
-def test_report_of_a_sweep(tmp_path: Path, runs: dict[str, Path]) -> None:
-    sweep = tmp_path / "sweep"
-    arms = []
-    for name, steps in (("sub", 200), ("none", 140)):
+def _sweep(folder: Path, arms: dict[str, dict[str, Any]]) -> Path:
+    """A sweep of two seeds; arms by name: values, mixes, steps, dev, failed."""
+    content = []
+    for name, arm in arms.items():
         for seed in (0, 1):
-            folder = sweep / name / f"seed-{seed}"
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            _write(folder, [_round(0, 0.7, steps=steps)])
-            (folder / "config.cfg").write_text(f"[active]\nseed = {seed}\n")
-            status = "failed" if (name, seed) == ("sub", 1) else "done"
-            folder.with_name(f"seed-{seed}.json").write_text(json.dumps({"status": status}))
-        arms.append({"name": name, "folder": name})
-    (sweep / "sweep.json").write_text(json.dumps({"seeds": [0, 1], "arms": arms}))
+            run = folder / name / f"seed-{seed}"
+            run.parent.mkdir(parents=True, exist_ok=True)
+            _write(run, [_round(0, arm.get("dev", 0.7), steps=arm.get("steps", 140))])
+            (run / "config.cfg").write_text(f"[active]\nseed = {seed}\n")
+            status = "failed" if seed in arm.get("failed", ()) else "done"
+            run.with_name(f"seed-{seed}.json").write_text(json.dumps({"status": status}))
+        known = {"values": arm["values"], "mixes": arm.get("mixes", False)}
+        content.append({"name": name, "folder": name, **known})
+    (folder / "sweep.json").write_text(json.dumps({"seeds": [0, 1], "arms": content}))
+    return folder
+
+
+def test_report_compares_arms_of_a_sweep_with_themselves_without_mixing(tmp_path: Path) -> None:
+    nte, lc = {"active.policy.@misc": "NTE"}, {"active.policy.@misc": "LC"}
+    rate = {"active.mixing.rate": 0.2}
+    sweep = _sweep(
+        tmp_path / "sweep",
+        {
+            "none": {"values": {**nte, "active.mixing": None}, "dev": 0.70},
+            "lc": {"values": {**lc, "active.mixing": None}, "dev": 0.60},
+            "lc, longer": {"values": {**lc, "steps_of": "lc mix"}, "steps": 200, "dev": 0.61},
+            "mix": {"values": {**nte, **rate}, "mixes": True, "dev": 0.73},
+            "lc mix": {"values": {**lc, **rate}, "mixes": True, "steps": 200, "dev": 0.62},
+        },
+    )
+    write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    assert "- lc against none on dev: -10.0 points" in text
+    assert "- mix against none on dev: +3.0 points" in text
+    assert "- lc mix against lc, longer on dev: +1.0 points" in text  # at equal steps
+    assert _line(text, "dev", "lc mix", "lc, longer", "+1.0 ± 0.0")
+    assert "'none' and 'lc, longer' took 140 and 200 optimiser steps a run" in text
+    assert "took 200" not in text
+    assert "Gain over *each arm's baseline* in points" in text
+    write_report([str(sweep)], tmp_path / "out", "A sweep", "x", baseline="lc")
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    assert "- lc mix against lc on dev: +2.0 points" in text
+    assert "Gain over *lc* in points" in text
+
+
+def test_report_of_two_sweeps_with_an_arm_of_one_name(tmp_path: Path) -> None:
+    values = {"active.epochs": 10, "paths.pool": "here.spacy"}
+    one = _sweep(tmp_path / "one", {"none": {"values": values, "failed": [1]}})
+    other = _sweep(tmp_path / "other", {"none": {"values": values, "failed": [0]}})
+    given = [str(one), str(other)]
+    write_report(given, tmp_path / "out", "Two", "x")
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    assert "> **Note:** 2 runs of 'none' are not finished." in text
+    content = (other / "sweep.json").read_text()
+    (other / "sweep.json").write_text(content.replace("here", "there"))
+    write_report(given, tmp_path / "out", "Two", "x")  # where a file lies is no setting
+    (other / "sweep.json").write_text(content.replace("10", "12"))
+    with pytest.raises(ValueError, match=r"S522.*other.*'none' has another value of active.epochs"):
+        write_report(given, tmp_path / "out", "Two", "x")
+
+
+def test_report_of_a_sweep(tmp_path: Path, runs: dict[str, Path]) -> None:
+    sub = {"values": {"active.mixing.rate": 0.2}, "mixes": True, "steps": 200, "failed": [1]}
+    none = {"values": {"active.mixing": None}}
+    sweep = _sweep(tmp_path / "sweep", {"sub": sub, "none": none})
     write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
     text = (tmp_path / "out" / "report.md").read_text("utf8")
     # the arm that does not mix is the baseline, and steps may differ
@@ -231,7 +283,7 @@ def test_report_with_unequal_rounds_leaves_cells_empty(
     short = _write(tmp_path / "c", [_round(0, 0.7), _round(1, 0.7)])
     both = {"none": runs["none"], "short": short}
     a, b = (read_run(n, f) for n, f in both.items())
-    assert differences(a, b) == ["'none' and 'short' have 3 and 2 rounds"]
+    assert pairing_differences(a, b) == ["'none' and 'short' have 3 and 2 rounds"]
     assert step_differences(a, b) == []
     text = _report(both, tmp_path / "out", allow_different=True)
     assert _line(text, "400", "180", "78.0", "–", "73.0", "–")
