@@ -1,6 +1,6 @@
 """Reading the configs of the commands."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,26 +15,41 @@ def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
     """Read a config with an [active] or [augment] section, laid over its training config.
 
     path (Path): the config file. ``[active] training`` names another one, relative to it, whose
-        sections this file's are laid over.
-    overrides (Mapping[str, Any]): values by dotted name; they win over both files.
+        sections this file's are laid over, and so on.
+    overrides (Mapping[str, Any]): values by dotted name; they win over all files.
     RETURNS (Config): not interpolated. Values of [paths] with alternatives ("bert-base-cased |
         package:...") are replaced by the first that can be found.
     RAISES (ValueError): S410 when a file cannot be read or an override names no field.
     """
-    return lay_over(read_config(path), path, overrides)
+    return lay_over(read_layers(path, overrides), path, overrides)
 
 
-def read_config(path: Path) -> Config:
-    """Read a config file as it stands. RAISES (ValueError): S410."""
-    with config_errors(path):
-        return Config().from_disk(path, interpolate=False)
+def read_layers(path: Path, overrides: Mapping[str, Any]) -> list[Config]:
+    """A config file and those that it is laid over, as they stand; itself last.
+
+    RAISES (ValueError): S410.
+    """
+    layers: list[Config] = []
+    base: Any = path
+    known: list[Path] = []
+    while base is not None:
+        if base.resolve() in known:
+            raise ValueError(Errors.E410.format(path=path, reason="it is laid over itself"))
+        known.append(base.resolve())
+        with config_errors(base):
+            layers.insert(0, Config().from_disk(base, interpolate=False))
+        name = layers[0].get("active", {}).get("training")
+        if len(layers) == 1:
+            name = overrides.get("active.training", name)
+        base = None if name is None else base.parent / name
+    return layers
 
 
-def lay_over(config: Config, path: Path, overrides: Mapping[str, Any]) -> Config:
-    """Lay a config that was read from a file over its training config; see ``load_config``."""
-    base = overrides.get("active.training", config.get("active", {}).get("training"))
-    if base is not None:
-        config = read_config(path.parent / base).merge(config)
+def lay_over(layers: Sequence[Config], path: Path, overrides: Mapping[str, Any]) -> Config:
+    """Lay the layers of a file over one another; see ``load_config``."""
+    config = layers[0]
+    for layer in layers[1:]:
+        config = config.merge(layer)
     with config_errors(path):
         config = Config().from_str(config.to_str(), overrides=dict(overrides), interpolate=False)
     for key, value in config.get("paths", {}).items():

@@ -172,7 +172,7 @@ class ActiveRun:
         pool = self.pool.unlabelled
         if number == 0:
             order = self._rng(SEED_SET, 0).permutation(len(pool))
-            return [pool[int(i)] for i in order[: self.active.n_seed]]
+            return [pool[int(i)] for i in order[: self.active.n_new(number)]]
         rng = self._rng(QUERY, number)
         docs = self.pool.take(pool)
         passes = self.active.committee.members if self.committee is not None else 1
@@ -180,7 +180,7 @@ class ActiveRun:
             total=passes * len(docs), desc="Scoring", leave=False, disable=not self.progress
         ) as bar:
             scores = score_docs(self.policy, docs, partial(self._ask, progress=bar.update), rng)
-        return top_k(scores, pool, self.active.n_query, rng)
+        return top_k(scores, pool, self.active.n_new(number), rng)
 
     def _ask(self, docs: Sequence[Doc], progress: Callable[[int], object]) -> Any:
         """What the policy needs to know of these docs."""

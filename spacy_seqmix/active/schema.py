@@ -52,7 +52,9 @@ class ActiveSchema(BaseModel):
         description="Of the seed set, the queries and the mixing. Training takes seed + round.",
     )
     n_seed: PositiveInt = Field(description="Docs labelled before the first round.")
-    n_query: PositiveInt = Field(description="Docs queried in each further round.")
+    n_query: PositiveInt | list[PositiveInt] = Field(
+        description="Docs queried in each further round, or in each of them in turn."
+    )
     n_rounds: int = Field(ge=0, description="Rounds after the seed round.")
     component: str = Field(
         "seqmix_ner", description="The component that is trained and asked for probabilities."
@@ -93,6 +95,12 @@ class ActiveSchema(BaseModel):
         "any name; null for no augmentation.",
     )
 
+    def n_new(self, number: int) -> int:
+        """How many docs a round labels, the seed round among them."""
+        if number == 0:
+            return self.n_seed
+        return self.n_query[number - 1] if isinstance(self.n_query, list) else self.n_query
+
     def steps_of(self, number: int) -> int | None:
         """The fixed number of optimiser steps of a round, None where epochs decide."""
         if isinstance(self.max_steps, list):
@@ -118,6 +126,9 @@ def read_active_section(config: Config) -> ActiveSchema:
         raise ValueError(Errors.E402.format(problems="max_steps: at least 2 steps a round"))
     if isinstance(steps, list) and len(steps) != active.n_rounds + 1:
         wanted = f"max_steps: {active.n_rounds + 1} numbers for n_rounds = {active.n_rounds}"
+        raise ValueError(Errors.E402.format(problems=wanted))
+    if isinstance(active.n_query, list) and len(active.n_query) != active.n_rounds:
+        wanted = f"n_query: {active.n_rounds} numbers for n_rounds = {active.n_rounds}"
         raise ValueError(Errors.E402.format(problems=wanted))
     return active
 

@@ -28,6 +28,14 @@ def report_cli(
         str | None,
         typer.Option("--baseline", "-b", help="Arm to compare all others with"),
     ] = None,
+    shown: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--arm",
+            "-a",
+            help="Show this arm and its baseline alone; * and ? stand for any letters",
+        ),
+    ] = None,
     command: Annotated[
         str | None,
         typer.Option("--command", "-c", help="Command that made the runs; this one if left out"),
@@ -52,8 +60,9 @@ def report_cli(
             given,
             out_dir,
             title,
-            command or _own_command(given, out_dir, title, baseline, allow_different),
+            command or _own_command(given, out_dir, title, baseline, allow_different, shown or ()),
             baseline=baseline,
+            shown=shown or (),
             allow_different=allow_different,
         )
     except (ValueError, ImportError, OSError) as error:
@@ -62,8 +71,14 @@ def report_cli(
 
 
 def _own_command(
-    given: Sequence[str], out_dir: Path, title: str, baseline: str | None, allow_different: bool
+    given: Sequence[str],
+    out_dir: Path,
+    title: str,
+    baseline: str | None,
+    allow_different: bool,
+    shown: Sequence[str],
 ) -> str:
     words = ["python", "-m", "spacy", "seqmix", "report", *given, "-o", str(out_dir)]
     words += ["--title", title, *(["--baseline", baseline] if baseline else [])]
+    words += [word for name in shown for word in ("--arm", name)]
     return shlex.join([*words, *(["--allow-different"] if allow_different else [])])

@@ -20,6 +20,10 @@ def sweep_cli(
         Path, typer.Argument(metavar="CONFIG", help="Config with [sweep] and [active]")
     ],
     out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder of the sweep")],
+    arms: Annotated[
+        list[str] | None,
+        typer.Option("--arm", "-a", help="Run this arm alone; * and ? stand for any letters"),
+    ] = None,
     n_process: Annotated[int, typer.Option("--n-process", "-n", min=1, help="Runs at once")] = 1,
     use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for the CPU")] = -1,
     dry: Annotated[
@@ -41,7 +45,7 @@ def sweep_cli(
     overrides = parse_config_overrides(ctx.args)
     try:
         with told_warnings():
-            sweep = read_sweep(config_path, overrides)
+            sweep = read_sweep(config_path, overrides, arms or ())
             check_folder(sweep, out_dir)
             if dry:
                 from ..sweep.estimate import estimate, plan_rows, seconds_left

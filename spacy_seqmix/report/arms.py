@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,18 +171,18 @@ def baseline_of(arms: Sequence[Arm], name: str | None) -> Arm:
 def baselines_of(arms: Sequence[Arm], name: str | None) -> dict[str, Arm]:
     """What each arm is compared with, by name; the arm of ``baseline_of`` stands first, without.
 
-    An arm of a sweep that mixes: the arm of all its settings without mixing, at its optimiser
-    steps where there is one. Any other, or all where a baseline is named: ``baseline_of``.
+    An arm of a sweep that mixes: the arm of all its settings without mixing, the one nearest in
+    optimiser steps where there are several. Any other, or all where a baseline is named:
+    ``baseline_of``.
     """
     first = baseline_of(arms, name)
     found = {}
     for arm in arms:
         own: list[Arm] = []
         if name is None and arm.mixes:
-            own = [one for one in arms if _is_without(one, arm)]
-        equal = [one for one in own if _steps_equal(one, arm)]
+            own = [one for one in arms if _is_without(one, arm) and _pairs(one, arm)]
         if arm is not first:
-            found[arm.name] = [*equal, *own, first][0]
+            found[arm.name] = min(own, key=partial(_steps_apart, arm), default=first)
     return found
 
 
@@ -190,9 +191,13 @@ def _is_without(one: Arm, arm: Arm) -> bool:
     return bool(one.values) and not one.mixes and one.setting == arm.setting
 
 
-def _steps_equal(one: Arm, other: Arm) -> bool:
-    pairs = _pairs(one, other)
-    return bool(pairs) and not any(step_differences(*pair) for pair in pairs)
+def _steps_apart(one: Arm, other: Arm) -> int:
+    """Optimiser steps by which rounds of equal seeds differ, summed."""
+    return sum(
+        abs(a.steps - b.steps)
+        for pair in _pairs(one, other)
+        for a, b in zip(*(run.rounds for run in pair), strict=False)
+    )
 
 
 def _pairs(one: Arm, other: Arm) -> list[tuple[Run, Run]]:
@@ -224,7 +229,7 @@ def check_arms(
             wrong += [] if arm.values else step_differences(*pair)
         if not pairs:
             notes.append(f"{arm.name!r} has no seed of {baseline.name!r}: they are not compared")
-        elif arm.values and not _steps_equal(baseline, arm):
+        elif arm.values and _steps_apart(baseline, arm):
             sides = zip(*pairs, strict=True)
             steps = [sum(one.steps for run in side for one in run.rounds) for side in sides]
             a, b = (f"{n / len(pairs):.0f}" for n in steps)

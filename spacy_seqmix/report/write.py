@@ -11,7 +11,9 @@ from typing import Any
 
 import srsly
 
+from ..arm_names import choose
 from ..atomic import replacing
+from ..errors import Errors
 from .arms import Arm, baselines_of, check_arms, read_arms
 from .examples import mixed_examples
 from .facts import Facts, make_facts
@@ -30,6 +32,7 @@ def write_report(
     command: str,
     *,
     baseline: str | None = None,
+    shown: Sequence[str] = (),
     allow_different: bool = False,
 ) -> Path:
     """Compare runs of active learning, with one seed or several.
@@ -43,12 +46,21 @@ def write_report(
     command (str): the command that made the runs, as a reader should type it.
     baseline (str | None): the arm that all others are compared with; by default an arm of a sweep
         with the same arm without mixing, and any other with the one called "none", else the first.
+    shown (Sequence[str]): names of arms, with "*" and "?"; these and what they are compared with
+        are shown. All by default.
     allow_different (bool): also compare runs of other pools, seed sets, rounds or optimiser
         steps; the report then says what differs.
     RETURNS (Path): the HTML file.
     RAISES (ValueError): S510 to S512, S514, S521 to S523. (ImportError): S513.
     """
     arms, unfinished = read_arms(given)
+    chosen = choose([arm.name for arm in arms] + unfinished, shown)
+    baselines = baselines_of(arms, baseline)
+    wanted = {*chosen, *(baselines[name].name for name in chosen if name in baselines)}
+    arms = [arm for arm in arms if arm.name in wanted]
+    unfinished = [name for name in unfinished if name in wanted]
+    if not arms:
+        raise ValueError(Errors.E511.format(name=", ".join(unfinished), path=", ".join(given)))
     baselines = baselines_of(arms, baseline)
     notes = check_arms(arms, baselines, allow_different=allow_different)
     notes += [f"no run of {name!r} is finished: it is left out" for name in unfinished]

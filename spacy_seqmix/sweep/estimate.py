@@ -96,10 +96,10 @@ def seconds_of(asked: ActiveConfig, steps_of: ActiveConfig, trial: Trial) -> flo
     evaluated = sum(count_docs(path) for path in (active.dev, active.test) if path is not None)
     pool = active.pool_size or count_docs(active.pool)
     committee = active.committee if asked.policy.needs == "committee" else None
-    total = 0.0
+    total, labelled = 0.0, 0
     for number in range(active.n_rounds + 1):
-        new = active.n_seed if number == 0 else active.n_query
-        labelled = active.n_seed + number * active.n_query
+        new = active.n_new(number)
+        labelled += new
         docs = labelled + rates[number] * new
         steps = active.steps_of(number) or max(2, active.epochs * docs * trial.steps_per_doc)
         trained = 1 if committee is None or committee.kind == "dropout" else committee.members

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -14,16 +15,17 @@ from thinc.api import Config
 
 from ..active.journal import flatten
 from ..active.loop import ActiveConfig, read_active_config
-from ..config import lay_over, read_config
+from ..arm_names import choose
+from ..config import lay_over, read_layers
 from ..errors import Errors
 from ..layers import ENTS, RELATIONS, TAGS
-from .schema import NAME, SweepSchema, read_section
+from .schema import NAME, Control, SweepSchema, read_section
 from .values import short_names, text_of, with_values
 
 MIXING = "active.mixing"
 NONE, SAME_STEPS = "none", "none at the steps of"
-# What arms that mix are compared with, by name: strategies that take no table.
-CONTROLS = {
+# Of controls that have docs added, too: strategies that take no table.
+STRATEGIES: dict[Control, str] = {
     "replacement": "spacy-seqmix.MentionReplacement.v1",
     "duplication": "spacy-seqmix.Duplication.v1",
 }
@@ -79,30 +81,36 @@ class Sweep:
     arms: tuple[Arm, ...]
 
 
-def read_sweep(path: Path, overrides: Mapping[str, Any]) -> Sweep:
+def read_sweep(path: Path, overrides: Mapping[str, Any], names: Sequence[str] = ()) -> Sweep:
     """Read and check a config with [sweep] and [active].
 
     overrides (Mapping[str, Any]): values by dotted name for all arms, or for [sweep] itself.
+    names (Sequence[str]): of the arms to run, with "*" and "?"; arms whose steps these take come
+        too. All by default.
     RETURNS (Sweep): its arms, the controls last.
     RAISES (ValueError): S410 and S402 for the config, S602 for [sweep], S603 for values whose
-        section is missing, S604 for arms that are the same.
+        section is missing, S604 for arms that are the same, S523 for names of no arm.
     """
-    raw = read_config(path)
-    # Its dotted names are no sections: the config is read without it.
-    section = raw.pop(NAME, None)
+    layers = read_layers(path, overrides)
+    # Its dotted names are no sections: configs are laid over one another without it.
+    sections = [layer.pop(NAME) for layer in layers if NAME in layer]
     own = {k: v for k, v in overrides.items() if k.startswith(f"{NAME}.")}
     rest = {k: v for k, v in overrides.items() if k not in own}
-    if isinstance(section, dict):
-        section = {**section, **{k.removeprefix(f"{NAME}."): v for k, v in own.items()}}
+    section: Any = sections[-1] if sections else None
+    if sections and all(isinstance(one, dict) for one in sections):
+        given = {k.removeprefix(f"{NAME}."): v for k, v in own.items()}
+        # A file's own fields win over those of the files that it is laid over.
+        section = dict(ChainMap(given, *reversed(sections)))
     settings = read_section(section)
-    config = lay_over(raw, path, rest)
+    config = lay_over(layers, path, rest)
     # Laid over already: where a run's config lies, its training config does not.
     config["active"].pop("training", None)
     arms = list(named_arms(config, settings))
-    if settings.controls:
-        arms += controls(arms)
+    arms += controls(arms, settings.kinds)
     check_arms(arms)
-    return Sweep(settings, tuple(arms))
+    chosen = set(choose([arm.name for arm in arms], names))
+    chosen |= {arm.steps_of for arm in arms if arm.name in chosen and arm.steps_of}
+    return Sweep(settings, tuple(arm for arm in arms if arm.name in chosen))
 
 
 def named_arms(config: Config, settings: SweepSchema) -> Iterator[Arm]:
@@ -116,27 +124,29 @@ def named_arms(config: Config, settings: SweepSchema) -> Iterator[Arm]:
             yield Arm(full, with_values(config, {**values, **point}))
 
 
-def controls(arms: Sequence[Arm]) -> list[Arm]:
+def controls(arms: Sequence[Arm], kinds: Collection[Control]) -> list[Arm]:
     """What the arms that mix are compared with, each once."""
     found: dict[str, Arm] = {}
+    steps: list[tuple[Config, list[float]]] = []
     for arm in arms:
         asked = check_arm(arm)
-        rate = rates_of(asked)
-        if not any(rate):
+        rates = rates_of(asked)
+        if not any(rates):
             continue
         none = with_values(arm.config, {MIXING: None})
-        add(found, Arm(NONE, none, control=True), arm)
-        if asked.active.max_steps is None:
+        if "none" in kinds:
+            add(found, Arm(NONE, none, control=True), arm)
+        # Arms with equal rates take equal steps, unless one of them runs short of docs.
+        if "steps" in kinds and asked.active.max_steps is None and (none, rates) not in steps:
+            steps.append((none, rates))
             add(found, Arm(f"{SAME_STEPS} {arm.name}", none, True, arm.name), arm)
         layer = getattr(asked.mixers[0].strategy, "layer", ENTS)
-        for name, strategy in CONTROLS.items():
+        for name in (kind for kind in STRATEGIES if kind in kinds):
             if layer == RELATIONS or (layer == TAGS and name == "replacement"):
                 continue  # they have no mentions, and copies would be of entities
-            mixing = {
-                "rate": rate if len(set(rate)) > 1 else rate[0],
-                "strategy": {"@misc": strategy, **({} if layer == ENTS else {"layer": layer})},
-                "realiser": {"@misc": REALISER},
-            }
+            kind = {"@misc": STRATEGIES[name], **({} if layer == ENTS else {"layer": layer})}
+            rate = rates if len(set(rates)) > 1 else rates[0]
+            mixing = {"rate": rate, "strategy": kind, "realiser": {"@misc": REALISER}}
             add(found, Arm(name, with_values(arm.config, {MIXING: mixing}), control=True), arm)
     return [one for one in found.values() if not any(same(one, arm) for arm in arms)]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from ..errors import Errors
 
 NAME = "sweep"
+
+Control: TypeAlias = Literal["none", "steps", "replacement", "duplication"]
 
 
 class SweepSchema(BaseModel):
@@ -21,10 +23,11 @@ class SweepSchema(BaseModel):
         description="Each arm runs once a seed. With equal seeds all arms have the same pool and "
         "the same seed set.",
     )
-    controls: bool = Field(
+    controls: bool | list[Control] = Field(
         default=False,
         description="Add what every arm that mixes should be compared with: no mixing, no mixing "
-        "with the arm's optimiser steps, mention replacement, and copies of docs as they are.",
+        "with the arm's optimiser steps, mention replacement, and copies of docs as they are; or "
+        'some of them: "none", "steps", "replacement", "duplication".',
     )
     keep_models: bool = Field(
         default=False, description="Keep the last model of each run; else it is removed."
@@ -38,6 +41,13 @@ class SweepSchema(BaseModel):
         default_factory=dict,
         description="Lists of values by dotted name: every arm is run with every combination.",
     )
+
+    @property
+    def kinds(self) -> list[Control]:
+        """Which controls are added."""
+        if isinstance(self.controls, bool):
+            return list(get_args(Control)) if self.controls else []
+        return self.controls
 
 
 def read_section(section: Any) -> SweepSchema:

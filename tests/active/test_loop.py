@@ -110,6 +110,12 @@ def test_loop_steps_are_those_taken(start, monkeypatch):
     assert [r["steps"] for r in run.run()] == seen == [3, 5, 2]
 
 
+def test_loop_queries_as_many_as_each_round_says(start):
+    records = start({"active.n_query": [4, 6], "active.n_rounds": 2, "active.mixing": None}).run()
+    assert [len(r["queried"]) for r in records[1:]] == [4, 6]
+    assert records[2]["n_labelled"] == records[0]["n_labelled"] + 10
+
+
 def test_loop_steps_from_epochs(start):
     # 8 + 4 docs, batches of 4; then 12 + 6
     records = start({"active.max_steps": None, "active.epochs": 2, "active.n_rounds": 1}).run()

@@ -42,6 +42,11 @@ def test_schema_steps_by_round():
     assert [read(max_steps=[4, 5, 6]).steps_of(i) for i in range(3)] == [4, 5, 6]
 
 
+def test_schema_queries_by_round():
+    assert [read(n_query=[3, 4]).n_new(i) for i in range(3)] == [10, 3, 4]
+    assert [read().n_new(i) for i in range(3)] == [10, 5, 5]
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [
@@ -59,6 +64,8 @@ def test_schema_steps_by_round():
         ({"committee": {"kind": "both"}}, r"committee\.kind"),
         ({"committee": {"dropout": 1.0}}, r"committee\.dropout"),
         ({"committee": {"rate": 0.5}}, r"committee\.rate"),
+        ({"n_query": [3]}, "n_query: 2 numbers"),
+        ({"n_query": [3, 0]}, "n_query"),
         ({"n_query": "many", "n_rounds": -1}, "n_query.*n_rounds"),
     ],
 )

@@ -231,6 +231,12 @@ def test_report_compares_arms_of_a_sweep_with_themselves_without_mixing(tmp_path
     assert "'none' and 'lc, longer' took 140 and 200 optimiser steps a run" in text
     assert "took 200" not in text
     assert "Gain over *each arm's baseline* in points" in text
+    write_report([str(sweep)], tmp_path / "out", "A sweep", "x", shown=["lc m*"])
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    assert "- lc mix against lc, longer on dev: +1.0 points" in text
+    assert "none" not in text
+    with pytest.raises(ValueError, match=r"S523.*'m\?'.*none, lc, lc, longer, mix"):
+        write_report([str(sweep)], tmp_path / "out", "A sweep", "x", shown=["m?"])
     write_report([str(sweep)], tmp_path / "out", "A sweep", "x", baseline="lc")
     text = (tmp_path / "out" / "report.md").read_text("utf8")
     assert "- lc mix against lc on dev: +2.0 points" in text
@@ -386,8 +392,8 @@ def test_report_command_takes_names_and_paths_with_equals_signs(tmp_path: Path) 
     ):
         arms, unfinished = read_arms([text])
         assert ([arm.name for arm in arms], unfinished) == ([name], [])
-    command = _own_command(["a"], Path("out"), "T", "none", allow_different=True)
-    assert command.endswith("--title T --baseline none --allow-different")
+    command = _own_command(["a"], Path("out"), "T", "none", allow_different=True, shown=["x*"])
+    assert command.endswith("--title T --baseline none --arm 'x*' --allow-different")
 
 
 def test_report_shows_gains_at_the_points_of_both_arms(tmp_path: Path) -> None:

@@ -41,10 +41,10 @@ def config_path(files, tmp_path) -> Path:
 def planned(config_path):
     """A function from overrides, and lines in the place of the [sweep] section, to a sweep."""
 
-    def make(overrides=None, section=None):
+    def make(overrides=None, section=None, names=()):
         if section is not None:
             text = config_path.read_text()
             config_path.write_text(section + text[text.index("\n[paths]") :])
-        return read_sweep(config_path, overrides or {})
+        return read_sweep(config_path, overrides or {}, names)
 
     return make

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from spacy_seqmix.sweep.plan import folder_name
+from spacy_seqmix.sweep.plan import folder_name, read_sweep
 from spacy_seqmix.sweep.values import short_names, text_of
 
 ONE = "[sweep]\nseeds = [0]\ncontrols = true\n"
@@ -44,6 +44,53 @@ def test_plan_crosses_arms_and_grid(planned):
     assert sweep.arms[0].rounds == 3
     assert sweep.arms[0].with_seed(3)["active"]["seed"] == 3
     assert not any(arm.control for arm in sweep.arms)
+
+
+def test_plan_takes_chosen_arms_and_those_whose_steps_they_take(planned):
+    overrides = {"sweep.controls": True, "active.max_steps": None}
+    names = [arm.name for arm in planned(overrides, names=["none at * sub, rate=1.0"]).arms]
+    assert names == ["sub, rate=1.0", "none at the steps of sub, rate=1.0"]
+    names = [arm.name for arm in planned(overrides, names=["sub*", "none"]).arms]
+    assert names == ["sub, rate=0.5", "sub, rate=1.0", "none"]
+    with pytest.raises(ValueError, match=r"S523.*'mmix'.*sub, rate=0.5"):
+        planned(names=["mmix"])
+
+
+def test_plan_adds_the_controls_that_are_asked_for(planned):
+    overrides = {"sweep.controls": ["steps"], "active.max_steps": None}
+    # arms of equal rates take equal steps: one control serves both strategies
+    assert [arm.name for arm in planned(overrides).arms if arm.control] == [
+        "none at the steps of sub, rate=0.5",
+        "none at the steps of sub, rate=1.0",
+    ]
+    overrides = {"sweep.controls": ["duplication", "none"]}
+    names = [arm.name for arm in planned(overrides).arms if arm.control]
+    assert names == ["none", "duplication", "duplication (sub, rate=1.0)"]
+    with pytest.raises(ValueError, match=r"S602.*controls"):
+        planned({"sweep.controls": ["both"]})
+
+
+def test_plan_reads_a_config_that_is_laid_over_another(planned, config_path):
+    small = config_path.with_name("small.cfg")
+    small.write_text(
+        f"""
+[sweep]
+seeds = [5]
+
+[active]
+training = "{config_path.name}"
+n_seed = 3
+"""
+    )
+    sweep = read_sweep(small, {"sweep.controls": True})
+    assert sweep.settings.seeds == [5]
+    assert sweep.settings.controls
+    assert sweep.arms[0].name == "sub, rate=0.5"
+    assert sweep.arms[0].with_seed(5)["active"]["n_seed"] == 3
+    assert sweep.arms[0].rounds == 3
+    small.write_text('[active]\ntraining = "small.cfg"\n')
+    with pytest.raises(ValueError, match=r"S410.*small.cfg.*laid over itself"):
+        read_sweep(small, {})
 
 
 def test_plan_takes_overrides(planned):

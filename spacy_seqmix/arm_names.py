@@ -1,0 +1,24 @@
+"""Choosing arms of a sweep by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from .errors import Errors
+
+
+def choose(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The names that are, or match, any of the patterns, in their own order; all without patterns.
+
+    patterns (Sequence[str]): names, which may have "*" and "?" in them.
+    RAISES (ValueError): S523 for a pattern without a name.
+    """
+    for pattern in patterns:
+        if not any(_fits(name, pattern) for name in names):
+            raise ValueError(Errors.E523.format(name=pattern, names=", ".join(names)))
+    return [name for name in names if not patterns or any(_fits(name, p) for p in patterns)]
+
+
+def _fits(name: str, pattern: str) -> bool:
+    return name == pattern or fnmatchcase(name, pattern)

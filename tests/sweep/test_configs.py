@@ -1,0 +1,56 @@
+"""The sweeps that are shipped, and the reports that project.yml makes of them."""
+
+import re
+from pathlib import Path
+
+import pytest
+import srsly
+
+from spacy_seqmix.arm_names import choose
+from spacy_seqmix.sweep import read_sweep
+
+ROOT = Path(__file__).parents[2]
+FILES = {"paths.pool": "pool.spacy", "paths.dev": "dev.spacy", "paths.encoder": "an-encoder"}
+CONFIGS = ("paper", "small", "sweep")
+
+
+def arms_of(name, overrides=None):
+    return read_sweep(ROOT / "configs" / f"{name}.cfg", {**FILES, **(overrides or {})}).arms
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_shipped_sweeps_can_be_read(name):
+    arms = arms_of(name)
+    controls = {arm.name for arm in arms if arm.control}
+    assert {"none", f"none at the steps of {arms[0].name}"} <= controls
+    assert {"replacement", "duplication"} <= {arm.name for arm in arms}
+
+
+def test_small_profile_is_the_papers_but_for_its_training():
+    paper, small = arms_of("paper"), arms_of("small")
+    assert [arm.name for arm in small] == [arm.name for arm in paper]
+    rate = [arms[0].config["training"]["optimizer"]["learn_rate"] for arms in (paper, small)]
+    assert [schedule["initial_rate"] for schedule in rate] == [5e-5, 2e-4]
+    assert [arms[0].config["training"]["accumulate_gradient"] for arms in (paper, small)] == [1, 4]
+    strategy = small[0].config.copy().interpolate()["active"]["mixing"]["strategy"]
+    assert (strategy["window"], strategy["density"]) == (5, 0.6)
+
+
+def commands():
+    """The sweeps of project.yml: config, overrides, and the arms that their reports show."""
+    found = {one["name"]: one for one in srsly.read_yaml(ROOT / "project.yml")["commands"]}
+    for name in (name for name in found if name.startswith("sweep-")):
+        (script,) = found[name]["script"]
+        values = re.findall(r"--((?:active|paper)\.\S+) (\S+)", script)
+        of_paper = name.startswith("sweep-paper-")
+        reports = found["report-" + (name[6:] if of_paper else name)]["script"]
+        shown = re.findall(r'--arm "([^"]+)"', " ".join(reports))
+        yield pytest.param("paper" if of_paper else "sweep", dict(values), shown, id=name)
+
+
+@pytest.mark.parametrize(("config", "values", "shown"), list(commands()))
+def test_project_runs_sweeps_and_reports_on_arms_that_are_there(config, values, shown):
+    overrides = {key: srsly.json_loads(value) for key, value in values.items()}
+    arms = arms_of(config, overrides)
+    assert {arm.rounds for arm in arms} == {6}
+    assert choose([arm.name for arm in arms], shown)
