@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter
 from typing import Annotated
 
 import typer
@@ -57,6 +58,8 @@ def sweep_cli(
                 left = seconds_left(sweep, out_dir, seconds) / n_process / 60
                 msg.info(f"About {left:.0f} minutes with {n_process} runs at once")
                 return
+            before = {run.folder for run in runs_of(sweep, out_dir) if run.is_done}
+            began = perf_counter()
             failed = run_sweep(
                 sweep, out_dir, n_process=n_process, use_gpu=use_gpu, progress=not quiet
             )
@@ -64,7 +67,9 @@ def sweep_cli(
         msg.fail(str(err), exits=1)
     for run in failed:
         msg.fail(f"{run.arm.name}, seed {run.seed}: see {run.log}")
-    n_runs = len(runs_of(sweep, out_dir))
-    msg.good(f"{n_runs - len(failed)} of {n_runs} runs are finished in {out_dir}")
+    runs = runs_of(sweep, out_dir)
+    msg.good(f"{len(runs) - len(failed)} of {len(runs)} runs are finished in {out_dir}")
+    own = [run.seconds for run in runs if run.is_done and run.folder not in before]
+    msg.info(f"{len(own)} runs of {sum(own):.0f} s took {perf_counter() - began:.0f} s")
     if failed:
         raise typer.Exit(1)

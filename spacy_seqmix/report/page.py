@@ -60,10 +60,27 @@ def to_html(
         sections=[*sections, ("made", "How it was made")],
         n_examples=len(examples),
         # In a script element nothing is escaped; "</script" would end it, "<!--" change its end.
-        examples=json.dumps(examples, ensure_ascii=False).replace("<", "\\u003c"),
+        examples=_as_json(examples).replace("<", "\\u003c"),
         css=(folder / "page.css").read_text("utf8"),
         js=(folder / "page.js").read_text("utf8"),
     )
+
+
+def _as_json(examples: Sequence[Mapping[str, Any]]) -> str:
+    """Examples with each parent once: many of them are shared, and displaCy's markup is long."""
+    known: dict[str, int] = {}
+    shown = [
+        {
+            **one,
+            "parents": [
+                {**parent, "html": known.setdefault(parent["html"], len(known))}
+                for parent in one["parents"]
+            ],
+        }
+        for one in examples
+    ]
+    content = {"parents": list(known), "examples": shown}
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def _blocks(tables: Sequence[Table], pictures: Mapping[str, str]) -> Any:

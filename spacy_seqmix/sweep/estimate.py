@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import spacy
-import srsly
 from spacy.tokens import DocBin
 
 from ..active.annotation import gold_labels
@@ -47,7 +46,7 @@ def estimate(sweep: Sweep, out: Path, *, use_gpu: int = -1) -> dict[str, float]:
     known: dict[str, list[float]] = {}
     for run in runs_of(sweep, out):
         if run.is_done:
-            known.setdefault(run.arm.name, []).append(srsly.read_json(run.status)["seconds"])
+            known.setdefault(run.arm.name, []).append(run.seconds)
     found = {name: mean(values) for name, values in known.items()}
     lacking = [arm for arm in sweep.arms if arm.name not in found]
     if lacking:

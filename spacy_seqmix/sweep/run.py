@@ -66,6 +66,11 @@ class OneRun:
         return self.status.exists() and srsly.read_json(self.status)["status"] == DONE
 
     @property
+    def seconds(self) -> float:
+        """How long it took, or the last part of it if it was taken up again."""
+        return float(srsly.read_json(self.status)["seconds"])
+
+    @property
     def finished_rounds(self) -> int:
         """Lines of its journal."""
         journal = RunFolder(self.folder).journal

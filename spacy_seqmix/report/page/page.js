@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const STEP = 20;
-  const data = JSON.parse(document.getElementById("data").textContent);
+  const { parents, examples: data } = JSON.parse(document.getElementById("data").textContent);
   const byId = (id) => document.getElementById(id);
   const controls = ["arm", "round", "type", "text", "order"].map((name) => byId("f-" + name));
   const [arm, round, type, text, order] = controls;
@@ -70,7 +70,7 @@
     one.parents.forEach((parent) => {
       const side = element("div", {}, element("b", {}, `parent, λ = ${parent.share.toFixed(2)}`));
       const body = element("div", { class: "parent" });
-      body.innerHTML = parent.html;
+      body.innerHTML = parents[parent.html];
       for (const mark of body.querySelectorAll("mark")) {
         const label = mark.querySelector("span").textContent.trim();
         mark.style.background = `color-mix(in srgb, ${colour(label)} 40%, white)`;
