@@ -1,6 +1,6 @@
 """How long a report of many runs takes to build and to open, and how large it is.
 
-Makes arms with several seeds each out of copies of one run folder, whose scores are shaken a little.
+Makes arms of several seeds out of copies of one run folder, whose scores are shaken a little.
 
     python benchmarks/report.py RUN_DIR
 """

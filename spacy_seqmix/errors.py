@@ -402,6 +402,10 @@ class Errors:
         "[S433] The strategy mixes '{layer}', which '{name}' ({factory}) does not learn. {fix}, or "
         "active.mixing.rate to 0."
     )
+    E434 = (
+        "[S434] active.mix_set = 'pool' mixes docs with the labels that '{name}' ({factory}) gives "
+        "them, which has no probabilities of tokens' tags. Set active.mix_set to 'round' or 'all'."
+    )
     E440 = (
         "[S440] '{name}' finds no spans whose confidence could be told. Of this pipeline these do: "
         "{able}."

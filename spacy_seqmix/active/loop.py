@@ -37,12 +37,15 @@ from .fit import (
 from .journal import Record, RunFolder, disk_errors
 from .mixing import make_mixers, mix_round
 from .pool import Pool, file_digest, make_pool
+from .pseudo_labels import check_config_can_label, pseudo_labelled
 from .schema import ActiveSchema, read_active_section
 from .scores import evaluate
 
 # Streams of random numbers, one for each purpose and round, so that none depends on another (5 is
 # the committee's).
 SEED_SET, QUERY, MIXING = 2, 3, 4
+# The files of docs that [active] names.
+DATA = ("pool", "dev", "test", "unlabelled")
 # What [active] holds besides plain values.
 PARTS = ("policy", "oracle", "mixing")
 
@@ -73,6 +76,10 @@ class ActiveRun:
         self.pool = self._read_pool()
         self.dev = self._read_labelled(self.active.dev)
         self.test = self._read_labelled(self.active.test) if self.active.test else None
+        self.unlabelled: list[Doc] = []
+        if self.active.unlabelled is not None and self._needs_teacher:
+            path = self.active.unlabelled
+            self.unlabelled = read_docs(path, self.blank, need_entities=False)
         self.folder = RunFolder(Path(run_dir))
         self.committee: Committee | None = None
         if self.policy.needs == "committee":
@@ -119,17 +126,21 @@ class ActiveRun:
         for i, doc in zip(queried, answers, strict=True):
             self.pool.docs[i] = doc
         self.pool.labelled += queried
+        labelled = self.pool.take(self.pool.labelled)
+        warn_of_unseen(labelled, self.dev, "dev", self.labels_of)
+        start = self._last_path() if self._is_warm(number) else None
+        steps_teacher = 0
+        if number == 0 and self._needs_teacher:
+            with clock("train"):
+                self.nlp, steps_teacher = self._fit(number, labelled, self.active.seed, start)
         with clock("mix"):
             mixed, counts = self._mix(number, queried)
             if counts is not None:
                 write_docs(mixed, self.folder.mixed(number))
-        labelled = self.pool.take(self.pool.labelled)
-        counting = [mixed] if self.active.mix_set == "all" else [*self.mixed, mixed]
+        counting = [*self.mixed, mixed] if self.active.mix_set == "round" else [mixed]
         added = [doc for docs in counting for doc in docs]
         docs = [*labelled, *added]
-        warn_of_unseen(labelled, self.dev, "dev", self.labels_of)
         with clock("train"):
-            start = self._last_path() if self._is_warm(number) else None
             nlp, steps = self._fit(number, docs, self.active.seed + number, start)
         with clock("evaluate"):
             scores = {"dev": evaluate(nlp, self.dev, self.active.component)}
@@ -154,7 +165,7 @@ class ActiveRun:
             "queried_entities": [len(doc.ents) for doc in answers],
             "mixing": counts.counts() if counts else None,
             "judged": [list(one) for one in counts.judged] if counts else None,
-            "steps": steps,
+            "steps": steps_teacher + steps,
             "scores": scores,
             "seconds": {name: round(s, 2) for name, s in clock.seconds.items()},
             "seconds_mixing": counts.seconds() if counts else None,
@@ -191,22 +202,40 @@ class ActiveRun:
             return self.committee.probs(len(self.records) - 1, nlp, docs, progress)
         return evidence(self.policy.needs, nlp, self.active.component, docs, progress)
 
+    @property
+    def _needs_teacher(self) -> bool:
+        """Whether mixing takes docs with labels of a model."""
+        return bool(self.mixers) and self.active.mix_set == "pool"
+
     def _mix(self, number: int, queried: Sequence[int]) -> tuple[list[Doc], MixCounts | None]:
-        """Mix the round's labelled docs (or all)."""
-        if not self.mixers:
+        """Mix the docs of ``mix_set``, if there are any."""
+        docs = self._mix_set(queried) if self.mixers else []
+        if not docs:
             return [], None
-        ids = queried if self.active.mix_set == "round" else self.pool.labelled
+        of_pool = self.active.mix_set == "pool"
         return mix_round(
             self.mixers,
-            self.pool.take(ids),
+            docs,
             (self.active.seed, MIXING, number),
             self.blank,
             # Words of the whole pool may be used, but not its labels.
             corpus=[copy_tokens(doc, self.blank) for doc in self.pool.docs.values()],
-            trained=self._last_model() if number else None,
+            trained=self._last_model() if number or of_pool else None,
             number=number,
+            n_docs=len(self.pool.labelled) if of_pool else len(docs),
             progress=self.progress,
         )
+
+    def _mix_set(self, queried: Sequence[int]) -> list[Doc]:
+        """The docs to mix; unlabelled ones with labels of the last model."""
+        if self.active.mix_set == "round":
+            return self.pool.take(queried)
+        if self.active.mix_set == "all":
+            return self.pool.take(self.pool.labelled)
+        known = {doc.text for doc in self.pool.docs.values()}
+        docs = self.pool.take(self.pool.unlabelled)
+        docs += [doc for doc in self.unlabelled if doc.text not in known]
+        return pseudo_labelled(self._last_model(), self.active.component, docs)
 
     def _is_warm(self, number: int) -> bool:
         return self.active.start == "warm" and number > 0
@@ -260,7 +289,7 @@ class ActiveRun:
         return read_docs(self.folder.mixed(number), self.blank, need_entities=False)
 
     def _digests(self) -> dict[str, str]:
-        files = {"pool": self.active.pool, "dev": self.active.dev, "test": self.active.test}
+        files = {name: getattr(self.active, name) for name in DATA}
         return {name: file_digest(path) for name, path in files.items() if path is not None}
 
     def _rng(self, purpose: int, number: int) -> np.random.Generator:
@@ -289,6 +318,8 @@ def read_active_config(config: Config) -> ActiveConfig:
     training = without_own_mixing(training)
     policy, oracle, mixers = resolve_parts(plain["active"])
     check_config_evidence(policy.needs, training, active.component)
+    if mixers and active.mix_set == "pool":
+        check_config_can_label(training, active.component)
     for mixer in mixers:
         check_mixed_layer(mixer.strategy, training, active.component, labels=mixer.labels)
     return ActiveConfig(active, training, policy, oracle, mixers)

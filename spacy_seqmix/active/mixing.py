@@ -54,16 +54,18 @@ def mix_round(
     corpus: Sequence[Doc],
     trained: Language | None,
     number: int,
+    n_docs: int,
     progress: bool,
 ) -> tuple[list[Doc], MixCounts]:
     """What each mixer makes of the docs; none sees what another one made.
 
     seed (Sequence[int]): of the first mixer's generator; those of the others have their number
         behind it.
-    number (int): of the round. Other arguments as in ``mix_docs``.
+    number (int): of the round.
+    n_docs (int): what rates are a share of. Other arguments as in ``mix_docs``.
     RETURNS (tuple): the mixed docs of all mixers, and their counts, summed.
     """
-    total = sum(round(mixer.rate_at(number) * len(docs)) for mixer in mixers)
+    total = sum(round(mixer.rate_at(number) * n_docs) for mixer in mixers)
     out: list[Doc] = []
     counts = MixCounts()
     with tqdm(total=total, desc="Mixing", leave=False, disable=not progress) as bar:
@@ -77,6 +79,7 @@ def mix_round(
                 corpus=corpus,
                 trained=trained,
                 number=number,
+                n_docs=n_docs,
                 progress=bar.update,
             )
             out += mixed

@@ -72,10 +72,15 @@ class ActiveSchema(BaseModel):
     start: Literal["cold", "warm"] = Field(
         "cold", description="Train each round from the pretrained encoder, or from the last model."
     )
-    mix_set: Literal["round", "all"] = Field(
+    mix_set: Literal["round", "all", "pool"] = Field(
         "round",
-        description="Mix within the newly labelled docs (the paper), or within all labelled so "
-        "far (the mixed docs of earlier rounds are then replaced).",
+        description="Mix within the newly labelled docs (the paper), within all labelled so far, "
+        "or within docs that nobody has labelled yet, with the labels that a model gives them.",
+    )
+    unlabelled: Path | None = Field(
+        None,
+        description='Further docs (.spacy) for mix_set = "pool", besides what is left of the '
+        "pool; their annotation is not looked at.",
     )
     select_model: Literal["last", "best"] = Field(
         "last", description="Keep each round's last model (the paper), or its best on dev."

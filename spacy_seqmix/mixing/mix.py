@@ -281,6 +281,7 @@ def mix_docs(
     corpus: Sequence[Doc] = (),
     trained: Language | None = None,
     number: int = 0,
+    n_docs: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> tuple[list[Doc], MixCounts]:
     """Mix a set of labelled docs: exactly round(r·n) come out, or fewer with a warning.
@@ -292,10 +293,11 @@ def mix_docs(
     corpus (Sequence[Doc]): further docs whose words the token table may offer.
     trained (Language | None): pipeline of the last round, for tables made from it.
     number (int): of the round or epoch, where the rate has a schedule.
+    n_docs (int | None): what the rate is a share of, if not n.
     progress (Callable | None): called with the number of docs that were kept.
     RETURNS (tuple): the mixed docs, each with soft labels and origin, and the counts.
     """
-    wanted = round(mixer.rate_at(number) * len(docs))
+    wanted = round(mixer.rate_at(number) * (len(docs) if n_docs is None else n_docs))
     stream = MixStream(docs, mixer, rng, nlp, corpus=corpus, trained=trained, progress=progress)
     mixed = stream.take(wanted)
     if len(mixed) < wanted:

@@ -41,7 +41,7 @@ class Arm:
     @property
     def setting(self) -> dict[str, Any]:
         """All that its sweep set but the mixing."""
-        own = ("active.mixing", "steps_of")
+        own = ("active.mixing", "active.mix_set", "active.unlabelled", "steps_of")
         return {k: v for k, v in self.values.items() if not k.startswith(own)}
 
     @property

@@ -95,12 +95,18 @@ def seconds_of(asked: ActiveConfig, steps_of: ActiveConfig, trial: Trial) -> flo
     evaluated = sum(count_docs(path) for path in (active.dev, active.test) if path is not None)
     pool = active.pool_size or count_docs(active.pool)
     committee = active.committee if asked.policy.needs == "committee" else None
-    total, labelled = 0.0, 0
+    total, mixed, labelled = 0.0, 0.0, 0
     for number in range(active.n_rounds + 1):
         new = active.n_new(number)
         labelled += new
-        docs = labelled + rates[number] * new
+        if active.mix_set == "round":
+            mixed += rates[number] * new
+        else:
+            mixed = rates[number] * labelled
+        docs = labelled + mixed
         steps = active.steps_of(number) or max(2, active.epochs * docs * trial.steps_per_doc)
+        if number == 0 and asked.mixers and active.mix_set == "pool":
+            steps *= 2  # a first model labels the pool
         trained = 1 if committee is None or committee.kind == "dropout" else committee.members
         passes = 1 if committee is None else committee.members
         total += trained * (trial.start + steps * trial.step)

@@ -127,18 +127,25 @@ def named_arms(config: Config, settings: SweepSchema) -> Iterator[Arm]:
 def controls(arms: Sequence[Arm], kinds: Collection[Control]) -> list[Arm]:
     """What the arms that mix are compared with, each once."""
     found: dict[str, Arm] = {}
-    steps: list[tuple[Config, list[float]]] = []
+    steps: list[tuple[Config, list[float], bool]] = []
     for arm in arms:
         asked = check_arm(arm)
         rates = rates_of(asked)
         if not any(rates):
             continue
-        none = with_values(arm.config, {MIXING: None})
+        # Controls are about labelled docs, whatever the arm mixes.
+        of_pool = asked.active.mix_set == "pool"
+        labelled: dict[str, Any] = {"active.mix_set": "round"} if of_pool else {}
+        labelled |= {"active.unlabelled": None} if asked.active.unlabelled else {}
+        own = with_values(arm.config, labelled)
+        none = with_values(own, {MIXING: None})
         if "none" in kinds:
             add(found, Arm(NONE, none, control=True), arm)
         # Arms with equal rates take equal steps, unless one of them runs short of docs.
-        if "steps" in kinds and asked.active.max_steps is None and (none, rates) not in steps:
-            steps.append((none, rates))
+        took = (none, rates, of_pool)
+        free = asked.active.max_steps is None or of_pool  # whose first round trains twice
+        if "steps" in kinds and free and took not in steps:
+            steps.append(took)
             add(found, Arm(f"{SAME_STEPS} {arm.name}", none, True, arm.name), arm)
         layer = getattr(asked.mixers[0].strategy, "layer", ENTS)
         for name in (kind for kind in STRATEGIES if kind in kinds):
@@ -147,7 +154,7 @@ def controls(arms: Sequence[Arm], kinds: Collection[Control]) -> list[Arm]:
             kind = {"@misc": STRATEGIES[name], **({} if layer == ENTS else {"layer": layer})}
             rate = rates if len(set(rates)) > 1 else rates[0]
             mixing = {"rate": rate, "strategy": kind, "realiser": {"@misc": REALISER}}
-            add(found, Arm(name, with_values(arm.config, {MIXING: mixing}), control=True), arm)
+            add(found, Arm(name, with_values(own, {MIXING: mixing}), control=True), arm)
     return [one for one in found.values() if not any(same(one, arm) for arm in arms)]
 
 

@@ -70,6 +70,15 @@ def test_plan_adds_the_controls_that_are_asked_for(planned):
         planned({"sweep.controls": ["both"]})
 
 
+def test_plan_controls_are_about_labelled_docs(planned):
+    arms = planned({"sweep.controls": True, "active.mix_set": "pool"}).arms
+    controls = {arm.name: arm for arm in arms if arm.control}
+    # the seed round of an arm that mixes the pool trains twice, whatever max_steps says
+    assert controls["none at the steps of sub, rate=0.5"].steps_of == "sub, rate=0.5"
+    assert {arm.with_seed(0)["active"]["mix_set"] for arm in controls.values()} == {"round"}
+    assert "none at the steps of sub, rate=1.0" in controls
+
+
 def test_plan_reads_a_config_that_is_laid_over_another(planned, config_path):
     small = config_path.with_name("small.cfg")
     small.write_text(

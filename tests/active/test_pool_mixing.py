@@ -1,0 +1,132 @@
+"""``mix_set = "pool"``: mixing docs that nobody has labelled, with a model's labels."""
+
+import numpy as np
+import pytest
+import spacy
+from spacy.tokens import DocBin
+
+from spacy_seqmix import soft_labels
+from spacy_seqmix.active import loop
+from spacy_seqmix.active.pseudo_labels import pseudo_labelled
+from spacy_seqmix.docbin import read_docs
+from spacy_seqmix.query.probabilities import token_probs
+
+COPIES = {
+    "active.mixing": {
+        "rate": 0.5,
+        "strategy": {"@misc": "spacy-seqmix.Duplication.v1"},
+        "realiser": {"@misc": "spacy-seqmix.Interpolated.v1"},
+    },
+    "active.mix_set": "pool",
+}
+
+
+@pytest.fixture
+def trained(start):
+    """A pipeline that knows some entities."""
+    run = start({"active.n_rounds": 0, "active.mixing": None, "active.max_steps": 40}, "trained")
+    run.run()
+    return spacy.load(run.folder.trained(0))
+
+
+def test_pseudo_labels_are_the_components_probabilities(trained, news):
+    docs = [*news[:5], trained.make_doc("")]
+    made = pseudo_labelled(trained, "seqmix_ner", docs)
+    assert [doc.text for doc in made] == [doc.text for doc in docs]
+    for doc, probs in zip(made[:5], token_probs(trained, "seqmix_ner", docs), strict=False):
+        soft = soft_labels.get(doc)
+        assert soft.labels == trained.get_pipe("seqmix_ner").tags
+        np.testing.assert_allclose(soft.probs, probs)
+        # what it says itself, not what it was given
+        spoken = trained(trained.make_doc(doc.text))
+        if len(spoken) == len(doc):
+            assert [(e.start, e.end, e.label_) for e in doc.ents] == [
+                (e.start, e.end, e.label_) for e in spoken.ents
+            ]
+    assert not len(made[5])
+
+
+def test_loop_mixes_what_is_left_of_the_pool(start, monkeypatch):
+    asked = []
+
+    def seen(nlp, component, docs):
+        asked.append(nlp)
+        return pseudo_labelled(nlp, component, docs)
+
+    monkeypatch.setattr(loop, "pseudo_labelled", seen)
+    settings = {**COPIES, "active.n_rounds": 1}
+    run = start(settings)
+    records = run.run()
+    # the seed round has no model yet: one is trained first, and its steps are counted
+    assert [r["steps"] for r in records] == [8, 4]
+    assert [r["mixing"]["docs"] for r in records] == [14, 10]
+    # the rate is one of labelled docs; mixed docs of earlier rounds are replaced
+    assert [r["n_mixed_new"] for r in records] == [4, 6]
+    assert [r["n_mixed"] for r in records] == [4, 6]
+    texts = {i: doc.text for i, doc in run.pool.docs.items()}
+    labelled = []
+    for number, record in enumerate(records):
+        labelled += record["queried"]
+        mixed = read_docs(run.folder.mixed(number), run.blank, need_entities=False)
+        assert not {doc.text for doc in mixed} & {texts[i] for i in labelled}
+        assert all(soft_labels.get(doc).probs.max(axis=1).min() < 1.0 for doc in mixed)
+    assert len({id(nlp) for nlp in asked}) == 2  # each round asks the model before it
+    stopped = start(settings, "again")
+    stopped.active.n_rounds = 0
+    stopped.run()
+    again = start(settings, "again").run()
+    assert [(r["queried"], r["scores"]) for r in again] == [
+        (r["queried"], r["scores"]) for r in records
+    ]
+
+
+def test_loop_never_looks_at_labels_of_the_pool(start, files, tmp_path):
+    """Mixed docs are the same whatever the annotation of docs not queried."""
+    settings = {**COPIES, "active.n_rounds": 0}
+    first = start(settings, "first")
+    queried = set(first.run()[0]["queried"])
+    blank = spacy.blank("en")
+    docs = read_docs(files["paths.pool"], blank)
+    for i, doc in enumerate(docs):
+        if i not in queried:
+            doc.set_ents([], default="outside")
+    DocBin(docs=docs, store_user_data=True).to_disk(files["paths.pool"])
+    other = start(settings, "other")
+    assert set(other.run()[0]["queried"]) == queried
+    one, two = (read_docs(r.folder.mixed(0), blank, need_entities=False) for r in (first, other))
+    assert [doc.text for doc in one] == [doc.text for doc in two]
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_allclose(soft_labels.get(a).probs, soft_labels.get(b).probs, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.*W210")
+def test_loop_mixes_further_unlabelled_docs(start, all_news, tmp_path):
+    blank = spacy.blank("en")
+    new = [blank.make_doc("Nobody knows this sentence .")]
+    DocBin(docs=[*all_news[:3], *new]).to_disk(tmp_path / "more.spacy")
+    settings = {**COPIES, "active.unlabelled": str(tmp_path / "more.spacy"), "active.n_query": 14}
+    settings["active.n_rounds"] = 1
+    run = start(settings)
+    records = run.run()
+    # those of the pool are known already; when it is spent, the others are left
+    assert [r["mixing"]["docs"] for r in records] == [15, 1]
+    (mixed,) = read_docs(run.folder.mixed(1), run.blank, need_entities=False)
+    assert mixed.text == new[0].text
+    assert "unlabelled" in run._digests()
+
+
+@pytest.mark.filterwarnings("ignore:.*W210")
+def test_loop_has_nothing_to_mix_when_the_pool_is_spent(start):
+    records = start({**COPIES, "active.n_query": 14, "active.n_rounds": 1}).run()
+    assert records[1]["n_mixed"] == 0
+    assert records[1]["mixing"] is None
+
+
+def test_loop_refuses_components_that_give_no_tags(start):
+    changes = {
+        "nlp.pipeline": ["morphologizer"],
+        "components.morphologizer": {"factory": "morphologizer"},
+        "active.component": "morphologizer",
+    }
+    with pytest.raises(ValueError, match=r"S434.*'morphologizer'"):
+        start({**COPIES, **changes})
