@@ -21,4 +21,5 @@ def choose(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
 
 
 def _fits(name: str, pattern: str) -> bool:
-    return name == pattern or fnmatchcase(name, pattern)
+    # Lists of values are written in brackets, which would be classes of letters.
+    return fnmatchcase(name, pattern.replace("[", "[[]"))

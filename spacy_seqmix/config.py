@@ -21,7 +21,10 @@ def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
         package:...") are replaced by the first that can be found.
     RAISES (ValueError): S410 when a file cannot be read or an override names no field.
     """
-    return lay_over(read_layers(path, overrides), path, overrides)
+    layers = read_layers(path, overrides)
+    for layer in layers:  # a sweep's, whose dotted names are no sections
+        layer.pop("sweep", None)
+    return lay_over(layers, path, overrides)
 
 
 def read_layers(path: Path, overrides: Mapping[str, Any]) -> list[Config]:

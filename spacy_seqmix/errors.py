@@ -404,7 +404,8 @@ class Errors:
     )
     E434 = (
         "[S434] active.mix_set = 'pool' mixes docs with the labels that '{name}' ({factory}) gives "
-        "them, which has no probabilities of tokens' tags. Set active.mix_set to 'round' or 'all'."
+        "them, which are not probabilities of entities or tags of tokens. Set "
+        "active.mix_set to 'round' or 'all'."
     )
     E440 = (
         "[S440] '{name}' finds no spans whose confidence could be told. Of this pipeline these do: "

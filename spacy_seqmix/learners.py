@@ -45,7 +45,12 @@ def learned_layer(section: Mapping[str, Any]) -> str | None:
 
 
 def check_mixed_layer(
-    strategy: object, config: Config, component: str | None = None, *, labels: str = "hard"
+    strategy: object,
+    config: Config,
+    component: str | None = None,
+    *,
+    labels: str = "hard",
+    soft_parents: bool = False,
 ) -> None:
     """See to it that the layer that a strategy mixes is one that the pipeline learns.
 
@@ -53,6 +58,7 @@ def check_mixed_layer(
     config (Config): with [components] and [training].
     component (str | None): what has to learn the layer, if that is known.
     labels (str): what mixed docs keep, "soft" or "hard".
+    soft_parents (bool): whether what is mixed has soft labels already.
     RAISES (ValueError): S433 if that component is known to learn another layer.
 
     Warns with W221 where no component learns the layer, with W222 where a span categoriser would
@@ -71,7 +77,8 @@ def check_mixed_layer(
     if known and layer not in known.values():
         told = ", ".join(f"'{name}' learns '{found}'" for name, found in known.items())
         warnings.warn(Warnings.W221.format(layer=layer, learned=told), stacklevel=3)
-    soft = labels == "soft" and not getattr(strategy, "keeps_labels", False)
+    keeps = getattr(strategy, "keeps_labels", False) and not soft_parents
+    soft = labels == "soft" and not keeps
     learners = [name for name, found in known.items() if found == layer]
     if soft and learners and not any(sections[name].get("factory") in SOFT for name in learners):
         warnings.warn(Warnings.W223.format(names=learners), stacklevel=3)

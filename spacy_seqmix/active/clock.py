@@ -15,4 +15,5 @@ class Clock:
     def __call__(self, phase: str) -> Iterator[None]:
         began = perf_counter()
         yield
-        self.seconds[phase] = perf_counter() - began
+        # A phase may come in parts.
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + perf_counter() - began

@@ -30,6 +30,10 @@ class RunFolder:
         """The docs that a round added by mixing."""
         return self.path / "mixed" / f"round-{number:02d}.spacy"
 
+    def parents(self, number: int) -> Path:
+        """What these were made of, where a model had labelled it."""
+        return self.path / "mixed" / f"round-{number:02d}-parents.spacy"
+
     def model(self, number: int, member: int = 1) -> Path:
         """The pipeline that a round trained; of a committee, the first member."""
         suffix = f"-member-{member}" if member > 1 else ""
@@ -153,6 +157,7 @@ class RunFolder:
         shutil.rmtree(self.work, ignore_errors=True)
         self.remove_models(number)
         self.mixed(number).unlink(missing_ok=True)
+        self.parents(number).unlink(missing_ok=True)
         if number == 0:
             self.config.unlink(missing_ok=True)
             self.inputs.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from ..docbin import read_docs, write_docs
 from ..errors import Errors
 from ..learners import check_mixed_layer
 from ..mixing.mix import MixCounts, Mixer
+from ..mixing.origin import by_key, parent_keys
 from ..query.evidence import check_config_evidence, check_evidence, evidence, score_docs
 from ..query.policies import QueryPolicy
 from ..query.probabilities import copy_tokens
@@ -77,7 +78,7 @@ class ActiveRun:
         self.dev = self._read_labelled(self.active.dev)
         self.test = self._read_labelled(self.active.test) if self.active.test else None
         self.unlabelled: list[Doc] = []
-        if self.active.unlabelled is not None and self._needs_teacher:
+        if self.active.unlabelled is not None and self._of_pool:
             path = self.active.unlabelled
             self.unlabelled = read_docs(path, self.blank, need_entities=False)
         self.folder = RunFolder(Path(run_dir))
@@ -130,7 +131,7 @@ class ActiveRun:
         warn_of_unseen(labelled, self.dev, "dev", self.labels_of)
         start = self._last_path() if self._is_warm(number) else None
         steps_teacher = 0
-        if number == 0 and self._needs_teacher:
+        if number == 0 and self._mixes_pool(number):
             with clock("train"):
                 self.nlp, steps_teacher = self._fit(number, labelled, self.active.seed, start)
         with clock("mix"):
@@ -202,29 +203,37 @@ class ActiveRun:
             return self.committee.probs(len(self.records) - 1, nlp, docs, progress)
         return evidence(self.policy.needs, nlp, self.active.component, docs, progress)
 
+    def _mixes_pool(self, number: int) -> bool:
+        """Whether a round mixes docs with labels of a model."""
+        some = bool(self.pool.unlabelled or self.unlabelled)
+        return self._of_pool and some and any(m.rate_at(number) for m in self.mixers)
+
     @property
-    def _needs_teacher(self) -> bool:
-        """Whether mixing takes docs with labels of a model."""
+    def _of_pool(self) -> bool:
         return bool(self.mixers) and self.active.mix_set == "pool"
 
     def _mix(self, number: int, queried: Sequence[int]) -> tuple[list[Doc], MixCounts | None]:
         """Mix the docs of ``mix_set``, if there are any."""
-        docs = self._mix_set(queried) if self.mixers else []
-        if not docs:
+        if not self.mixers or (self._of_pool and not self._mixes_pool(number)):
             return [], None
-        of_pool = self.active.mix_set == "pool"
-        return mix_round(
+        docs = self._mix_set(queried)
+        mixed, counts = mix_round(
             self.mixers,
             docs,
             (self.active.seed, MIXING, number),
             self.blank,
             # Words of the whole pool may be used, but not its labels.
             corpus=[copy_tokens(doc, self.blank) for doc in self.pool.docs.values()],
-            trained=self._last_model() if number or of_pool else None,
+            trained=self._last_model() if number or self._of_pool else None,
             number=number,
-            n_docs=len(self.pool.labelled) if of_pool else len(docs),
+            n_docs=len(self.pool.labelled) if self._of_pool else len(docs),
             progress=self.progress,
         )
+        if self._of_pool:  # no file has them with these labels
+            keys = {key for doc in mixed for key in parent_keys(doc)}
+            parents = [doc for key, doc in by_key(docs).items() if key in keys]
+            write_docs(parents, self.folder.parents(number))
+        return mixed, counts
 
     def _mix_set(self, queried: Sequence[int]) -> list[Doc]:
         """The docs to mix; unlabelled ones with labels of the last model."""
@@ -235,7 +244,9 @@ class ActiveRun:
         known = {doc.text for doc in self.pool.docs.values()}
         docs = self.pool.take(self.pool.unlabelled)
         docs += [doc for doc in self.unlabelled if doc.text not in known]
-        return pseudo_labelled(self._last_model(), self.active.component, docs)
+        with tqdm(total=len(docs), desc="Labelling", leave=False, disable=not self.progress) as bar:
+            component = self.active.component
+            return pseudo_labelled(self._last_model(), component, docs, progress=bar.update)
 
     def _is_warm(self, number: int) -> bool:
         return self.active.start == "warm" and number > 0
@@ -290,6 +301,8 @@ class ActiveRun:
 
     def _digests(self) -> dict[str, str]:
         files = {name: getattr(self.active, name) for name in DATA}
+        if not self._of_pool:
+            del files["unlabelled"]
         return {name: file_digest(path) for name, path in files.items() if path is not None}
 
     def _rng(self, purpose: int, number: int) -> np.random.Generator:
@@ -321,7 +334,13 @@ def read_active_config(config: Config) -> ActiveConfig:
     if mixers and active.mix_set == "pool":
         check_config_can_label(training, active.component)
     for mixer in mixers:
-        check_mixed_layer(mixer.strategy, training, active.component, labels=mixer.labels)
+        check_mixed_layer(
+            mixer.strategy,
+            training,
+            active.component,
+            labels=mixer.labels,
+            soft_parents=active.mix_set == "pool",
+        )
     return ActiveConfig(active, training, policy, oracle, mixers)
 
 

@@ -32,10 +32,13 @@ def pseudo_labelled(
     docs (Sequence[Doc]): their own annotation is not looked at.
     progress (Callable | None): called with the number of docs done.
     RETURNS (list[Doc]): with the decoded labels as annotation; in the order of ``docs``.
+    RAISES (ValueError): S434, and those of ``token_probs``.
     """
     proc: Any = nlp.get_pipe(component)
     layer = learned_layer({"factory": nlp.get_pipe_meta(component).factory})
-    assert layer is not None
+    if layer not in (ENTS, TAGS):  # of a component that comes from another pipeline
+        factory = nlp.get_pipe_meta(component).factory
+        raise ValueError(Errors.E434.format(name=component, factory=factory))
     tags = tag_names(proc.labels) if is_iob(layer) else tuple(proc.labels)
     out = []
     for doc, probs in zip(docs, token_probs(nlp, component, docs, progress=progress), strict=True):
@@ -51,6 +54,8 @@ def pseudo_labelled(
 def check_config_can_label(config: Config, component: str) -> None:
     """RAISES (ValueError): S434 for a component whose probabilities are not those of tags."""
     section = config["components"].get(component, {})
+    if "source" in section:
+        return
     factory = section.get("factory", "")
     if factory not in SOURCES or learned_layer(section) not in (ENTS, TAGS):
         raise ValueError(Errors.E434.format(name=component, factory=factory))

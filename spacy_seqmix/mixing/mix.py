@@ -60,7 +60,8 @@ class MixRealiser(Protocol):
 class Mixer:
     """How to mix: everything that a config's mixing section says.
 
-    rate (float | Iterable[float]): r = mixed docs / docs that were mixed; or one for each round
+    rate (float | Iterable[float]): r = mixed docs / docs that were mixed (or, where those are not
+        labelled, / labelled docs); or one for each round
         or epoch.
     labels (str): "soft", or "hard" to keep only the repaired annotation, for components that
         cannot train on distributions.

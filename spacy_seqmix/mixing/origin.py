@@ -146,6 +146,14 @@ def doc_key(doc: Doc) -> str:
     return hashlib.blake2b(what.encode("utf8"), digest_size=8).hexdigest()
 
 
+def parent_keys(doc: Doc) -> list[str]:
+    """The keys of the docs that a mixed doc was made of; a copy has one."""
+    origin = get_origin(doc)
+    if origin is None:
+        return []
+    return list(dict.fromkeys([origin.target, *(part.other for part in origin.parts)]))
+
+
 def by_key(docs: Iterable[Doc]) -> dict[str, Doc]:
     """Docs by their key; of equal docs the first."""
     out: dict[str, Doc] = {}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,8 @@ class Arm:
 
     runs (tuple[Run, ...]): at least one, in the order of their seeds.
     lacking (int): runs of a sweep that failed, or are not finished.
-    values (Mapping[str, Any]): what its sweep set by dotted name, but for [paths]; empty outside
-        sweeps, whose arms may differ in optimiser steps.
+    values (Mapping[str, Any]): what its sweep set by dotted name; empty outside sweeps, whose arms
+        may differ in optimiser steps.
     mixes (bool): whether its sweep says that it mixes.
     """
 
@@ -111,7 +112,9 @@ def _merged(one: Arm, other: Arm, path: str) -> Arm:
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
-    return {name for name in {*one, *other} if one.get(name) != other.get(name)}
+    """Names of other values. Where a file lies is no setting."""
+    names = {name for name in {*one, *other} if not name.startswith("paths.")}
+    return {name for name in names if one.get(name) != other.get(name)}
 
 
 def _by_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
@@ -144,8 +147,6 @@ def _read_sweep(folder: Path) -> Iterator[Arm]:
     for name, place, values, mixes in arms:
         done = [place / f"seed-{seed}" for seed in seeds if _is_done(place / f"seed-{seed}.json")]
         runs = tuple(read_run(name, path) for path in done)
-        # Where a file lies is no setting.
-        values = {key: value for key, value in values.items() if not key.startswith("paths.")}
         yield Arm(name, runs, len(seeds) - len(done), values, mixes)
 
 
@@ -157,15 +158,17 @@ def _is_done(status: Path) -> bool:
 
 
 def baseline_of(arms: Sequence[Arm], name: str | None) -> Arm:
-    """The arm that others are compared with: the named one, else "none", else the first.
+    """The arm that others are compared with: the named one, else "none", else the first that does
+    not mix, else the first.
 
     RAISES (ValueError): S523 for a name that no arm has.
     """
     names = [arm.name for arm in arms]
     if name is not None and name not in names:
         raise ValueError(Errors.E523.format(name=name, names=", ".join(names)))
-    wanted = name or (NONE if NONE in names else names[0])
-    return arms[names.index(wanted)]
+    if name is None and NONE not in names:
+        return next((arm for arm in arms if arm.values and not arm.mixes), arms[0])
+    return arms[names.index(name or NONE)]
 
 
 def baselines_of(arms: Sequence[Arm], name: str | None) -> dict[str, Arm]:
@@ -182,8 +185,13 @@ def baselines_of(arms: Sequence[Arm], name: str | None) -> dict[str, Arm]:
         if name is None and arm.mixes:
             own = [one for one in arms if _is_without(one, arm) and _pairs(one, arm)]
         if arm is not first:
-            found[arm.name] = min(own, key=partial(_steps_apart, arm), default=first)
+            found[arm.name] = min(own, key=partial(_nearness, arm), default=first)
     return found
+
+
+def _nearness(one: Arm, other: Arm) -> tuple[float, int]:
+    """How far apart in optimiser steps a round is, and then how few seeds both have."""
+    return _steps_apart(one, other), -len(_pairs(one, other))
 
 
 def _is_without(one: Arm, arm: Arm) -> bool:
@@ -191,13 +199,14 @@ def _is_without(one: Arm, arm: Arm) -> bool:
     return bool(one.values) and not one.mixes and one.setting == arm.setting
 
 
-def _steps_apart(one: Arm, other: Arm) -> int:
-    """Optimiser steps by which rounds of equal seeds differ, summed."""
-    return sum(
+def _steps_apart(one: Arm, other: Arm) -> float:
+    """Optimiser steps by which rounds of equal seeds differ, on the mean."""
+    apart = [
         abs(a.steps - b.steps)
         for pair in _pairs(one, other)
         for a, b in zip(*(run.rounds for run in pair), strict=False)
-    )
+    ]
+    return fmean(apart) if apart else 0.0
 
 
 def _pairs(one: Arm, other: Arm) -> list[tuple[Run, Run]]:
@@ -211,17 +220,18 @@ def check_arms(
 ) -> list[str]:
     """Check that runs are of the same data, and that those of equal seeds can be compared.
 
-    baselines (Mapping[str, Arm]): what each arm is compared with.
+    baselines (Mapping[str, Arm]): what an arm is compared with; some may be compared with none.
     RETURNS (list[str]): what differs, where that is allowed; and which arms share no seed.
     RAISES (ValueError): S512 with what differs.
     """
-    first = next(arm for arm in arms if arm.name not in baselines)
+    first = arms[0]
     wrong = [text for run in first.runs[1:] for text in data_differences(first.runs[0], run)]
     notes: list[str] = []
     for arm in arms:
-        if arm is first:
+        if arm is not first:
+            wrong += [text for run in arm.runs for text in data_differences(first.runs[0], run)]
+        if arm.name not in baselines:
             continue
-        wrong += [text for run in arm.runs for text in data_differences(first.runs[0], run)]
         baseline = baselines[arm.name]
         pairs = _pairs(baseline, arm)
         for pair in pairs:

@@ -16,7 +16,7 @@ from spacy.tokens import Doc
 from .. import recipes, soft_labels
 from ..active.journal import RunFolder
 from ..docbin import read_docs
-from ..mixing.origin import Origin, by_key, get_origin
+from ..mixing.origin import Origin, by_key, get_origin, parent_keys
 from .arms import Arm
 from .runs import Run
 
@@ -65,25 +65,24 @@ def _of_run(
     nlp = spacy.blank(lang)
     if (lang, pool) not in pools:
         pools[lang, pool] = by_key(_read_pool(pool, nlp))
-    parents = pools[lang, pool]
     for path in files:
+        number = int(path.stem.rpartition("-")[2])
+        parents = pools[lang, pool] | _own_parents(run, number, nlp)
         docs = read_docs(path, nlp, need_entities=False)
         for doc in docs[: max(1, limit // len(files))]:
             origin = get_origin(doc)
             if origin is None:
                 continue
-            # A copy has one parent, which it is "mixed" with.
-            keys = dict.fromkeys([origin.target, *(part.other for part in origin.parts)])
             yield {
                 "arm": arm.name,
                 "seed": run.seed,
-                "round": int(path.stem.rpartition("-")[2]),
+                "round": number,
                 "perplexity": _finite(origin.perplexity),
                 "nats": _finite(origin.window_nats),
                 "child": {"tokens": list(_tokens(doc, origin))},
                 "parents": [
                     {"html": _entities(parents[key]), "share": _share(origin, key)}
-                    for key in keys
+                    for key in parent_keys(doc)
                     if key in parents
                 ],
             }
@@ -143,6 +142,13 @@ def _inputs(run: Run) -> tuple[str, str]:
         return str(config["nlp"]["lang"]), str(config["active"]["pool"])
     except (OSError, ValueError, KeyError):
         return "xx", ""
+
+
+def _own_parents(run: Run, number: int, nlp: Language) -> dict[str, Doc]:
+    """Docs with a model's labels that a round mixed; no pool has them so."""
+    assert run.folder is not None
+    path = RunFolder(run.folder).parents(number)
+    return by_key(read_docs(path, nlp, need_entities=False)) if path.exists() else {}
 
 
 def _read_pool(path: str, nlp: Language) -> list[Doc]:

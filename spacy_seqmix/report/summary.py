@@ -66,7 +66,7 @@ class ArmSummary:
 
 @dataclass(frozen=True)
 class ReportSummary:
-    """All arms; the first is compared with none.
+    """All arms; those that are compared with none first.
 
     overlap (dict): of two arms, the share of the docs queried after the seed set that both have
         by a round, of those that either has; the mean over rounds and seeds.
@@ -79,10 +79,10 @@ class ReportSummary:
     @property
     def baseline(self) -> str:
         """What arms are compared with, in words."""
-        names = list(dict.fromkeys(arm.against for arm in self.arms[1:]))
-        if len(names) < 2:
-            return names[0] if names and names[0] is not None else self.arms[0].name
-        return "each arm's baseline"
+        names = {arm.against for arm in self.arms if arm.against is not None}
+        if len(names) > 1:
+            return "each arm's baseline"
+        return names.pop() if names else self.arms[0].name
 
     @property
     def splits(self) -> list[str]:
@@ -93,13 +93,15 @@ class ReportSummary:
 def summarise_arms(arms: Sequence[Arm], baselines: Mapping[str, Arm]) -> ReportSummary:
     """Summarise arms, and compare each with its baseline over the seeds and points of both.
 
-    baselines (Mapping[str, Arm]): by the name of the arm; one arm has none.
+    baselines (Mapping[str, Arm]): by the name of the arm; some have none.
     """
     ordered = sorted(arms, key=lambda arm: arm.name in baselines)
     found = [_one(arm, baselines.get(arm.name)) for arm in ordered]
     for split in SPLITS:
         family = {}
-        for arm, one in zip(ordered[1:], found[1:], strict=True):
+        for arm, one in zip(ordered, found, strict=True):
+            if arm.name not in baselines:
+                continue
             baseline = baselines[arm.name]
             seeds = [seed for seed in arm.seeds if seed in baseline.seeds]
             points = [point for point in arm.points if point in baseline.points]
@@ -111,7 +113,7 @@ def summarise_arms(arms: Sequence[Arm], baselines: Mapping[str, Arm]) -> ReportS
             one.gain_points = points
             one.gains[split] = [summarise(column) for column in (ours - theirs).T]
         corrected = holm(family)
-        for one in found[1:]:
+        for one in found:
             if one.name in corrected:
                 one.comparisons[split] = corrected[one.name]
     return ReportSummary(ordered[0].runs[0].measure, found, _overlap(ordered))

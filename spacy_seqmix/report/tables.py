@@ -101,7 +101,7 @@ def _scores(report: ReportSummary) -> Table:
 
 def _statistics(report: ReportSummary) -> Table:
     rows = []
-    several = len({arm.against for arm in report.arms[1:]}) > 1
+    several = len({arm.against for arm in report.arms if arm.against is not None}) > 1
     for split in report.splits:
         for arm in report.arms:
             found = arm.comparisons.get(split)

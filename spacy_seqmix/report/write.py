@@ -55,13 +55,13 @@ def write_report(
     """
     arms, unfinished = read_arms(given)
     chosen = choose([arm.name for arm in arms] + unfinished, shown)
-    baselines = baselines_of(arms, baseline)
-    wanted = {*chosen, *(baselines[name].name for name in chosen if name in baselines)}
+    found = baselines_of(arms, baseline)
+    baselines = {name: found[name] for name in chosen if name in found}
+    wanted = {*chosen, *(arm.name for arm in baselines.values())}
     arms = [arm for arm in arms if arm.name in wanted]
     unfinished = [name for name in unfinished if name in wanted]
     if not arms:
         raise ValueError(Errors.E511.format(name=", ".join(unfinished), path=", ".join(given)))
-    baselines = baselines_of(arms, baseline)
     notes = check_arms(arms, baselines, allow_different=allow_different)
     notes += [f"no run of {name!r} is finished: it is left out" for name in unfinished]
     notes += [f"{arm.lacking} runs of {arm.name!r} are not finished" for arm in arms if arm.lacking]

@@ -72,7 +72,8 @@ def try_out(arm: Arm, asked: ActiveConfig, use_gpu: int) -> Trial:
         records = []
         for steps in TRIAL_STEPS:
             values = {"n_rounds": 0, "max_steps": steps, "dev": str(folder / "dev.spacy")}
-            values["test"] = None
+            # A pool would have a second model trained.
+            values |= {"test": None, "n_query": 1, "mix_set": "round"}
             config = with_values(arm.with_seed(0), {f"active.{k}": v for k, v in values.items()})
             run = ActiveRun(config, folder / f"steps-{steps}", use_gpu=use_gpu, progress=False)
             records += run.run()
@@ -92,27 +93,32 @@ def try_out(arm: Arm, asked: ActiveConfig, use_gpu: int) -> Trial:
 def seconds_of(asked: ActiveConfig, steps_of: ActiveConfig, trial: Trial) -> float:
     """What a run takes by the measures of a trial."""
     active, rates = asked.active, rates_of(steps_of)
+    of_pool = steps_of.active.mix_set == "pool"
     evaluated = sum(count_docs(path) for path in (active.dev, active.test) if path is not None)
     pool = active.pool_size or count_docs(active.pool)
+    unlabelled = 0 if active.unlabelled is None else count_docs(active.unlabelled)
     committee = active.committee if asked.policy.needs == "committee" else None
     total, mixed, labelled = 0.0, 0.0, 0
     for number in range(active.n_rounds + 1):
         new = active.n_new(number)
         labelled += new
-        if active.mix_set == "round":
+        if steps_of.active.mix_set == "round":
             mixed += rates[number] * new
         else:
             mixed = rates[number] * labelled
         docs = labelled + mixed
         steps = active.steps_of(number) or max(2, active.epochs * docs * trial.steps_per_doc)
-        if number == 0 and asked.mixers and active.mix_set == "pool":
-            steps *= 2  # a first model labels the pool
+        if number == 0 and of_pool and rates[0]:  # a first model labels the pool
+            first = active.steps_of(0) or max(2, active.epochs * labelled * trial.steps_per_doc)
+            total += first * trial.step + (trial.start if asked.mixers else 0.0)
         trained = 1 if committee is None or committee.kind == "dropout" else committee.members
         passes = 1 if committee is None else committee.members
         total += trained * (trial.start + steps * trial.step)
         total += evaluated * trial.doc
         if number < active.n_rounds and asked.policy.needs != "nothing":
             total += passes * max(0, pool - labelled) * trial.doc
+        if asked.mixers and of_pool:
+            total += (max(0, pool - labelled) + unlabelled) * trial.doc
         if asked.mixers:
             total += trial.mixing * new / active.n_seed
     return total

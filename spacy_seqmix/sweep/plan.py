@@ -30,6 +30,8 @@ STRATEGIES: dict[Control, str] = {
     "duplication": "spacy-seqmix.Duplication.v1",
 }
 REALISER = "spacy-seqmix.Interpolated.v1"
+# For controls of arms that mix docs of the pool.
+LABELLED = {"active.mix_set": "round", "active.unlabelled": None}
 # Of a folder's name: file systems take 255.
 MAX_BYTES = 200
 
@@ -135,13 +137,12 @@ def controls(arms: Sequence[Arm], kinds: Collection[Control]) -> list[Arm]:
             continue
         # Controls are about labelled docs, whatever the arm mixes.
         of_pool = asked.active.mix_set == "pool"
-        labelled: dict[str, Any] = {"active.mix_set": "round"} if of_pool else {}
-        labelled |= {"active.unlabelled": None} if asked.active.unlabelled else {}
-        own = with_values(arm.config, labelled)
+        own = with_values(arm.config, LABELLED if of_pool else {})
         none = with_values(own, {MIXING: None})
         if "none" in kinds:
             add(found, Arm(NONE, none, control=True), arm)
-        # Arms with equal rates take equal steps, unless one of them runs short of docs.
+        # Arms with equal rates take equal steps, unless one of them runs short of docs, or batches
+        # are cut by words: reports take the control that is nearest.
         took = (none, rates, of_pool)
         free = asked.active.max_steps is None or of_pool  # whose first round trains twice
         if "steps" in kinds and free and took not in steps:
@@ -167,11 +168,16 @@ def add(found: dict[str, Arm], control: Arm, arm: Arm) -> None:
 
 def same(one: Arm, other: Arm) -> bool:
     """Whether two arms are one by two names."""
-    return one.steps_of == other.steps_of and flatten(one.config) == flatten(other.config)
+    return one.steps_of == other.steps_of and _plain(one.config) == _plain(other.config)
+
+
+def _plain(config: Config) -> dict[str, Any]:
+    """Values by dotted name, without those that say what is so anyway."""
+    return {k: v for k, v in flatten(config).items() if k not in LABELLED or v != LABELLED[k]}
 
 
 def rates_of(asked: ActiveConfig) -> list[float]:
-    """Mixed docs over docs that are mixed, of each round; summed where several mixers are."""
+    """The rate of each round; summed where several mixers are."""
     rounds = range(asked.active.n_rounds + 1)
     return [sum(mixer.rate_at(number) for mixer in asked.mixers) for number in rounds]
 

@@ -1,5 +1,7 @@
 """``mix_set = "pool"``: mixing docs that nobody has labelled, with a model's labels."""
 
+import time
+
 import numpy as np
 import pytest
 import spacy
@@ -9,7 +11,10 @@ from spacy_seqmix import soft_labels
 from spacy_seqmix.active import loop
 from spacy_seqmix.active.pseudo_labels import pseudo_labelled
 from spacy_seqmix.docbin import read_docs
-from spacy_seqmix.query.probabilities import token_probs
+from spacy_seqmix.mixing.origin import by_key, parent_keys
+from spacy_seqmix.query.probabilities import copy_tokens, token_probs
+from spacy_seqmix.report import read_arms
+from spacy_seqmix.report.examples import mixed_examples
 
 COPIES = {
     "active.mixing": {
@@ -38,20 +43,20 @@ def test_pseudo_labels_are_the_components_probabilities(trained, news):
         assert soft.labels == trained.get_pipe("seqmix_ner").tags
         np.testing.assert_allclose(soft.probs, probs)
         # what it says itself, not what it was given
-        spoken = trained(trained.make_doc(doc.text))
-        if len(spoken) == len(doc):
-            assert [(e.start, e.end, e.label_) for e in doc.ents] == [
-                (e.start, e.end, e.label_) for e in spoken.ents
-            ]
+        spoken = trained(copy_tokens(doc, trained))
+        assert [(e.start, e.end, e.label_) for e in doc.ents] == [
+            (e.start, e.end, e.label_) for e in spoken.ents
+        ]
+    assert any(doc.ents for doc in made)
     assert not len(made[5])
 
 
 def test_loop_mixes_what_is_left_of_the_pool(start, monkeypatch):
     asked = []
 
-    def seen(nlp, component, docs):
+    def seen(nlp, component, docs, progress):
         asked.append(nlp)
-        return pseudo_labelled(nlp, component, docs)
+        return pseudo_labelled(nlp, component, docs, progress)
 
     monkeypatch.setattr(loop, "pseudo_labelled", seen)
     settings = {**COPIES, "active.n_rounds": 1}
@@ -70,6 +75,13 @@ def test_loop_mixes_what_is_left_of_the_pool(start, monkeypatch):
         mixed = read_docs(run.folder.mixed(number), run.blank, need_entities=False)
         assert not {doc.text for doc in mixed} & {texts[i] for i in labelled}
         assert all(soft_labels.get(doc).probs.max(axis=1).min() < 1.0 for doc in mixed)
+        # what they were made of, with these labels, stands beside them
+        parents = by_key(read_docs(run.folder.parents(number), run.blank, need_entities=False))
+        assert {key for doc in mixed for key in parent_keys(doc)} == set(parents)
+    (arm,), _ = read_arms([str(run.folder.path)])
+    examples, notes = mixed_examples([arm])
+    assert (len(examples), notes) == (10, [])
+    assert all(len(one["parents"]) == 1 for one in examples)
     assert len({id(nlp) for nlp in asked}) == 2  # each round asks the model before it
     stopped = start(settings, "again")
     stopped.active.n_rounds = 0
@@ -116,17 +128,54 @@ def test_loop_mixes_further_unlabelled_docs(start, all_news, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*W210")
+def test_loop_mixes_windows_of_the_pool(start):
+    """The shipped kind of mixing, over a model that knows some entities."""
+    mixing = {"active.mix_set": "pool", "active.n_rounds": 1, "active.max_steps": 40}
+    run = start({**mixing, "active.mixing.strategy.density": 0.3})
+    run.run()
+    mixed = read_docs(run.folder.mixed(1), run.blank, need_entities=False)
+    parents = by_key(read_docs(run.folder.parents(1), run.blank, need_entities=False))
+    assert mixed
+    assert {key for doc in mixed for key in parent_keys(doc)} <= set(parents)
+
+
+def test_loop_trains_no_teacher_for_a_round_that_mixes_nothing(start):
+    rates = {**COPIES["active.mixing"], "rate": [0.0, 0.5]}
+    records = start({**COPIES, "active.mixing": rates, "active.n_rounds": 1}).run()
+    assert [r["steps"] for r in records] == [4, 4]
+    assert [r["n_mixed"] for r in records] == [0, 6]
+
+
+def test_loop_counts_the_seconds_of_both_models(start, monkeypatch):
+    fit = loop.fit
+
+    def slow(*args):
+        time.sleep(0.2)
+        return fit(*args)
+
+    monkeypatch.setattr(loop, "fit", slow)
+    run = start({**COPIES, "active.n_rounds": 0})
+    assert run.run()[0]["seconds"]["train"] >= 0.4
+
+
+@pytest.mark.filterwarnings("ignore:.*W210")
 def test_loop_has_nothing_to_mix_when_the_pool_is_spent(start):
     records = start({**COPIES, "active.n_query": 14, "active.n_rounds": 1}).run()
     assert records[1]["n_mixed"] == 0
     assert records[1]["mixing"] is None
 
 
-def test_loop_refuses_components_that_give_no_tags(start):
+@pytest.mark.parametrize("factory", ["morphologizer", "spancat"])
+def test_loop_refuses_components_that_give_no_tags(start, factory):
     changes = {
-        "nlp.pipeline": ["morphologizer"],
-        "components.morphologizer": {"factory": "morphologizer"},
-        "active.component": "morphologizer",
+        "nlp.pipeline": [factory],
+        f"components.{factory}": {"factory": factory},
+        "active.component": factory,
     }
-    with pytest.raises(ValueError, match=r"S434.*'morphologizer'"):
+    with pytest.raises(ValueError, match=rf"S434.*'{factory}'"):
         start({**COPIES, **changes})
+
+
+def test_loop_warns_where_labels_of_the_pool_become_hard(start, ner_files):
+    with pytest.warns(UserWarning, match="W223"):
+        start({**COPIES, **ner_files})

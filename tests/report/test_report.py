@@ -215,11 +215,12 @@ def test_report_compares_arms_of_a_sweep_with_themselves_without_mixing(tmp_path
     sweep = _sweep(
         tmp_path / "sweep",
         {
+            "mix": {"values": {**nte, **rate}, "mixes": True, "dev": 0.73},
+            "lc mix": {"values": {**lc, **rate}, "mixes": True, "steps": 200, "dev": 0.62},
+            # as sweeps have them, last
             "none": {"values": {**nte, "active.mixing": None}, "dev": 0.70},
             "lc": {"values": {**lc, "active.mixing": None}, "dev": 0.60},
             "lc, longer": {"values": {**lc, "steps_of": "lc mix"}, "steps": 200, "dev": 0.61},
-            "mix": {"values": {**nte, **rate}, "mixes": True, "dev": 0.73},
-            "lc mix": {"values": {**lc, **rate}, "mixes": True, "steps": 200, "dev": 0.62},
         },
     )
     write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
@@ -234,13 +235,47 @@ def test_report_compares_arms_of_a_sweep_with_themselves_without_mixing(tmp_path
     write_report([str(sweep)], tmp_path / "out", "A sweep", "x", shown=["lc m*"])
     text = (tmp_path / "out" / "report.md").read_text("utf8")
     assert "- lc mix against lc, longer on dev: +1.0 points" in text
-    assert "none" not in text
-    with pytest.raises(ValueError, match=r"S523.*'m\?'.*none, lc, lc, longer, mix"):
+    assert "'lc, longer' against" not in text  # there to be compared with
+    assert "lc, longer against" not in text
+    assert "dev none" not in text
+    with pytest.raises(ValueError, match=r"S523.*'m\?'.*mix, lc mix, none, lc"):
         write_report([str(sweep)], tmp_path / "out", "A sweep", "x", shown=["m?"])
     write_report([str(sweep)], tmp_path / "out", "A sweep", "x", baseline="lc")
     text = (tmp_path / "out" / "report.md").read_text("utf8")
     assert "- lc mix against lc on dev: +2.0 points" in text
     assert "Gain over *lc* in points" in text
+
+
+def test_report_without_none_takes_an_arm_that_does_not_mix(tmp_path: Path) -> None:
+    rate = {"active.mixing.rate": 0.2}
+    sweep = _sweep(
+        tmp_path / "sweep",
+        {
+            "mix": {"values": rate, "mixes": True, "dev": 0.73},
+            "longer": {"values": {"steps_of": "mix"}, "dev": 0.70},
+        },
+    )
+    for shown in ([], ["mix"]):
+        write_report([str(sweep)], tmp_path / "out", "A sweep", "x", shown=shown)
+        text = (tmp_path / "out" / "report.md").read_text("utf8")
+        assert "- mix against longer on dev: +3.0 points" in text
+        assert "longer against" not in text
+
+
+def test_report_takes_the_baseline_nearest_in_steps_of_a_round(tmp_path: Path) -> None:
+    rate = {"active.mixing.rate": 0.2}
+    sweep = _sweep(
+        tmp_path / "sweep",
+        {
+            "mix": {"values": rate, "mixes": True, "steps": 200},
+            "none": {"values": {"active.mixing": None}, "steps": 130, "failed": [1]},
+            "longer": {"values": {"steps_of": "mix"}, "steps": 160},
+        },
+    )
+    write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    # though two runs that are 40 steps apart each are further apart than one that is 70
+    assert "- mix against longer on dev" in text
 
 
 def test_report_of_two_sweeps_with_an_arm_of_one_name(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from spacy_seqmix.arm_names import choose
+from spacy_seqmix.config import load_config
 from spacy_seqmix.sweep.plan import folder_name, read_sweep
 from spacy_seqmix.sweep.values import short_names, text_of
 
@@ -54,6 +56,7 @@ def test_plan_takes_chosen_arms_and_those_whose_steps_they_take(planned):
     assert names == ["sub, rate=0.5", "sub, rate=1.0", "none"]
     with pytest.raises(ValueError, match=r"S523.*'mmix'.*sub, rate=0.5"):
         planned(names=["mmix"])
+    assert choose(["rate=[0.1, 0.2]", "rate=1"], ["rate=[*"]) == ["rate=[0.1, 0.2]"]
 
 
 def test_plan_adds_the_controls_that_are_asked_for(planned):
@@ -68,6 +71,23 @@ def test_plan_adds_the_controls_that_are_asked_for(planned):
     assert names == ["none", "duplication", "duplication (sub, rate=1.0)"]
     with pytest.raises(ValueError, match=r"S602.*controls"):
         planned({"sweep.controls": ["both"]})
+
+
+def test_plan_adds_controls_once_whatever_arms_mix(planned):
+    section = """
+[sweep]
+seeds = [0]
+controls = true
+
+[sweep.arms.sub]
+
+[sweep.arms.self]
+active.mix_set = "pool"
+active.unlabelled = "more.spacy"
+"""
+    section = section.replace("[sweep.arms.sub]", "[sweep.arms]\n\n[sweep.arms.sub]")
+    names = [arm.name for arm in planned(section=section).arms if arm.control]
+    assert names == ["none", "replacement", "duplication", "none at the steps of self"]
 
 
 def test_plan_controls_are_about_labelled_docs(planned):
@@ -91,6 +111,7 @@ training = "{config_path.name}"
 n_seed = 3
 """
     )
+    assert load_config(small, {})["active"]["n_seed"] == 3  # `active` reads it too
     sweep = read_sweep(small, {"sweep.controls": True})
     assert sweep.settings.seeds == [5]
     assert sweep.settings.controls

@@ -90,6 +90,9 @@ def test_sweep_command(config_path, tmp_path, planned):
     assert code == 0, output
     assert "mixing=null, pool_size=20 1 0 2" in output
     assert "minutes with 1 runs at once" in output
+    values = {**QUICK, "active.n_rounds": 2, "active.n_query": [2, 3], "sweep.grid": {}}
+    code, output = command(config_path, tmp_path / "out", "--dry", **values)
+    assert code == 0, output
     assert not (tmp_path / "out").exists()
     values = {**QUICK, "sweep.grid": {}}
     code, output = command(config_path, tmp_path / "out", **values)
