@@ -13,12 +13,12 @@ import numpy as np
 import srsly
 
 from ..errors import Errors
+from ..sweep_names import DONE, KNOWN
 from ..types import Floats2d
 from .runs import Run, data_differences, pairing_differences, read_run, step_differences
 
 __all__ = ["Arm", "baselines_of", "check_arms", "read_arms"]
 
-SWEEP = "sweep.json"
 NONE = "none"
 
 
@@ -84,7 +84,7 @@ def read_arms(given: Sequence[str]) -> tuple[list[Arm], list[str]]:
     for text in given:
         name, path = _parted(text)
         folder = Path(path)
-        if (folder / SWEEP).exists():
+        if (folder / KNOWN).exists():
             if name:
                 raise ValueError(Errors.E514.format(text=text))
             arms = list(_read_sweep(folder))
@@ -136,14 +136,14 @@ def _parted(text: str) -> tuple[str, str]:
 def _read_sweep(folder: Path) -> Iterator[Arm]:
     """Its arms with their finished runs, of which an arm may have none."""
     try:
-        content: Any = srsly.read_json(folder / SWEEP)
+        content: Any = srsly.read_json(folder / KNOWN)
         seeds = [int(seed) for seed in content["seeds"]]
         arms = [
             (str(arm["name"]), folder / str(arm["folder"]), dict(arm["values"]), bool(arm["mixes"]))
             for arm in content["arms"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as err:
-        raise ValueError(Errors.E522.format(path=folder / SWEEP, reason=repr(err))) from err
+        raise ValueError(Errors.E522.format(path=folder / KNOWN, reason=repr(err))) from err
     for name, place, values, mixes in arms:
         done = [place / f"seed-{seed}" for seed in seeds if _is_done(place / f"seed-{seed}.json")]
         runs = tuple(read_run(name, path) for path in done)
@@ -152,7 +152,7 @@ def _read_sweep(folder: Path) -> Iterator[Arm]:
 
 def _is_done(status: Path) -> bool:
     try:
-        return status.exists() and bool(srsly.read_json(status)["status"] == "done")
+        return status.exists() and bool(srsly.read_json(status)["status"] == DONE)
     except (ValueError, KeyError, TypeError) as err:
         raise ValueError(Errors.E522.format(path=status, reason=repr(err))) from err
 

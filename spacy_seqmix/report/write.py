@@ -11,9 +11,9 @@ from typing import Any
 
 import srsly
 
-from ..arm_names import choose
 from ..atomic import replacing
 from ..errors import Errors
+from ..sweep_names import choose
 from .arms import Arm, baselines_of, check_arms, read_arms
 from .examples import mixed_examples
 from .facts import Facts, make_facts

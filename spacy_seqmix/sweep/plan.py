@@ -15,10 +15,10 @@ from thinc.api import Config
 
 from ..active.journal import flatten
 from ..active.loop import ActiveConfig, read_active_config
-from ..arm_names import choose
 from ..config import lay_over, read_layers
 from ..errors import Errors
 from ..layers import ENTS, RELATIONS, TAGS
+from ..sweep_names import choose
 from .schema import NAME, Control, SweepSchema, read_section
 from .values import short_names, text_of, with_values
 

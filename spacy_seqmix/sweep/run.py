@@ -22,12 +22,11 @@ from tqdm import tqdm
 from ..active.journal import RunFolder, flatten
 from ..atomic import replacing
 from ..errors import Errors
+from ..sweep_names import DONE, KNOWN
 from .plan import Arm, Sweep, folder_name, mixes
 from .values import with_values
 
-# What a folder of runs consists of.
-KNOWN = "sweep.json"
-DONE, FAILED = "done", "failed"
+FAILED = "failed"
 POLL_SECONDS = 0.5
 LOG_LINES = 20
 

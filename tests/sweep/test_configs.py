@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import srsly
 
-from spacy_seqmix.arm_names import choose
 from spacy_seqmix.sweep import read_sweep
+from spacy_seqmix.sweep_names import choose
 
 ROOT = Path(__file__).parents[2]
 FILES = {"paths.pool": "pool.spacy", "paths.dev": "dev.spacy", "paths.encoder": "an-encoder"}

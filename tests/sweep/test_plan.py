@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from spacy_seqmix.arm_names import choose
 from spacy_seqmix.config import load_config
 from spacy_seqmix.sweep.plan import folder_name, read_sweep
 from spacy_seqmix.sweep.values import short_names, text_of
+from spacy_seqmix.sweep_names import choose
 
 ONE = "[sweep]\nseeds = [0]\ncontrols = true\n"
 POLICIES = """

@@ -1,4 +1,4 @@
-"""Choosing arms of a sweep by their names."""
+"""Names that sweeps and reports share: of files, and of arms."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from .errors import Errors
+
+# What a sweep's folder consists of, and how a run that ended well is recorded there.
+KNOWN = "sweep.json"
+DONE = "done"
 
 
 def choose(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
