@@ -10,7 +10,8 @@ import numpy as np
 from spacy.tokens import Doc
 
 from .. import soft_labels
-from ..layers import ENTS, check_layer
+from ..errors import Errors
+from ..layers import ENTS, check_layer, is_iob
 from ..types import MixPlan, Segment, SegmentMix
 
 
@@ -18,6 +19,7 @@ from ..types import MixPlan, Segment, SegmentMix
 class Duplication:
     """See ``make_duplication``."""
 
+    min_labels: int = 0
     layer: str = ENTS
     keeps_labels: ClassVar[bool] = True
     replaces: ClassVar[bool] = True
@@ -25,14 +27,19 @@ class Duplication:
 
     def __post_init__(self) -> None:
         check_layer(self.layer)
+        if self.min_labels < 0:
+            raise ValueError(Errors.E210.format(what="min_labels >= 0", value=self.min_labels))
 
     def eligible(self, doc: Doc) -> bool:
-        """Whether the doc has a label."""
-        return any(tag is not None for tag in soft_labels.hard_tags(doc, self.layer))
+        """Whether the doc is annotated, and has enough valid labels."""
+        tags = [tag for tag in soft_labels.hard_tags(doc, self.layer) if tag is not None]
+        n_valid = sum(not is_iob(self.layer) or tag != "O" for tag in tags)
+        return bool(tags) and n_valid >= self.min_labels
 
     def describe(self) -> str:
         """What makes a doc eligible, for messages."""
-        return f"a label in the layer '{self.layer}'"
+        valid = f", on {self.min_labels} tokens or more" if self.min_labels else ""
+        return f"labels in the layer '{self.layer}'{valid}"
 
     def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
         """Yield every doc once, in random order, with all the weight on itself."""
@@ -42,14 +49,16 @@ class Duplication:
                 yield MixPlan((SegmentMix(whole, whole, 1.0),), both_ways=False, layer=self.layer)
 
 
-def make_duplication(layer: str = ENTS) -> Duplication:
+def make_duplication(min_labels: int = 0, layer: str = ENTS) -> Duplication:
     """Create a strategy that mixes nothing: it copies docs, each at most once.
 
-    A control. What mixing gains over it, it does not gain by training for longer, or on a chosen
-    part of the docs more often. A rate above 1 cannot be reached.
+    A control: what mixing gains over it, it does not gain by training for longer, or on a chosen
+    part of the docs more often. A rate above 1 cannot be reached. Over docs with a model's labels
+    (``mix_set = "pool"``) it is self-training.
 
+    min_labels (int): only docs with so many tokens that have a valid label.
     layer (str): docs with a label there are copied: "ents", "tags" or "spans:KEY".
     RETURNS (Duplication): a Strategy; take it with the realiser "spacy-seqmix.Interpolated.v1".
-    RAISES (ValueError): S217 for an unknown layer.
+    RAISES (ValueError): S210 for less than none, S217 for an unknown layer.
     """
-    return Duplication(layer)
+    return Duplication(min_labels, layer)

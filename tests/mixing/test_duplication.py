@@ -34,6 +34,21 @@ def test_duplication_copies_each_doc_once(news, blank_en):
     assert sorted(doc.text for doc in copies) == sorted(doc.text for doc in news)
 
 
+def test_duplication_takes_docs_with_enough_labels(news, blank_en):
+    counts = [sum(len(ent) for ent in doc.ents) for doc in news]
+    for least in (0, 1, 3):
+        strategy = make_duplication(min_labels=least)
+        assert [strategy.eligible(doc) for doc in news] == [n >= least for n in counts]
+        plans = strategy(news, np.random.default_rng(0))
+        docs = {plan.mixes[0].left.doc for plan in plans}
+        assert docs == {i for i, n in enumerate(counts) if n >= least}
+    doc = blank_en.make_doc("All tags are valid")
+    for token in doc:
+        token.tag_ = "X"
+    assert make_duplication(min_labels=4, layer="tags").eligible(doc)
+    assert not make_duplication(min_labels=5, layer="tags").eligible(doc)
+
+
 def test_duplication_leaves_unlabelled_docs_out(news, blank_en):
     strategy = make_duplication()
     docs = [*news[:3], blank_en.make_doc("nobody was there"), blank_en.make_doc("")]
@@ -43,4 +58,6 @@ def test_duplication_leaves_unlabelled_docs_out(news, blank_en):
     assert plans == list(strategy(docs, np.random.default_rng(0)))
     assert plans != list(strategy(docs, np.random.default_rng(1)))
     with pytest.raises(ValueError, match="S217"):
-        make_duplication("nothing")
+        make_duplication(layer="nothing")
+    with pytest.raises(ValueError, match=r"S210.*min_labels"):
+        make_duplication(min_labels=-1)
