@@ -20,7 +20,9 @@ from spacy_seqmix.relations import Relation
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted(
-    path.stem for path in (ROOT / "configs").glob("*.cfg") if "[training]" in path.read_text("utf8")
+    path.stem
+    for path in (ROOT / "configs").glob("*.cfg")
+    if "[components]" in path.read_text("utf8")  # others are laid over these
 )
 # Loading a transformer warns about its own internals.
 QUIET = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

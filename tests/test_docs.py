@@ -84,7 +84,17 @@ def test_configs_can_be_read(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["active", "augment", "show", "calibrate", "convert", "report", "confidence", "find-model"],
+    [
+        "active",
+        "augment",
+        "show",
+        "calibrate",
+        "convert",
+        "report",
+        "sweep",
+        "confidence",
+        "find-model",
+    ],
 )
 def test_help_is_complete(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])

@@ -15,7 +15,7 @@ REPLACED = {"strategy": make_mention_replacement(), "realiser": make_interpolate
 
 
 def mix(mixers, docs, nlp):
-    settings = {"corpus": (), "trained": None, "number": 0, "progress": False}
+    settings = {"corpus": (), "trained": None, "number": 0, "n_docs": len(docs), "progress": False}
     return mix_round(mixers, docs, (3, 1, 0), nlp, **settings)
 
 
