@@ -135,10 +135,8 @@ def controls(arms: Sequence[Arm], kinds: Collection[Control]) -> list[Arm]:
         rates = rates_of(asked)
         if not any(rates):
             continue
-        # Controls are about labelled docs, whatever the arm mixes.
         of_pool = asked.active.mix_set == "pool"
-        own = with_values(arm.config, LABELLED if of_pool else {})
-        none = with_values(own, {MIXING: None})
+        none = with_values(arm.config, {MIXING: None, **(LABELLED if of_pool else {})})
         if "none" in kinds:
             add(found, Arm(NONE, none, control=True), arm)
         # Arms with equal rates take equal steps, unless one of them runs short of docs, or batches
@@ -148,6 +146,8 @@ def controls(arms: Sequence[Arm], kinds: Collection[Control]) -> list[Arm]:
         if "steps" in kinds and free and took not in steps:
             steps.append(took)
             add(found, Arm(f"{SAME_STEPS} {arm.name}", none, True, arm.name), arm)
+        if of_pool:
+            continue  # the others are about the docs that an arm mixes: these have no labels
         layer = getattr(asked.mixers[0].strategy, "layer", ENTS)
         for name in (kind for kind in STRATEGIES if kind in kinds):
             if layer == RELATIONS or (layer == TAGS and name == "replacement"):
@@ -155,7 +155,7 @@ def controls(arms: Sequence[Arm], kinds: Collection[Control]) -> list[Arm]:
             kind = {"@misc": STRATEGIES[name], **({} if layer == ENTS else {"layer": layer})}
             rate = rates if len(set(rates)) > 1 else rates[0]
             mixing = {"rate": rate, "strategy": kind, "realiser": {"@misc": REALISER}}
-            add(found, Arm(name, with_values(own, {MIXING: mixing}), control=True), arm)
+            add(found, Arm(name, with_values(arm.config, {MIXING: mixing}), control=True), arm)
     return [one for one in found.values() if not any(same(one, arm) for arm in arms)]
 
 

@@ -97,6 +97,8 @@ def test_plan_controls_are_about_labelled_docs(planned):
     assert controls["none at the steps of sub, rate=0.5"].steps_of == "sub, rate=0.5"
     assert {arm.with_seed(0)["active"]["mix_set"] for arm in controls.values()} == {"round"}
     assert "none at the steps of sub, rate=1.0" in controls
+    # copies of docs without labels would be no control, but self-training
+    assert all(name.startswith("none") for name in controls)
 
 
 def test_plan_reads_a_config_that_is_laid_over_another(planned, config_path):
