@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from thinc.api import Config
 
 from .errors import Errors
 from .models.names import first_available, is_choice
+from .sweep_names import SECTION
 
 
 def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
@@ -23,7 +25,7 @@ def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
     """
     layers = read_layers(path, overrides)
     for layer in layers:  # a sweep's, whose dotted names are no sections
-        layer.pop("sweep", None)
+        layer.pop(SECTION, None)
     return lay_over(layers, path, overrides)
 
 
@@ -59,6 +61,11 @@ def lay_over(layers: Sequence[Config], path: Path, overrides: Mapping[str, Any])
         if isinstance(value, str) and is_choice(value):
             config["paths"][key] = first_available(value)
     return config
+
+
+def problems_of(err: ValidationError) -> str:
+    """Every field of a section that is wrong, and how."""
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Names that sweeps and reports share: of files, and of arms."""
+"""Names that sweeps and reports share: of a section, of files, and of arms."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 
 from .errors import Errors
 
+# Of a config.
+SECTION = "sweep"
 # What a sweep's folder consists of, and how a run that ended well is recorded there.
 KNOWN = "sweep.json"
 DONE = "done"

@@ -94,4 +94,6 @@ Strategy: TypeAlias = Callable[[Sequence[Doc], np.random.Generator], Iterator[Mi
 Realiser: TypeAlias = Callable[[Sequence[Doc], Sequence[MixPlan]], list[Doc]]
 Discriminator: TypeAlias = Callable[[Sequence[Doc]], list[Verdict]]
 TokenProbs: TypeAlias = list[Floats2d]
+# Perplexity, nats a word of the mixed window, whether the doc was kept.
+Judged: TypeAlias = tuple[float, float | None, bool]
 Oracle: TypeAlias = Callable[[Sequence[Doc]], list[Doc]]

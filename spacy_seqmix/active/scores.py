@@ -12,6 +12,7 @@ from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from .. import layers
 from ..augmenter import make_example
 from .annotation import main_score
 
@@ -85,9 +86,10 @@ def seqeval_f1(examples: Iterable[Example]) -> float | None:
 
     gold, found = [], []
     for eg in examples:
-        if not len(eg.reference) or any(token.ent_iob == 0 for token in eg.reference):
+        wanted = layers.read(eg.reference)
+        if not wanted or None in wanted:
             continue
-        gold.append([iob2(token.ent_iob_, token.ent_type_) for token in eg.reference])
+        gold.append(wanted)
         tags = ["O"] * len(eg.reference)
         for label, start, end in aligned_entities(eg):
             tags[start:end] = [f"B-{label}", *[f"I-{label}"] * (end - start - 1)]
@@ -97,8 +99,3 @@ def seqeval_f1(examples: Iterable[Example]) -> float | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of numpy, and of scores without any entity
         return float(f1_score(gold, found, mode="strict", scheme=IOB2, zero_division=0))
-
-
-def iob2(iob: str, label: str) -> str:
-    """A tag of spaCy's two attributes."""
-    return f"{iob}-{label}" if label else "O"

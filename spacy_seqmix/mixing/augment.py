@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from spacy.util import registry
 from thinc.api import Config
 
+from ..config import problems_of
 from ..docbin import read_docs, write_docs
 from ..errors import Errors
 from ..layers import ENTS
@@ -48,8 +49,7 @@ def augment_file(
     try:
         settings = AugmentSchema.model_validate(section)
     except ValidationError as err:
-        found = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors()]
-        raise ValueError(Errors.E213.format(problems="; ".join(found))) from None
+        raise ValueError(Errors.E213.format(problems=problems_of(err))) from None
     parts = {k: v for k, v in section.items() if isinstance(v, dict)}
     wrong = [name for name in ("strategy", "realiser") if name not in parts]
     if wrong:

@@ -17,7 +17,7 @@ from spacy.util import logger
 
 from .. import recipes
 from ..errors import Errors, Warnings
-from ..types import Discriminator, MixPlan, SegmentMix
+from ..types import Discriminator, Judged, MixPlan, SegmentMix
 from .assemble import harden
 from .origin import get_origin, set_origin
 from .rates import Rate, Rates
@@ -29,8 +29,6 @@ MAX_TRIES_PER_DOC = 50
 # Segments by the hash of their parent's text and their start, and what else is mixed in: what is
 # never mixed twice.
 Pair: TypeAlias = tuple[frozenset[tuple[int, int]], tuple[str, ...] | None]
-# Perplexity, nats a word of the mixed window, whether the doc was kept.
-Judged: TypeAlias = tuple[float, float | None, bool]
 
 
 @runtime_checkable

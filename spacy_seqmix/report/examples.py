@@ -16,6 +16,7 @@ from spacy.tokens import Doc
 from .. import recipes, soft_labels
 from ..active.journal import RunFolder
 from ..docbin import read_docs
+from ..layers import ENTS, RELATIONS
 from ..mixing.origin import Origin, by_key, get_origin, parent_keys
 from .arms import Arm
 from .runs import Run
@@ -119,7 +120,7 @@ def _tokens(doc: Doc, origin: Origin) -> Iterator[dict[str, Any]]:
     places = {i for part in origin.parts for i in range(part.start, part.end)}
     recipe = recipes.get(doc)
     partners = dict(zip(recipe.tokens, recipe.partners, strict=True)) if recipe else {}
-    layer = "ents" if origin.layer == "relations" else origin.layer
+    layer = ENTS if origin.layer == RELATIONS else origin.layer
     soft = soft_labels.of(doc, layer)
     tags = soft_labels.hard_tags(doc, layer)
     for token, row, tag in zip(doc, soft.probs, tags, strict=True):

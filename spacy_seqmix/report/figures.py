@@ -48,7 +48,7 @@ def learning_curves(report: ReportSummary) -> Figure | None:
                 low, high = [100 * s.low for s in curve], [100 * s.high for s in curve]
                 ax.fill_between(arm.points, low, high, color=style["color"], alpha=0.15, lw=0)
         ax.set_title(split)
-        _points(ax, [point for arm in report.arms for point in arm.points])
+        _points(ax, report.points)
     axes[0].set_ylabel(f"{report.measure} (%)")
     _legend(figure, axes[0])
     return figure
@@ -75,7 +75,7 @@ def gains(report: ReportSummary) -> Figure | None:
                 )
             ax.errorbar(places, means, yerr=errors, label=_label(arm.name), capsize=2, **style)
         ax.set_title(split)
-        _points(ax, [point for arm in report.arms for point in arm.points])
+        _points(ax, report.points)
     axes[0].set_ylabel(f"gain over {_label(report.baseline)} (points)")
     _legend(figure, axes[0])
     return figure

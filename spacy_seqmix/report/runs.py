@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import srsly
 from pydantic import (
@@ -21,6 +21,7 @@ from thinc.api import Config
 
 from ..errors import Errors
 from ..models.names import short_name
+from ..types import Judged
 
 __all__ = [
     "Mixing",
@@ -36,8 +37,6 @@ __all__ = [
 ]
 
 MODELS = ("encoder", "lm")
-# Perplexity, nats a word of the mixed window, whether the doc was kept.
-Judged: TypeAlias = tuple[float, float | None, bool]
 
 
 class _Record(BaseModel):

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..types import Judged
 from .arms import Arm
-from .runs import Judged, Round, differs
+from .runs import Round, differs
 from .statistics import Comparison, Summary, area, compare, holm, summarise
 
 __all__ = ["ArmSummary", "Queried", "ReportSummary", "summarise_arms"]
@@ -83,6 +84,11 @@ class ReportSummary:
         if len(names) > 1:
             return "each arm's baseline"
         return names.pop() if names else self.arms[0].name
+
+    @property
+    def points(self) -> list[int]:
+        """Numbers of labelled sentences at which any arm was trained."""
+        return sorted({point for arm in self.arms for point in arm.points})
 
     @property
     def splits(self) -> list[str]:

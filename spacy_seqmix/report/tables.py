@@ -75,7 +75,7 @@ def _scores(report: ReportSummary) -> Table:
     """A row a data usage point."""
     head = ["labelled", "steps", *(f"{s} {arm.name}" for s in report.splits for arm in report.arms)]
     rows = []
-    for point in sorted({point for arm in report.arms for point in arm.points}):
+    for point in report.points:
         having = [arm for arm in report.arms if point in arm.points]
         steps = [_numbers(arm.steps[arm.points.index(point)]) for arm in having]
         row = [str(point), steps[0] if len(set(steps)) == 1 else " / ".join(steps)]

@@ -18,8 +18,8 @@ from ..active.loop import ActiveConfig, read_active_config
 from ..config import lay_over, read_layers
 from ..errors import Errors
 from ..layers import ENTS, RELATIONS, TAGS
-from ..sweep_names import choose
-from .schema import NAME, Control, SweepSchema, read_section
+from ..sweep_names import SECTION, choose
+from .schema import Control, SweepSchema, read_section
 from .values import short_names, text_of, with_values
 
 MIXING = "active.mixing"
@@ -95,12 +95,12 @@ def read_sweep(path: Path, overrides: Mapping[str, Any], names: Sequence[str] = 
     """
     layers = read_layers(path, overrides)
     # Its dotted names are no sections: configs are laid over one another without it.
-    sections = [layer.pop(NAME) for layer in layers if NAME in layer]
-    own = {k: v for k, v in overrides.items() if k.startswith(f"{NAME}.")}
+    sections = [layer.pop(SECTION) for layer in layers if SECTION in layer]
+    own = {k: v for k, v in overrides.items() if k.startswith(f"{SECTION}.")}
     rest = {k: v for k, v in overrides.items() if k not in own}
     section: Any = sections[-1] if sections else None
     if sections and all(isinstance(one, dict) for one in sections):
-        given = {k.removeprefix(f"{NAME}."): v for k, v in own.items()}
+        given = {k.removeprefix(f"{SECTION}."): v for k, v in own.items()}
         # A file's own fields win over those of the files that it is laid over.
         section = dict(ChainMap(given, *reversed(sections)))
     settings = read_section(section)

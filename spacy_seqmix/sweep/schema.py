@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
+from ..config import problems_of
 from ..errors import Errors
-
-NAME = "sweep"
 
 Control: TypeAlias = Literal["none", "steps", "replacement", "duplication"]
 
@@ -57,8 +56,7 @@ def read_section(section: Any) -> SweepSchema:
     try:
         found = SweepSchema.model_validate(section)
     except ValidationError as err:
-        wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors()]
-        raise ValueError(Errors.E602.format(problems="; ".join(wrong))) from None
+        raise ValueError(Errors.E602.format(problems=problems_of(err))) from None
     if len(set(found.seeds)) < len(found.seeds):
         raise ValueError(Errors.E602.format(problems="seeds: each only once"))
     named = {name for values in (found.grid, *found.arms.values()) for name in values}

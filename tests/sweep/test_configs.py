@@ -26,6 +26,13 @@ def test_shipped_sweeps_can_be_read(name):
     assert {"replacement", "duplication"} <= {arm.name for arm in arms}
 
 
+@pytest.mark.parametrize("path", [None, "more.spacy"])
+def test_shipped_sweep_trains_on_further_text_where_it_is_given(path):
+    arm = next(a for a in arms_of("sweep", {"paths.unlabelled": path}) if "self" in a.name)
+    active = arm.config.copy().interpolate()["active"]
+    assert (active["mix_set"], active["unlabelled"]) == ("pool", path)
+
+
 def test_small_profile_is_the_papers_but_for_its_training():
     paper, small = arms_of("paper"), arms_of("small")
     assert [arm.name for arm in small] == [arm.name for arm in paper]

@@ -98,6 +98,7 @@ def test_sweep_command(config_path, tmp_path, planned):
     code, output = command(config_path, tmp_path / "out", **values)
     assert code == 0, output
     assert "1 of 1 runs are finished" in output
+    assert "1 runs of" in output
     # more seeds and arms are welcome, other settings are not
     changed = {**values, "active.n_query": 5}
     code, output = command(config_path, tmp_path / "out", **changed)
