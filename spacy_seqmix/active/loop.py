@@ -38,6 +38,7 @@ from .fit import (
 from .journal import Record, RunFolder, disk_errors
 from .mixing import make_mixers, mix_round
 from .pool import Pool, file_digest, make_pool
+from .precision import matmul_precision
 from .pseudo_labels import check_config_can_label, pseudo_labelled
 from .schema import ActiveSchema, read_active_section
 from .scores import evaluate
@@ -100,7 +101,7 @@ class ActiveRun:
         RETURNS (list): the whole journal.
         RAISES (ValueError, OSError): S220, S409, S411, S412 and others.
         """
-        with self.folder.lock():
+        with self.folder.lock(), matmul_precision(self.active.matmul_precision):
             return self._run()
 
     def _run(self) -> list[Record]:
@@ -130,10 +131,14 @@ class ActiveRun:
         labelled = self.pool.take(self.pool.labelled)
         warn_of_unseen(labelled, self.dev, "dev", self.labels_of)
         start = self._last_path() if self._is_warm(number) else None
+        wanted = self.active.steps_of(number)
         steps_teacher = 0
         if number == 0 and self._mixes_pool(number):
+            # No model is there yet to label docs. It takes half of the steps, if these are fixed.
+            half = wanted // 2 if wanted else None
             with clock("train"):
-                self.nlp, steps_teacher = self._fit(number, labelled, self.active.seed, start)
+                self.nlp, steps_teacher = self._fit(number, labelled, self.active.seed, start, half)
+            wanted = wanted - half if wanted and half else None
         with clock("mix"):
             mixed, counts = self._mix(number, queried)
             if counts is not None:
@@ -142,7 +147,7 @@ class ActiveRun:
         added = [doc for docs in counting for doc in docs]
         docs = [*labelled, *added]
         with clock("train"):
-            nlp, steps = self._fit(number, docs, self.active.seed + number, start)
+            nlp, steps = self._fit(number, docs, self.active.seed + number, start, wanted)
         with clock("evaluate"):
             scores = {"dev": evaluate(nlp, self.dev, self.active.component)}
             if self.test is not None:
@@ -153,7 +158,7 @@ class ActiveRun:
             with clock("committee"):  # for the query of the next round
                 self.committee.train(
                     number,
-                    lambda seed, start: self._fit(number, docs, seed, start)[0],
+                    lambda seed, start: self._fit(number, docs, seed, start, wanted)[0],
                     warm=self._is_warm(number),
                 )
         record = {
@@ -252,12 +257,12 @@ class ActiveRun:
         return self.active.start == "warm" and number > 0
 
     def _fit(
-        self, number: int, docs: Sequence[Doc], seed: int, start: Path | None
+        self, number: int, docs: Sequence[Doc], seed: int, start: Path | None, steps: int | None
     ) -> tuple[Language, int]:
         settings = FitSettings(
             component=self.active.component,
             seed=seed,
-            steps=self.active.steps_of(number),
+            steps=steps,
             epochs=self.active.epochs,
             best=self.active.select_model == "best",
             use_gpu=self.use_gpu,

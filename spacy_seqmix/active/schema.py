@@ -88,6 +88,11 @@ class ActiveSchema(BaseModel):
     keep_models: Literal["last", "all"] = Field(
         "last", description="Keep the last finished round's model, or every round's."
     )
+    matmul_precision: Literal["highest", "high", "medium"] = Field(
+        "highest",
+        description="Of torch's products of float32 matrices: high takes TensorFloat-32, medium "
+        "bfloat16, where the processor or the GPU is faster with it.",
+    )
     policy: Any = Field(description="Query policy, for example spacy-seqmix.NTE.v1.")
     committee: CommitteeSchema = Field(
         default_factory=CommitteeSchema,
@@ -129,6 +134,9 @@ def read_active_section(config: Config) -> ActiveSchema:
     given = steps if isinstance(steps, list) else [steps or 2]
     if any(n < 2 for n in given):
         raise ValueError(Errors.E402.format(problems="max_steps: at least 2 steps a round"))
+    if active.mix_set == "pool" and given[0] < 4 and steps is not None:
+        wanted = 'max_steps: at least 4 in the seed round, which trains twice with mix_set = "pool"'
+        raise ValueError(Errors.E402.format(problems=wanted))
     if isinstance(steps, list) and len(steps) != active.n_rounds + 1:
         wanted = f"max_steps: {active.n_rounds + 1} numbers for n_rounds = {active.n_rounds}"
         raise ValueError(Errors.E402.format(problems=wanted))

@@ -142,8 +142,7 @@ def controls(arms: Sequence[Arm], kinds: Collection[Control]) -> list[Arm]:
         # Arms with equal rates take equal steps, unless one of them runs short of docs, or batches
         # are cut by words: reports take the control that is nearest.
         took = (none, rates, of_pool)
-        free = asked.active.max_steps is None or of_pool  # whose first round trains twice
-        if "steps" in kinds and free and took not in steps:
+        if "steps" in kinds and asked.active.max_steps is None and took not in steps:
             steps.append(took)
             add(found, Arm(f"{SAME_STEPS} {arm.name}", none, True, arm.name), arm)
         if of_pool:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import spacy
+import torch
 from spacy.tokens import DocBin
 
 from spacy_seqmix import soft_labels
@@ -108,6 +109,23 @@ def test_loop_steps_are_those_taken(start, monkeypatch):
 
     monkeypatch.setattr(loop, "fit", counted)
     assert [r["steps"] for r in run.run()] == seen == [3, 5, 2]
+
+
+@pytest.mark.parametrize("wanted", ["highest", "medium"])
+def test_loop_precision_holds_while_it_runs(start, monkeypatch, wanted):
+    before = torch.get_float32_matmul_precision()
+    seen = []
+
+    def looking(*args):
+        seen.append(torch.get_float32_matmul_precision())
+        raise OSError("no space left")
+
+    monkeypatch.setattr(loop, "fit", looking)
+    changes = {"active.matmul_precision": wanted, "active.n_rounds": 0, "active.mixing": None}
+    with pytest.raises(OSError, match="no space left"):
+        start(changes).run()
+    assert seen == [wanted]
+    assert torch.get_float32_matmul_precision() == before
 
 
 def test_loop_queries_as_many_as_each_round_says(start):

@@ -62,8 +62,8 @@ def test_loop_mixes_what_is_left_of_the_pool(start, monkeypatch):
     settings = {**COPIES, "active.n_rounds": 1}
     run = start(settings)
     records = run.run()
-    # the seed round has no model yet: one is trained first, and its steps are counted
-    assert [r["steps"] for r in records] == [8, 4]
+    # the seed round has no model yet: one is trained first, with half of its steps
+    assert [r["steps"] for r in records] == [4, 4]
     assert [r["mixing"]["docs"] for r in records] == [14, 10]
     # the rate is one of labelled docs; mixed docs of earlier rounds are replaced
     assert [r["n_mixed_new"] for r in records] == [4, 6]
@@ -137,6 +137,23 @@ def test_loop_mixes_windows_of_the_pool(start):
     parents = by_key(read_docs(run.folder.parents(1), run.blank, need_entities=False))
     assert mixed
     assert {key for doc in mixed for key in parent_keys(doc)} <= set(parents)
+
+
+@pytest.mark.parametrize(("max_steps", "expected"), [(5, [2, 3]), (None, [2, 3])])
+def test_loop_seed_round_counts_the_steps_of_its_teacher(start, monkeypatch, max_steps, expected):
+    fit, asked = loop.fit, []
+
+    def fitted(*args):
+        result = fit(*args)
+        asked.append(result[1])
+        return result
+
+    monkeypatch.setattr(loop, "fit", fitted)
+    # 8 docs, then 12, in batches of 4
+    steps = {"active.max_steps": max_steps, "active.epochs": 1, "active.n_rounds": 0}
+    records = start({**COPIES, **steps}).run()
+    assert asked == expected
+    assert [r["steps"] for r in records] == [5]
 
 
 def test_loop_trains_no_teacher_for_a_round_that_mixes_nothing(start):

@@ -58,6 +58,7 @@ def test_schema_queries_by_round():
         ({"seed": -1}, "seed"),
         ({"max_steps": 1}, "max_steps"),
         ({"max_steps": [4, 1, 4]}, "max_steps"),
+        ({"max_steps": [3, 4, 4], "mix_set": "pool"}, "max_steps: at least 4 in the seed round"),
         ({"max_steps": [4, 4]}, "max_steps: 3 numbers"),
         ({"max_steps": []}, "max_steps"),
         ({"committee": {"members": 1}}, r"committee\.members"),

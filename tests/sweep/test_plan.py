@@ -86,14 +86,22 @@ active.mix_set = "pool"
 active.unlabelled = "more.spacy"
 """
     section = section.replace("[sweep.arms.sub]", "[sweep.arms]\n\n[sweep.arms.sub]")
-    names = [arm.name for arm in planned(section=section).arms if arm.control]
-    assert names == ["none", "replacement", "duplication", "none at the steps of self"]
+    arms = planned({"active.max_steps": None}, section).arms
+    names = [arm.name for arm in arms if arm.control]
+    assert names == [
+        "none",
+        "none at the steps of sub",
+        "replacement",
+        "duplication",
+        "none at the steps of self",
+    ]
 
 
 def test_plan_controls_are_about_labelled_docs(planned):
-    arms = planned({"sweep.controls": True, "active.mix_set": "pool"}).arms
+    pool = {"sweep.controls": True, "active.mix_set": "pool"}
+    assert [arm.name for arm in planned(pool).arms if arm.control] == ["none"]
+    arms = planned({**pool, "active.max_steps": None}).arms
     controls = {arm.name: arm for arm in arms if arm.control}
-    # the seed round of an arm that mixes the pool trains twice, whatever max_steps says
     assert controls["none at the steps of sub, rate=0.5"].steps_of == "sub, rate=0.5"
     assert {arm.with_seed(0)["active"]["mix_set"] for arm in controls.values()} == {"round"}
     assert "none at the steps of sub, rate=1.0" in controls
