@@ -179,10 +179,15 @@ def _follow(runs: Sequence[OneRun], ended: Sequence[Future[bool]], bar: Any) -> 
     """Show finished rounds until all runs have ended."""
     bar.initial = bar.n = sum(run.arm.rounds if run.is_done else 0 for run in runs)
     waiting = threading.Event()
+    shown = None
     while True:
         all_ended = all(future.done() for future in ended)
         bar.n = sum(run.arm.rounds if run.is_done else run.finished_rounds for run in runs)
-        bar.set_postfix_str(f"{sum(f.done() and not f.result() for f in ended)} runs failed")
+        failed = sum(future.done() and not future.result() for future in ended)
+        # A log file is to have a line for each change, not for each look.
+        if shown != (bar.n, failed) or sys.stderr.isatty():
+            bar.set_postfix_str(f"{failed} runs failed")
+        shown = bar.n, failed
         if all_ended:
             return
         waiting.wait(POLL_SECONDS)

@@ -45,10 +45,12 @@ def test_small_profile_is_the_papers_but_for_its_training():
 
 def commands():
     """The sweeps of project.yml: config, overrides, and the arms that their reports show."""
-    found = {one["name"]: one for one in srsly.read_yaml(ROOT / "project.yml")["commands"]}
+    project = srsly.read_yaml(ROOT / "project.yml")
+    found = {one["name"]: one for one in project["commands"]}
     for name in (name for name in found if name.startswith("sweep-")):
         (script,) = found[name]["script"]
-        values = re.findall(r"--((?:active|paper)\.\S+) (\S+)", script)
+        script = re.sub(r"\$\{vars\.(\w+)\}", lambda one: str(project["vars"][one[1]]), script)
+        values = re.findall(r"--((?:active|paper|sweep)\.\S+) '?([^\s']+)", script)
         of_paper = name.startswith("sweep-paper-")
         reports = found["report-" + (name[6:] if of_paper else name)]["script"]
         shown = re.findall(r'--arm "([^"]+)"', " ".join(reports))

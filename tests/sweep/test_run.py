@@ -8,9 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from spacy_seqmix.cli import app
+from spacy_seqmix.sweep import run as sweep_run
 from spacy_seqmix.sweep.run import (
     _config_of,
     _finish,
+    _follow,
     check_folder,
     read_known,
     run_sweep,
@@ -171,3 +173,26 @@ def test_run_sweep_refuses_a_damaged_folder(planned, tmp_path, content):
     with pytest.raises(ValueError, match="S607"):
         run_sweep(planned(QUICK), tmp_path / "out", progress=False)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["sweep.json"]
+
+
+@pytest.mark.parametrize(("is_terminal", "shown"), [(False, 1), (True, 6)])
+def test_follow_writes_to_a_log_only_what_changes(monkeypatch, is_terminal, shown):
+    class Run(Future):
+        looks = 0
+
+        def done(self):
+            self.looks += 1
+            return self.looks > 10  # two looks a time
+
+    class Bar:
+        texts = ()
+
+        def set_postfix_str(self, text):
+            self.texts += (text,)
+
+    monkeypatch.setattr(sweep_run, "POLL_SECONDS", 0)
+    monkeypatch.setattr(sweep_run.sys.stderr, "isatty", lambda: is_terminal, raising=False)
+    run, bar = Run(), Bar()
+    run.set_result(True)
+    _follow([], [run], bar)
+    assert bar.texts == ("0 runs failed",) * shown
