@@ -2,9 +2,9 @@
 
 A teacher is trained on a random slice of a labelled file (configs/transformer_segmix.cfg without
 its augmenter). It labels the other docs of the file, whose annotation is not looked at. Each arm
-is a student, trained from scratch with the teacher's optimiser steps, on the slice and on docs
-with those labels. Every finished run is a JSON file in OUT: started again, it goes on with those
-that lack.
+is a student, trained from scratch with as many optimiser steps as the teacher, on the slice and on
+docs with those labels. The table counts the steps of both. Every finished run is a JSON file in
+OUT: started again, it goes on with those that lack.
 
     python benchmarks/self_training.py TRAIN.spacy EVAL.spacy OUT --encoder E
 """
@@ -26,7 +26,7 @@ from spacy.language import Language
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.util import registry
-from srsly import read_json
+from srsly import read_json, write_json
 from wasabi.markdown import MarkdownRenderer
 
 from spacy_seqmix import soft_labels
@@ -59,6 +59,7 @@ class Arm(NamedTuple):
     teachers (int): whose probabilities are averaged, each with a random start of its own.
     generations (int): with 2 the student teaches another one.
     mixed (str): docs are not taken as they are, but mixed in the encoder: one of STRATEGIES.
+    length (int): without unlabelled docs, how many times the steps the slice is trained for.
     """
 
     unlabelled: int = 0
@@ -69,10 +70,17 @@ class Arm(NamedTuple):
     teachers: int = 1
     generations: int = 1
     mixed: str = ""
+    length: int = 1
+
+    @property
+    def trainings(self) -> int:
+        """How many times the steps it takes, its teachers' among them."""
+        return self.teachers + self.generations if self.unlabelled else self.length
 
 
 ARMS = {
     "none": Arm(),
+    "none twice as long": Arm(length=2),
     "any 200": Arm(200),
     "any 800": Arm(800),
     "any 3000": Arm(3000),
@@ -102,23 +110,38 @@ def main(
 ) -> None:
     """Run what is lacking, print a table, and write it to OUT/table-*.md."""
     encoder = first_available(encoder)
+    claim(out, {"train": str(train_path), "eval": str(eval_path), "encoder": encoder})
     numbers = [int(seed) for seed in seeds.split(",")]
     chosen = ["none", *(name for name in arms.split(",") if name and name != "none")]
     chosen = chosen if arms else list(ARMS)
     files: dict[tuple[str, int], Path] = {}
     jobs: dict[Path, Job] = {}
     stem = f"n{n_docs}-steps{steps}" + "-bf16" * bfloat16
-    for name, seed in product(chosen, numbers):  # teachers first
-        path = files[name, seed] = out / f"{name.replace(' ', '-')}-{stem}-seed{seed}.json"
+    for name, seed in product(chosen, numbers):
+        path = files[name, seed] = (
+            out / f"{name.replace(' ', '-')}-{stem}-seed{seed}.json"
+        )
         teachers = out / "teachers" / f"{stem}-seed{seed}"
         task = Task(train_path, eval_path, encoder, n_docs, steps, seed, bfloat16, teachers)
         jobs[path] = partial(task.run, ARMS[name])
+    # What all arms of a seed share, before two of them would make it at once.
+    finish({files["none", seed]: jobs[files["none", seed]] for seed in numbers}, n_process)
     finish(jobs, n_process)
     page = MarkdownRenderer()
-    page.add(table({name: [read_json(files[name, s]) for s in numbers] for name in chosen}))
+    scores = {name: [read_json(files[name, s]) for s in numbers] for name in chosen}
+    page.add(table(scores, steps))
     with replacing(out / f"table-{stem}.md") as temporary:
         temporary.write_text(page.text + "\n", encoding="utf8")
     print(page.text)
+
+
+def claim(out: Path, inputs: dict[str, str]) -> None:
+    """Keep a folder for runs of one corpus and encoder."""
+    path = out / "inputs.json"
+    if path.exists() and read_json(path) != inputs:
+        raise typer.BadParameter(f"{out} has runs of {read_json(path)}: take another folder")
+    with replacing(path) as temporary:
+        write_json(temporary, inputs)
 
 
 class Task(NamedTuple):
@@ -141,7 +164,10 @@ class Task(NamedTuple):
         order = np.random.default_rng(self.seed).permutation(len(docs)).tolist()
         labelled = [docs[i] for i in order[: self.n_docs]]
         rest = [docs[i] for i in order[self.n_docs :]]
-        models = [self.teacher(labelled, start) for start in range(arm.teachers)]
+        if arm.length > 1:
+            models = [self.fit(labelled, 0, arm.length)]
+        else:
+            models = [self.teacher(labelled, start) for start in range(arm.teachers)]
         for _ in range(arm.generations if arm.unlabelled else 0):
             added = teach(models, rest, arm)
             if arm.mixed:
@@ -156,7 +182,7 @@ class Task(NamedTuple):
             save_model(self.fit(labelled, start), path)
         return spacy.load(path)
 
-    def fit(self, docs: list[Doc], start: int) -> Language:
+    def fit(self, docs: list[Doc], start: int, length: int = 1) -> Language:
         """The last model of a training from scratch."""
         overrides = {
             "paths.encoder": self.encoder,
@@ -165,7 +191,8 @@ class Task(NamedTuple):
             "corpora.train.augmenter": None,
         }
         seed = self.seed + 1000 * start
-        settings = FitSettings(COMPONENT, seed, self.steps, epochs=0, progress=False)
+        steps = length * self.steps
+        settings = FitSettings(COMPONENT, seed, steps, epochs=0, progress=False)
         with TemporaryDirectory() as folder:
             config = shipped("transformer_segmix", overrides).interpolate()
             return fit(config, docs, docs, Path(folder), settings, None)[0]
@@ -212,15 +239,14 @@ def mix(docs: list[Doc], arm: Arm, seed: int) -> list[Doc]:
     return mix_docs(docs, mixer, np.random.default_rng(seed), spacy.blank("en"))[0]
 
 
-def table(scores: dict[str, list[float]]) -> str:
+def table(scores: dict[str, list[float]], steps: int) -> str:
     """Means and deviations over seeds, and paired differences to no augmentation."""
     rows = []
     for name, values in scores.items():
         difference = ("", "") if name == "none" else paired(values, scores["none"])
-        rows.append((name, spread(values), *difference))
-    return MarkdownRenderer().table(
-        rows, ["arm", "F1 × 100", "over none", "p"], aligns=("l", "r", "r", "r")
-    )
+        rows.append((name, str(steps * ARMS[name].trainings), spread(values), *difference))
+    header = ["arm", "steps", "F1 × 100", "over none", "p"]
+    return MarkdownRenderer().table(rows, header, aligns=("l", "r", "r", "r", "r"))
 
 
 if __name__ == "__main__":

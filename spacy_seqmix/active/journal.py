@@ -83,8 +83,6 @@ class RunFolder:
         if not self.config.exists():
             with replacing(self.config) as temporary:
                 config.to_disk(temporary)
-        for left_over in (*self.path.glob(".*.tmp"), *self.path.glob("mixed/.*.tmp")):
-            left_over.unlink()
         return records
 
     @contextmanager
@@ -98,6 +96,9 @@ class RunFolder:
         except Timeout:
             raise ValueError(Errors.E412.format(path=self.path)) from None
         try:
+            # Of a killed run. Before the lock they may be those of one that lives.
+            for left_over in (*self.path.glob(".*.tmp"), *self.path.glob("mixed/.*.tmp")):
+                left_over.unlink(missing_ok=True)
             yield
         finally:
             path.unlink(missing_ok=True)

@@ -141,7 +141,7 @@ class ActiveRun:
             wanted = wanted - half if wanted and half else None
         with clock("mix"):
             mixed, counts = self._mix(number, queried)
-            if counts is not None:
+            if mixed:
                 write_docs(mixed, self.folder.mixed(number))
         counting = [*self.mixed, mixed] if self.active.mix_set == "round" else [mixed]
         added = [doc for docs in counting for doc in docs]

@@ -248,7 +248,12 @@ class MixStream:
     def shortage(self, wanted: int) -> str:
         """Why fewer docs came than were wanted, and what to change."""
         counts, strategy = self.counts, self.mixer.strategy
-        if counts.eligible < 2:
+        if getattr(strategy, "copies", False):
+            reason = (
+                f"{counts.eligible} of {counts.docs} docs have {strategy.describe()}, and each is "
+                "copied at most once; lower 'rate' or 'min_labels', or give more docs"
+            )
+        elif counts.eligible < 2:
             reason = (
                 f"only {counts.eligible} of {counts.docs} docs have {strategy.describe()}, and two "
                 "are needed; lower the strategy's 'density', or 'window' where it has one"

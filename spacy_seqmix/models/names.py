@@ -48,8 +48,8 @@ def is_choice(name: str) -> bool:
 
 
 def short_name(name: str) -> str:
-    """A model's name as reports show it: of a path the last two parts."""
-    return "/".join(Path(name).parts[-2:])
+    """A model's name as reports show it: of a path, or in a package, the last two parts."""
+    return "/".join(Path(name.removeprefix(PACKAGE)).parts[-2:])
 
 
 def _find(name: str) -> str | None:

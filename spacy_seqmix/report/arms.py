@@ -228,6 +228,9 @@ def check_arms(
     wrong = [text for run in first.runs[1:] for text in data_differences(first.runs[0], run)]
     notes: list[str] = []
     for arm in arms:
+        settings = arm.runs[0].settings
+        if settings.get("mix_set") == "pool" and settings.get("unlabelled"):
+            notes.append(f"{arm.name!r} saw the text of {settings['unlabelled']} besides the pool")
         if arm is not first:
             wrong += [text for run in arm.runs for text in data_differences(first.runs[0], run)]
         if arm.name not in baselines:

@@ -23,7 +23,7 @@ BLOCKS = (
     ("gains", "Gains", ("gains",), ("statistics",)),
     ("types", "Types", (), ("types", "confusion")),
     ("queries", "Queries", ("queries",), ("overlap",)),
-    ("mixing", "Mixing", ("perplexity",), ("counts",)),
+    ("mixing", "Mixing", ("perplexity",), ("mixed", "counts")),
     ("time", "Time", (), ("seconds",)),
 )
 

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 MODELS = ("encoder", "lm")
+EVALUATED = ("dev", "test")
 
 
 class _Record(BaseModel):
@@ -140,6 +141,7 @@ class Run:
     models (Mapping[str, str]): encoder and LM, where known.
     pool (tuple[str | None, int | None]): SHA-256 of the pool's file and the size of the sample
         from it, where known.
+    evaluated (Mapping[str, str]): SHA-256 of the files of dev and test, where known.
     folder (Path | None): the run folder.
     settings (Mapping[str, Any]): [active] of its config.
     """
@@ -149,6 +151,7 @@ class Run:
     models: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
     pool: tuple[str | None, int | None] = (None, None)
+    evaluated: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -195,13 +198,15 @@ def read_run(name: str, folder: Path) -> Run:
         raise ValueError(Errors.E510.format(name=name, path=path, reason=reason))
     paths, active = _settings(folder / "config.cfg")
     named = {kind: paths[kind] for kind in MODELS if isinstance(paths.get(kind), str)}
+    digests = _digests(folder / "inputs.json")
     seed, size = active.get("seed", 0 if active else None), active.get("pool_size")
     return Run(
         name,
         tuple(rounds),
         models={kind: short_name(found) for kind, found in named.items()},
         seed=seed if isinstance(seed, int) else None,
-        pool=(_pool_digest(folder / "inputs.json"), size if isinstance(size, int) else None),
+        pool=(digests.get("pool"), size if isinstance(size, int) else None),
+        evaluated={split: digests[split] for split in EVALUATED if split in digests},
         folder=folder,
         settings=active,
     )
@@ -218,13 +223,13 @@ def _settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return config.get("paths", {}), config.get("active", {})
 
 
-def _pool_digest(path: Path) -> str | None:
-    """SHA-256 of the pool's file, where a run's folder says so."""
+def _digests(path: Path) -> dict[str, str]:
+    """SHA-256 of the files that a run read, where its folder says so."""
     try:
-        found = srsly.read_json(path)["sha256"]["pool"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return found if isinstance(found, str) else None
+        found = srsly.read_json(path)["sha256"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {name: digest for name, digest in found if isinstance(digest, str)}
 
 
 def pairing_differences(one: Run, other: Run) -> list[str]:
@@ -244,6 +249,9 @@ def data_differences(one: Run, other: Run) -> list[str]:
     pair, found = _pair(one, other), []
     if any(map(differs, one.pool, other.pool)):
         found.append(f"{pair} have different pools")
+    for split in EVALUATED:
+        if differs(one.evaluated.get(split), other.evaluated.get(split)):
+            found.append(f"{pair} are evaluated on different files of {split}")
     if one.measure != other.measure:
         found.append(f"{pair} are scored by {one.measure} and {other.measure}")
     a, b = one.models.get("encoder"), other.models.get("encoder")

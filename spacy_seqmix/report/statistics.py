@@ -104,9 +104,14 @@ def compare(scores: Floats2d, baseline: Floats2d) -> Comparison:
 
 
 def wilcoxon(differences: Floats1d) -> float:
-    """p of the two-sided Wilcoxon signed-rank test; NaN where there is nothing to rank."""
-    if len(differences) < 2 or not np.any(differences):
+    """p of the two-sided Wilcoxon signed-rank test; NaN for fewer than two differences.
+
+    Where all are zero there is nothing to rank, and nothing speaks for a difference: 1.
+    """
+    if len(differences) < 2:
         return float("nan")
+    if not np.any(differences):
+        return 1.0
     with warnings.catch_warnings():
         # Zeros and ties: scipy then takes the normal approximation, and says so.
         warnings.simplefilter("ignore", UserWarning)

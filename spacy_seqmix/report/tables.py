@@ -49,7 +49,7 @@ def _verdict(report: ReportSummary, arm: ArmSummary, split: str) -> str:
         return f"{what}: {least}, nothing can be concluded."
     if not found.can_tell:
         return f"{what}: with fewer than {MIN_PAIRS} seeds nothing can be concluded."
-    if isnan(found.p_holm):
+    if gain.mean == 0 and gain.deviation == 0:
         return f"{what}: no difference at all."
     p = f"p = {found.p_holm:.3f} (Wilcoxon over seeds, Holm)"
     if found.p_holm >= ALPHA:
@@ -65,6 +65,7 @@ def make_tables(report: ReportSummary) -> list[Table]:
         _types(report),
         *(_confusion(arm) for arm in report.arms),
         _overlap(report),
+        _mixed(report),
         _counts(report),
         _seconds(report),
     ]
@@ -160,6 +161,17 @@ def _overlap(report: ReportSummary) -> Table:
         "mean over rounds and seeds."
     )
     return Table("overlap", "Overlap of queries", note, ["arm", "arm", "overlap"], rows)
+
+
+def _mixed(report: ReportSummary) -> Table:
+    """A row a data usage point."""
+    having = [arm for arm in report.arms if any(arm.mixed)]
+    rows = []
+    for point in report.points if having else ():
+        at = [arm.mixed[arm.points.index(point)] if point in arm.points else None for arm in having]
+        rows.append([str(point), *(NONE if n is None else f"{n:.0f}" for n in at)])
+    note = "Mixed or added docs that a round trained on besides the labelled ones, mean over seeds."
+    return Table("mixed", "Docs added", note, ["labelled", *(arm.name for arm in having)], rows)
 
 
 def _counts(report: ReportSummary) -> Table:

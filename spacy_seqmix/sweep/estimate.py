@@ -106,11 +106,14 @@ def seconds_of(asked: ActiveConfig, steps_of: ActiveConfig, trial: Trial) -> flo
             mixed += rates[number] * new
         else:
             mixed = rates[number] * labelled
+            if of_pool:
+                mixed = min(mixed, max(0, pool - labelled) + unlabelled)
         docs = labelled + mixed
         steps = active.steps_of(number) or max(2, active.epochs * docs * trial.steps_per_doc)
         if number == 0 and of_pool and rates[0]:  # a first model labels the pool
-            first = active.steps_of(0) or max(2, active.epochs * labelled * trial.steps_per_doc)
-            total += first * trial.step + (trial.start if asked.mixers else 0.0)
+            total += trial.start if asked.mixers else 0.0
+            if active.steps_of(0) is None:  # else it takes half of these
+                total += max(2, active.epochs * labelled * trial.steps_per_doc) * trial.step
         trained = 1 if committee is None or committee.kind == "dropout" else committee.members
         passes = 1 if committee is None else committee.members
         total += trained * (trial.start + steps * trial.step)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -157,6 +159,7 @@ def run_sweep(
     stop = threading.Event()
     ended: dict[tuple[str, int], Future[bool]] = {}
     with (
+        _signals_as_exits(),
         ThreadPoolExecutor(n_process) as pool,
         tqdm(total=total, unit="round", disable=not progress) as bar,
     ):
@@ -173,6 +176,26 @@ def run_sweep(
             stop.set()
             raise
     return [run for run in runs if not ended[run.arm.name, run.seed].result()]
+
+
+@contextmanager
+def _signals_as_exits() -> Iterator[None]:
+    """Let the signals that end this process end its runs too, which would else go on alone."""
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # not every system has both
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, _exit)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _exit(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _follow(runs: Sequence[OneRun], ended: Sequence[Future[bool]], bar: Any) -> None:

@@ -80,7 +80,21 @@ def test_journal_after_a_kill_at_the_very_beginning(folder, kept):
             file.unlink()
     (folder.path / ".inputs.json.123.tmp").write_text("{")
     assert folder.open(CONFIG, DIGESTS) == []
+    with folder.lock():
+        pass
     assert contents(folder.path) == whole
+
+
+def test_journal_leaves_files_to_the_process_that_runs(folder):
+    folder.open(CONFIG, DIGESTS)
+    with folder.lock():
+        half_written = folder.path / ".journal.jsonl.123.tmp"
+        half_written.write_text("{")
+        other = RunFolder(folder.path)
+        other.open(CONFIG, DIGESTS)
+        with pytest.raises(ValueError, match="S412"), other.lock():
+            pass
+        assert half_written.exists()
 
 
 @pytest.mark.parametrize("text", ['{"round": 0}\n{"rou', '{"round": 1}', "[]", '{"n": 1}'])

@@ -158,9 +158,23 @@ def test_loop_seed_round_counts_the_steps_of_its_teacher(start, monkeypatch, max
 
 def test_loop_trains_no_teacher_for_a_round_that_mixes_nothing(start):
     rates = {**COPIES["active.mixing"], "rate": [0.0, 0.5]}
-    records = start({**COPIES, "active.mixing": rates, "active.n_rounds": 1}).run()
+    run = start({**COPIES, "active.mixing": rates, "active.n_rounds": 1})
+    records = run.run()
     assert [r["steps"] for r in records] == [4, 4]
     assert [r["n_mixed"] for r in records] == [0, 6]
+
+
+def test_loop_writes_no_file_of_no_mixed_docs(start):
+    """A report would stop at it."""
+    run = start({"active.mixing.rate": [0.01, 0.5], "active.n_rounds": 1})
+    records = run.run()
+    assert not records[0]["n_mixed_new"]
+    assert records[1]["n_mixed_new"]
+    assert not run.folder.mixed(0).exists()
+    assert run.folder.mixed(1).exists()
+    examples, notes = mixed_examples(read_arms([str(run.folder.path)])[0], 10)
+    assert examples
+    assert not notes
 
 
 def test_loop_counts_the_seconds_of_both_models(start, monkeypatch):

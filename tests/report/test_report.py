@@ -152,11 +152,35 @@ def test_report_refuses_other_pools(tmp_path: Path, runs: dict[str, Path]) -> No
         _report(runs, tmp_path / "out")
 
 
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_report_refuses_runs_that_are_evaluated_on_other_files(
+    tmp_path: Path, runs: dict[str, Path], split: str
+) -> None:
+    for folder, digest in zip(runs.values(), "ab", strict=True):
+        (folder / "inputs.json").write_text(json.dumps({"sha256": {"pool": "a", split: digest}}))
+    with pytest.raises(ValueError, match=rf"S512.*are evaluated on different files of {split}"):
+        _report(runs, tmp_path / "out")
+    text = _report(runs, tmp_path / "out", allow_different=True)
+    assert f"different files of {split}" in text
+
+
+def test_report_says_who_saw_further_text(tmp_path: Path, runs: dict[str, Path]) -> None:
+    (runs["seqmix"] / "config.cfg").write_text(
+        '[active]\nmix_set = "pool"\nunlabelled = "more.spacy"\n'
+    )
+    (runs["none"] / "config.cfg").write_text('[active]\nunlabelled = "more.spacy"\n')
+    text = _report(runs, tmp_path / "out")
+    assert "'seqmix' saw the text of more.spacy besides the pool" in text
+    assert "'none' saw" not in text
+
+
 def test_report_names_the_models(tmp_path: Path, runs: dict[str, Path]) -> None:
     config = '[paths]\nencoder = "/somewhere/site-packages/pack/model"\nlm = "gpt2"\ntrain = null\n'
     for folder in runs.values():
         (folder / "config.cfg").write_text(config)
     assert "- Models: encoder pack/model; lm gpt2\n" in _report(runs, tmp_path / "out")
+    (runs["none"] / "config.cfg").write_text('[paths]\nencoder = "package:pack/model"\n')
+    _report(runs, tmp_path / "out")  # it is the same one
     (runs["seqmix"] / "config.cfg").write_text('[paths]\nencoder = "other"\n')
     with pytest.raises(ValueError, match=r"S512.*have the encoders pack/model and other"):
         _report(runs, tmp_path / "out")

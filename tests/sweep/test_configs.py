@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import srsly
+from weasel.util.config import load_project_config
 
 from spacy_seqmix.sweep import read_sweep
 from spacy_seqmix.sweep_names import choose
@@ -45,12 +46,11 @@ def test_small_profile_is_the_papers_but_for_its_training():
 
 def commands():
     """The sweeps of project.yml: config, overrides, and the arms that their reports show."""
-    project = srsly.read_yaml(ROOT / "project.yml")
+    project = load_project_config(ROOT)  # as `spacy project run` reads it
     found = {one["name"]: one for one in project["commands"]}
     for name in (name for name in found if name.startswith("sweep-")):
         (script,) = found[name]["script"]
-        script = re.sub(r"\$\{vars\.(\w+)\}", lambda one: str(project["vars"][one[1]]), script)
-        values = re.findall(r"--((?:active|paper|sweep)\.\S+) '?([^\s']+)", script)
+        values = re.findall(r"--((?:active|paper|self_training|sweep)\.\S+) '?([^\s']+)", script)
         of_paper = name.startswith("sweep-paper-")
         reports = found["report-" + (name[6:] if of_paper else name)]["script"]
         shown = re.findall(r'--arm "([^"]+)"', " ".join(reports))

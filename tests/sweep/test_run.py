@@ -1,7 +1,10 @@
 """Sweeps that are run: resumed, with a run that fails, and refused."""
 
 import json
+import os
+import signal
 import threading
+import time
 from concurrent.futures import Future
 
 import pytest
@@ -196,3 +199,36 @@ def test_follow_writes_to_a_log_only_what_changes(monkeypatch, is_terminal, show
     run.set_result(True)
     _follow([], [run], bar)
     assert bar.texts == ("0 runs failed",) * shown
+
+
+def test_run_sweep_that_is_terminated_ends_its_runs(planned, tmp_path, monkeypatch):
+    started, ended = threading.Event(), threading.Event()
+
+    class Process:
+        returncode = None
+
+        def __init__(self, *args, **kwargs):
+            started.set()
+
+        def poll(self):
+            return 0 if ended.is_set() else None
+
+        def terminate(self):
+            ended.set()
+
+        def wait(self):
+            pass
+
+    def follow(*args):
+        started.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    monkeypatch.setattr(sweep_run.subprocess, "Popen", Process)
+    monkeypatch.setattr(sweep_run, "_follow", follow)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit):
+        run_sweep(planned(QUICK), tmp_path / "out", progress=False)
+    assert ended.is_set()
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert not list(tmp_path.glob("out/*/seed-*.json"))  # they are neither done nor failed
