@@ -118,9 +118,7 @@ def main(
     jobs: dict[Path, Job] = {}
     stem = f"n{n_docs}-steps{steps}" + "-bf16" * bfloat16
     for name, seed in product(chosen, numbers):
-        path = files[name, seed] = (
-            out / f"{name.replace(' ', '-')}-{stem}-seed{seed}.json"
-        )
+        path = files[name, seed] = out / f"{name.replace(' ', '-')}-{stem}-seed{seed}.json"
         teachers = out / "teachers" / f"{stem}-seed{seed}"
         task = Task(train_path, eval_path, encoder, n_docs, steps, seed, bfloat16, teachers)
         jobs[path] = partial(task.run, ARMS[name])

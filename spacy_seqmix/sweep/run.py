@@ -260,8 +260,10 @@ def _finish(
         return False
     seconds = perf_counter() - began
     if process.returncode:
-        lines = run.log.read_text("utf8", errors="replace").rstrip().split("\n")
-        return _end(run, seconds, "\n".join(lines[-LOG_LINES:]))
+        text = run.log.read_text("utf8", errors="replace").rstrip()
+        if "[S412]" in text:  # another process has it under way: it is neither done nor failed
+            return False
+        return _end(run, seconds, "\n".join(text.split("\n")[-LOG_LINES:]))
     if not keep_models:
         shutil.rmtree(run.folder / "models", ignore_errors=True)
     return _end(run, seconds, None)

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 import pytest
 from typer.testing import CliRunner
 
+from spacy_seqmix.active.journal import RunFolder
 from spacy_seqmix.cli import app
 from spacy_seqmix.sweep import run as sweep_run
 from spacy_seqmix.sweep.run import (
@@ -232,3 +233,15 @@ def test_run_sweep_that_is_terminated_ends_its_runs(planned, tmp_path, monkeypat
     assert ended.is_set()
     assert signal.getsignal(signal.SIGTERM) is before
     assert not list(tmp_path.glob("out/*/seed-*.json"))  # they are neither done nor failed
+
+
+def test_run_sweep_does_not_record_a_run_that_another_process_has(planned, tmp_path):
+    sweep = planned({**QUICK, "active.mixing": None}, "[sweep]\nseeds = [0]\n")
+    (run,) = runs_of(sweep, tmp_path / "out")
+    run.folder.mkdir(parents=True)
+    write_known(sweep, tmp_path / "out")
+    with RunFolder(run.folder).lock():
+        assert run_sweep(sweep, tmp_path / "out", progress=False) == [run]
+    assert "S412" in run.log.read_text()
+    assert not run.status.exists()
+    assert run_sweep(sweep, tmp_path / "out", progress=False) == []
