@@ -36,7 +36,7 @@ from spacy_seqmix.active.pseudo_labels import pseudo_labelled
 from spacy_seqmix.atomic import replacing
 from spacy_seqmix.docbin import read_docs
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.models.names import first_available
+from spacy_seqmix.models.names import first_available, short_name
 from spacy_seqmix.types import SoftLabels
 
 COMPONENT = "seqmix_ner"
@@ -110,7 +110,8 @@ def main(
 ) -> None:
     """Run what is lacking, print a table, and write it to OUT/table-*.md."""
     encoder = first_available(encoder)
-    claim(out, {"train": str(train_path), "eval": str(eval_path), "encoder": encoder})
+    inputs = {"train": str(train_path), "eval": str(eval_path)}
+    claim(out, {**inputs, "encoder": short_name(encoder)})
     numbers = [int(seed) for seed in seeds.split(",")]
     chosen = ["none", *(name for name in arms.split(",") if name and name != "none")]
     chosen = chosen if arms else list(ARMS)
