@@ -156,6 +156,13 @@ def test_loop_seed_round_counts_the_steps_of_its_teacher(start, monkeypatch, max
     assert [r["steps"] for r in records] == [5]
 
 
+def test_loop_says_why_there_are_fewer_copies_than_wanted(start):
+    mixing = {**COPIES["active.mixing"], "rate": 50.0}
+    run = start({**COPIES, "active.mixing": mixing, "active.n_rounds": 0})
+    with pytest.warns(UserWarning, match=r"W210.*copied at most once; lower 'rate'"):
+        run.run()
+
+
 def test_loop_trains_no_teacher_for_a_round_that_mixes_nothing(start):
     rates = {**COPIES["active.mixing"], "rate": [0.0, 0.5]}
     run = start({**COPIES, "active.mixing": rates, "active.n_rounds": 1})
