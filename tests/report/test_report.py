@@ -500,3 +500,16 @@ def _results(runs: dict[str, Path], out: Path) -> str:
     """The JSON of a report."""
     _report(runs, out, allow_different=True)
     return (out / "results.json").read_text("utf8")
+
+
+def test_report_counts_the_docs_that_were_added(tmp_path: Path) -> None:
+    mixed = _write(tmp_path / "a", [_round(0, 0.7, n_mixed=17), _round(1, 0.8, n_mixed=29)])
+    plain = _write(tmp_path / "b", [_round(0, 0.7), _round(1, 0.8)])
+    text = _report({"none": plain, "mix": mixed}, tmp_path / "out")
+    table = text.partition("## Docs added")[2].partition("## ")[0]
+    assert [line.split("|")[2].strip() for line in table.splitlines() if "|" in line][2:] == [
+        "17",
+        "29",
+    ]
+    assert "none" not in table
+    assert "## Docs added" not in _report({"none": plain}, tmp_path / "out")
