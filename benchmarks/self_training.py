@@ -21,12 +21,12 @@ import numpy as np
 import spacy
 import torch
 import typer
-from slices import Job, finish, paired, predicted, shipped, spread
+from slices import Job, claim, finish, paired, predicted, shipped, spread
 from spacy.language import Language
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.util import registry
-from srsly import read_json, write_json
+from srsly import read_json
 from wasabi.markdown import MarkdownRenderer
 
 from spacy_seqmix import soft_labels
@@ -132,15 +132,6 @@ def main(
     with replacing(out / f"table-{stem}.md") as temporary:
         temporary.write_text(page.text + "\n", encoding="utf8")
     print(page.text)
-
-
-def claim(out: Path, inputs: dict[str, str]) -> None:
-    """Keep a folder for runs of one corpus and encoder."""
-    path = out / "inputs.json"
-    if path.exists() and read_json(path) != inputs:
-        raise typer.BadParameter(f"{out} has runs of {read_json(path)}: take another folder")
-    with replacing(path) as temporary:
-        write_json(temporary, inputs)
 
 
 class Task(NamedTuple):

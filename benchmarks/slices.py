@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import spacy
 import srsly
+import typer
 from scipy.stats import ttest_rel
 from spacy.cli.train import train
 from spacy.language import Language
@@ -59,6 +60,15 @@ def predicted(nlp: Language, path: Path) -> list[Example]:
     gold = sorted(read_docs(path, nlp), key=len)
     found = nlp.pipe((copy_tokens(doc, nlp) for doc in gold), batch_size=64)
     return [Example(doc, reference) for doc, reference in zip(found, gold, strict=True)]
+
+
+def claim(out: Path, inputs: dict[str, str]) -> None:
+    """Keep a folder for runs of one corpus and encoder."""
+    path = out / "inputs.json"
+    if path.exists() and srsly.read_json(path) != inputs:
+        raise typer.BadParameter(f"{out} has runs of {srsly.read_json(path)}: take another folder")
+    with replacing(path) as temporary:
+        srsly.write_json(temporary, inputs)
 
 
 def finish(jobs: dict[Path, Job], n_process: int = 1) -> None:

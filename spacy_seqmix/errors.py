@@ -146,6 +146,10 @@ class Errors:
         "[S214] None of the {docs} docs of '{path}' gave a mixed one: nothing was written. Raise "
         "augment.rate ({rate}), or change what the warning names."
     )
+    E218 = (
+        "[S218] spacy-seqmix.FreezeEmbeddings.v1 has nothing to freeze: no layer of {names} holds "
+        "embeddings of PyTorch. Name the component of the transformer, or remove the section."
+    )
     E220 = (
         "[S220] The encoder '{name}' could not be loaded ({reason}). Give the name of a Hugging "
         "Face model, or a folder with its config, weights and tokenizer; offline, use a folder."

@@ -35,6 +35,7 @@ SETUP = Path(__file__).parent.parent / "setup.cfg"
 KINDS = {
     "spacy_architectures": "architectures",
     "spacy_augmenters": "augmenters",
+    "spacy_callbacks": "callbacks",
     "spacy_readers": "readers",
     "spacy_scorers": "scorers",
     "spacy_misc": "misc",

@@ -37,7 +37,7 @@ from .fit import (
 )
 from .journal import Record, RunFolder, disk_errors
 from .mixing import make_mixers, mix_round
-from .pool import Pool, file_digest, make_pool
+from .pool import Pool, check_size, file_digest, make_pool, sample
 from .precision import matmul_precision
 from .pseudo_labels import check_config_can_label, pseudo_labelled
 from .schema import ActiveSchema, read_active_section
@@ -45,7 +45,7 @@ from .scores import evaluate
 
 # Streams of random numbers, one for each purpose and round, so that none depends on another (5 is
 # the committee's).
-SEED_SET, QUERY, MIXING = 2, 3, 4
+SEED_SET, QUERY, MIXING, UNLABELLED = 2, 3, 4, 5
 # The files of docs that [active] names.
 DATA = ("pool", "dev", "test", "unlabelled")
 # What [active] holds besides plain values.
@@ -80,8 +80,7 @@ class ActiveRun:
         self.test = self._read_labelled(self.active.test) if self.active.test else None
         self.unlabelled: list[Doc] = []
         if self.active.unlabelled is not None and self._of_pool:
-            path = self.active.unlabelled
-            self.unlabelled = read_docs(path, self.blank, need_entities=False)
+            self.unlabelled = self._read_unlabelled(self.active.unlabelled)
         self.folder = RunFolder(Path(run_dir))
         self.committee: Committee | None = None
         if self.policy.needs == "committee":
@@ -286,6 +285,13 @@ class ActiveRun:
         active = self.active
         docs = self._read_labelled(active.pool)
         return make_pool(docs, active.pool_size, active.n_seed, active.seed, active.pool)
+
+    def _read_unlabelled(self, path: Path) -> list[Doc]:
+        """RAISES (ValueError): S404 when there are fewer docs than asked for."""
+        docs = read_docs(path, self.blank, need_entities=False)
+        size = self.active.unlabelled_size
+        check_size(len(docs), size or 0, "unlabelled_size", path)
+        return [docs[i] for i in sample(len(docs), size, [self.active.seed, UNLABELLED])]
 
     def _read_labelled(self, path: Path) -> list[Doc]:
         """RAISES (ValueError): S403, S405, or S431 for components that learn something else."""

@@ -34,18 +34,22 @@ def make_pool(docs: Sequence[Doc], size: int | None, n_seed: int, seed: int, pat
 
     RAISES (ValueError): S404 when it is smaller than asked for or than the seed set.
     """
-    wanted = size or n_seed
-    if len(docs) < wanted:
-        field_name = "pool_size" if size else "n_seed"
-        raise ValueError(
-            Errors.E404.format(path=path, found=len(docs), field=field_name, wanted=wanted)
-        )
-    if size is not None and size < n_seed:
-        raise ValueError(Errors.E404.format(path=path, found=size, field="n_seed", wanted=n_seed))
-    ids: list[int] = list(range(len(docs)))
-    if size is not None:
-        ids = sorted(int(i) for i in np.random.default_rng([seed, 1]).permutation(len(docs))[:size])
-    return Pool({i: docs[i] for i in ids})
+    check_size(len(docs), size or n_seed, "pool_size" if size else "n_seed", path)
+    check_size(size or n_seed, n_seed, "n_seed", path)
+    return Pool({i: docs[i] for i in sample(len(docs), size, [seed, 1])})
+
+
+def check_size(found: int, wanted: int, field: str, path: Path) -> None:
+    """RAISES (ValueError): S404 where a file has fewer docs than a field asks for."""
+    if found < wanted:
+        raise ValueError(Errors.E404.format(path=path, found=found, field=field, wanted=wanted))
+
+
+def sample(n_docs: int, size: int | None, seed: Sequence[int]) -> list[int]:
+    """So many numbers of docs, drawn at random, in order; all of them for None."""
+    if size is None:
+        return list(range(n_docs))
+    return sorted(np.random.default_rng(seed).permutation(n_docs)[:size].tolist())
 
 
 def file_digest(path: Path) -> str:

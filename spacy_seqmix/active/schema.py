@@ -82,6 +82,9 @@ class ActiveSchema(BaseModel):
         description='Further docs (.spacy) for mix_set = "pool", besides what is left of the '
         "pool; their annotation is not looked at.",
     )
+    unlabelled_size: PositiveInt | None = Field(
+        None, description="Use a random sample of this many docs of unlabelled; null for all."
+    )
     select_model: Literal["last", "best"] = Field(
         "last", description="Keep each round's last model (the paper), or its best on dev."
     )

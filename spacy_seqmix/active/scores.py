@@ -33,7 +33,8 @@ def evaluate(nlp: Language, docs: Sequence[Doc], component: str | None = None) -
         Where they are not, ``seqeval_f`` is seqeval's strict F1 over IOB2 tags, and ``confusion``
         has [gold type, found type, count] of entities, with "" for none.
     """
-    examples = [make_example(nlp, doc) for doc in docs]
+    # Docs of like length together: transformers pad each batch to its longest.
+    examples = [make_example(nlp, doc) for doc in sorted(docs, key=len)]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
         # ``Language.evaluate`` would annotate copies.

@@ -10,16 +10,15 @@ import numpy as np
 import torch
 from spacy.language import Language
 from spacy.tokens import Doc
-from thinc.api import Model, PyTorchShim
 from thinc.compat import cupy, has_cupy_gpu
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from ..errors import Errors
+from ..models.wrapped import AnyModel, layers_of, modules_of
 from ..types import TokenProbs
 from .probabilities import token_probs
 
-AnyModel = Model[Any, Any]
 # Where transformers' attention layers keep a rate that they hand to torch's fused attention.
 FUSED = ("dropout_prob", "attention_dropout")
 
@@ -105,13 +104,13 @@ def private_generators(seed: int) -> Iterator[None]:
 
 def thinc_layers(nlp: Language, component: str) -> list[AnyModel]:
     """thinc's layers with a dropout rate, up to a component."""
-    return [node for node in _nodes(nlp, component) if node.attrs.get("dropout_rate") is not None]
+    layers = layers_of(nlp, _up_to(nlp, component))
+    return [layer for layer in layers if layer.attrs.get("dropout_rate") is not None]
 
 
 def torch_modules(nlp: Language, component: str) -> list[torch.nn.Module]:
     """The torch modules that thinc's layers wrap, up to a component."""
-    shims = [shim for node in _nodes(nlp, component) for shim in node.shims]
-    return [shim._model for shim in shims if isinstance(shim, PyTorchShim)]
+    return modules_of(nlp, _up_to(nlp, component))
 
 
 def torch_layers(module: torch.nn.Module) -> list[tuple[torch.nn.Module, str]]:
@@ -126,12 +125,8 @@ def torch_layers(module: torch.nn.Module) -> list[tuple[torch.nn.Module, str]]:
     return found
 
 
-def _nodes(nlp: Language, component: str) -> list[AnyModel]:
-    """Every layer of the components up to this one, each once."""
-    procs = [proc for _, proc in nlp.pipeline[: nlp.pipe_names.index(component) + 1]]
-    models = [getattr(proc, "model", None) for proc in procs]
-    nodes = [node for model in models if isinstance(model, Model) for node in model.walk()]
-    return list({id(node): node for node in nodes}.values())
+def _up_to(nlp: Language, component: str) -> list[str]:
+    return nlp.pipe_names[: nlp.pipe_names.index(component) + 1]
 
 
 def _as_in_training(func: Callable[..., Any], model: AnyModel, X: Any, is_train: bool) -> Any:  # noqa: N803

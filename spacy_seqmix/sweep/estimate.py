@@ -96,7 +96,9 @@ def seconds_of(asked: ActiveConfig, steps_of: ActiveConfig, trial: Trial) -> flo
     of_pool = steps_of.active.mix_set == "pool"
     evaluated = sum(count_docs(path) for path in (active.dev, active.test) if path is not None)
     pool = active.pool_size or count_docs(active.pool)
-    unlabelled = 0 if active.unlabelled is None else count_docs(active.unlabelled)
+    unlabelled = 0
+    if active.unlabelled is not None:
+        unlabelled = active.unlabelled_size or count_docs(active.unlabelled)
     committee = active.committee if asked.policy.needs == "committee" else None
     total, mixed, labelled = 0.0, 0.0, 0
     for number in range(active.n_rounds + 1):

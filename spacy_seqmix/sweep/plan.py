@@ -31,7 +31,7 @@ STRATEGIES: dict[Control, str] = {
 }
 REALISER = "spacy-seqmix.Interpolated.v1"
 # For controls of arms that mix docs of the pool.
-LABELLED = {"active.mix_set": "round", "active.unlabelled": None}
+LABELLED = {"active.mix_set": "round", "active.unlabelled": None, "active.unlabelled_size": None}
 # Of a folder's name: file systems take 255.
 MAX_BYTES = 200
 

@@ -128,6 +128,25 @@ def test_loop_mixes_further_unlabelled_docs(start, all_news, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*W210")
+def test_loop_draws_unlabelled_docs_by_its_seed(start, tmp_path):
+    blank = spacy.blank("en")
+    new = [blank.make_doc(f"Nobody knows sentence {i} .") for i in range(40)]
+    DocBin(docs=new).to_disk(tmp_path / "more.spacy")
+    settings = {**COPIES, "active.unlabelled": str(tmp_path / "more.spacy")}
+
+    def drawn(folder, size, seed=0):
+        size = {"active.unlabelled_size": size, "active.seed": seed}
+        return [doc.text for doc in start(settings | size, folder).unlabelled]
+
+    one = drawn("one", 5)
+    assert len(one) == 5
+    assert one == drawn("again", 5) != drawn("other", 5, seed=1)
+    assert set(one) < set(drawn("all", 40))
+    with pytest.raises(ValueError, match=r"S404.*more.*40 docs, but active.unlabelled_size.* 41"):
+        drawn("more", 41)
+
+
+@pytest.mark.filterwarnings("ignore:.*W210")
 def test_loop_mixes_windows_of_the_pool(start):
     """The shipped kind of mixing, over a model that knows some entities."""
     mixing = {"active.mix_set": "pool", "active.n_rounds": 1, "active.max_steps": 40}

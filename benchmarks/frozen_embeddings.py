@@ -1,0 +1,119 @@
+"""What freezing an encoder's embeddings costs in F1 and spares in time.
+
+configs/transformer.cfg on random slices of a labelled file, with and without
+spacy-seqmix.FreezeEmbeddings.v1; seconds are those of the processor, start included. Every
+finished run is a JSON file in OUT: started again, it goes on with those that lack.
+
+    python benchmarks/frozen_embeddings.py TRAIN.spacy EVAL.spacy OUT --encoder E
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import process_time
+from typing import Annotated, NamedTuple
+
+import numpy as np
+import spacy
+import torch
+import typer
+from slices import Job, claim, finish, paired, predicted, shipped, spread
+from spacy.scorer import Scorer
+from srsly import read_json
+from wasabi.markdown import MarkdownRenderer
+
+from spacy_seqmix.active.fit import FitSettings, fit
+from spacy_seqmix.atomic import replacing
+from spacy_seqmix.docbin import read_docs
+from spacy_seqmix.models.names import first_available, short_name
+
+ARMS = {
+    "all weights": None,
+    "embeddings frozen": {"@callbacks": "spacy-seqmix.FreezeEmbeddings.v1"},
+}
+
+
+def main(
+    train_path: Annotated[Path, typer.Argument(metavar="TRAIN.spacy", help="Labelled docs")],
+    eval_path: Annotated[Path, typer.Argument(metavar="EVAL.spacy", help="Labelled docs")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of finished runs")],
+    encoder: Annotated[str, typer.Option(help="Encoder: name or folder")] = "bert-base-cased",
+    n_docs: Annotated[int, typer.Option(help="Docs of the slice, drawn by the seed")] = 200,
+    steps: Annotated[int, typer.Option(help="Optimiser steps, in batches of 16 docs")] = 240,
+    seeds: Annotated[str, typer.Option(help="Comma-separated")] = "0,1,2,3,4",
+    n_process: Annotated[int, typer.Option(help="Runs at once")] = 1,
+) -> None:
+    """Run what is lacking, print a table, and write it to OUT/table-*.md."""
+    encoder = first_available(encoder)
+    inputs = {"train": str(train_path), "eval": str(eval_path), "encoder": short_name(encoder)}
+    claim(out, inputs)
+    stem = f"n{n_docs}-steps{steps}"
+    numbers = [int(seed) for seed in seeds.split(",")]
+    files: dict[str, list[Path]] = {}
+    jobs: dict[Path, Job] = {}
+    # Seed by seed, so that what is there can be compared.
+    for seed in numbers:
+        task = Task(train_path, eval_path, encoder, n_docs, steps, seed)
+        for name in ARMS:
+            path = out / f"{name.replace(' ', '-')}-{stem}-seed{seed}.json"
+            files.setdefault(name, []).append(path)
+            jobs[path] = partial(task.run, name)
+    finish(jobs, n_process)
+    found = {name: [read_json(path) for path in paths] for name, paths in files.items()}
+    page = MarkdownRenderer()
+    page.add(table(found))
+    with replacing(out / f"table-{stem}.md") as temporary:
+        temporary.write_text(page.text + "\n", encoding="utf8")
+    print(page.text)
+
+
+class Task(NamedTuple):
+    """What both arms of a seed share."""
+
+    train_path: Path
+    eval_path: Path
+    encoder: str
+    n_docs: int
+    steps: int
+    seed: int
+
+    def run(self, arm: str) -> dict[str, float]:
+        """Entity F1 × 100 of a model trained from scratch, and seconds of the training."""
+        torch.set_float32_matmul_precision("medium")
+        docs = read_docs(self.train_path, spacy.blank("en"))
+        order = np.random.default_rng(self.seed).permutation(len(docs)).tolist()
+        docs = [docs[i] for i in order[: self.n_docs]]
+        overrides = {
+            "paths.encoder": self.encoder,
+            "training.accumulate_gradient": 2,
+            "training.batcher.size": 16,
+        }
+        config = shipped("transformer", overrides).interpolate()
+        config["initialize"]["after_init"] = ARMS[arm]
+        settings = FitSettings("seqmix_ner", self.seed, self.steps, epochs=0, progress=False)
+        with TemporaryDirectory() as folder:
+            start = process_time()
+            nlp = fit(config, docs, docs, Path(folder), settings, None)[0]
+            seconds = process_time() - start
+        score = Scorer(nlp).score(predicted(nlp, self.eval_path))["ents_f"]
+        return {"f": 100 * float(score), "seconds": seconds}
+
+
+def table(found: dict[str, list[dict[str, float]]]) -> str:
+    """Means and deviations over seeds; differences and ratios to the training of all weights."""
+    scores = {name: [one["f"] for one in runs] for name, runs in found.items()}
+    seconds = {name: [one["seconds"] for one in runs] for name, runs in found.items()}
+    plain = next(iter(ARMS))
+    rows = []
+    for name in ARMS:
+        ratios = [a / b for a, b in zip(seconds[name], seconds[plain], strict=True)]
+        difference = ("", "") if name == plain else paired(scores[name], scores[plain])
+        rows.append((name, spread(scores[name]), *difference, f"{np.mean(ratios):.2f}"))
+    header = ["training", "F1 × 100", "difference", "p", "time"]
+    return MarkdownRenderer().table(rows, header, aligns=("l", "r", "r", "r", "r"))
+
+
+if __name__ == "__main__":
+    typer.run(main)

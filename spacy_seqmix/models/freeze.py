@@ -1,0 +1,43 @@
+"""Embeddings that training leaves as they are."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from spacy.language import Language
+
+from ..errors import Errors
+from .wrapped import modules_of
+
+
+def create_freeze_embeddings(
+    components: Sequence[str] | None = None,
+) -> Callable[[Language], Language]:
+    """Make a callback for [initialize.after_init] that keeps embeddings of encoders from training.
+
+    With few labels most rows of a word embedding get no gradient but weight decay, and on a CPU
+    filling and applying that dense gradient takes a good part of a step. Embeddings are those of
+    words, positions and segments: every ``torch.nn.Embedding``; where the output layer shares its
+    weights it keeps still too. Nothing is stored: a pipeline that is loaded and trained on with
+    another config trains its embeddings again.
+
+    components (Sequence[str] | None): names of components; None for all of the pipeline.
+    RETURNS (Callable): takes a pipeline that is initialised, and returns it. It raises ValueError
+        S218 when there is nothing to freeze.
+    """
+
+    def freeze_embeddings(nlp: Language) -> Language:
+        # Those that come from another pipeline are disabled while it is initialised.
+        names = nlp.component_names if components is None else list(components)
+        layers = [
+            layer
+            for module in modules_of(nlp, names)
+            for layer in module.modules()
+            if isinstance(layer, torch.nn.Embedding)
+        ]
+        if not layers:
+            raise ValueError(Errors.E218.format(names=names))
+        for layer in layers:
+            layer.weight.requires_grad_(False)
+        return nlp
+
+    return freeze_embeddings
