@@ -135,8 +135,11 @@ def write_known(sweep: Sweep, out: Path) -> None:
 
 
 def values_of(arm: Arm) -> dict[str, Any]:
-    """Every value of an arm's config by dotted name, and whose steps it takes."""
-    return {**flatten(arm.config), "steps_of": arm.steps_of}
+    """Every value of an arm's config by dotted name, and whose steps it takes.
+
+    Variables are filled in: what is written otherwise is no other setting.
+    """
+    return {**flatten(arm.config.copy().interpolate()), "steps_of": arm.steps_of}
 
 
 def run_sweep(

@@ -130,6 +130,17 @@ def test_check_folder_takes_its_own_values(planned, tmp_path):
     check_folder(planned({**QUICK, **numbers, "active.n_query": 5}), tmp_path / "out")
 
 
+def test_check_folder_takes_values_that_are_written_otherwise(planned, tmp_path):
+    sweep = planned({**QUICK, "active.mixing.rate": 0.25}, "[sweep]\nseeds = [0]\n")
+    (tmp_path / "out" / "config").mkdir(parents=True)
+    write_known(sweep, tmp_path / "out")
+    active = sweep.arms[0].config["active"]
+    active["epochs"] = 0.25
+    active["mixing"]["rate"] = "${active.epochs}"
+    with pytest.raises(ValueError, match=r"arm 'config' with other settings: active\.epochs\."):
+        check_folder(sweep, tmp_path / "out")
+
+
 def test_write_known_keeps_earlier_arms_and_seeds(planned, tmp_path):
     for arm in ("one", "two"):
         (tmp_path / "out" / arm).mkdir(parents=True)
