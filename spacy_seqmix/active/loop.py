@@ -45,7 +45,7 @@ from .scores import evaluate
 
 # Streams of random numbers, one for each purpose and round, so that none depends on another (5 is
 # the committee's).
-SEED_SET, QUERY, MIXING, UNLABELLED = 2, 3, 4, 5
+SEED_SET, QUERY, MIXING, UNLABELLED = 2, 3, 4, 6
 # The files of docs that [active] names.
 DATA = ("pool", "dev", "test", "unlabelled")
 # What [active] holds besides plain values.

@@ -83,7 +83,9 @@ class ActiveSchema(BaseModel):
         "pool; their annotation is not looked at.",
     )
     unlabelled_size: PositiveInt | None = Field(
-        None, description="Use a random sample of this many docs of unlabelled; null for all."
+        None,
+        description="Use a random sample of this many docs of unlabelled, drawn by the seed; null "
+        "for all.",
     )
     select_model: Literal["last", "best"] = Field(
         "last", description="Keep each round's last model (the paper), or its best on dev."
@@ -142,6 +144,9 @@ def read_active_section(config: Config) -> ActiveSchema:
         raise ValueError(Errors.E402.format(problems=wanted))
     if isinstance(steps, list) and len(steps) != active.n_rounds + 1:
         wanted = f"max_steps: {active.n_rounds + 1} numbers for n_rounds = {active.n_rounds}"
+        raise ValueError(Errors.E402.format(problems=wanted))
+    if active.unlabelled_size is not None and active.unlabelled is None:
+        wanted = "unlabelled_size: there are no docs to draw from, set active.unlabelled"
         raise ValueError(Errors.E402.format(problems=wanted))
     if isinstance(active.n_query, list) and len(active.n_query) != active.n_rounds:
         wanted = f"n_query: {active.n_rounds} numbers for n_rounds = {active.n_rounds}"

@@ -33,13 +33,14 @@ def evaluate(nlp: Language, docs: Sequence[Doc], component: str | None = None) -
         Where they are not, ``seqeval_f`` is seqeval's strict F1 over IOB2 tags, and ``confusion``
         has [gold type, found type, count] of entities, with "" for none.
     """
+    examples = [make_example(nlp, doc) for doc in docs]
     # Docs of like length together: transformers pad each batch to its longest.
-    examples = [make_example(nlp, doc) for doc in sorted(docs, key=len)]
+    by_length = sorted(examples, key=lambda eg: len(eg.predicted))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
         # ``Language.evaluate`` would annotate copies.
-        docs_found = nlp.pipe(eg.predicted for eg in examples)
-        for eg, doc in zip(examples, docs_found, strict=True):
+        docs_found = nlp.pipe(eg.predicted for eg in by_length)
+        for eg, doc in zip(by_length, docs_found, strict=True):
             eg.predicted = doc
         scores = Scorer(nlp).score(examples)
     found = {name: scores.get(name) for name in SCORES}

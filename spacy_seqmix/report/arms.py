@@ -230,7 +230,9 @@ def check_arms(
     for arm in arms:
         settings = arm.runs[0].settings
         if settings.get("mix_set") == "pool" and settings.get("unlabelled"):
-            notes.append(f"{arm.name!r} saw the text of {settings['unlabelled']} besides the pool")
+            size = settings.get("unlabelled_size")
+            text = f"{size} docs" if size else "the text"
+            notes.append(f"{arm.name!r} saw {text} of {settings['unlabelled']} besides the pool")
         if arm is not first:
             wrong += [text for run in arm.runs for text in data_differences(first.runs[0], run)]
         if arm.name not in baselines:

@@ -98,7 +98,8 @@ def seconds_of(asked: ActiveConfig, steps_of: ActiveConfig, trial: Trial) -> flo
     pool = active.pool_size or count_docs(active.pool)
     unlabelled = 0
     if active.unlabelled is not None:
-        unlabelled = active.unlabelled_size or count_docs(active.unlabelled)
+        unlabelled = count_docs(active.unlabelled)
+        unlabelled = min(unlabelled, active.unlabelled_size or unlabelled)
     committee = active.committee if asked.policy.needs == "committee" else None
     total, mixed, labelled = 0.0, 0.0, 0
     for number in range(active.n_rounds + 1):

@@ -172,7 +172,8 @@ def same(one: Arm, other: Arm) -> bool:
 
 def _plain(config: Config) -> dict[str, Any]:
     """Values by dotted name, without those that say what is so anyway."""
-    return {k: v for k, v in flatten(config).items() if k not in LABELLED or v != LABELLED[k]}
+    values = flatten(config.copy().interpolate())
+    return {k: v for k, v in values.items() if k not in LABELLED or v != LABELLED[k]}
 
 
 def rates_of(asked: ActiveConfig) -> list[float]:

@@ -26,7 +26,7 @@ from ..atomic import replacing
 from ..errors import Errors
 from ..sweep_names import DONE, KNOWN
 from .plan import Arm, Sweep, folder_name, mixes
-from .values import with_values
+from .values import filled_in, with_values
 
 FAILED = "failed"
 POLL_SECONDS = 0.5
@@ -94,8 +94,10 @@ def check_folder(sweep: Sweep, out: Path) -> None:
         raise ValueError(Errors.E607.format(path=out, reason="it holds something else"))
     _, before = read_known(out)
     for arm in sweep.arms:
-        now = values_of(arm)
-        then = before[arm.name]["values"] if arm.name in before else now
+        if arm.name not in before:
+            continue
+        # A value that is written as a variable is no other setting.
+        then, now = filled_in(before[arm.name]["values"]), filled_in(values_of(arm))
         fields = [name for name in sorted({*now, *then}) if now.get(name) != then.get(name)]
         if fields:
             raise ValueError(Errors.E606.format(path=out, arm=arm.name, fields=", ".join(fields)))
@@ -135,11 +137,8 @@ def write_known(sweep: Sweep, out: Path) -> None:
 
 
 def values_of(arm: Arm) -> dict[str, Any]:
-    """Every value of an arm's config by dotted name, and whose steps it takes.
-
-    Variables are filled in: what is written otherwise is no other setting.
-    """
-    return {**flatten(arm.config.copy().interpolate()), "steps_of": arm.steps_of}
+    """Every value of an arm's config by dotted name, and whose steps it takes."""
+    return {**flatten(arm.config), "steps_of": arm.steps_of}
 
 
 def run_sweep(

@@ -8,6 +8,7 @@ from typing import Any
 
 from thinc.api import Config
 
+from ..active.journal import flatten
 from ..errors import Errors
 
 
@@ -30,6 +31,19 @@ def with_values(config: Config, values: Mapping[str, Any]) -> Config:
             raise ValueError(Errors.E603.format(name=name, section=name))
         place[key] = Config(value).copy() if isinstance(value, dict) else value
     return config
+
+
+def filled_in(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by dotted name, with what their variables stand for in the place of these."""
+    config = Config()
+    single: dict[str, Any] = {}
+    for name, value in values.items():
+        *sections, key = name.split(".")
+        place: Any = config if sections else single
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[key] = value
+    return {**flatten(config.interpolate()), **single}
 
 
 def short_names(names: list[str]) -> dict[str, str]:

@@ -66,6 +66,8 @@ def test_schema_queries_by_round():
         ({"committee": {"dropout": 1.0}}, r"committee\.dropout"),
         ({"committee": {"rate": 0.5}}, r"committee\.rate"),
         ({"n_query": [3]}, "n_query: 2 numbers"),
+        ({"unlabelled_size": 0}, "unlabelled_size"),
+        ({"unlabelled_size": 5}, r"unlabelled_size: .* set active\.unlabelled"),
         ({"n_query": [3, 0]}, "n_query"),
         ({"n_query": "many", "n_rounds": -1}, "n_query.*n_rounds"),
     ],

@@ -2,14 +2,17 @@
 
 import numpy as np
 import pytest
+import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spacy.language import Language
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from spacy_seqmix.active.scores import confusion, seqeval_f1
+from spacy_seqmix.active.scores import confusion, evaluate, seqeval_f1
+from spacy_seqmix.augmenter import make_example
 
 VOCAB = Vocab()
 TYPES = ("PER", "LOC: place", "big org-unit")
@@ -47,6 +50,28 @@ def test_scores_of_seqeval_and_of_the_confusion_are_spacys(examples):
     f1 = 2 * right / (gold + found) if gold + found else 0.0
     assert f1 == pytest.approx(theirs["ents_f"] or 0.0)
     assert seqeval_f1(examples) == pytest.approx(theirs["ents_f"] or 0.0)
+
+
+def test_evaluate_takes_docs_in_any_order(monkeypatch):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "PER", "pattern": "x"}])
+    lengths = (3, 1, 0, 5, 2, 4)
+    docs = [doc_of(n, [(0, 1, 0)] if n else []) for n in lengths]
+    seen = []
+    pipe = Language.pipe
+
+    def watched(self, docs, *args, **kwargs):
+        docs = list(docs)
+        seen.extend(len(doc) for doc in docs)
+        return pipe(self, docs, *args, **kwargs)
+
+    monkeypatch.setattr(Language, "pipe", watched)
+    scores = evaluate(nlp, docs)
+    assert seen == sorted(lengths)
+    monkeypatch.undo()
+    wanted = nlp.evaluate([make_example(nlp, doc) for doc in docs])
+    assert 0 < scores["ents_f"] == wanted["ents_f"] < 1
+    assert scores["ents_per_type"] == wanted["ents_per_type"]
 
 
 def test_confusion_by_hand():
