@@ -30,6 +30,10 @@ class RunFolder:
         """The docs that a round added by mixing."""
         return self.path / "mixed" / f"round-{number:02d}.spacy"
 
+    def rejected(self, number: int) -> Path:
+        """The first that the discriminator threw out, for people to look at."""
+        return self.path / "mixed" / f"round-{number:02d}-rejected.spacy"
+
     def parents(self, number: int) -> Path:
         """What these were made of, where a model had labelled it."""
         return self.path / "mixed" / f"round-{number:02d}-parents.spacy"
@@ -157,8 +161,8 @@ class RunFolder:
         """Remove what a round left that failed; if it was the first, the folder is empty again."""
         shutil.rmtree(self.work, ignore_errors=True)
         self.remove_models(number)
-        self.mixed(number).unlink(missing_ok=True)
-        self.parents(number).unlink(missing_ok=True)
+        for path in (self.mixed(number), self.rejected(number), self.parents(number)):
+            path.unlink(missing_ok=True)
         if number == 0:
             self.config.unlink(missing_ok=True)
             self.inputs.unlink(missing_ok=True)

@@ -142,6 +142,8 @@ class ActiveRun:
             mixed, counts = self._mix(number, queried)
             if mixed:
                 write_docs(mixed, self.folder.mixed(number))
+            if counts and counts.thrown_out:
+                write_docs(counts.thrown_out, self.folder.rejected(number))
         counting = [*self.mixed, mixed] if self.active.mix_set == "round" else [mixed]
         added = [doc for docs in counting for doc in docs]
         docs = [*labelled, *added]
@@ -234,7 +236,7 @@ class ActiveRun:
             progress=self.progress,
         )
         if self._of_pool:  # no file has them with these labels
-            keys = {key for doc in mixed for key in parent_keys(doc)}
+            keys = {key for doc in (*mixed, *counts.thrown_out) for key in parent_keys(doc)}
             parents = [doc for key, doc in by_key(docs).items() if key in keys]
             write_docs(parents, self.folder.parents(number))
         return mixed, counts

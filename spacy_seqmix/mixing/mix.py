@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -26,6 +26,8 @@ from .rates import Rate, Rates
 BATCH = 64
 # A filter that passes fewer than one candidate in this many is taken to pass none.
 MAX_TRIES_PER_DOC = 50
+# Of the candidates that the discriminator threw out, so many are kept for people to look at.
+MAX_THROWN_OUT = 20
 # Segments by the hash of their parent's text and their start, and what else is mixed in: what is
 # never mixed twice.
 Pair: TypeAlias = tuple[frozenset[tuple[int, int]], tuple[str, ...] | None]
@@ -91,7 +93,8 @@ class Mixer:
 class MixCounts:
     """What happened. docs: to mix from; eligible: of them; tried: candidates; repeated: the same
     text again; rejected: thrown out by the discriminator; kept; seconds: building the table,
-    mixing, and in the language model; judged: what the discriminator said of each candidate."""
+    mixing, and in the language model; judged: what the discriminator said of each candidate;
+    thrown_out: the first that it rejected, to look at."""
 
     docs: int = 0
     eligible: int = 0
@@ -103,14 +106,15 @@ class MixCounts:
     seconds_mixing: float = 0.0
     seconds_lm: float = 0.0
     judged: list[Judged] = field(default_factory=list)
+    thrown_out: list[Doc] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
         """The counts alone, which are the same on every run with the same seed."""
-        return {k: v for k, v in asdict(self).items() if isinstance(v, int)}
+        return {k: v for k, v in vars(self).items() if isinstance(v, int)}
 
     def seconds(self) -> dict[str, float]:
         """The seconds alone, by what they were spent on."""
-        found = {k.split("_")[1]: v for k, v in asdict(self).items() if k.startswith("seconds")}
+        found = {k.split("_")[1]: v for k, v in vars(self).items() if k.startswith("seconds")}
         return {k: round(v, 2) for k, v in found.items()}
 
 
@@ -141,7 +145,9 @@ class MixStream:
         """
         self.mixer = mixer
         known = before.counts if before else MixCounts()
-        self.counts: MixCounts = replace(known, docs=len(docs), judged=[*known.judged])
+        self.counts: MixCounts = replace(
+            known, docs=len(docs), judged=[*known.judged], thrown_out=[*known.thrown_out]
+        )
         before = None if afresh else before
         self._parents = [doc for doc in docs if mixer.strategy.eligible(doc)]
         self.counts.eligible = len(self._parents)
@@ -230,19 +236,22 @@ class MixStream:
 
     def _judge(self, docs: list[Doc]) -> list[Doc]:
         """Each candidate is judged alone (Eq. 9-10)."""
-        if self.mixer.discriminator is None or not docs:
-            kept = docs
-        else:
-            kept = []
-            for doc, verdict in zip(docs, self.mixer.discriminator(docs), strict=True):
-                self.counts.judged.append((verdict.perplexity, verdict.window_nats, verdict.keep))
-                origin = get_origin(doc)
-                if verdict.keep and origin is not None:
-                    set_origin(doc, origin.scored(verdict.perplexity, verdict.window_nats))
-                    kept.append(doc)
         if self.mixer.labels == "hard":
-            for doc in kept:
+            for doc in docs:
                 harden(doc)
+        if self.mixer.discriminator is None or not docs:
+            return docs
+        kept = []
+        for doc, verdict in zip(docs, self.mixer.discriminator(docs), strict=True):
+            self.counts.judged.append((verdict.perplexity, verdict.window_nats, verdict.keep))
+            origin = get_origin(doc)
+            if origin is None:
+                continue
+            set_origin(doc, origin.scored(verdict.perplexity, verdict.window_nats))
+            if verdict.keep:
+                kept.append(doc)
+            elif len(self.counts.thrown_out) < MAX_THROWN_OUT:
+                self.counts.thrown_out.append(doc)
         return kept
 
     def shortage(self, wanted: int) -> str:

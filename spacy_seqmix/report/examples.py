@@ -33,7 +33,8 @@ def mixed_examples(
     """Mixed docs of each arm's first run, as far as they are on disk, a share for each arm.
 
     RETURNS (tuple): the docs, and what could not be read. Each doc is a dict with ``arm``,
-        ``round``, ``seed``, ``perplexity``, ``nats``, ``child`` and ``parents``. The child has
+        ``round``, ``seed``, ``perplexity``, ``nats``, ``verdict`` ("kept", "rejected" or "not
+        judged"), ``child`` and ``parents``. The child has
         ``tokens``, each with ``text``, ``space``, ``mixed``, ``with`` (what an encoder mixes in),
         ``tag``, and ``shares``: [tag, probability], where there is more than one. Parents have
         ``html``, and ``share``, their weight in the first segment.
@@ -50,11 +51,14 @@ def mixed_examples(
     return found, notes
 
 
-def _files(run: Run) -> list[Path]:
-    """The mixed docs of each round."""
+def _files(run: Run) -> list[tuple[int, bool, Path]]:
+    """The files of mixed docs: round, and whether they were kept."""
     assert run.folder is not None
-    paths = [RunFolder(run.folder).mixed(one.round) for one in run.rounds]
-    return [path for path in paths if path.exists()]
+    folder = RunFolder(run.folder)
+    numbers = [one.round for one in run.rounds]
+    paths = [(n, True, folder.mixed(n)) for n in numbers]
+    paths += [(n, False, folder.rejected(n)) for n in numbers]
+    return sorted(one for one in paths if one[2].exists())
 
 
 def _of_run(
@@ -66,8 +70,7 @@ def _of_run(
     nlp = spacy.blank(lang)
     if (lang, pool) not in pools:
         pools[lang, pool] = by_key(_read_pool(pool, nlp))
-    for path in files:
-        number = int(path.stem.rpartition("-")[2])
+    for number, kept, path in files:
         parents = pools[lang, pool] | _own_parents(run, number, nlp)
         docs = read_docs(path, nlp, need_entities=False)
         for doc in docs[: max(1, limit // len(files))]:
@@ -80,6 +83,7 @@ def _of_run(
                 "round": number,
                 "perplexity": _finite(origin.perplexity),
                 "nats": _finite(origin.window_nats),
+                "verdict": _verdict(origin, kept),
                 "child": {"tokens": list(_tokens(doc, origin))},
                 "parents": [
                     {"html": _entities(parents[key]), "share": _share(origin, key)}
@@ -87,6 +91,12 @@ def _of_run(
                     if key in parents
                 ],
             }
+
+
+def _verdict(origin: Origin, kept: bool) -> str:
+    if origin.perplexity is None:
+        return "not judged"
+    return "kept" if kept else "rejected"
 
 
 def _finite(value: float | None) -> float | None:

@@ -114,7 +114,8 @@ def test_journal_inputs_damaged(folder, text):
 
 
 def write_round(folder, number):
-    for file in (folder.mixed(number), folder.model(number) / "meta.json", folder.work / "x"):
+    files = [folder.mixed(number), folder.rejected(number), folder.parents(number)]
+    for file in (*files, folder.model(number) / "meta.json", folder.work / "x"):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("x")
 

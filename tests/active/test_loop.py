@@ -1,6 +1,7 @@
 """The loop: what the journal says, and what the rounds really do."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from spacy_seqmix.active import loop
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.active.scores import SCORES
 from spacy_seqmix.config import load_config
-from spacy_seqmix.mixing.origin import doc_key, get_origin
+from spacy_seqmix.docbin import read_docs
+from spacy_seqmix.mixing.origin import by_key, doc_key, get_origin, parent_keys
 from spacy_seqmix.pipeline.ner import SeqMixNER
+from spacy_seqmix.types import Verdict
 
 from ..mixed import part_of
 
@@ -64,6 +67,23 @@ def test_loop_journal(start, tmp_path, news):
         phases = {"query", "annotate", "mix", "train", "evaluate", "save"}
         assert set(record["seconds"]) == phases
         assert set(record["seconds_mixing"]) == {"table", "mixing", "lm"}
+
+
+@pytest.mark.parametrize("mix_set", ["round", "pool"])
+def test_loop_keeps_some_that_the_discriminator_threw_out(start, mix_set):
+    run = start({"active.n_rounds": 0, "active.mix_set": mix_set, "active.max_steps": 40})
+
+    def even(docs):
+        return [Verdict(9.0, 1.0, len(doc) % 2 == 0) for doc in docs]
+
+    run.mixers = [replace(run.mixers[0], discriminator=even)]
+    (record,) = run.run()
+    rejected = read_docs(run.folder.rejected(0), run.blank, need_entities=False)
+    assert 0 < len(rejected) == min(20, record["mixing"]["rejected"])
+    assert all(len(doc) % 2 and get_origin(doc).perplexity == 9.0 for doc in rejected)
+    parents = run.folder.parents(0) if mix_set == "pool" else run.active.pool
+    known = by_key(read_docs(parents, run.blank, need_entities=False))
+    assert {key for doc in rejected for key in parent_keys(doc)} <= set(known)
 
 
 def test_loop_folder(start, tmp_path, news):

@@ -139,6 +139,9 @@ def test_mix_stores_verdicts_in_origins(run, make_mixer, news):
         assert (origin.perplexity, origin.window_nats) == (len(doc), 2.5)
     refused = [doc for doc in discriminator.asked if len(doc) % 2]
     assert len(refused) == counts.rejected > 0
+    assert [id(doc) for doc in counts.thrown_out] == [id(doc) for doc in refused[:20]]
+    for doc in counts.thrown_out:
+        assert get_origin(doc).perplexity == len(doc)
     # each candidate is judged alone: one may be kept while its twin is not
     assert {doc.text for doc in mixed}.isdisjoint(doc.text for doc in refused)
 
@@ -148,7 +151,7 @@ def test_mix_ends_with_a_hopeless_filter(run, make_mixer, news):
     with pytest.warns(UserWarning, match=r"W210\] 0 mixed docs instead of 6: the discriminator"):
         mixed, counts = run(news, make_mixer(discriminator=discriminator))
     assert mixed == []
-    assert counts.rejected == len(discriminator.asked)
+    assert counts.rejected == len(discriminator.asked) > len(counts.thrown_out) == 20
     assert counts.tried <= mix.MAX_TRIES_PER_DOC * 6 + 2 * mix.BATCH
 
 

@@ -15,6 +15,7 @@ from spacy.tokens import DocBin, Span
 from spacy_seqmix.mixing.duplication import make_duplication
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
+from spacy_seqmix.mixing.origin import get_origin, set_origin
 from spacy_seqmix.mixing.segmix import make_mention
 from spacy_seqmix.report import read_arms, write_report
 from spacy_seqmix.report.arms import baselines_of
@@ -47,6 +48,7 @@ results.push(told());
 results.push(act("f-type", "ORG"), act("f-type", ""), act("f-text", "zzz no such word"));
 results.push(document.querySelectorAll("article").length, act("f-text", ""));
 results.push(act("f-round", "1"), act("f-order", "perplexity"));
+results.push(act("f-verdict", "rejected"));
 const legend = [...document.querySelectorAll("#legend li")].map((li) => li.textContent);
 document.body.innerHTML = "";
 document.body.append("RESULTS" + JSON.stringify({ results, legend }) + "END");
@@ -76,6 +78,10 @@ def run_dir(tmp_path, news, blank_en):
         mixed, _ = mix_docs(news, mixer, rng, blank_en)
         path = folder / "mixed" / f"round-{number:02d}.spacy"
         DocBin(docs=mixed, store_user_data=True).to_disk(path)
+    for doc in mixed[:3]:
+        set_origin(doc, get_origin(doc).scored(700.0, 20.0))
+    rejected = folder / "mixed" / "round-01-rejected.spacy"
+    DocBin(docs=mixed[:3], store_user_data=True).to_disk(rejected)
     return folder
 
 
@@ -110,9 +116,11 @@ def test_page_data(page):
     text = page.read_text("utf8")
     data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL).group(1))
     parents, data = data["parents"], data["examples"]
-    assert len(data) == 30
-    assert len(parents) < 30  # each once
+    assert len(data) == 33
+    assert len(parents) < 33  # each once
     assert {one["round"] for one in data} == {0, 1}
+    verdicts = [one["verdict"] for one in data if one["round"] == 1]
+    assert sorted(verdicts) == ["not judged"] * 15 + ["rejected"] * 3
     for one in data:
         first, second, *_ = one["parents"]
         assert 0 < first["share"] == pytest.approx(1 - second["share"])
@@ -186,11 +194,14 @@ def test_page_works_in_a_browser(page, tmp_path):
     assert "CONSOLE" not in done.stderr
     assert "ERROR " not in re.search("<title>(.*?)</title>", done.stdout).group(1)
     found = json.loads(re.search("RESULTS(.*?)END", done.stdout, re.DOTALL).group(1))
-    first, articles, more, org, every, none, empty, again, one_round, ordered = found["results"]
-    assert (first, articles) == ("20 of 30 mixed docs", 20)
-    assert more == "30 of 30 mixed docs"
-    assert 0 < int(org.split(" of ")[1].split()[0]) < 30
-    assert every == again == "20 of 30 mixed docs"
+    first, articles, more, org, every, none, empty, again, one_round, ordered, rejected = found[
+        "results"
+    ]
+    assert (first, articles) == ("20 of 33 mixed docs", 20)
+    assert more == "33 of 33 mixed docs"
+    assert 0 < int(org.split(" of ")[1].split()[0]) < 33
+    assert every == again == "20 of 33 mixed docs"
     assert (none, empty) == ("0 of 0 mixed docs", 0)
-    assert one_round == ordered == "15 of 15 mixed docs"
+    assert one_round == ordered == "18 of 18 mixed docs"
+    assert rejected == "3 of 3 mixed docs"
     assert found["legend"] == ["LOC", "MISC", "ORG", "PER", "outside"]

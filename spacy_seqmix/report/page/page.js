@@ -3,8 +3,8 @@
   const STEP = 20;
   const { parents, examples: data } = JSON.parse(document.getElementById("data").textContent);
   const byId = (id) => document.getElementById(id);
-  const controls = ["arm", "round", "type", "text", "order"].map((name) => byId("f-" + name));
-  const [arm, round, type, text, order] = controls;
+  const controls = ["arm", "round", "type", "verdict", "text", "order"].map((name) => byId("f-" + name));
+  const [arm, round, type, verdict, text, order] = controls;
   const typeOf = (tag) => (tag && tag !== "O" ? tag.replace(/^[BI]-/, "") : "");
   let shown = STEP;
 
@@ -31,6 +31,7 @@
   fill(arm, new Set(data.map((one) => one.arm)));
   fill(round, [...new Set(data.map((one) => one.round))].sort((a, b) => a - b));
   fill(type, types);
+  fill(verdict, [...new Set(data.map((one) => one.verdict))].sort());
   for (const name of [...types, ""]) {
     const swatch = element("i");
     swatch.style.background = colour(name);
@@ -65,7 +66,7 @@
     const facts = [one.arm, `seed ${one.seed}`, `round ${one.round}`];
     if (one.perplexity !== null) facts.push(`perplexity ${one.perplexity.toFixed(0)}`);
     if (one.nats !== null) facts.push(`${one.nats.toFixed(1)} nats a word in the window`);
-    facts.push("kept");
+    facts.push(one.verdict);
     const row = element("div", { class: "row" });
     one.parents.forEach((parent) => {
       const side = element("div", {}, element("b", {}, `parent, λ = ${parent.share.toFixed(2)}`));
@@ -89,6 +90,7 @@
         (!arm.value || one.arm === arm.value) &&
         (!round.value || String(one.round) === round.value) &&
         (!type.value || one.types.has(type.value)) &&
+        (!verdict.value || one.verdict === verdict.value) &&
         (!wanted || one.text.includes(wanted)),
     );
     if (order.value) found.sort((a, b) => (a[order.value] ?? Infinity) - (b[order.value] ?? Infinity));
