@@ -521,5 +521,9 @@ class Warnings:
         "[W402] The augmenter {augmenter} of [{name}] is left out: in active learning "
         "[active.mixing] mixes. Set '{name}.augmenter' to null to say so."
     )
+    W602 = (
+        "[W602] The arms {one!r} and {other!r} have other values of {fields}. Arms are compared "
+        "over equal pools, seed sets and dev and test docs: a report will refuse these two."
+    )
     W540 = "[W540] A trigger was left out. {reason}"
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

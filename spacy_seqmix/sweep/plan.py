@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from thinc.api import Config
 from ..active.journal import flatten
 from ..active.loop import ActiveConfig, read_active_config
 from ..config import lay_over, read_layers
-from ..errors import Errors
+from ..errors import Errors, Warnings
 from ..layers import ENTS, RELATIONS, TAGS
 from ..sweep_names import SECTION, choose
 from .schema import Control, SweepSchema, read_section
@@ -32,6 +33,8 @@ STRATEGIES: dict[Control, str] = {
 REALISER = "spacy-seqmix.Interpolated.v1"
 # For controls of arms that mix docs of the pool.
 LABELLED = {"active.mix_set": "round", "active.unlabelled": None, "active.unlabelled_size": None}
+# What runs must have alike to be compared.
+SHARED = ("pool", "pool_size", "n_seed", "dev", "test")
 # Of a folder's name: file systems take 255.
 MAX_BYTES = 200
 
@@ -188,12 +191,21 @@ def mixes(arm: Arm) -> bool:
 
 
 def check_arms(arms: Sequence[Arm]) -> None:
-    """Check that arms differ. RAISES (ValueError): S604, S605."""
+    """Check that arms differ. RAISES (ValueError): S604, S605.
+
+    Warns with W602 where they differ in what makes them comparable.
+    """
     for i, arm in enumerate(arms):
         for other in arms[:i]:
             if same(arm, other) or arm.folder.lower() == other.folder.lower():
                 raise ValueError(Errors.E604.format(one=other.name, other=arm.name))
         check_arm(arm)
+    for arm in arms[1:]:
+        first, here = (check_arm(a).active.model_dump(include=set(SHARED)) for a in (arms[0], arm))
+        fields = [f"active.{name}" for name in SHARED if first[name] != here[name]]
+        if fields:
+            text = Warnings.W602.format(one=arms[0].name, other=arm.name, fields=", ".join(fields))
+            warnings.warn(text, stacklevel=3)
 
 
 def check_arm(arm: Arm) -> ActiveConfig:

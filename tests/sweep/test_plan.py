@@ -224,6 +224,12 @@ def test_plan_refuses(planned, section, code, names):
         planned(section=section)
 
 
+def test_plan_warns_of_arms_that_can_not_be_compared(planned):
+    section = "[sweep]\nseeds = [0]\n[sweep.grid]\nactive.n_seed = [5, 6]\n"
+    with pytest.warns(UserWarning, match=r"W602.*n_seed=5.*n_seed=6.* active\.n_seed\."):
+        planned(section=section)
+
+
 def test_names_are_short_and_clear():
     names = ["active.mixing.rate", "active.policy.@misc", "a.rate", "active.mixing.strategy.alpha"]
     assert list(short_names(names).values()) == ["mixing.rate", "policy", "a.rate", "alpha"]

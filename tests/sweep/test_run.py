@@ -90,6 +90,7 @@ def test_run_sweep_takes_the_steps_of_another_arm(planned, tmp_path):
     assert steps["config"][0] > 2
 
 
+@pytest.mark.filterwarnings("ignore:.*W602")
 def test_sweep_command(config_path, tmp_path, planned):
     planned(section=SECTION)
     code, output = command(config_path, tmp_path / "out", "--dry", **QUICK)
