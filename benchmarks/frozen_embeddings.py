@@ -17,7 +17,6 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 import spacy
-import torch
 import typer
 from slices import Job, claim, finish, paired, predicted, shipped, spread
 from spacy.scorer import Scorer
@@ -25,6 +24,7 @@ from srsly import read_json
 from wasabi.markdown import MarkdownRenderer
 
 from spacy_seqmix.active.fit import FitSettings, fit
+from spacy_seqmix.active.precision import matmul_precision
 from spacy_seqmix.atomic import replacing
 from spacy_seqmix.docbin import read_docs
 from spacy_seqmix.models.names import first_available, short_name
@@ -79,9 +79,9 @@ class Task(NamedTuple):
     steps: int
     seed: int
 
+    @matmul_precision("medium")
     def run(self, arm: str) -> dict[str, float]:
         """Entity F1 × 100 of a model trained from scratch, and seconds of the training."""
-        torch.set_float32_matmul_precision("medium")
         docs = read_docs(self.train_path, spacy.blank("en"))
         order = np.random.default_rng(self.seed).permutation(len(docs)).tolist()
         docs = [docs[i] for i in order[: self.n_docs]]

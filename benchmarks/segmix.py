@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import srsly
-import torch
 import typer
 from slices import Job, finish, paired, predicted, shipped, spread, train_slice
 from spacy.scorer import Scorer
 from thinc.api import Config
 from wasabi.markdown import MarkdownRenderer
 
+from spacy_seqmix.active.precision import matmul_precision
 from spacy_seqmix.atomic import replacing
 from spacy_seqmix.models.names import first_available
 
@@ -126,10 +126,9 @@ def arm_config(
 
 def run(config: Config, train_path: Path, n_docs: int, eval_path: Path, bfloat16: bool) -> float:
     """Entity F1 × 100 of the last model."""
-    # Tensors stay float32; processors without such products take no notice.
-    torch.set_float32_matmul_precision("medium" if bfloat16 else "highest")
-    nlp = train_slice(config, train_path, n_docs)
-    return 100 * float(Scorer(nlp).score(predicted(nlp, eval_path))["ents_f"])
+    with matmul_precision("medium" if bfloat16 else "highest"):
+        nlp = train_slice(config, train_path, n_docs)
+        return 100 * float(Scorer(nlp).score(predicted(nlp, eval_path))["ents_f"])
 
 
 def table(scores: dict[Arm, list[float]]) -> str:

@@ -19,7 +19,6 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import spacy
-import torch
 import typer
 from slices import Job, claim, finish, paired, predicted, shipped, spread
 from spacy.language import Language
@@ -32,6 +31,7 @@ from wasabi.markdown import MarkdownRenderer
 from spacy_seqmix import soft_labels
 from spacy_seqmix.active.committee import save_model
 from spacy_seqmix.active.fit import FitSettings, fit
+from spacy_seqmix.active.precision import matmul_precision
 from spacy_seqmix.active.pseudo_labels import pseudo_labelled
 from spacy_seqmix.atomic import replacing
 from spacy_seqmix.docbin import read_docs
@@ -148,8 +148,11 @@ class Task(NamedTuple):
 
     def run(self, arm: Arm) -> float:
         """Entity F1 × 100 of the student, or of the teacher where there is nothing to teach."""
-        # Tensors stay float32; processors without such products take no notice.
-        torch.set_float32_matmul_precision("medium" if self.bfloat16 else "highest")
+        with matmul_precision("medium" if self.bfloat16 else "highest"):
+            return self.score(arm)
+
+    def score(self, arm: Arm) -> float:
+        """The same, in the precision that is set."""
         docs = read_docs(self.train_path, spacy.blank("en"))
         order = np.random.default_rng(self.seed).permutation(len(docs)).tolist()
         labelled = [docs[i] for i in order[: self.n_docs]]
