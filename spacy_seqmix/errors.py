@@ -525,5 +525,9 @@ class Warnings:
         "[W602] The arms {one!r} and {other!r} have other values of {fields}. Arms are compared "
         "over equal pools, seed sets and dev and test docs: a report will refuse these two."
     )
+    W403 = (
+        "[W403] Version {begun} of spacy-seqmix began the run in '{path}', and {here} goes on with "
+        "it: rounds may differ from what that version would have made."
+    )
     W540 = "[W540] A trigger was left out. {reason}"
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

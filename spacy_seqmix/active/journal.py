@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 from thinc.api import Config
 
+from .. import __version__
 from ..atomic import replacing
-from ..errors import Errors
+from ..errors import Errors, Warnings
 
 Record = dict[str, Any]
 MISSING = object()
@@ -69,14 +71,20 @@ class RunFolder:
         RETURNS (list): the records of the rounds that are finished.
         RAISES (ValueError): S406 when the folder belongs to another config or other data, with
             the fields that differ; S407 when it holds something else or is damaged.
+
+        Warns with W403 when another version of this package began the run.
         """
-        asked = {"config": flatten(config), "sha256": digests}
+        asked = {"version": __version__, "config": flatten(config), "sha256": digests}
         if self.path.exists() and not self.path.is_dir():
             raise self._unusable("it is a file")
         if self.inputs.exists():
             changed = self._changed(asked)
             if changed:
                 raise ValueError(Errors.E406.format(path=self.path, fields=", ".join(changed)))
+            begun = version_of(self.inputs)
+            if begun not in (None, __version__):
+                text = Warnings.W403.format(path=self.path, begun=begun, here=__version__)
+                warnings.warn(text, stacklevel=3)
         elif any(not name.endswith(".tmp") for name in self._names()):
             raise self._unusable("it is not a run folder")
         records = self.read()
@@ -111,7 +119,7 @@ class RunFolder:
     def _names(self) -> list[str]:
         return [path.name for path in self.path.iterdir()] if self.path.exists() else []
 
-    def _changed(self, asked: dict[str, dict[str, Any]]) -> list[str]:
+    def _changed(self, asked: dict[str, Any]) -> list[str]:
         """The fields that differ from those that the run began with."""
         try:
             # Not srsly's reader: it gives 0.6 back as another number.
@@ -168,6 +176,15 @@ class RunFolder:
             self.inputs.unlink(missing_ok=True)
             for folder in (self.mixed(0).parent, self.model(0).parent):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def version_of(inputs: Path) -> str | None:
+    """The version of this package that began a run; None where its inputs.json does not say."""
+    try:
+        found = json.loads(inputs.read_text(encoding="utf8"))["version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from pydantic import (
 )
 from thinc.api import Config
 
+from .. import __version__
+from ..active.journal import version_of
 from ..errors import Errors
 from ..models.names import short_name
 from ..types import Judged
@@ -189,6 +191,11 @@ def read_run(name: str, folder: Path) -> Run:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             reason = f"line {number}: {where + ': ' if where else ''}{first['msg']}"
+            begun = version_of(folder / "inputs.json")
+            if begun not in (None, __version__):
+                reason += (
+                    f" (version {begun} of spacy-seqmix began it, this is {__version__})"
+                )
             raise ValueError(Errors.E510.format(name=name, path=path, reason=reason)) from error
     if not rounds:
         raise ValueError(Errors.E511.format(name=name, path=path))

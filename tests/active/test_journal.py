@@ -1,10 +1,12 @@
 """The run folder."""
 
 import errno
+import json
 
 import pytest
 from thinc.api import Config
 
+import spacy_seqmix
 from spacy_seqmix.active.journal import RunFolder, disk_errors, flatten
 from spacy_seqmix.atomic import replacing_folder
 
@@ -103,6 +105,18 @@ def test_journal_damaged(folder, text):
     folder.journal.write_text(text)
     with pytest.raises(ValueError, match=r"S407.*journal\.jsonl"):
         folder.open(CONFIG, DIGESTS)
+
+
+def test_journal_of_another_version_warns(folder):
+    folder.open(CONFIG, DIGESTS)
+    known = json.loads(folder.inputs.read_text())
+    assert known["version"] == spacy_seqmix.__version__
+    folder.inputs.write_text(json.dumps({**known, "version": "0.0.9"}))
+    with pytest.warns(UserWarning, match=r"W403\] Version 0\.0\.9"):
+        folder.open(CONFIG, DIGESTS)
+    del known["version"]  # of the time before it was written
+    folder.inputs.write_text(json.dumps(known))
+    folder.open(CONFIG, DIGESTS)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"config": 1, "sha256": 2}'])

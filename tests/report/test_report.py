@@ -394,6 +394,13 @@ def test_report_names_what_is_wrong_with_a_journal(
         read_run("bad", tmp_path)
 
 
+def test_report_names_the_version_that_wrote_a_journal(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").write_text('{"round": 0}\n', "utf8")
+    (tmp_path / "inputs.json").write_text('{"version": "0.0.9"}', "utf8")
+    with pytest.raises(ValueError, match=r"S510.*line 1.*version 0\.0\.9 .* began it"):
+        read_run("old", tmp_path)
+
+
 def test_report_that_fails_leaves_the_old_one(
     tmp_path: Path, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
