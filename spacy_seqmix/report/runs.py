@@ -193,9 +193,7 @@ def read_run(name: str, folder: Path) -> Run:
             reason = f"line {number}: {where + ': ' if where else ''}{first['msg']}"
             begun = version_of(folder / "inputs.json")
             if begun not in (None, __version__):
-                reason += (
-                    f" (version {begun} of spacy-seqmix began it, this is {__version__})"
-                )
+                reason += f" (version {begun} of spacy-seqmix began it, this is {__version__})"
             raise ValueError(Errors.E510.format(name=name, path=path, reason=reason)) from error
     if not rounds:
         raise ValueError(Errors.E511.format(name=name, path=path))

@@ -45,6 +45,8 @@ EVENTS = [
     ("Movement", "Transport", "blew"),
     ("Life", "Marry", "married"),
 ]
+# As the LDC's files begin.
+HEAD = '<?xml version="1.0"?>\n<!DOCTYPE source_file SYSTEM "apf.v5.1.1.dtd">\n'
 LABELS = [f"{kind}:{subtype}" for kind, subtype, _ in EVENTS]
 
 
@@ -66,7 +68,8 @@ def annotation(shift=0):
             f'<extent><charseq START="1" END="2">x</charseq></extent>'
             f"<anchor><charseq {place}>{trigger}</charseq></anchor></event_mention></event>"
         )
-    return f'<source_file><document DOCID="MADE_1">{"".join(found)}</document></source_file>'
+    events = "".join(found)
+    return f'{HEAD}<source_file><document DOCID="MADE_1">{events}</document></source_file>'
 
 
 @pytest.fixture
@@ -161,9 +164,28 @@ def test_events_of_the_ldc(ace, tmp_path):
         [("married", LABELS[5])],
         [],
     ]
-    for doc in docs:
-        for ent in doc.ents:
-            assert doc.text[ent.start_char : ent.end_char] == ent.text
+    assert [(e.start, e.end, e.start_char) for e in docs[1].ents] == [(2, 4, 10), (6, 7, 28)]
+
+
+def test_events_are_where_the_ldc_has_them(tmp_path):
+    """Of a word that is there twice, the one that the offsets name."""
+    text = "<DOC><TEXT>\nHe died. She died &amp; died again.\n</TEXT></DOC>"
+    start = plain(text).rindex("died")
+    (tmp_path / "ace").mkdir()
+    (tmp_path / "ace" / "MADE_4.sgm").write_text(text)
+    (tmp_path / "ace" / "MADE_4.apf.xml").write_text(
+        HEAD + '<source_file><document DOCID="MADE_4"><event TYPE="Life" SUBTYPE="Die">'
+        f'<event_mention><anchor><charseq START="{start}" END="{start + 3}">died</charseq>'
+        "</anchor></event_mention></event></document></source_file>"
+    )
+    code, output = convert(tmp_path / "ace", tmp_path / "out.spacy", "-f", "ace05")
+    assert code == 0, output
+    docs = read(tmp_path / "out.spacy")
+    assert [doc.text.strip() for doc in docs] == ["He died.", "She died & died again."]
+    assert [[(e.start, e.end, e.start_char) for e in doc.ents] for doc in docs] == [
+        [],
+        [(3, 4, 11)],
+    ]
 
 
 def test_events_of_some_documents_and_types(ace, tmp_path):
