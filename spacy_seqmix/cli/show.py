@@ -1,6 +1,6 @@
 """`spacy seqmix show`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,13 +24,17 @@ def show_cli(
     path: Annotated[Path, typer.Argument(metavar="FILE.spacy", help="Docs, mixed or not")],
     limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="How many; 0 for all")] = 10,
     lang: Annotated[str, typer.Option("--lang", "-l", help="Language of the docs")] = "en",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write them to this text file instead")
+    ] = None,
 ) -> None:
     """Show the mixed docs of a file: text, entities, λ, perplexity, and the labels that were mixed.
 
-    The mixed window is in bold. Docs that were not mixed are counted, not shown.
+    The mixed window is in bold, in a text file between asterisks. Docs that were not mixed are counted, not shown.
     """
     import spacy
 
+    from ..atomic import replacing
     from ..docbin import read_docs
     from ..mixing.origin import get_origin
 
@@ -39,13 +43,29 @@ def show_cli(
     except (ValueError, ImportError, OSError) as err:
         msg.fail(str(err), exits=1)
     mixed = [doc for doc in docs if get_origin(doc) is not None]
-    for number, doc in enumerate(islice(mixed, limit or None), 1):
-        print("\n".join(describe(doc, number)), end="\n\n")
+    shown = list(enumerate(islice(mixed, limit or None), 1))
+    if output is None:
+        for number, doc in shown:
+            print("\n".join(describe(doc, number)), end="\n\n")
+    else:
+        texts = ["\n".join(describe(doc, number, "*{}*".format)) for number, doc in shown]
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(output) as temporary:
+                temporary.write_text("\n\n".join([*texts, ""]), encoding="utf8")
+        except OSError as err:
+            msg.fail(str(err), exits=1)
+        msg.good(f"Wrote {len(shown)} docs to {output}")
     msg.info(f"{len(mixed)} of {len(docs)} docs are mixed")
 
 
-def describe(doc: "Doc", number: int) -> Iterator[str]:
-    """The lines that show one mixed doc."""
+def in_bold(text: str) -> str:
+    """As a terminal shows it."""
+    return color(text, bold=True)
+
+
+def describe(doc: "Doc", number: int, mark: Callable[[str], str] = in_bold) -> Iterator[str]:
+    """The lines that show one mixed doc, its windows marked."""
     from .. import recipes, soft_labels
     from ..mixing.origin import get_origin
 
@@ -54,7 +74,7 @@ def describe(doc: "Doc", number: int) -> Iterator[str]:
     text, at = "", 0
     for part in origin.parts:
         window = doc[part.start : part.end]
-        text += doc.text[at : window.start_char] + color(window.text, bold=True)
+        text += doc.text[at : window.start_char] + mark(window.text)
         at = window.end_char
     yield f"{number:3d}  {text}{doc.text[at:]}"
     figures = ["λ " + " ".join(f"{part.weight:.2f}" for part in origin.parts)]

@@ -151,6 +151,16 @@ def test_show_tells_text_labels_and_figures(
     for part in ("λ", "perplexity", "entities:", doc[0].text):
         assert part in result.output
     assert "docs are mixed" in result.output
+    file = out.with_name("shown") / "example.txt"
+    result = CliRunner().invoke(app, ["show", str(out), "--limit", "1", "-o", str(file)])
+    assert result.exit_code == 0, result.output
+    text = file.read_text("utf8")
+    part = get_origin(doc).parts[0]
+    assert f"*{doc[part.start : part.end].text}*" in text
+    assert "\x1b" not in text
+    assert "entities:" in text
+    result = CliRunner().invoke(app, ["show", str(out), "-o", str(file.parent)])
+    assert result.exit_code == 1, "a folder is in the way"
 
 
 def test_show_refuses_what_is_no_docbin(tmp_path: Path) -> None:
