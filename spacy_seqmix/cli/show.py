@@ -30,7 +30,8 @@ def show_cli(
 ) -> None:
     """Show the mixed docs of a file: text, entities, λ, perplexity, and the labels that were mixed.
 
-    The mixed window is in bold, in a text file between asterisks. Docs that were not mixed are counted, not shown.
+    The mixed window is in bold, in a text file between asterisks. Docs that were not mixed are
+    counted, not shown.
     """
     import spacy
 
@@ -52,7 +53,8 @@ def show_cli(
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
             with replacing(output) as temporary:
-                temporary.write_text("\n\n".join([*texts, ""]), encoding="utf8")
+                text = typer.unstyle("\n\n".join([*texts, ""]))
+                temporary.write_text(text, encoding="utf8")
         except OSError as err:
             msg.fail(str(err), exits=1)
         msg.good(f"Wrote {len(shown)} docs to {output}")
