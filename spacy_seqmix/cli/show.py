@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from click import unstyle
 from wasabi import msg
 from wasabi.util import color
 
@@ -53,7 +54,7 @@ def show_cli(
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
             with replacing(output) as temporary:
-                text = typer.unstyle("\n\n".join([*texts, ""]))
+                text = unstyle("\n\n".join([*texts, ""]))
                 temporary.write_text(text, encoding="utf8")
         except OSError as err:
             msg.fail(str(err), exits=1)

@@ -92,12 +92,15 @@ def _scores(report: ReportSummary) -> Table:
         strict = [arm.seqeval.get(split) for split in report.splits for arm in report.arms]
         cells = [NONE if value is None else f"{100 * value:.1f}" for value in strict]
         rows.append(["seqeval", "", *cells])
-    note = (
-        f"{report.measure} × 100, mean and sample deviation over seeds; *area* is the mean height "
-        "of the learning curve (area under it over its width), *seqeval* seqeval's strict F1 over "
-        "IOB2 tags in the last round."
-    )
-    return Table("scores", "Scores", note, head, rows)
+    notes = [f"{report.measure} × 100, mean and sample deviation over seeds"]
+    named = {row[0] for row in rows}
+    if "area" in named:
+        notes.append(
+            "*area* is the mean height of the learning curve (area under it over its width)"
+        )
+    if "seqeval" in named:
+        notes.append("*seqeval* is seqeval's strict F1 over IOB2 tags in the last round")
+    return Table("scores", "Scores", "; ".join(notes) + ".", head, rows)
 
 
 def _statistics(report: ReportSummary) -> Table:
