@@ -4,52 +4,37 @@ import gc
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training.initialize import load_vectors_into_model
-from spacy.util import registry
 from thinc.api import Config
 from tqdm import tqdm
 
 from ..docbin import read_docs, write_docs
-from ..errors import Errors
-from ..learners import check_mixed_layer
-from ..mixing.mix import MixCounts, Mixer
+from ..mixing.mix import MixCounts
 from ..mixing.origin import by_key, parent_keys
-from ..query.evidence import check_config_evidence, check_evidence, evidence, score_docs
-from ..query.policies import QueryPolicy
+from ..query.evidence import check_evidence, evidence, score_docs
 from ..query.probabilities import copy_tokens
 from ..query.select import top_k
-from ..types import Oracle
-from .annotation import entity_labels, gold_labels
+from .annotation import gold_labels
+from .asked import read_active_config
 from .clock import Clock
 from .committee import Committee, save_model
-from .fit import (
-    FitSettings,
-    check_training_config,
-    fit,
-    warn_of_unseen,
-    without_own_mixing,
-)
+from .data import digests, read_data
+from .fit import FitSettings, fit, warn_of_unseen
 from .journal import Record, RunFolder, disk_errors
-from .mixing import make_mixers, mix_round
-from .pool import Pool, check_size, file_digest, make_pool, sample
+from .mixing import mix_round
 from .precision import matmul_precision
-from .pseudo_labels import check_config_can_label, pseudo_labelled
-from .schema import ActiveSchema, read_active_section
+from .pseudo_labels import pseudo_labelled
 from .scores import evaluate
 
-# Streams of random numbers, one for each purpose and round, so that none depends on another (5 is
-# the committee's).
-SEED_SET, QUERY, MIXING, UNLABELLED = 2, 3, 4, 6
-# The files of docs that [active] names.
-DATA = ("pool", "dev", "test", "unlabelled")
-# What [active] holds besides plain values.
-PARTS = ("policy", "oracle", "mixing")
+# Streams of random numbers, one for each purpose and round, so that none depends on another (1 is
+# the pool's, 5 the committee's, and 6 that of unlabelled docs).
+SEED_SET, QUERY, MIXING = 2, 3, 4
 
 
 class ActiveRun:
@@ -66,7 +51,7 @@ class ActiveRun:
         progress (bool): show progress bars.
         RAISES (ValueError, OSError): S401 to S408 and S411, see ``errors.py``.
         """
-        asked = read_active_config(config)
+        self.asked = asked = read_active_config(config)
         self.active, self.training = asked.active, asked.training
         self.policy, self.oracle, self.mixers = asked.policy, asked.oracle, asked.mixers
         self.use_gpu, self.progress = use_gpu, progress
@@ -75,19 +60,15 @@ class ActiveRun:
         if vectors and self.mixers:  # a token table may be made of them
             load_vectors_into_model(self.blank, vectors)
         self.labels_of = gold_labels(self.training["components"].get(self.active.component, {}))
-        self.pool = self._read_pool()
-        self.dev = self._read_labelled(self.active.dev)
-        self.test = self._read_labelled(self.active.test) if self.active.test else None
-        self.unlabelled: list[Doc] = []
-        if self.active.unlabelled is not None and self._of_pool:
-            self.unlabelled = self._read_unlabelled(self.active.unlabelled)
+        data = read_data(asked, self.blank, self.labels_of)
+        self.pool, self.dev, self.test, self.unlabelled = data
         self.folder = RunFolder(Path(run_dir))
         self.committee: Committee | None = None
         if self.policy.needs == "committee":
             settings, component = self.active.committee, self.active.component
             self.committee = Committee(settings, component, self.active.seed, self.folder)
         with disk_errors():
-            self.records = self.folder.open(config, self._digests())
+            self.records = self.folder.open(config, digests(asked))
         self.pool.labelled = [i for record in self.records for i in record["queried"]]
         self.mixed = [self._read_mixed(n) for n in range(len(self.records))]
         self.nlp: Language | None = None
@@ -212,15 +193,11 @@ class ActiveRun:
     def _mixes_pool(self, number: int) -> bool:
         """Whether a round mixes docs with labels of a model."""
         some = bool(self.pool.unlabelled or self.unlabelled)
-        return self._of_pool and some and any(m.rate_at(number) for m in self.mixers)
-
-    @property
-    def _of_pool(self) -> bool:
-        return bool(self.mixers) and self.active.mix_set == "pool"
+        return self.asked.of_pool and some and any(m.rate_at(number) for m in self.mixers)
 
     def _mix(self, number: int, queried: Sequence[int]) -> tuple[list[Doc], MixCounts | None]:
         """Mix the docs of ``mix_set``, if there are any."""
-        if not self.mixers or (self._of_pool and not self._mixes_pool(number)):
+        if not self.mixers or (self.asked.of_pool and not self._mixes_pool(number)):
             return [], None
         docs = self._mix_set(queried)
         mixed, counts = mix_round(
@@ -230,12 +207,12 @@ class ActiveRun:
             self.blank,
             # Words of the whole pool may be used, but not its labels.
             corpus=[copy_tokens(doc, self.blank) for doc in self.pool.docs.values()],
-            trained=self._last_model() if number or self._of_pool else None,
+            trained=self._last_model() if number or self.asked.of_pool else None,
             number=number,
-            n_docs=len(self.pool.labelled) if self._of_pool else len(docs),
+            n_docs=len(self.pool.labelled) if self.asked.of_pool else len(docs),
             progress=self.progress,
         )
-        if self._of_pool:  # no file has them with these labels
+        if self.asked.of_pool:  # no file has them with these labels
             keys = {key for doc in (*mixed, *counts.thrown_out) for key in parent_keys(doc)}
             parents = [doc for key, doc in by_key(docs).items() if key in keys]
             write_docs(parents, self.folder.parents(number))
@@ -283,27 +260,6 @@ class ActiveRun:
     def _last_path(self) -> Path:
         return self.folder.trained(len(self.records) - 1)
 
-    def _read_pool(self) -> Pool:
-        active = self.active
-        docs = self._read_labelled(active.pool)
-        return make_pool(docs, active.pool_size, active.n_seed, active.seed, active.pool)
-
-    def _read_unlabelled(self, path: Path) -> list[Doc]:
-        """RAISES (ValueError): S404 when there are fewer docs than asked for."""
-        docs = read_docs(path, self.blank, need_entities=False)
-        size = self.active.unlabelled_size
-        check_size(len(docs), size or 0, "unlabelled_size", path)
-        return [docs[i] for i in sample(len(docs), size, [self.active.seed, UNLABELLED])]
-
-    def _read_labelled(self, path: Path) -> list[Doc]:
-        """RAISES (ValueError): S403, S405, or S431 for components that learn something else."""
-        docs = read_docs(path, self.blank, need_entities=self.labels_of is entity_labels)
-        if not any(self.labels_of(doc) for doc in docs):
-            name = self.active.component
-            factory = self.training["components"][name]["factory"]
-            raise ValueError(Errors.E431.format(path=path, name=name, factory=factory))
-        return docs
-
     def _read_mixed(self, number: int) -> list[Doc]:
         if not self.mixers:
             return []
@@ -312,67 +268,5 @@ class ActiveRun:
             return []
         return read_docs(self.folder.mixed(number), self.blank, need_entities=False)
 
-    def _digests(self) -> dict[str, str]:
-        files = {name: getattr(self.active, name) for name in DATA}
-        if not self._of_pool:
-            del files["unlabelled"]
-        return {name: file_digest(path) for name, path in files.items() if path is not None}
-
     def _rng(self, purpose: int, number: int) -> np.random.Generator:
         return np.random.default_rng([self.active.seed, purpose, number])
-
-
-class ActiveConfig(NamedTuple):
-    """What a config asks for; ``training`` is without [active]."""
-
-    active: ActiveSchema
-    training: Config
-    policy: QueryPolicy
-    oracle: Oracle
-    mixers: list[Mixer]
-
-
-def read_active_config(config: Config) -> ActiveConfig:
-    """Check a config with the sections of a training config and [active]; no data is read.
-
-    RAISES (ValueError): S402, S408 and those of its parts, see ``errors.py``.
-    """
-    plain = config.copy().interpolate()
-    active = read_active_section(plain)
-    training = Config({k: v for k, v in plain.items() if k not in ("active", "augment")})
-    check_training_config(training, active.component)
-    training = without_own_mixing(training)
-    policy, oracle, mixers = resolve_parts(plain["active"])
-    check_config_evidence(policy.needs, training, active.component)
-    if mixers and active.mix_set == "pool":
-        check_config_can_label(training, active.component)
-    for mixer in mixers:
-        check_mixed_layer(
-            mixer.strategy,
-            training,
-            active.component,
-            labels=mixer.labels,
-            soft_parents=active.mix_set == "pool",
-        )
-    return ActiveConfig(active, training, policy, oracle, mixers)
-
-
-def resolve_parts(section: dict[str, Any]) -> tuple[QueryPolicy, Oracle, list[Mixer]]:
-    """Build the policy, the oracle and the mixers of an interpolated [active] section.
-
-    RAISES (ValueError): S402 with what is wrong, or the code of the part that refused its settings.
-    """
-    try:
-        parts = registry.resolve({name: section.get(name) or {} for name in PARTS})
-        mixers = make_mixers(parts["mixing"])
-    except (ValueError, TypeError) as err:
-        if str(err).startswith("[S"):
-            raise
-        raise ValueError(Errors.E402.format(problems=str(err).strip())) from err
-    policy, oracle = parts["policy"], parts["oracle"]
-    wrong = [] if isinstance(policy, QueryPolicy) else ["policy"]
-    wrong += [] if callable(oracle) else ["oracle"]
-    if wrong:
-        problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
-        raise ValueError(Errors.E402.format(problems=problems))
-    return policy, oracle, mixers

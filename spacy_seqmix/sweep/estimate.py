@@ -14,8 +14,9 @@ import spacy
 from spacy.tokens import DocBin
 
 from ..active.annotation import gold_labels
+from ..active.asked import ActiveConfig, read_active_config
 from ..active.fit import count_steps
-from ..active.loop import ActiveConfig, ActiveRun, read_active_config
+from ..active.loop import ActiveRun
 from ..docbin import read_docs, write_docs
 from .plan import Arm, Sweep, rates_of
 from .run import runs_of
@@ -93,7 +94,7 @@ def try_out(arm: Arm, asked: ActiveConfig, use_gpu: int) -> Trial:
 def seconds_of(asked: ActiveConfig, steps_of: ActiveConfig, trial: Trial) -> float:
     """What a run takes by the measures of a trial."""
     active, rates = asked.active, rates_of(steps_of)
-    of_pool = steps_of.active.mix_set == "pool"
+    of_pool = steps_of.of_pool
     evaluated = sum(count_docs(path) for path in (active.dev, active.test) if path is not None)
     pool = active.pool_size or count_docs(active.pool)
     unlabelled = 0

@@ -14,8 +14,8 @@ from typing import Any
 
 from thinc.api import Config
 
+from ..active.asked import ActiveConfig, read_active_config
 from ..active.journal import flatten
-from ..active.loop import ActiveConfig, read_active_config
 from ..config import lay_over, read_layers
 from ..errors import Errors, Warnings
 from ..layers import ENTS, RELATIONS, TAGS
@@ -138,7 +138,7 @@ def controls(arms: Sequence[Arm], kinds: Collection[Control]) -> list[Arm]:
         rates = rates_of(asked)
         if not any(rates):
             continue
-        of_pool = asked.active.mix_set == "pool"
+        of_pool = asked.of_pool
         none = with_values(arm.config, {MIXING: None, **(LABELLED if of_pool else {})})
         if "none" in kinds:
             add(found, Arm(NONE, none, control=True), arm)

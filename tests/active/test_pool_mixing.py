@@ -9,6 +9,7 @@ from spacy.tokens import DocBin
 
 from spacy_seqmix import soft_labels
 from spacy_seqmix.active import loop
+from spacy_seqmix.active.data import digests
 from spacy_seqmix.active.pseudo_labels import pseudo_labelled
 from spacy_seqmix.docbin import read_docs
 from spacy_seqmix.mixing.origin import by_key, parent_keys
@@ -124,7 +125,7 @@ def test_loop_mixes_further_unlabelled_docs(start, all_news, tmp_path):
     assert [r["mixing"]["docs"] for r in records] == [15, 1]
     (mixed,) = read_docs(run.folder.mixed(1), run.blank, need_entities=False)
     assert mixed.text == new[0].text
-    assert "unlabelled" in run._digests()
+    assert "unlabelled" in digests(run.asked)
 
 
 @pytest.mark.filterwarnings("ignore:.*W210")
