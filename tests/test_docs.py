@@ -72,9 +72,20 @@ def test_docs_list_every_argument_of_what_is_registered(name: str, place: str) -
 
 def test_docs_links_lead_somewhere() -> None:
     for page in [*PAGES, *(ROOT / "docs").rglob("*.md"), ROOT / "assets/mini/README.md"]:
-        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf8")):
-            if "://" not in target:
-                assert (page.parent / target).exists(), f"{page.name}: {target}"
+        for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf8")):
+            if "://" in target:
+                continue
+            name, _, anchor = target.partition("#")
+            path = page.parent / name if name else page
+            assert path.exists(), f"{page.name}: {target}"
+            if anchor and path.suffix == ".md":
+                assert anchor in anchors(path), f"{page.name}: {target}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that headings of a page get where Markdown is shown."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.cfg")), ids=lambda p: p.name)

@@ -15,14 +15,22 @@ TINY_CNN = {
 }
 
 
-def transformer_nlp(folder, component, model):
+PLAIN = "spacy-transformers.TransformerModel.v3"
+
+
+def transformer_nlp(folder, component, model, architecture=PLAIN):
     """The encoder in a folder, and a component with this model that listens to it."""
     fix_random_seed(0)
     nlp = spacy.blank("en")
     encoder = {
-        "@architectures": "spacy-transformers.TransformerModel.v3",
+        "@architectures": architecture,
         "name": str(folder),
-        "get_spans": {"@span_getters": "spacy-transformers.strided_spans.v1"},
+        "get_spans": {
+            "@span_getters": "spacy-transformers.strided_spans.v1",
+            "window": 128,
+            "stride": 96,
+        },
+        "tokenizer_config": {"use_fast": True},
     }
     listener = {
         "@architectures": "spacy-transformers.TransformerListener.v1",

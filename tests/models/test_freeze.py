@@ -7,6 +7,10 @@ from spacy.training import Example
 from spacy.training.initialize import init_nlp
 from spacy.util import registry
 
+from spacy_seqmix.augmenter import make_example
+from spacy_seqmix.mixing.interpolate import make_interpolated
+from spacy_seqmix.mixing.mix import Mixer, mix_docs
+from spacy_seqmix.mixing.segmix import make_mention
 from spacy_seqmix.models.wrapped import modules_of
 
 from ..tiny import TINY_CNN, transformer_nlp
@@ -30,7 +34,7 @@ def weights(nlp):
 
 def changed(nlp, news):
     """The names of the encoder's weights that three steps change."""
-    examples = [Example(nlp.make_doc(doc.text), doc) for doc in news[:4]]
+    examples = [make_example(nlp, doc) for doc in news[:4]]
     nlp.initialize(lambda: examples)
     before = weights(nlp)
     for _ in range(3):
@@ -46,6 +50,16 @@ def test_freeze_keeps_the_embeddings_and_nothing_else(tiny_bert_dir, news, compo
     embeddings = {name for name in plain if name.endswith("embeddings.weight")}
     assert {name.rsplit(".", 2)[1] for name in embeddings} >= {"word_embeddings"}
     assert plain - changed(nlp, news) == embeddings
+
+
+def test_freeze_where_the_encoder_mixes(tiny_bert_dir, news, blank_en):
+    mixer = Mixer(make_mention(segments=0), make_interpolated(), rate=0.5)
+    mixed, _ = mix_docs(news, mixer, np.random.default_rng(0), blank_en)
+    layer = "spacy-seqmix.MixTransformerModel.v1"
+    plain = changed(transformer_nlp(tiny_bert_dir, "seqmix_ner", TAGGER, layer), mixed)
+    nlp = freezing(transformer_nlp(tiny_bert_dir, "seqmix_ner", TAGGER, layer))
+    kept = plain - changed(nlp, mixed)
+    assert kept == {name for name in plain if name.endswith("embeddings.weight")} < plain
 
 
 def test_freeze_in_a_training_config_that_starts_from_a_pipeline(tiny_bert_dir, news, tmp_path):
