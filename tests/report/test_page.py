@@ -49,9 +49,13 @@ results.push(act("f-type", "ORG"), act("f-type", ""), act("f-text", "zzz no such
 results.push(document.querySelectorAll("article").length, act("f-text", ""));
 results.push(act("f-round", "1"), act("f-order", "perplexity"));
 results.push(act("f-verdict", "rejected"));
+const page = document.documentElement;
+const wide = page.scrollWidth - page.clientWidth;
+const reached = "#filters select, #filters input, #more, .scroll, figure, summary, nav a";
+const skipped = [...document.querySelectorAll(reached)].filter((e) => e.tabIndex < 0).length;
 const legend = [...document.querySelectorAll("#legend li")].map((li) => li.textContent);
 document.body.innerHTML = "";
-document.body.append("RESULTS" + JSON.stringify({ results, legend }) + "END");
+document.body.append("RESULTS" + JSON.stringify({ results, legend, wide, skipped }) + "END");
 </script>
 """
 
@@ -178,11 +182,18 @@ def test_page_has_arms_of_any_name(run_dir, tmp_path):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
-def test_page_works_in_a_browser(page, tmp_path):
+@pytest.mark.parametrize("width", [500, 1400])
+def test_page_works_in_a_browser(page, tmp_path, width):
     text = page.read_text("utf8")
     text = text.replace("<body>", "<body>" + SCRIPT).replace("</body>", STEPS + "</body>")
     (tmp_path / "page.html").write_text(text, "utf8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    options = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--dump-dom",
+        f"--window-size={width},900",
+    ]
     options += [f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr"]
     done = subprocess.run(
         [str(CHROMIUM), *options, (tmp_path / "page.html").as_uri()],
@@ -203,4 +214,6 @@ def test_page_works_in_a_browser(page, tmp_path):
     assert (none, empty) == ("0 of 0 mixed docs", 0)
     assert one_round == ordered == "18 of 18 mixed docs"
     assert rejected == "3 of 3 mixed docs"
+    # what is too wide scrolls in its own frame; and the keyboard reaches what can be worked
+    assert (found["wide"], found["skipped"]) == (0, 0)
     assert found["legend"] == ["LOC", "MISC", "ORG", "PER", "outside"]
