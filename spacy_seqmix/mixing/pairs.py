@@ -20,6 +20,8 @@ Chooser: TypeAlias = Callable[[Doc], list[Chosen]]
 
 # In a group of up to so many segments, skipping what can't be paired costs little.
 SMALL = 16
+# Drawing over docs: so many times the draws that give a pair on the average, before it is given up.
+PATIENCE = 50
 
 
 @dataclass(frozen=True)
@@ -48,22 +50,67 @@ class SegmentIndex:
         over the blocks), and memory grows with the pairs drawn. Pairs of one doc, and of two
         sequences of the same text, are skipped.
         """
-        total = int(self.n_pairs[-1]) if len(self.n_pairs) else 0
-        for k in shuffled(total, rng):
-            block = int(np.searchsorted(self.n_pairs, k, side="right"))
-            k -= int(self.n_pairs[block - 1]) if block else 0
-            begin, first = self.blocks[block].tolist()
-            if first:
-                i, j = divmod(k, int(self.sizes[block]) - first)
-                j += first
-            else:
-                i, j = _pair(k)
-            i, j = begin + i, begin + j
-            if rng.random() < 0.5:
-                i, j = j, i
-            left, right = Segment(*self.segments[i].tolist()), Segment(*self.segments[j].tolist())
-            if left.doc != right.doc and self.texts[i] != self.texts[j]:
-                yield left, right
+        for k in shuffled(self.total, rng):
+            left, right = self._pair_at(k, rng)
+            if self._may_meet(left, right):
+                yield self._segment(left), self._segment(right)
+
+    def draw_over_docs(self, rng: np.random.Generator) -> Iterator[tuple[Segment, Segment]]:
+        """The same pairs, but those of any two docs are equally likely to be the next, however many
+        segments the docs have.
+
+        Pairs of docs with many segments are passed over in proportion to these. Where hardly any
+        new pair comes so, the rest follows as ``draw`` has it.
+        """
+        docs = self.segments[:, 0]
+        sizes = np.bincount(docs) if len(docs) else np.zeros(1, dtype="int64")
+        having = sizes[sizes > 0]
+        least, n_docs = (int(having.min()), len(having)) if len(having) else (1, 1)
+        # As many draws as give one pair, on the average, and so many times more.
+        patience = PATIENCE * (len(docs) / (n_docs * least)) ** 2
+        taken: set[frozenset[int]] = set()
+        missed = 0
+        while self.total and missed <= patience:
+            left, right = self._pair_at(int(rng.integers(self.total)), rng)
+            missed += 1
+            share = least / sizes[docs[left]] * least / sizes[docs[right]]
+            if rng.random() >= share or not self._may_meet(left, right):
+                continue
+            pair = frozenset((left, right))
+            if pair not in taken:
+                taken.add(pair)
+                missed = 0
+                yield self._segment(left), self._segment(right)
+        for k in shuffled(self.total, rng):
+            left, right = self._pair_at(k, rng)
+            if self._may_meet(left, right) and frozenset((left, right)) not in taken:
+                yield self._segment(left), self._segment(right)
+
+    @property
+    def total(self) -> int:
+        """How many pairs have numbers."""
+        return int(self.n_pairs[-1]) if len(self.n_pairs) else 0
+
+    def _pair_at(self, k: int, rng: np.random.Generator) -> tuple[int, int]:
+        """The two segments of pair number k, either way round."""
+        block = int(np.searchsorted(self.n_pairs, k, side="right"))
+        k -= int(self.n_pairs[block - 1]) if block else 0
+        begin, first = self.blocks[block].tolist()
+        if first:
+            i, j = divmod(k, int(self.sizes[block]) - first)
+            j += first
+        else:
+            i, j = _pair(k)
+        i, j = begin + i, begin + j
+        return (j, i) if rng.random() < 0.5 else (i, j)
+
+    def _may_meet(self, i: int, j: int) -> bool:
+        """Whether two segments are of other docs, and of other texts."""
+        other = self.segments[i, 0] != self.segments[j, 0] and self.texts[i] != self.texts[j]
+        return bool(other)
+
+    def _segment(self, i: int) -> Segment:
+        return Segment(*self.segments[i].tolist())
 
 
 def index_segments(docs: Sequence[Doc], choose: Chooser) -> SegmentIndex:

@@ -12,6 +12,8 @@ from ..types import MixPlan, SegmentMix
 from .pairs import SegmentIndex, index_segments
 from .segments import Sequences, Windows
 
+WINDOWS, DOCS = "windows", "docs"
+
 
 @dataclass(frozen=True)
 class SegmentPairs:
@@ -21,13 +23,18 @@ class SegmentPairs:
         both sides of a pair share.
     alpha (float): of λ ~ Beta(α, α), Eq. 6.
     both_ways (bool): whether the mixed segment is put into both parents, or into one.
+    uniform_over (str): "windows", or "docs": of what all pairs are equally likely.
     """
 
     choose: Windows | Sequences
     alpha: float = 8.0
     both_ways: bool = True
+    uniform_over: str = WINDOWS
 
     def __post_init__(self) -> None:
+        if self.uniform_over not in (WINDOWS, DOCS):
+            what = f"uniform_over '{WINDOWS}' or '{DOCS}'"
+            raise ValueError(Errors.E210.format(what=what, value=repr(self.uniform_over)))
         if not 0.0 < self.alpha < float("inf"):
             raise ValueError(Errors.E210.format(what="alpha > 0", value=self.alpha))
 
@@ -58,7 +65,8 @@ class SegmentPairs:
 
     def draw(self, index: SegmentIndex, rng: np.random.Generator) -> Iterator[MixPlan]:
         """Plans over segments that are indexed already."""
-        for left, right in index.draw(rng):
+        draw = index.draw_over_docs if self.uniform_over == DOCS else index.draw
+        for left, right in draw(rng):
             lam = float(rng.beta(self.alpha, self.alpha))
             yield MixPlan((SegmentMix(left, right, lam),), self.both_ways, self.layer)
 
@@ -69,6 +77,7 @@ def make_sub_sequence(
     alpha: float = 8.0,
     keep_entities: bool = False,
     layer: str = ENTS,
+    uniform_over: str = WINDOWS,
 ) -> SegmentPairs:
     """Create the sub-sequence strategy: two dense windows of equal length.
 
@@ -78,10 +87,13 @@ def make_sub_sequence(
     keep_entities (bool): take no window that begins or ends inside an entity. The paper cuts.
     layer (str): whose labels are mixed: "ents", "tags" (of a tagger; all of them are valid), or
         "spans:KEY" (of a span categoriser; docs whose spans overlap are not mixed).
+    uniform_over (str): "windows": all pairs of windows are equally likely, so that a long doc with
+        many is mixed often; or "docs": all pairs of docs that have some.
     RETURNS (SegmentPairs): a Strategy.
     RAISES (ValueError): S210 for values out of range, S217 for an unknown layer.
     """
-    return SegmentPairs(Windows(window, density, keep_entities, layer=layer), alpha)
+    choose = Windows(window, density, keep_entities, layer=layer)
+    return SegmentPairs(choose, alpha, uniform_over=uniform_over)
 
 
 def make_whole_sequence(
@@ -103,6 +115,7 @@ def make_label_constrained(
     alpha: float = 8.0,
     keep_entities: bool = True,
     layer: str = ENTS,
+    uniform_over: str = WINDOWS,
 ) -> SegmentPairs:
     """Create the label-constrained strategy: two dense windows with the same tag sequence.
 
@@ -110,4 +123,5 @@ def make_label_constrained(
 
     Arguments, result and errors as in ``make_sub_sequence``.
     """
-    return SegmentPairs(Windows(window, density, keep_entities, True, layer), alpha)
+    choose = Windows(window, density, keep_entities, True, layer)
+    return SegmentPairs(choose, alpha, uniform_over=uniform_over)

@@ -130,6 +130,7 @@ def _strategies(draw, kinds=tuple(MAKERS)):
     values = {"density": draw(st.sampled_from([0.0, 0.0, 0.2, 0.5, 0.6, 1.0]))}
     if kind != "whole":
         values |= {"window": draw(st.integers(1, 6)), "keep_entities": draw(st.booleans())}
+        values["uniform_over"] = draw(st.sampled_from(["windows", "docs"]))
     return kind, values, MAKERS[kind](alpha=draw(st.sampled_from([0.5, 8.0])), **values)
 
 

@@ -68,6 +68,26 @@ def test_pairs_of_all_groups_are_equally_likely():
     assert all(abs(n / 4000 - 1 / 8) < 0.02 for n in counts.values())
 
 
+def test_pairs_over_docs_are_equally_likely():
+    # docs of one, one, two and eight segments, which all match
+    sizes = (1, 1, 2, 8)
+    segments = [
+        [(i, i + 1, 0, name) for i in range(n)] for n, name in zip(sizes, "abcd", strict=True)
+    ]
+    index = index_segments(*docs_of(segments))
+    counts: dict[frozenset, int] = {}
+    for seed in range(3000):
+        pair = next(index.draw_over_docs(np.random.default_rng(seed)))
+        docs = frozenset(one.doc for one in pair)
+        counts[docs] = counts.get(docs, 0) + 1
+    assert len(counts) == 6
+    assert all(abs(n / 3000 - 1 / 6) < 0.03 for n in counts.values())
+    both = [index.draw(np.random.default_rng(0)), index.draw_over_docs(np.random.default_rng(0))]
+    found = [[frozenset(pair) for pair in draw] for draw in both]
+    assert len(found[0]) == len(found[1])
+    assert set(found[0]) == set(found[1])
+
+
 def test_pairs_end_at_once_where_none_can_be_made():
     # a long doc alone, or a text that comes again and again, has a million pairs of no use
     long_doc = [[(i, i + 1, 0, f"text {i}") for i in range(1500)]]

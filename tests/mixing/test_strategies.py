@@ -159,6 +159,7 @@ def test_strategies_keep_entities_by_name():
 
 WRONG = [
     {"window": 0},
+    {"uniform_over": "sentences"},
     {"density": -0.1},
     {"density": 1.1},
     {"density": math.nan},
@@ -169,7 +170,8 @@ WRONG = [
 
 
 @pytest.mark.parametrize(
-    ("make", "values"), [(make, v) for make in MAKERS for v in WRONG[make is make_whole_sequence :]]
+    ("make", "values"),
+    [(make, v) for make in MAKERS for v in WRONG[2 * (make is make_whole_sequence) :]],
 )
 def test_strategies_refuse_values_out_of_range(make, values):
     with pytest.raises(ValueError, match=f"S210.*needs {next(iter(values))}"):
