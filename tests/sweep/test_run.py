@@ -52,6 +52,7 @@ def command(config_path, out, *options, **values):
     return result.exit_code, " ".join(result.output.split())
 
 
+@pytest.mark.filterwarnings("ignore:.*W602")
 def test_run_sweep_goes_on_after_a_run_that_failed(planned, tmp_path, capfd):
     out = tmp_path / "out"
     sweep = planned({**QUICK, "active.epochs": 1}, SECTION.replace("22]", "2200]"))
