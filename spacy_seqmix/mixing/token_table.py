@@ -18,6 +18,8 @@ Metric: TypeAlias = Literal["squared", "cosine"]
 
 # How many scores one block of a look-up may hold: 64 MiB of float32.
 BLOCK = 16 * 1024 * 1024
+# Scores that differ by less, as a share of the best one or of 1, are equal.
+ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -129,12 +131,12 @@ class TokenTable:
             return []
         words = []
         for i, row in enumerate(scores):
-            best = int(row.argmax())
+            best = _first_best(row)
             if not np.isfinite(row[best]):
                 return []
             fitting = self._fitting(query.shapes[i]) if query.shapes else ()
             if len(fitting):
-                best_fitting = int(fitting[int(row[fitting].argmax())])
+                best_fitting = int(fitting[_first_best(row[fitting])])
                 if np.isfinite(row[best_fitting]):
                     best = best_fitting
             words.append(self.words[best])
@@ -155,6 +157,21 @@ class TokenTable:
         centred = vectors - self.center
         norms = np.linalg.norm(centred, axis=1, keepdims=True)
         return centred / np.maximum(norms, 1e-12), np.zeros(len(vectors), dtype="float32")
+
+
+def _first_best(scores: NDArray[np.float32]) -> int:
+    """The first of the scores that are the highest but for rounding.
+
+    Words in another case have equal vectors where the encoder has no case; how their products are
+    rounded depends on where they stand, and on the number of threads.
+    """
+    best = int(scores.argmax())
+    score = float(scores[best])
+    if best == 0 or not np.isfinite(score):
+        return best
+    before = scores[:best] >= score - ROUNDING * max(1.0, abs(score))
+    first = int(before.argmax())
+    return first if before[first] else best
 
 
 def word_shape(word: str) -> str:

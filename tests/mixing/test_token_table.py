@@ -157,3 +157,18 @@ def test_by_frequency_does_not_depend_on_the_order():
 
 def test_same_script():
     assert same_script(["Ab", "aж", ""], frozenset("abc")) == [True, False, True]
+
+
+@pytest.mark.parametrize("metric", ["squared", "cosine"])
+def test_nearest_of_equal_vectors_is_the_first(metric):
+    """Rounding of products, which differs by place and by number of threads, decides nothing."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(701, 384)).astype("float32")
+    words = [f"w{i}" for i in range(701)]
+    table = TokenTable([*words, *(f"{w}-again" for w in words)], np.tile(vectors, (2, 1)), metric)
+    for n in (1, 2, 5, 33):
+        asked = (vectors[:n] + 0.1 * rng.normal(size=(n, 384))).astype("float32")
+        queries = [Query(asked, frozenset())]
+        assert table.nearest(queries) == [words[:n]]
+        shapes = tuple((word_shape("w1"), word_shape("w1-again")) for _ in range(n))
+        assert table.nearest([Query(asked, frozenset(), shapes)]) == [words[:n]]
