@@ -1,8 +1,9 @@
-"""What freezing an encoder's embeddings costs in F1 and spares in time.
+"""What freezing an encoder's embeddings, and products in bfloat16, cost in F1 and spare in time.
 
 configs/transformer.cfg on random slices of a labelled file, with and without
-spacy-seqmix.FreezeEmbeddings.v1; seconds are those of the processor, start included. Every
-finished run is a JSON file in OUT: started again, it goes on with those that lack.
+spacy-seqmix.FreezeEmbeddings.v1 and the matmul_precision "bfloat16" of active learning; seconds
+are those of the processor, start included. Every finished run is a JSON file in OUT: started
+again, it goes on with those that lack.
 
     python benchmarks/frozen_embeddings.py TRAIN.spacy EVAL.spacy OUT --encoder E
 """
@@ -24,14 +25,23 @@ from srsly import read_json
 from wasabi.markdown import MarkdownRenderer
 
 from spacy_seqmix.active.fit import FitSettings, fit
-from spacy_seqmix.active.precision import matmul_precision
+from spacy_seqmix.active.precision import Precision, matmul_precision
 from spacy_seqmix.atomic import replacing
 from spacy_seqmix.docbin import read_docs
 from spacy_seqmix.models.names import first_available, short_name
 
+
+class Arm(NamedTuple):
+    """Whether embeddings are frozen, and how matrices are multiplied."""
+
+    frozen: bool
+    precision: Precision
+
+
 ARMS = {
-    "all weights": None,
-    "embeddings frozen": {"@callbacks": "spacy-seqmix.FreezeEmbeddings.v1"},
+    "all weights": Arm(False, "highest"),
+    "embeddings frozen": Arm(True, "highest"),
+    "embeddings frozen, bfloat16": Arm(True, "bfloat16"),
 }
 
 
@@ -56,10 +66,10 @@ def main(
     # Seed by seed, so that what is there can be compared.
     for seed in numbers:
         task = Task(train_path, eval_path, encoder, n_docs, steps, seed)
-        for name in ARMS:
-            path = out / f"{name.replace(' ', '-')}-{stem}-seed{seed}.json"
+        for name, arm in ARMS.items():
+            path = out / f"{name.replace(',', '').replace(' ', '-')}-{stem}-seed{seed}.json"
             files.setdefault(name, []).append(path)
-            jobs[path] = partial(task.run, name)
+            jobs[path] = partial(task.run, arm)
     finish(jobs, n_process)
     found = {name: [read_json(path) for path in paths] for name, paths in files.items()}
     page = MarkdownRenderer()
@@ -70,7 +80,7 @@ def main(
 
 
 class Task(NamedTuple):
-    """What both arms of a seed share."""
+    """What the arms of a seed share."""
 
     train_path: Path
     eval_path: Path
@@ -79,9 +89,13 @@ class Task(NamedTuple):
     steps: int
     seed: int
 
-    @matmul_precision("medium")
-    def run(self, arm: str) -> dict[str, float]:
+    def run(self, arm: Arm) -> dict[str, float]:
         """Entity F1 × 100 of a model trained from scratch, and seconds of the training."""
+        with matmul_precision(arm.precision):
+            return self.score(arm.frozen)
+
+    def score(self, frozen: bool) -> dict[str, float]:
+        """The same, in the precision that is set."""
         docs = read_docs(self.train_path, spacy.blank("en"))
         order = np.random.default_rng(self.seed).permutation(len(docs)).tolist()
         docs = [docs[i] for i in order[: self.n_docs]]
@@ -91,7 +105,8 @@ class Task(NamedTuple):
             "training.batcher.size": 16,
         }
         config = shipped("transformer", overrides).interpolate()
-        config["initialize"]["after_init"] = ARMS[arm]
+        freeze = {"@callbacks": "spacy-seqmix.FreezeEmbeddings.v1"} if frozen else None
+        config["initialize"]["after_init"] = freeze
         settings = FitSettings("seqmix_ner", self.seed, self.steps, epochs=0, progress=False)
         with TemporaryDirectory() as folder:
             start = process_time()

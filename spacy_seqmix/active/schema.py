@@ -93,10 +93,11 @@ class ActiveSchema(BaseModel):
     keep_models: Literal["last", "all"] = Field(
         "last", description="Keep the last finished round's model, or every round's."
     )
-    matmul_precision: Literal["highest", "high", "medium"] = Field(
+    matmul_precision: Literal["highest", "high", "medium", "bfloat16"] = Field(
         "highest",
         description="Of torch's products of float32 matrices: high takes TensorFloat-32, medium "
-        "bfloat16, where the processor or the GPU is faster with it.",
+        "bfloat16, where the processor or the GPU is faster with it; bfloat16 is medium and, on "
+        "the CPU, torch's autocast: everything that is multiplied is rounded to bfloat16.",
     )
     policy: Any = Field(description="Query policy, for example spacy-seqmix.NTE.v1.")
     committee: CommitteeSchema = Field(
