@@ -7,6 +7,8 @@ docs with those labels. The table counts the steps of both. Every finished run i
 OUT: started again, it goes on with those that lack.
 
     python benchmarks/self_training.py TRAIN.spacy EVAL.spacy OUT --encoder E
+
+Arms are chosen by the scores on EVAL. ``--test TEST.spacy`` confirms the choice: run it once.
 """
 
 from __future__ import annotations
@@ -100,6 +102,7 @@ def main(
     train_path: Annotated[Path, typer.Argument(metavar="TRAIN.spacy", help="Labelled docs")],
     eval_path: Annotated[Path, typer.Argument(metavar="EVAL.spacy", help="Labelled docs")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of finished runs")],
+    test: Annotated[Path | None, typer.Option(help="Further labelled docs to score on")] = None,
     encoder: Annotated[str, typer.Option(help="Encoder: name or folder")] = "bert-base-cased",
     n_docs: Annotated[int, typer.Option(help="Docs of the slice, drawn by the seed")] = 200,
     steps: Annotated[int, typer.Option(help="Optimiser steps, in batches of 32 docs")] = 200,
@@ -110,7 +113,8 @@ def main(
 ) -> None:
     """Run what is lacking, print a table, and write it to OUT/table-*.md."""
     encoder = first_available(encoder)
-    inputs = {"train": str(train_path), "eval": str(eval_path)}
+    splits = {"eval": eval_path} | ({"test": test} if test else {})
+    inputs = {"train": str(train_path), **{name: str(path) for name, path in splits.items()}}
     claim(out, {**inputs, "encoder": short_name(encoder)})
     numbers = [int(seed) for seed in seeds.split(",")]
     chosen = ["none", *(name for name in arms.split(",") if name and name != "none")]
@@ -121,14 +125,16 @@ def main(
     for name, seed in product(chosen, numbers):
         path = files[name, seed] = out / f"{name.replace(' ', '-')}-{stem}-seed{seed}.json"
         teachers = out / "teachers" / f"{stem}-seed{seed}"
-        task = Task(train_path, eval_path, encoder, n_docs, steps, seed, bfloat16, teachers)
+        task = Task(train_path, splits, encoder, n_docs, steps, seed, bfloat16, teachers)
         jobs[path] = partial(task.run, ARMS[name])
     # What all arms of a seed share, before two of them would make it at once.
     finish({files["none", seed]: jobs[files["none", seed]] for seed in numbers}, n_process)
     finish(jobs, n_process)
     page = MarkdownRenderer()
-    scores = {name: [read_json(files[name, s]) for s in numbers] for name in chosen}
-    page.add(table(scores, steps))
+    found = {name: [read_json(files[name, s]) for s in numbers] for name in chosen}
+    for split in splits:
+        page.add(page.title(2, split))
+        page.add(table({name: [one[split] for one in found[name]] for name in chosen}, steps))
     with replacing(out / f"table-{stem}.md") as temporary:
         temporary.write_text(page.text + "\n", encoding="utf8")
     print(page.text)
@@ -138,7 +144,7 @@ class Task(NamedTuple):
     """What all arms of a seed share."""
 
     train_path: Path
-    eval_path: Path
+    splits: dict[str, Path]
     encoder: str
     n_docs: int
     steps: int
@@ -146,12 +152,12 @@ class Task(NamedTuple):
     bfloat16: bool
     teachers: Path
 
-    def run(self, arm: Arm) -> float:
+    def run(self, arm: Arm) -> dict[str, float]:
         """Entity F1 × 100 of the student, or of the teacher where there is nothing to teach."""
-        with matmul_precision("medium" if self.bfloat16 else "highest"):
+        with matmul_precision("bfloat16" if self.bfloat16 else "highest"):
             return self.score(arm)
 
-    def score(self, arm: Arm) -> float:
+    def score(self, arm: Arm) -> dict[str, float]:
         """The same, in the precision that is set."""
         docs = read_docs(self.train_path, spacy.blank("en"))
         order = np.random.default_rng(self.seed).permutation(len(docs)).tolist()
@@ -166,7 +172,11 @@ class Task(NamedTuple):
             if arm.mixed:
                 added = mix(added, arm, self.seed)
             models = [self.fit([*labelled * arm.copies, *added], 0)]
-        return 100 * float(Scorer(models[0]).score(predicted(models[0], self.eval_path))["ents_f"])
+        scorer = Scorer(models[0])
+        return {
+            name: 100 * float(scorer.score(predicted(models[0], path))["ents_f"])
+            for name, path in self.splits.items()
+        }
 
     def teacher(self, labelled: list[Doc], start: int) -> Language:
         """A model of the slice alone, trained once for all arms."""
@@ -233,13 +243,17 @@ def mix(docs: list[Doc], arm: Arm, seed: int) -> list[Doc]:
 
 
 def table(scores: dict[str, list[float]], steps: int) -> str:
-    """Means and deviations over seeds, and paired differences to no augmentation."""
+    """Means and deviations over seeds, and paired differences to no augmentation: to the shortest
+    training, and to one of the same number of steps, if there is one."""
+    plain = {ARMS[name].trainings: name for name in scores if not ARMS[name].unlabelled}
     rows = []
     for name, values in scores.items():
-        difference = ("", "") if name == "none" else paired(values, scores["none"])
-        rows.append((name, str(steps * ARMS[name].trainings), spread(values), *difference))
-    header = ["arm", "steps", "F1 × 100", "over none", "p"]
-    return MarkdownRenderer().table(rows, header, aligns=("l", "r", "r", "r", "r"))
+        row = [name, str(steps * ARMS[name].trainings), spread(values)]
+        for other in ("none", plain.get(ARMS[name].trainings, name)):
+            row += ("", "") if name == other else paired(values, scores[other])
+        rows.append(row)
+    header = ["arm", "steps", "F1 × 100", "over none", "p", "over none at its steps", "p"]
+    return MarkdownRenderer().table(rows, header, aligns=("l", *"rrrrrr"))
 
 
 if __name__ == "__main__":

@@ -32,12 +32,12 @@ BINS = 40
 REM = 6.5
 
 
-def learning_curves(report: ReportSummary) -> Figure | None:
+def learning_curves(report: ReportSummary, tall: bool) -> Figure | None:
     """Scores on dev and test against labelled sentences, with bootstrap intervals over seeds."""
     splits = report.splits
     if not splits:
         return None
-    figure, axes = _figure(len(splits))
+    figure, axes = _figure(len(splits), tall)
     for ax, split in zip(axes, splits, strict=True):
         for style, arm in _styled(report.arms):
             if split not in arm.curves:
@@ -49,17 +49,17 @@ def learning_curves(report: ReportSummary) -> Figure | None:
                 ax.fill_between(arm.points, low, high, color=style["color"], alpha=0.15, lw=0)
         ax.set_title(split)
         _points(ax, report.points)
-    axes[0].set_ylabel(f"{report.measure} (%)")
+    _label_y(axes, f"{report.measure} (%)", tall)
     _legend(figure, axes[0])
     return figure
 
 
-def gains(report: ReportSummary) -> Figure | None:
+def gains(report: ReportSummary, tall: bool) -> Figure | None:
     """Differences to the baseline at each data usage point, with bootstrap intervals."""
     splits = [s for s in report.splits if any(s in arm.gains for arm in report.arms)]
     if not splits:
         return None
-    figure, axes = _figure(len(splits))
+    figure, axes = _figure(len(splits), tall)
     for ax, split in zip(axes, splits, strict=True):
         ax.axhline(0.0, color=INK, lw=1)
         shown = [(style, arm) for style, arm in _styled(report.arms) if split in arm.gains]
@@ -76,18 +76,18 @@ def gains(report: ReportSummary) -> Figure | None:
             ax.errorbar(places, means, yerr=errors, label=_label(arm.name), capsize=2, **style)
         ax.set_title(split)
         _points(ax, report.points)
-    axes[0].set_ylabel(f"gain over {_label(report.baseline)} (points)")
+    _label_y(axes, f"gain over {_label(report.baseline)} (points)", tall)
     _legend(figure, axes[0])
     return figure
 
 
-def perplexities(report: ReportSummary) -> Figure | None:
+def perplexities(report: ReportSummary, tall: bool) -> Figure | None:
     """What the discriminator said of all candidates, and its range."""
     arms = [(style, arm) for style, arm in _styled(report.arms) if arm.judged]
     if not arms:
         return None
     nats = any(judged[1] is not None for _, arm in arms for judged in arm.judged)
-    figure, axes = _figure(1 + nats)
+    figure, axes = _figure(1 + nats, tall)
     for ax, column, name in zip(axes, (0, 1), ("perplexity", "window_nats"), strict=False):
         found = [(s, a, _finite(j[column] for j in a.judged)) for s, a in arms]
         every = [v for *_, values in found for v in values]
@@ -107,7 +107,7 @@ def perplexities(report: ReportSummary) -> Figure | None:
                 if f"{end}_{name}" in arm.ranges:
                     ax.axvline(arm.ranges[f"{end}_{name}"], color=style["color"], ls="--", lw=1)
         ax.set_xlabel("perplexity" if name == "perplexity" else "nats a word of the window")
-    axes[0].set_ylabel("candidates")
+    _label_y(axes, "candidates", tall)
     _legend(figure, axes[0])
     return figure
 
@@ -116,12 +116,12 @@ def _finite(values: Iterable[float | None]) -> list[float]:
     return [value for value in values if value is not None and np.isfinite(value)]
 
 
-def queries(report: ReportSummary) -> Figure | None:
+def queries(report: ReportSummary, tall: bool) -> Figure | None:
     """Length and entity rate of what each arm queried."""
     arms = [(style, arm) for style, arm in _styled(report.arms) if arm.queried]
     if not arms:
         return None
-    figure, axes = _figure(2)
+    figure, axes = _figure(2, tall)
     for style, arm in arms:
         points = [q.point for q in arm.queried]
         axes[0].plot(points, [q.tokens for q in arm.queried], label=_label(arm.name), **style)
@@ -136,7 +136,7 @@ def queries(report: ReportSummary) -> Figure | None:
     return figure
 
 
-FIGURES: dict[str, tuple[str, Callable[[ReportSummary], Any]]] = {
+FIGURES: dict[str, tuple[str, Callable[[ReportSummary, bool], Any]]] = {
     "curves": ("Learning curves", learning_curves),
     "gains": ("Gains at each data usage point", gains),
     "queries": ("What was queried", queries),
@@ -144,9 +144,13 @@ FIGURES: dict[str, tuple[str, Callable[[ReportSummary], Any]]] = {
 }
 
 
-def draw(report: ReportSummary) -> dict[str, Figure]:
-    """All pictures for which there are figures, by name. RAISES (ImportError): S513."""
-    found = {name: make(report) for name, (_, make) in FIGURES.items()}
+def draw(report: ReportSummary, *, tall: bool = False) -> dict[str, Figure]:
+    """All pictures for which there are figures, by name.
+
+    tall (bool): panels one below the other, for narrow screens.
+    RAISES (ImportError): S513.
+    """
+    found = {name: make(report, tall) for name, (_, make) in FIGURES.items()}
     return {name: figure for name, figure in found.items() if figure is not None}
 
 
@@ -155,37 +159,42 @@ def save_png(figure: Figure, path: Path) -> None:
     figure.savefig(path, format="png", dpi=150, facecolor="white")
 
 
-def to_svg(figure: Figure, name: str) -> str:
+def to_svg(figure: Figure, name: str, *, tall: bool = False) -> str:
     """A picture whose text can be read and takes the colour of the page's text.
 
-    name (str): one of FIGURES, whose title is told to people who do not see it; put before its ids.
+    name (str): one of FIGURES, whose title is told to people who do not see it; put before its
+        ids, as is whether it is tall.
     """
     import matplotlib as mpl
 
     buffer = io.StringIO()
+    shape = "tall" if tall else "wide"
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r' width="[^"]*pt"| height="[^"]*pt"', "", svg, count=2)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-{shape}-", svg)
     svg = svg.replace(INK, "currentColor")
     style = f"max-width: {REM * figure.get_figwidth():.0f}rem"
     return svg.replace(
-        "<svg ", f'<svg role="img" aria-label="{FIGURES[name][0]}" style="{style}" ', 1
+        "<svg ",
+        f'<svg class="{shape}" role="img" aria-label="{FIGURES[name][0]}" style="{style}" ',
+        1,
     )
 
 
-def _figure(columns: int) -> tuple[Figure, Any]:
+def _figure(panels: int, tall: bool) -> tuple[Figure, Any]:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(Errors.E513) from error
-    figure = Figure(figsize=(1.2 + 4.2 * columns, 4.4), layout="constrained")
+    size = (4.6, 0.8 + 3.2 * panels) if tall else (1.2 + 4.2 * panels, 4.4)
+    figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, columns, squeeze=False)[0]
+    axes = figure.subplots(*((panels, 1) if tall else (1, panels)), squeeze=False).ravel()
     for ax in axes:
         ax.grid(visible=True, color=GRID, linewidth=0.8)
         ax.set_axisbelow(True)
@@ -214,6 +223,12 @@ def _styled(arms: Sequence[ArmSummary]) -> Iterator[tuple[dict[str, Any], ArmSum
 def _label(name: str) -> str:
     """A name as matplotlib shows it: dollars would begin a formula, and "_" hides a label."""
     return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
+
+
+def _label_y(axes: Any, text: str, tall: bool) -> None:
+    """What panels beside each other share is told once."""
+    for ax in axes if tall else axes[:1]:
+        ax.set_ylabel(text)
 
 
 def _points(ax: Any, points: Sequence[int]) -> None:

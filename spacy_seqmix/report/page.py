@@ -40,7 +40,7 @@ def to_html(
 ) -> str:
     """Lay out a report.
 
-    pictures (Mapping[str, str]): SVG by the name of the picture.
+    pictures (Mapping[str, str]): SVG by the name of the picture, for wide and for narrow screens.
     examples (Sequence[Mapping[str, Any]]): see ``mixed_examples``.
     """
     blocks = list(_blocks(make_tables(report), pictures))

@@ -78,6 +78,8 @@ def write_report(
         for name, figure in figures.items():
             save_png(figure, path(f"{name}.png"))
         pictures = {name: to_svg(figure, name) for name, figure in figures.items()}
+        for name, figure in draw(report, tall=True).items():
+            pictures[name] += to_svg(figure, name, tall=True)
         page = to_html(report, facts, notes, pictures, examples)
         path("report.html").write_text(page, "utf8")
         path("report.md").write_text(to_markdown(report, facts, notes, figures), "utf8")

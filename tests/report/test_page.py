@@ -53,9 +53,12 @@ const page = document.documentElement;
 const wide = page.scrollWidth - page.clientWidth;
 const reached = "#filters select, #filters input, #more, .scroll, figure, summary, nav a";
 const skipped = [...document.querySelectorAll(reached)].filter((e) => e.tabIndex < 0).length;
+const drawn = [...document.querySelectorAll("figure svg")].filter((e) => e.clientHeight > 0);
+const shapes = [...new Set(drawn.map((e) => e.getAttribute("class")))];
 const legend = [...document.querySelectorAll("#legend li")].map((li) => li.textContent);
 document.body.innerHTML = "";
-document.body.append("RESULTS" + JSON.stringify({ results, legend, wide, skipped }) + "END");
+const found = JSON.stringify({ results, legend, shapes, wide, skipped });
+document.body.append("RESULTS" + found + "END");
 </script>
 """
 
@@ -216,4 +219,6 @@ def test_page_works_in_a_browser(page, tmp_path, width):
     assert rejected == "3 of 3 mixed docs"
     # what is too wide scrolls in its own frame; and the keyboard reaches what can be worked
     assert (found["wide"], found["skipped"]) == (0, 0)
+    # panels beside each other are too small to read on a phone
+    assert found["shapes"] == ["tall" if width == 500 else "wide"]
     assert found["legend"] == ["LOC", "MISC", "ORG", "PER", "outside"]
