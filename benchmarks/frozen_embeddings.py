@@ -39,8 +39,8 @@ class Arm(NamedTuple):
 
 
 ARMS = {
-    "all weights": Arm(False, "highest"),
-    "embeddings frozen": Arm(True, "highest"),
+    "all weights": Arm(False, "medium"),
+    "embeddings frozen": Arm(True, "medium"),
     "embeddings frozen, bfloat16": Arm(True, "bfloat16"),
 }
 

@@ -2,9 +2,10 @@
 
     python benchmarks/run_files.py SWEEP_DIR OUT
 
-Copied are ``sweep.json``, and of each finished run its journal, its config and how it ended; not
-the mixed docs, whose words are those of the corpus. Paths into this environment's packages become
-``package:...``. ``spacy seqmix report OUT -o DIR`` then makes the same report but for its examples.
+Copied are ``sweep.json`` without arms that have no finished run, and of each finished run its
+journal, its config and how it ended; not the mixed docs, whose words are those of the corpus.
+Paths into this environment's packages become ``package:...``. ``spacy seqmix report OUT -o DIR``
+then makes the same report but for its examples.
 """
 
 from __future__ import annotations
@@ -29,15 +30,21 @@ def main(
 ) -> None:
     """Copy the files of finished runs; those of earlier calls stay."""
     packages = sysconfig.get_path("purelib") + "/"
-    for path in wanted(sweep):
+    paths = list(wanted(sweep))
+    for path in paths:
         text = path.read_text("utf8").replace(packages, "package:")
         with replacing(out / path.relative_to(sweep)) as temporary:
             temporary.write_text(text, "utf8")
+    known = srsly.read_json(sweep / KNOWN)
+    folders = {path.relative_to(sweep).parts[0] for path in paths}
+    known["arms"] = [arm for arm in known["arms"] if arm["folder"] in folders]
+    text = srsly.json_dumps(known, indent=2).replace(packages, "package:")
+    with replacing(out / KNOWN) as temporary:
+        temporary.write_text(text, "utf8")
 
 
 def wanted(sweep: Path) -> Iterator[Path]:
-    """The files to keep."""
-    yield sweep / KNOWN
+    """The files of finished runs to keep."""
     for status in sorted(sweep.glob("*/seed-*.json")):
         if srsly.read_json(status)["status"] == DONE:
             yield status
