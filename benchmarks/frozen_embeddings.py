@@ -25,7 +25,8 @@ from srsly import read_json
 from wasabi.markdown import MarkdownRenderer
 
 from spacy_seqmix.active.fit import FitSettings, fit
-from spacy_seqmix.active.precision import Precision, matmul_precision
+from spacy_seqmix.active.precision import matmul_precision
+from spacy_seqmix.active.schema import Precision
 from spacy_seqmix.atomic import replacing
 from spacy_seqmix.docbin import read_docs
 from spacy_seqmix.models.names import first_available, short_name

@@ -30,17 +30,14 @@ def main(
 ) -> None:
     """Copy the files of finished runs; those of earlier calls stay."""
     packages = sysconfig.get_path("purelib") + "/"
-    paths = list(wanted(sweep))
-    for path in paths:
-        text = path.read_text("utf8").replace(packages, "package:")
-        with replacing(out / path.relative_to(sweep)) as temporary:
-            temporary.write_text(text, "utf8")
+    texts = {path.relative_to(sweep): path.read_text("utf8") for path in wanted(sweep)}
+    folders = {path.parts[0] for path in texts}
     known = srsly.read_json(sweep / KNOWN)
-    folders = {path.relative_to(sweep).parts[0] for path in paths}
     known["arms"] = [arm for arm in known["arms"] if arm["folder"] in folders]
-    text = srsly.json_dumps(known, indent=2).replace(packages, "package:")
-    with replacing(out / KNOWN) as temporary:
-        temporary.write_text(text, "utf8")
+    texts[Path(KNOWN)] = srsly.json_dumps(known, indent=2)
+    for path, text in texts.items():
+        with replacing(out / path) as temporary:
+            temporary.write_text(text.replace(packages, "package:"), "utf8")
 
 
 def wanted(sweep: Path) -> Iterator[Path]:

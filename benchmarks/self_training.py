@@ -153,7 +153,7 @@ class Task(NamedTuple):
     teachers: Path
 
     def run(self, arm: Arm) -> dict[str, float]:
-        """Entity F1 × 100 of the student, or of the teacher where there is nothing to teach."""
+        """Entity F1 × 100 on each split: of the student, or of the teacher if none is taught."""
         with matmul_precision("bfloat16" if self.bfloat16 else "highest"):
             return self.score(arm)
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 from thinc.api import Config
 
 from ..errors import Errors
+
+# How ``precision.matmul_precision`` multiplies.
+Precision: TypeAlias = Literal["highest", "high", "medium", "bfloat16"]
 
 
 class CommitteeSchema(BaseModel):
@@ -93,7 +96,7 @@ class ActiveSchema(BaseModel):
     keep_models: Literal["last", "all"] = Field(
         "last", description="Keep the last finished round's model, or every round's."
     )
-    matmul_precision: Literal["highest", "high", "medium", "bfloat16"] = Field(
+    matmul_precision: Precision = Field(
         "highest",
         description="Of torch's products of float32 matrices: high takes TensorFloat-32, medium "
         "bfloat16, where the processor or the GPU is faster with it; bfloat16 is medium and, on "
