@@ -16,21 +16,22 @@ from typing import Annotated
 
 import srsly
 import typer
-from slices import Job, finish, predicted, shipped, spread, train_slice
+from slices import Job, claim, finish, predicted, shipped, spread, train_slice
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from thinc.api import Config
 from wasabi.markdown import MarkdownRenderer
 
-from spacy_seqmix.models.names import first_available
+from spacy_seqmix.atomic import replacing
+from spacy_seqmix.models.names import first_available, short_name
 
-# What it is called: its config, and optimiser steps in batches of 32 sentences.
-ARMS = {
-    "CNN, softmax": ("cnn_seqmix", 500),
-    "CNN, spaCy's ner": ("ner_seqmix", 500),
-    "transformer, softmax": ("transformer_seqmix", 100),
-    "transformer, CRF": ("transformer_crf_seqmix", 100),
-    "transformer, spaCy's ner": ("transformer_ner_seqmix", 100),
+# Of each shipped config, optimiser steps in batches of 32 sentences. The first two have CNNs.
+STEPS = {
+    "cnn_seqmix": 500,
+    "ner_seqmix": 500,
+    "transformer_seqmix": 100,
+    "transformer_crf_seqmix": 100,
+    "transformer_ner_seqmix": 100,
 }
 RATES = (0.0, 0.2)
 # Parts of the evaluated docs: long sequences, and those with many entities.
@@ -51,15 +52,19 @@ def main(
     n_docs: Annotated[int, typer.Option(help="Docs to train on, drawn by the seed")] = 200,
     batch: Annotated[int, typer.Option(help="Docs in a batch")] = 32,
     seeds: Annotated[str, typer.Option(help="Comma-separated")] = "0,1,2",
-    arms: Annotated[str, typer.Option(help="Only arms with this in their name")] = "",
+    configs: Annotated[str, typer.Option(help="Comma-separated names")] = ",".join(STEPS),
     parts: Annotated[str, typer.Option(help="Only scores with this in their name")] = "",
+    n_process: Annotated[int, typer.Option(help="Runs at once")] = 1,
 ) -> None:
-    """Run what is lacking, and print a table."""
+    """Run what is lacking, print a table, and write it to OUT/table-*.md."""
     encoder, lm = first_available(encoder), first_available(lm)
+    models = {"encoder": short_name(encoder), "lm": short_name(lm)}
+    claim(out, {"train": str(train_path), "eval": str(eval_path), **models})
+    stem = f"n{n_docs}-batch{batch}"
     numbers = [int(seed) for seed in seeds.split(",")]
-    chosen = {name: arm for name, arm in ARMS.items() if arms in name}
+    chosen = {name: STEPS[name] for name in configs.split(",")}
     jobs: dict[Path, Job] = {}
-    for seed, (name, steps), rate in product(numbers, chosen.values(), RATES):
+    for seed, (name, steps), rate in product(numbers, chosen.items(), RATES):
         overrides = {
             "paths.encoder": encoder,
             "paths.lm": lm,
@@ -70,15 +75,22 @@ def main(
             "training.batcher.size": batch,
             "corpora.train.augmenter.rate": rate,
         }
-        path = out / f"{name}-rate{rate}-seed{seed}.json"
+        path = file_of(out, name, stem, rate, seed)
         jobs[path] = partial(run, shipped(name, overrides), train_path, n_docs, eval_path)
-    finish(jobs)
+    finish(jobs, n_process)
     page = MarkdownRenderer()
     shown = [part for part in PARTS if parts in part]
-    header = ["docs", "architecture", "steps", "none", "SeqMix", "gain"]
-    table = [row(part, name, out, numbers) for part in shown for name in chosen]
+    header = ["config", "docs", "steps", "none", "SeqMix", "gain"]
+    table = [row(part, name, out, stem, numbers) for name in chosen for part in shown]
     page.add(page.table(table, header))
+    with replacing(out / f"table-{stem}.md") as temporary:
+        temporary.write_text(page.text + "\n", encoding="utf8")
     print(page.text)
+
+
+def file_of(out: Path, config: str, stem: str, rate: float, seed: int) -> Path:
+    """Where the scores of one run are."""
+    return out / f"{config}-{stem}-rate{rate}-seed{seed}.json"
 
 
 def run(config: Config, train_path: Path, n_docs: int, eval_path: Path) -> dict[str, float]:
@@ -92,15 +104,14 @@ def run(config: Config, train_path: Path, n_docs: int, eval_path: Path) -> dict[
     }
 
 
-def row(part: str, name: str, out: Path, seeds: list[int]) -> list[str]:
+def row(part: str, config: str, out: Path, stem: str, seeds: list[int]) -> list[str]:
     """A row of the table: means and deviations over seeds, and of the paired differences."""
-    config, steps = ARMS[name]
     plain, mixed = (
-        [srsly.read_json(out / f"{config}-rate{rate}-seed{s}.json")[part] for s in seeds]
+        [srsly.read_json(file_of(out, config, stem, rate, s))[part] for s in seeds]
         for rate in RATES
     )
     gains = [b - a for a, b in zip(plain, mixed, strict=True)]
-    return [part, name, str(steps), spread(plain), spread(mixed), spread(gains, "+")]
+    return [config, part, str(STEPS[config]), spread(plain), spread(mixed), spread(gains, "+")]
 
 
 if __name__ == "__main__":

@@ -53,8 +53,9 @@ class Errors:
     E510 = "[S510] Can't read the journal of run {name!r} at {path}: {reason}."
     E511 = "[S511] The journal of run {name!r} at {path} has no finished round: nothing to report."
     E512 = (
-        "[S512] The runs can't be compared: {reason}. Run them with the same seed set and the "
-        "same max_steps, or pass --allow-different to report them all the same."
+        "[S512] The runs can't be compared: {reason}. Run them with the same pool, seed set, "
+        "rounds and max_steps, scored on the same files, or pass --allow-different to report them "
+        "all the same."
     )
     E513 = (
         "[S513] The curves need matplotlib, which is not installed. Install 'spacy-seqmix[report]'."
@@ -115,7 +116,7 @@ class Errors:
     E538 = "[S538] {option} is for --format {formats}."
     E540 = "[S540] {where}: {what}. See docs/events.md for the layouts that can be read."
     E541 = (
-        "[S541] {where}: the trigger {start} to {end} is {found!r}, where the file says {text!r}. "
+        "[S541] {where}: the trigger {start} to {end} is {found!r}, where the file says {text}. "
         "Correct the offsets, or leave such triggers out with --skip."
     )
     E542 = "[S542] {path} has no text beside it: {lacking} is missing."

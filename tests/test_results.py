@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import groupby
 from pathlib import Path
 from statistics import mean
 
@@ -15,9 +16,10 @@ from spacy_seqmix.report.tables import make_tables
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "results"
 LINK = re.compile(r"\[([^\]]+)\]\(([^)#]+)(?:#([^)]*))?\)")
-NUMBER = re.compile(r"\d+\.\d+")
+# A sign belongs to it, but not a hyphen.
+NUMBER = re.compile(r"(?<!\w)[+-]?\d+\.\d+")
 # What the SeqMix paper reports on CoNLL-03, ACE05 and WebPage.
-OF_THE_PAPER = {"2.95", "2.27", "3.75"}
+OF_THE_PAPER = {"+2.95", "+2.27", "+3.75"}
 
 
 def linked(text: str, folder: Path) -> list[tuple[str, str]]:
@@ -39,13 +41,16 @@ def sections(text: str) -> dict[str, str]:
 
 
 def lacking(figures: list[str], content: str) -> list[str]:
-    """Those that no number of a text has, rounded to as many places."""
+    """Those that no number of a text is, rounded to as many places: with their sign, if any."""
     numbers = [float(n) for n in NUMBER.findall(content)]
-    return [
-        figure
-        for figure in figures
-        if not any(f"{n:.{len(figure.partition('.')[2])}f}" == figure for n in numbers)
-    ]
+    return [figure for figure in figures if not any(is_one(figure, n) for n in numbers)]
+
+
+def is_one(figure: str, number: float) -> bool:
+    """Whether a figure is a number."""
+    places = len(figure.partition(".")[2])
+    sign, value = ("+", number) if figure[0] in "+-" else ("", abs(number))
+    return f"{value:{sign}.{places}f}" == figure
 
 
 def test_results_of_the_readme_stand_where_it_says() -> None:
@@ -82,7 +87,10 @@ def test_results_tables_are_of_their_runs(page: Path) -> None:
     assert rows
     for row in rows:
         arm = row.split("|")[1].strip().replace(",", "").replace(" ", "-")
-        runs = [json.loads(path.read_text("utf8")) for path in page.parent.glob(f"{arm}-{stem}-*")]
-        values = [run.values() if isinstance(run, dict) else [run] for run in runs]
-        means = [f"{mean(one):.1f} ± " for one in zip(*values, strict=True)]
-        assert any(one in row for one in means), row
+        paths = sorted(page.parent.glob(f"{arm}-{stem}-*"))
+        assert paths, row
+        for _, seeds in groupby(paths, lambda path: path.stem.rpartition("-seed")[0]):
+            runs = [json.loads(path.read_text("utf8")) for path in seeds]
+            values = [run.values() if isinstance(run, dict) else [run] for run in runs]
+            means = [f"{mean(one):.1f} ± " for one in zip(*values, strict=True)]
+            assert any(one in row for one in means), row

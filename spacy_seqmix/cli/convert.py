@@ -93,6 +93,7 @@ def convert_cli(
     from ..errors import Errors
 
     given = {
+        "--labels": (labels, (Format.brackets,)),
         "--whole-docs": (whole_docs, (Format.conll,)),
         "--no-relation": (no_relation, RELATIONS),
         "--types": (types, EVENTS),

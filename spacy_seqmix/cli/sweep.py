@@ -66,7 +66,7 @@ def sweep_cli(
     except (ValueError, ImportError, OSError) as err:
         msg.fail(str(err), exits=1)
     for run in failed:
-        msg.fail(f"{run.arm.name}, seed {run.seed}: see {run.log}")
+        msg.fail(f"{run.arm.name}, seed {run.seed}: see {run.log}", run.error)
     runs = runs_of(sweep, out_dir)
     msg.good(f"{len(runs) - len(failed)} of {len(runs)} runs are finished in {out_dir}")
     own = [run.seconds for run in runs if run.is_done and run.folder not in before]

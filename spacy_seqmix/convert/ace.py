@@ -26,9 +26,9 @@ from .triggers import Counts, Sentence, Trigger, skipping, to_docs
 __all__ = ["convert_ace", "read_ace"]
 
 TAG = re.compile(r"<[^>]*>")
-BODY = re.compile(r"<TEXT>.*?</TEXT>", re.DOTALL)
+BODY = re.compile(r"<TEXT\b[^>]*>.*?</TEXT>", re.DOTALL | re.IGNORECASE)
 # Not sentences, and not annotated.
-ABOUT = re.compile(r"<(SPEAKER|POSTER|POSTDATE)\b[^>]*>.*?</\1>", re.DOTALL)
+ABOUT = re.compile(r"<(SPEAKER|POSTER|POSTDATE)\b[^>]*>.*?</\1>", re.DOTALL | re.IGNORECASE)
 # Folders beside each other that the LDC's distribution has for each source: the same documents by
 # the first annotators, by the second, adjudicated, and with times normalised.
 PASSES, LAST_PASS = ("fp1", "fp2", "adj"), "timex2norm"
@@ -191,7 +191,7 @@ def _tokenised(text: str, start: int, end: int, nlp: Language) -> tuple[Doc, lis
     """A paragraph with single blanks and real characters, and where its tokens were."""
     characters: list[str] = []
     origins: list[tuple[int, int]] = []
-    for match in re.finditer(r"\s+|&\w+;|.", text[start:end].rstrip(), re.DOTALL):
+    for match in re.finditer(r"\s+|&#?\w+;|.", text[start:end].rstrip(), re.DOTALL):
         piece = match.group()
         if piece.isspace():
             if characters:

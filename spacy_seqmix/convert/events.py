@@ -61,7 +61,8 @@ def read_dygiepp(path: Path) -> Iterator[Sentence]:
         if not isinstance(events, list) or len(events) != len(sentences):
             raise _wrong(where, f"'events' is no list for each of {len(sentences)} sentences")
         offset = row.get("_sentence_start", row.get("sentence_start", 0))
-        begin = int(offset[0]) if isinstance(offset, list) and offset else 0
+        offset = offset[:1] if isinstance(offset, list) else [offset]
+        begin = next((_place(number, where) for number in offset), 0)
         for number, (tokens, found) in enumerate(zip(sentences, events, strict=True), start=1):
             place = f"{where}, sentence {number}"
             words = _words(tokens, place)
@@ -76,12 +77,12 @@ def _of_dygiepp(event: Any, begin: int, where: str) -> Trigger:
     """[[token, type], arguments...], in some versions [[start, end, type], ...], end inclusive."""
     try:
         *places, label = event[0]
+        first, last = places[0], places[-1]
         if not isinstance(label, str):
             raise TypeError(label)
-        numbers = [int(place) - begin for place in places]
-        start, end = numbers[0], numbers[-1] + 1
     except (TypeError, ValueError, IndexError, KeyError):
         raise _wrong(where, f"not an event that begins with [token, type]: {event!r}") from None
+    start, end = _place(first, where) - begin, _place(last, where) - begin + 1
     return Trigger(start, end, label.replace(".", ":"))
 
 
@@ -161,11 +162,21 @@ def _words(value: Any, where: str) -> list[str]:
     return value
 
 
+def _place(value: Any, where: str) -> int:
+    """The number of a token."""
+    if not _is_whole(value):
+        raise _wrong(where, f"no number of a token: {value!r}")
+    return int(value)
+
+
 def _number(row: dict[str, Any], key: str, where: str) -> int:
-    value = row.get(key)
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not _is_whole(row.get(key)):
         raise _wrong(where, f"no whole number {key!r} in {row}")
-    return value
+    return int(row[key])
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _text(row: dict[str, Any], key: str, where: str) -> str:

@@ -103,13 +103,14 @@ def _checked(sentence: Sentence, trigger: Trigger) -> Trigger:
     found = words[trigger.start : trigger.end]
     inside = 0 <= trigger.start < trigger.end <= len(words)
     if not inside or (trigger.text is not None and not same_text(found, trigger.text)):
+        beyond = f"only that it is in a sentence of {len(words)} tokens"
         raise ValueError(
             Errors.E541.format(
                 where=sentence.where,
                 start=trigger.start,
                 end=trigger.end,
                 found=" ".join(found),
-                text=trigger.text,
+                text=beyond if trigger.text is None else repr(trigger.text),
             )
         )
     return trigger

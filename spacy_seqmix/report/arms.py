@@ -15,7 +15,7 @@ import srsly
 from ..errors import Errors
 from ..sweep_names import DONE, KNOWN
 from ..types import Floats2d
-from .runs import Run, data_differences, pairing_differences, read_run, step_differences
+from .runs import EVALUATED, Run, data_differences, pairing_differences, read_run, step_differences
 
 __all__ = ["Arm", "baselines_of", "check_arms", "read_arms"]
 
@@ -56,20 +56,22 @@ class Arm:
         sets = [{one.n_labelled for one in run.rounds} for run in self.runs]
         return sorted(set.intersection(*sets))
 
-    def scores(
-        self, split: str, points: Sequence[int], seeds: Iterable[int | None]
-    ) -> Floats2d | None:
-        """(seeds, points) scores in 0..1; None where any of them is lacking."""
+    def scored(self, split: str) -> tuple[int | None, ...]:
+        """The seeds with a score on a split at every point."""
+        return tuple(run.seed for run in self.runs if None not in _scores(run, split, self.points))
+
+    def scores(self, split: str, points: Sequence[int], seeds: Iterable[int | None]) -> Floats2d:
+        """(seeds, points) scores in 0..1, of seeds and points that have them."""
         runs = {run.seed: run for run in self.runs}
-        rows = []
-        for seed in seeds:
-            rounds = [runs[seed].at(point) if seed in runs else None for point in points]
-            row = [None if one is None else one.score(split) for one in rounds]
-            if None in row:
-                return None
-            rows.append(row)
+        rows = [_scores(runs[seed], split, points) for seed in seeds]
         found: Floats2d = np.array(rows, dtype="float64").reshape(len(rows), len(points))
         return found
+
+
+def _scores(run: Run, split: str, points: Sequence[int]) -> list[float | None]:
+    """The score of a run at each point."""
+    rounds = [run.at(point) for point in points]
+    return [None if one is None else one.score(split) for one in rounds]
 
 
 def read_arms(given: Sequence[str]) -> tuple[list[Arm], list[str]]:
@@ -221,20 +223,21 @@ def check_arms(
     """Check that runs are of the same data, and that those of equal seeds can be compared.
 
     baselines (Mapping[str, Arm]): what an arm is compared with; some may be compared with none.
-    RETURNS (list[str]): what differs, where that is allowed; and which arms share no seed.
+    RETURNS (list[str]): what differs, where that is allowed; which arms share no seed, which seeds
+        lack a score, and by which versions of this package the runs were begun, if by several.
     RAISES (ValueError): S512 with what differs.
     """
-    first = arms[0]
-    wrong = [text for run in first.runs[1:] for text in data_differences(first.runs[0], run)]
-    notes: list[str] = []
+    wrong = list(_other_data([run for arm in arms for run in arm.runs]))
+    notes = [text for arm in arms for text in _without_scores(arm)]
+    versions = sorted({run.version for arm in arms for run in arm.runs if run.version is not None})
+    if len(versions) > 1:
+        notes.append(f"the runs were begun by the versions {', '.join(versions)} of spacy-seqmix")
     for arm in arms:
         settings = arm.runs[0].settings
         if settings.get("mix_set") == "pool" and settings.get("unlabelled"):
             size = settings.get("unlabelled_size")
             text = f"{size} docs" if size else "the text"
             notes.append(f"{arm.name!r} saw {text} of {settings['unlabelled']} besides the pool")
-        if arm is not first:
-            wrong += [text for run in arm.runs for text in data_differences(first.runs[0], run)]
         if arm.name not in baselines:
             continue
         baseline = baselines[arm.name]
@@ -255,3 +258,24 @@ def check_arms(
     if wrong and not allow_different:
         raise ValueError(Errors.E512.format(reason="; ".join(wrong)))
     return wrong + notes
+
+
+def _other_data(runs: Sequence[Run]) -> Iterator[str]:
+    """What differs in the data of runs. One of unknown data differs from none, so all that are
+    known are compared."""
+    kinds: list[Run] = []
+    for run in runs:
+        found = next(filter(None, (data_differences(kind, run) for kind in kinds)), [])
+        yield from found
+        if not found:
+            kinds.append(run)
+
+
+def _without_scores(arm: Arm) -> Iterator[str]:
+    """Which seeds are left out on a split that others are scored on."""
+    for split in EVALUATED:
+        scored = arm.scored(split)
+        lacking = [str(seed) for seed in arm.seeds if seed not in scored]
+        if scored and lacking:
+            seeds = ", ".join(lacking)
+            yield f"{arm.name!r} lacks scores on {split} with seed {seeds}: left out there"

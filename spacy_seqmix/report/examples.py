@@ -44,10 +44,18 @@ def mixed_examples(
     notes = []
     pools: dict[tuple[str, str], dict[str, Doc]] = {}
     for arm in having:
+        run = arm.runs[0]
         try:
-            found += list(_of_run(arm, arm.runs[0], max(1, limit // len(having)), pools))
+            own = list(_of_run(arm, run, max(1, limit // len(having)), pools))
         except ValueError as err:
             notes.append(f"mixed docs of {arm.name!r} are not shown: {str(err).rstrip('.')}")
+            continue
+        found += own
+        if lacking := sum(one.pop("lacking") > 0 for one in own):
+            notes.append(
+                f"parents of {lacking} mixed docs of {arm.name!r} are not shown: the pool "
+                f"{_inputs(run)[1]!r} was moved or changed"
+            )
     return found, notes
 
 
@@ -77,7 +85,9 @@ def _of_run(
             origin = get_origin(doc)
             if origin is None:
                 continue
+            keys = parent_keys(doc)
             yield {
+                "lacking": sum(key not in parents for key in keys),
                 "arm": arm.name,
                 "seed": run.seed,
                 "round": number,
@@ -87,7 +97,7 @@ def _of_run(
                 "child": {"tokens": list(_tokens(doc, origin))},
                 "parents": [
                     {"html": _entities(parents[key]), "share": _share(origin, key)}
-                    for key in parent_keys(doc)
+                    for key in keys
                     if key in parents
                 ],
             }

@@ -27,7 +27,7 @@ class Machine(TypedDict):
 
 
 class Facts(TypedDict):
-    """Title, command, seeds, date, machine and models."""
+    """Title, command, seeds and models of the runs; date and machine of the report."""
 
     title: str
     command: str
@@ -57,10 +57,10 @@ def fact_lines(facts: Facts) -> list[tuple[str, str]]:
         ("Command", f"`{facts['command']}`"),
         ("Seeds", ", ".join(map(str, facts["seeds"])) or "not stated"),
         ("Models", "; ".join(facts["models"]) or "not stated"),
-        ("Date", facts["date"]),
-        ("Machine", f"{machine['processor']}, {machine['cores']} cores, {machine['system']}"),
+        ("Report made", facts["date"]),
+        ("On", f"{machine['processor']}, {machine['cores']} cores, {machine['system']}"),
         (
-            "Versions",
+            "With",
             f"Python {machine['python']}, spaCy {machine['spacy']}, torch {machine['torch']}",
         ),
     ]

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["FIGURES", "draw", "save_png", "to_svg"]
 
 # Okabe and Ito's colours, which people with any colour vision can tell apart; not their black,
-# which a dark page hides. Markers and dashes tell arms apart too.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# which a dark page hides, and the two lightest darker, so that the contrast of all is 3 or more on
+# a white page and on a dark one. Markers and dashes tell arms apart too.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#BD8000", "#2F8FD0")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", "-.", ":")
 MAX_TICKS = 8
@@ -28,12 +29,14 @@ MAX_TICKS = 8
 INK = "#444444"
 GRID = "#99999955"
 BINS = 40
+# The share of candidates that a last bin has: a few would leave the others no room.
+ABOVE = 0.02
 # Width of an inch of a picture on the page, at most.
 REM = 6.5
 
 
 def learning_curves(report: ReportSummary, tall: bool) -> Figure | None:
-    """Scores on dev and test against labelled sentences, with bootstrap intervals over seeds."""
+    """Scores on dev and test against labelled sentences, with intervals over seeds."""
     splits = report.splits
     if not splits:
         return None
@@ -55,7 +58,7 @@ def learning_curves(report: ReportSummary, tall: bool) -> Figure | None:
 
 
 def gains(report: ReportSummary, tall: bool) -> Figure | None:
-    """Differences to the baseline at each data usage point, with bootstrap intervals."""
+    """Differences to the baseline at each data usage point, with intervals over seeds."""
     splits = [s for s in report.splits if any(s in arm.gains for arm in report.arms)]
     if not splits:
         return None
@@ -91,7 +94,7 @@ def perplexities(report: ReportSummary, tall: bool) -> Figure | None:
     for ax, column, name in zip(axes, (0, 1), ("perplexity", "window_nats"), strict=False):
         found = [(s, a, _finite(j[column] for j in a.judged)) for s, a in arms]
         every = [v for *_, values in found for v in values]
-        highest = np.quantile(every, 0.98) if every else 1.0
+        highest = np.quantile(every, 1 - ABOVE) if every else 1.0
         bins = np.linspace(0.0, float(highest) or 1.0, BINS)
         for style, arm, values in found:
             clipped = np.minimum(np.array(values, dtype="float64"), bins[-1])
@@ -106,7 +109,8 @@ def perplexities(report: ReportSummary, tall: bool) -> Figure | None:
             for end in ("min", "max"):
                 if f"{end}_{name}" in arm.ranges:
                     ax.axvline(arm.ranges[f"{end}_{name}"], color=style["color"], ls="--", lw=1)
-        ax.set_xlabel("perplexity" if name == "perplexity" else "nats a word of the window")
+        unit = "perplexity" if name == "perplexity" else "nats a word of the window"
+        ax.set_xlabel(f"{unit} (the highest {100 * ABOVE:.0f} % in the last bin)")
     _label_y(axes, "candidates", tall)
     _legend(figure, axes[0])
     return figure
@@ -213,7 +217,7 @@ def _styled(arms: Sequence[ArmSummary]) -> Iterator[tuple[dict[str, Any], ArmSum
             {
                 "color": COLOURS[i % len(COLOURS)],
                 "marker": MARKERS[i % len(MARKERS)],
-                "linestyle": DASHES[i // len(COLOURS) % len(DASHES)],
+                "linestyle": DASHES[i % len(DASHES)],
                 "markersize": 5,
             },
             arm,

@@ -142,10 +142,11 @@ class Run:
 
     models (Mapping[str, str]): encoder and LM, where known.
     pool (tuple[str | None, int | None]): SHA-256 of the pool's file and the size of the sample
-        from it, where known.
+        from it, where known; 0 for all of it.
     evaluated (Mapping[str, str]): SHA-256 of the files of dev and test, where known.
     folder (Path | None): the run folder.
     settings (Mapping[str, Any]): [active] of its config.
+    version (str | None): of this package that began it, where known.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Run:
     evaluated: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    version: str | None = None
 
     @property
     def measure(self) -> str:
@@ -182,6 +184,7 @@ def read_run(name: str, folder: Path) -> Run:
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(Errors.E510.format(name=name, path=path, reason=error)) from error
     rounds = []
+    begun = version_of(folder / "inputs.json")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -191,7 +194,6 @@ def read_run(name: str, folder: Path) -> Run:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             reason = f"line {number}: {where + ': ' if where else ''}{first['msg']}"
-            begun = version_of(folder / "inputs.json")
             if begun not in (None, __version__):
                 reason += f" (version {begun} of spacy-seqmix began it, this is {__version__})"
             raise ValueError(Errors.E510.format(name=name, path=path, reason=reason)) from error
@@ -205,6 +207,7 @@ def read_run(name: str, folder: Path) -> Run:
     named = {kind: paths[kind] for kind in MODELS if isinstance(paths.get(kind), str)}
     digests = _digests(folder / "inputs.json")
     seed, size = active.get("seed", 0 if active else None), active.get("pool_size")
+    size = 0 if active and size is None else size
     return Run(
         name,
         tuple(rounds),
@@ -214,6 +217,7 @@ def read_run(name: str, folder: Path) -> Run:
         evaluated={split: digests[split] for split in EVALUATED if split in digests},
         folder=folder,
         settings=active,
+        version=begun,
     )
 
 

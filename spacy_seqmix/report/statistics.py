@@ -6,7 +6,6 @@ and seed set.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +23,8 @@ RESAMPLES = 9999
 ALPHA = 0.05
 # With fewer, no outcome of a two-sided signed-rank test has p < 0.05: 2 / 2⁵ is 0.0625.
 MIN_PAIRS = 6
+# Scores are 0 to 1: what is less than this is none.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Summary:
     """Scores of an arm at one data usage point, or areas under its learning curves.
 
     mean, deviation (float): over seeds; the deviation is the sample's, NaN with one seed.
-    low, high (float): bootstrap interval of the mean (percentile), NaN with one seed.
+    low, high (float): bootstrap interval of the mean (percentile); of fewer than six seeds, of
+        which no interval can be trusted, the lowest and the highest; NaN with one seed.
     n (int): seeds.
     """
 
@@ -51,13 +53,15 @@ class Comparison:
     p_points (float): the same over usage points, of the means over seeds, as SeqMix tests.
     p_holm (float): ``p_seeds`` after Holm's correction over all arms of a family.
     effect (float): Cohen's d of paired differences, mean / deviation; NaN with one seed.
-    can_tell (bool): whether so many seeds could show anything at 0.05, among so many comparisons.
+    least (float): the smallest p that so many seeds can have, without those of no difference.
+    can_tell (bool): whether they could show anything at 0.05, among so many comparisons.
     """
 
     gain: Summary
     p_seeds: float
     p_points: float
     effect: float
+    least: float
     can_tell: bool
     p_holm: float = float("nan")
 
@@ -73,13 +77,13 @@ def area(points: Sequence[float], scores: Floats1d) -> float:
 
 
 def summarise(values: Sequence[float] | Floats1d, seed: int = 0) -> Summary:
-    """Mean, deviation and bootstrap interval of one value a seed."""
+    """Mean, deviation and interval of one value a seed."""
     found = np.asarray(values, dtype="float64")
     nan = float("nan")
     if len(found) < 2:
         return Summary(float(found.mean()) if len(found) else nan, nan, nan, nan, len(found))
-    low = high = float(found.mean())
-    if np.ptp(found) > 0:
+    low, high = float(found.min()), float(found.max())
+    if low < high and len(found) >= MIN_PAIRS:
         interval = stats.bootstrap(
             (found,),
             np.mean,
@@ -95,12 +99,14 @@ def summarise(values: Sequence[float] | Floats1d, seed: int = 0) -> Summary:
 def compare(scores: Floats2d, baseline: Floats2d) -> Comparison:
     """Compare an arm with a baseline. (seeds, points) each, with equal seeds and points in turn."""
     differences = np.asarray(scores, dtype="float64") - baseline
-    by_seed, by_point = differences.mean(axis=1), differences.mean(axis=0)
+    means = (differences.mean(axis=1), differences.mean(axis=0))
+    by_seed, by_point = (np.where(np.abs(one) > ROUNDING, one, 0.0) for one in means)
     gain = summarise(by_seed)
-    effect = gain.mean / gain.deviation if gain.n > 1 and gain.deviation > 0 else float("nan")
-    return Comparison(
-        gain, wilcoxon(by_seed), wilcoxon(by_point), effect, can_tell=len(by_seed) >= MIN_PAIRS
-    )
+    # A gain that is the same for all seeds has a deviation of some 1e-18, by rounding.
+    effect = gain.mean / gain.deviation if gain.deviation > ROUNDING else float("nan")
+    least = min(1.0, 2.0 ** (1 - int(np.count_nonzero(by_seed))))
+    p_seeds, p_points = wilcoxon(by_seed), wilcoxon(by_point)
+    return Comparison(gain, p_seeds, p_points, effect, least, can_tell=least < ALPHA)
 
 
 def wilcoxon(differences: Floats1d) -> float:
@@ -112,10 +118,7 @@ def wilcoxon(differences: Floats1d) -> float:
         return float("nan")
     if not np.any(differences):
         return 1.0
-    with warnings.catch_warnings():
-        # Zeros and ties: scipy then takes the normal approximation, and says so.
-        warnings.simplefilter("ignore", UserWarning)
-        return float(stats.wilcoxon(differences).pvalue)
+    return float(stats.wilcoxon(differences).pvalue)
 
 
 def holm(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
@@ -123,7 +126,7 @@ def holm(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
     tested = {k: c.p_seeds for k, c in comparisons.items() if not np.isnan(c.p_seeds)}
     corrected = _step_down(tested)
     # What would be left of the smallest p that so many seeds can have.
-    least = _step_down({name: 2.0 ** (1 - comparisons[name].gain.n) for name in tested})
+    least = _step_down({name: comparisons[name].least for name in tested})
     return {
         name: replace(one, p_holm=corrected[name], can_tell=least[name] < ALPHA)
         if name in tested

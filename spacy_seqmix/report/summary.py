@@ -61,6 +61,7 @@ class ArmSummary:
     queried: list[Queried] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    lm_seconds: float | None = None  # of those of "mix"
     judged: list[Judged] = field(default_factory=list)
     ranges: dict[str, float] = field(default_factory=dict)
 
@@ -109,12 +110,13 @@ def summarise_arms(arms: Sequence[Arm], baselines: Mapping[str, Arm]) -> ReportS
             if arm.name not in baselines:
                 continue
             baseline = baselines[arm.name]
-            seeds = [seed for seed in arm.seeds if seed in baseline.seeds]
+            scored = baseline.scored(split)
+            seeds = [seed for seed in arm.scored(split) if seed in scored]
             points = [point for point in arm.points if point in baseline.points]
+            if not seeds or not points:
+                continue
             ours = arm.scores(split, points, seeds)
             theirs = baseline.scores(split, points, seeds)
-            if not seeds or not points or ours is None or theirs is None:
-                continue
             family[arm.name] = compare(ours, theirs)
             one.gain_points = points
             one.gains[split] = [summarise(column) for column in (ours - theirs).T]
@@ -138,8 +140,8 @@ def _one(arm: Arm, baseline: Arm | None) -> ArmSummary:
         mixed=[mean(r.n_mixed for r in found) for found in rounds.values()],
     )
     for split in SPLITS:
-        scores = arm.scores(split, arm.points, arm.seeds)
-        if scores is not None and scores.size:
+        scores = arm.scores(split, arm.points, arm.scored(split))
+        if scores.size:
             one.curves[split] = [summarise(column) for column in scores.T]
             one.areas[split] = summarise([area(arm.points, row) for row in scores])
         last = [run.rounds[-1].scores.get(split) for run in arm.runs]
@@ -152,6 +154,8 @@ def _one(arm: Arm, baseline: Arm | None) -> ArmSummary:
     mixing = [r.mixing for r in every if r.mixing is not None]
     one.counts = {name: sum(getattr(m, name) for m in mixing) for name in COUNTS} if mixing else {}
     one.seconds = {name: sum(getattr(r.seconds, name) for r in every) for name in PHASES}
+    parts = [r.seconds_mixing for r in every if r.seconds_mixing is not None]
+    one.lm_seconds = sum(part.lm for part in parts) if parts else None
     one.judged = [judged for r in every for judged in r.judged or ()]
     one.ranges = _ranges(arm.runs[0].settings)
     return one

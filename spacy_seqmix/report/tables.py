@@ -42,15 +42,17 @@ def _verdict(report: ReportSummary, arm: ArmSummary, split: str) -> str:
         what += f" on the mean of {n_points} data usage points"
     if n == 1:
         return f"{what}, one seed: nothing can be concluded."
-    what += f", 95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f} over {n} seeds"
-    if not found.can_tell and n >= MIN_PAIRS:
+    interval = f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
+    if n < MIN_PAIRS:
+        what += f", from {interval} over {n} seeds"
+        return f"{what}: with fewer than {MIN_PAIRS} seeds nothing can be concluded."
+    what += f", 95 % interval {interval} over {n} seeds"
+    if gain.mean == 0 and gain.deviation == 0:
+        return f"{what}: no difference at all."
+    if not found.can_tell:
         n_arms = sum(split in other.comparisons for other in report.arms)
         least = f"so few seeds and {n_arms} comparisons leave no p below {ALPHA}"
         return f"{what}: {least}, nothing can be concluded."
-    if not found.can_tell:
-        return f"{what}: with fewer than {MIN_PAIRS} seeds nothing can be concluded."
-    if gain.mean == 0 and gain.deviation == 0:
-        return f"{what}: no difference at all."
     p = f"p = {found.p_holm:.3f} (Wilcoxon over seeds, Holm)"
     if found.p_holm >= ALPHA:
         return f"{what}; {p}: not to be told from chance."
@@ -122,11 +124,12 @@ def _statistics(report: ReportSummary) -> Table:
             rows.append([*names, _spread(gain, "+"), interval, str(gain.n), *cells])
     note = (
         f"Gain over *{report.baseline}* in points, on the mean over data usage points, of runs "
-        "with the same seed. Interval: bootstrap over seeds. d: Cohen's d of paired differences. "
-        "p: two-sided Wilcoxon signed-rank test over seeds; with Holm's correction over the arms; "
-        "and over data usage points, of the means over seeds, which SeqMix reports."
+        f"with the same seed. Interval: 95 %, bootstrap over seeds; with fewer than {MIN_PAIRS} "
+        "from the lowest to the highest. d: Cohen's d of paired differences. p: two-sided Wilcoxon "
+        "signed-rank test over seeds; with Holm's correction over the comparisons of a split that "
+        "stand here; and over data usage points, of the means over seeds, which SeqMix reports."
     )
-    head = ["split", "arm", *(["over"] if several else []), "gain", "95 % interval", "seeds", "d"]
+    head = ["split", "arm", *(["over"] if several else []), "gain", "interval", "seeds", "d"]
     head += ["p", "p (Holm)", "p (points)"]
     return Table("statistics", f"Against {report.baseline}", note, head, rows)
 
@@ -192,9 +195,10 @@ def _seconds(report: ReportSummary) -> Table:
     for arm in report.arms:
         n, total = len(arm.seeds), sum(arm.seconds.values())
         cells = [f"{arm.seconds[phase] / n:.0f}" for phase in PHASES]
-        rows.append([arm.name, *cells, f"{total / n:.0f}"])
-    note = "Seconds of a run, mean over seeds; the language model is part of *mix*."
-    return Table("seconds", "Time", note, ["arm", *PHASES, "run"], rows)
+        of_lm = NONE if arm.lm_seconds is None else f"{arm.lm_seconds / n:.0f}"
+        rows.append([arm.name, *cells, f"{total / n:.0f}", of_lm])
+    note = "Seconds of a run, mean over seeds; *LM*: of those of *mix*, the language model's."
+    return Table("seconds", "Time", note, ["arm", *PHASES, "run", "LM"], rows)
 
 
 def _spread(one: Summary, sign: str = "") -> str:

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -62,14 +62,29 @@ class OneRun:
         return self.folder.with_name(f"{self.folder.name}.json")
 
     @property
+    def ended(self) -> dict[str, Any]:
+        """What ``status`` holds; empty where there is none, or a damaged one: it is run again,
+        which is short if its journal is whole."""
+        try:
+            found = srsly.read_json(self.status)
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @property
     def is_done(self) -> bool:
         """Whether it has ended well."""
-        return self.status.exists() and srsly.read_json(self.status)["status"] == DONE
+        return bool(self.ended.get("status") == DONE)
 
     @property
     def seconds(self) -> float:
         """How long it took, or the last part of it if it was taken up again."""
-        return float(srsly.read_json(self.status)["seconds"])
+        return float(self.ended.get("seconds", 0.0))
+
+    @property
+    def error(self) -> str:
+        """The last line of its error, if it failed."""
+        return str(self.ended.get("error") or "").split("\n")[-1]
 
     @property
     def finished_rounds(self) -> int:
@@ -86,14 +101,19 @@ def runs_of(sweep: Sweep, out: Path) -> list[OneRun]:
 def check_folder(sweep: Sweep, out: Path) -> None:
     """Check that the runs which a folder has are those of the sweep.
 
-    RAISES (ValueError): S606 for an arm with other settings, S607 for a folder of something else.
+    RAISES (ValueError): S604 for an arm whose folder is that of another arm, S606 for one with
+        other settings, S607 for a folder of something else.
     """
     if out.exists() and not out.is_dir():
         raise ValueError(Errors.E607.format(path=out, reason="it is a file"))
     if out.exists() and not (out / KNOWN).exists() and any(out.iterdir()):
         raise ValueError(Errors.E607.format(path=out, reason="it holds something else"))
     _, before = read_known(out)
+    owners = {str(one["folder"]).lower(): name for name, one in before.items()}
     for arm in sweep.arms:
+        owner = owners.get(arm.folder.lower(), arm.name)
+        if owner != arm.name:
+            raise ValueError(Errors.E604.format(one=owner, other=arm.name))
         if arm.name not in before:
             continue
         # A value that is written as a variable is no other setting.
@@ -171,7 +191,7 @@ def run_sweep(
                 first = ended.get((run.arm.steps_of or "", run.seed))
                 keep = sweep.settings.keep_models
                 ended[run.arm.name, run.seed] = pool.submit(
-                    _finish, run, first, keep, n_process, use_gpu, stop
+                    _recorded, run, first, keep, n_process, use_gpu, stop
                 )
             _follow(runs, list(ended.values()), bar)
         except BaseException:
@@ -202,12 +222,12 @@ def _exit(number: int, frame: object) -> None:
 
 def _follow(runs: Sequence[OneRun], ended: Sequence[Future[bool]], bar: Any) -> None:
     """Show finished rounds until all runs have ended."""
-    bar.initial = bar.n = sum(run.arm.rounds if run.is_done else 0 for run in runs)
     waiting = threading.Event()
     shown = None
+    bar.initial = _rounds(runs)
     while True:
         all_ended = all(future.done() for future in ended)
-        bar.n = sum(run.arm.rounds if run.is_done else run.finished_rounds for run in runs)
+        bar.n = _rounds(runs)
         failed = sum(future.done() and not future.result() for future in ended)
         # A log file is to have a line for each change, not for each look.
         if shown != (bar.n, failed) or sys.stderr.isatty():
@@ -216,6 +236,21 @@ def _follow(runs: Sequence[OneRun], ended: Sequence[Future[bool]], bar: Any) -> 
         if all_ended:
             return
         waiting.wait(POLL_SECONDS)
+
+
+def _rounds(runs: Sequence[OneRun]) -> int:
+    """Rounds that are finished."""
+    return sum(run.arm.rounds if run.is_done else run.finished_rounds for run in runs)
+
+
+def _recorded(run: OneRun, *asked: Any) -> bool:
+    """The same as ``_finish``; whatever goes wrong is this run's failure, and no other's."""
+    try:
+        return _finish(run, *asked)
+    except Exception as err:
+        with suppress(OSError):  # no place for it in the folder: the command tells
+            _end(run, 0.0, repr(err))
+        return False
 
 
 def _finish(
@@ -236,10 +271,10 @@ def _finish(
         return _end(run, 0.0, f"the arm {run.arm.steps_of!r}, whose steps it takes, failed")
     try:
         config = _config_of(run)
-        with replacing(run.config) as temporary:
-            config.to_disk(temporary)
     except ValueError as err:  # a damaged journal of the other arm
         return _end(run, 0.0, str(err))
+    with replacing(run.config) as temporary:
+        config.to_disk(temporary)
     command = ["spacy", "seqmix", "active", str(run.config), str(run.folder), "--quiet"]
     threads = str(max(1, (os.cpu_count() or 1) // n_process))
     began = perf_counter()

@@ -143,6 +143,21 @@ def ents(doc):
     return [(ent.text, ent.label_) for ent in doc.ents]
 
 
+def died(folder, text):
+    """What is read of a document whose last "died" is a trigger."""
+    start = plain(text).rindex("died")
+    (folder / "ace").mkdir()
+    (folder / "ace" / "MADE_4.sgm").write_text(text)
+    (folder / "ace" / "MADE_4.apf.xml").write_text(
+        HEAD + '<source_file><document DOCID="MADE_4"><event TYPE="Life" SUBTYPE="Die">'
+        f'<event_mention><anchor><charseq START="{start}" END="{start + 3}">died</charseq>'
+        "</anchor></event_mention></event></document></source_file>"
+    )
+    code, output = convert(folder / "ace", folder / "out.spacy", "-f", "ace05")
+    assert code == 0, output
+    return read(folder / "out.spacy")
+
+
 def test_events_of_the_ldc(ace, tmp_path):
     code, output = convert(ace, tmp_path / "out.spacy", "-f", "ace05")
     assert code == 0, output
@@ -169,23 +184,19 @@ def test_events_of_the_ldc(ace, tmp_path):
 
 def test_events_are_where_the_ldc_has_them(tmp_path):
     """Of a word that is there twice, the one that the offsets name."""
-    text = "<DOC><TEXT>\nHe died. She died &amp; died again.\n</TEXT></DOC>"
-    start = plain(text).rindex("died")
-    (tmp_path / "ace").mkdir()
-    (tmp_path / "ace" / "MADE_4.sgm").write_text(text)
-    (tmp_path / "ace" / "MADE_4.apf.xml").write_text(
-        HEAD + '<source_file><document DOCID="MADE_4"><event TYPE="Life" SUBTYPE="Die">'
-        f'<event_mention><anchor><charseq START="{start}" END="{start + 3}">died</charseq>'
-        "</anchor></event_mention></event></document></source_file>"
-    )
-    code, output = convert(tmp_path / "ace", tmp_path / "out.spacy", "-f", "ace05")
-    assert code == 0, output
-    docs = read(tmp_path / "out.spacy")
+    docs = died(tmp_path, "<DOC><TEXT>\nHe died. She died &amp; died again.\n</TEXT></DOC>")
     assert [doc.text.strip() for doc in docs] == ["He died.", "She died & died again."]
     assert [[(e.start, e.end, e.start_char) for e in doc.ents] for doc in docs] == [
         [],
         [(3, 4, 11)],
     ]
+
+
+def test_events_of_texts_as_some_write_them(tmp_path):
+    """Attributes, other letters, and characters by number."""
+    (doc,) = died(tmp_path, '<doc><text id="1">\n&#39;He&#39; died.\n</text></doc>')
+    assert doc.text == "'He' died."
+    assert [ent.text for ent in doc.ents] == ["died"]
 
 
 def test_events_of_some_documents_and_types(ace, tmp_path):
@@ -304,6 +315,10 @@ def test_events_elsewhere(tmp_path, layout):
         ("dygiepp", '{"sentences": [["a"]], "events": [null]}', "a list of events is wanted"),
         ("dygiepp", '{"sentences": [["a"]], "events": [[[[0, 0]]]]}', "begins with [token, type]"),
         ("dygiepp", '{"sentences": [["a"]], "events": [[[[5, "A.B"]]]]}', "trigger 5 to 6"),
+        ("dygiepp", '{"sentences": [["a"]], "events": [[[[5, "A.B"]]]]}', "sentence of 1 tokens"),
+        ("dygiepp", '{"sentences": [["a"]], "events": [[[[0.9, "A.B"]]]]}', "a token: 0.9"),
+        ("dygiepp", '{"sentences": [["a"]], "events": [[[[true, "A.B"]]]]}', "a token: True"),
+        ("dygiepp", '{"sentences": [["a"]], "_sentence_start": ["x"]}', "line 1: no number of a"),
     ],
 )
 def test_events_refuse_bad_rows(tmp_path, layout, text, what):
@@ -322,3 +337,10 @@ def test_events_options_are_of_events(tmp_path, option):
     assert code == 1
     assert "[S538]" in output
     assert option[0] in output
+
+
+def test_convert_takes_labels_of_brackets_alone(tmp_path):
+    (tmp_path / "in.json").write_text("[]")
+    code, output = convert(tmp_path / "in.json", tmp_path / "out", "-f", "jmee", "--labels", "PER")
+    assert code == 1
+    assert "[S538] --labels is for --format brackets" in output

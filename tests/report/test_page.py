@@ -55,9 +55,12 @@ const reached = "#filters select, #filters input, #more, .scroll, figure, summar
 const skipped = [...document.querySelectorAll(reached)].filter((e) => e.tabIndex < 0).length;
 const drawn = [...document.querySelectorAll("figure svg")].filter((e) => e.clientHeight > 0);
 const shapes = [...new Set(drawn.map((e) => e.getAttribute("class")))];
+const [shares] = document.querySelectorAll("article details");
+shares.open = true;
+const numbers = [...shares.querySelectorAll("li")].map((li) => li.textContent);
 const legend = [...document.querySelectorAll("#legend li")].map((li) => li.textContent);
 document.body.innerHTML = "";
-const found = JSON.stringify({ results, legend, shapes, wide, skipped });
+const found = JSON.stringify({ results, legend, numbers, shapes, wide, skipped });
 document.body.append("RESULTS" + found + "END");
 </script>
 """
@@ -152,6 +155,7 @@ def test_page_without_its_pool(run_dir, tmp_path):
     (tmp_path / "pool.spacy").unlink()
     text = write_report([str(run_dir)], tmp_path / "out", "A run", "x").read_text("utf8")
     assert '"parents":[]' in text
+    assert re.search(r"parents of 33 mixed docs of .*mmix.* are not shown: the pool", text)
 
 
 def test_page_shows_a_copy_with_its_one_parent(run_dir, tmp_path, news, blank_en):
@@ -221,4 +225,6 @@ def test_page_works_in_a_browser(page, tmp_path, width):
     assert (found["wide"], found["skipped"]) == (0, 0)
     # panels beside each other are too small to read on a phone
     assert found["shapes"] == ["tall" if width == 500 else "wide"]
+    assert found["numbers"]
+    assert all(re.search(r"( [A-Z-]+ \d\.\d\d,?){2,}$", text) for text in found["numbers"])
     assert found["legend"] == ["LOC", "MISC", "ORG", "PER", "outside"]

@@ -91,9 +91,11 @@ def test_report_table_has_a_row_a_usage_point(tmp_path: Path, runs: dict[str, Pa
     assert "- seqmix against none on dev: +0.4 points on the mean of 3 data usage points, " in text
     assert "one seed: nothing can be concluded." in text
     assert _line(text, "dev", "seqmix", "+0.4", "–", "1", "–", "–", "–", "1.000")
+    assert _line(text, "seqmix", "4", "2", "120", "0", "24", "0", "150", "1")
+    assert _line(text, "none", "4", "2", "120", "0", "24", "0", "150", "–")
     assert "# Mini" in text
     assert "`make demo`" in text
-    assert re.search(r"Date: \d{4}-\d\d-\d\d", text)
+    assert re.search(r"Report made: \d{4}-\d\d-\d\d", text)
     assert _line(text, "seqmix", "4", "2", "120", "0", "24", "0", "150")  # seconds
     assert _line(text, "seqmix", "270", "180", "60", "120")  # counts
     assert _line(text, "PER", "88.0", "90.0")
@@ -483,6 +485,54 @@ def test_report_refuses_other_pools_whatever_the_seed(tmp_path: Path) -> None:
     write_report(given, tmp_path / "out", "Two", "x")
     text = (tmp_path / "out" / "report.md").read_text("utf8")
     assert "'mix' has no seed of 'none': they are not compared." in text
+
+
+def test_report_refuses_other_pools_beside_one_that_is_unknown(tmp_path: Path) -> None:
+    given = []
+    for name, pool in (("x", None), ("none", "a"), ("mix", "b")):
+        folder = _write(tmp_path / name, [_round(0, 0.7)])
+        if pool:
+            (folder / "inputs.json").write_text(json.dumps({"sha256": {"pool": pool}}))
+        given.append(str(folder))
+    with pytest.raises(ValueError, match=r"S512.*'none' and 'mix' have different pools"):
+        write_report(given, tmp_path / "out", "Three", "x")
+    assert write_report(given[:2], tmp_path / "out", "Two", "x")
+
+
+def test_report_tells_all_of_a_pool_from_a_sample(tmp_path: Path, runs: dict[str, Path]) -> None:
+    for folder, size in zip(runs.values(), ("null", "700"), strict=True):
+        (folder / "config.cfg").write_text(f"[active]\npool_size = {size}\n")
+    with pytest.raises(ValueError, match=r"S512.*have different pools"):
+        _report(runs, tmp_path / "out")
+
+
+def test_report_names_the_versions_of_its_runs(tmp_path: Path, runs: dict[str, Path]) -> None:
+    for folder, version in zip(runs.values(), ("0.0.3", "0.1.0"), strict=True):
+        (folder / "inputs.json").write_text(json.dumps({"version": version}))
+    told = "the runs were begun by the versions 0.0.3, 0.1.0 of spacy-seqmix"
+    assert told in _report(runs, tmp_path / "out")
+    (folder / "inputs.json").unlink()
+    assert "versions" not in _report(runs, tmp_path / "out")
+
+
+def test_report_leaves_out_a_seed_without_a_score(tmp_path: Path) -> None:
+    given = []
+    for name, gain in (("none", 0.0), ("mix", 0.02)):
+        for seed in range(3):
+            rounds = [_round(i, 0.7 + gain + seed / 100) for i in range(2)]
+            if (name, seed) == ("mix", 1):
+                rounds[1]["scores"]["dev"]["ents_f"] = None
+            folder = _write(tmp_path / f"{name}{seed}", rounds)
+            (folder / "config.cfg").write_text(f"[active]\nseed = {seed}\n")
+            given.append(f"{name}={folder}")
+    write_report(given, tmp_path / "out", "Three", "x")
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    assert "'mix' lacks scores on dev with seed 1: left out there." in text
+    report = json.loads((tmp_path / "out" / "results.json").read_text())
+    mix = next(arm for arm in report["arms"] if arm["name"] == "mix")
+    assert mix["comparisons"]["dev"]["gain"]["n"] == 2
+    assert mix["comparisons"]["dev"]["gain"]["mean"] == pytest.approx(0.02)
+    assert mix["comparisons"]["test"]["gain"]["n"] == 3
 
 
 def test_read_run_follows_references_and_the_default_seed(tmp_path: Path) -> None:

@@ -69,6 +69,22 @@ def test_compare_seeds_and_points():
     assert not one.can_tell
 
 
+def test_compare_seeds_without_a_difference():
+    gains = np.array([0.01, 0.02, 0.0, 0.04, 0.05, 0.06])[:, None]
+    found = compare(0.5 + gains, np.full((6, 1), 0.5))
+    # five signs are left
+    assert found.least == 1 / 16
+    assert found.p_seeds >= 1 / 16
+    assert not found.can_tell
+    same = compare(np.full((6, 1), 0.5), np.full((6, 1), 0.5))
+    assert (same.p_seeds, same.least, same.can_tell) == (1.0, 1.0, False)
+
+
+def test_effect_of_a_constant_gain_is_none():
+    baseline = np.linspace(0.5, 0.8, 7)[:, None]
+    assert isnan(compare(baseline + 0.02, baseline).effect)
+
+
 def test_effect_is_of_paired_differences():
     gains = np.array([0.01, 0.03, 0.02, 0.06])
     found = compare(0.5 + gains[:, None], np.full((4, 1), 0.5))
@@ -86,6 +102,8 @@ def test_summarise_has_an_interval_around_the_mean():
     assert_allclose(found.high - found.mean, half, rtol=0.15)
     assert_allclose(found.mean - found.low, half, rtol=0.15)
     assert summarise(values) == found
+    few = summarise([0.5, 0.9, 0.7])
+    assert (few.low, few.high) == (0.5, 0.9)
     same = summarise([0.5, 0.5])
     assert (same.low, same.mean, same.high, same.deviation) == (0.5, 0.5, 0.5, 0.0)
     assert summarise([]).n == 0
@@ -96,7 +114,7 @@ def test_summarise_has_an_interval_around_the_mean():
 def test_holm_multiplies_step_by_step():
     one = compare(np.array([[0.1], [0.2]]), np.zeros((2, 1)))
     ps = {"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.5, "e": float("nan")}
-    family = {name: one.__class__(one.gain, p, p, 1.0, True) for name, p in ps.items()}
+    family = {name: one.__class__(one.gain, p, p, 1.0, 0.01, True) for name, p in ps.items()}
     found = {name: c.p_holm for name, c in holm(family).items()}
     # 0.01·4, 0.03·3, then never less than the one before: 0.04·2 is
     assert_allclose([found[k] for k in "acbd"], [0.04, 0.09, 0.09, 0.5])

@@ -7,14 +7,23 @@ from pathlib import Path
 
 import pytest
 import srsly
+from spacy.util import load_config
 from weasel.util.config import load_project_config
 
+from spacy_seqmix.active.journal import flatten
 from spacy_seqmix.sweep import read_sweep
+from spacy_seqmix.sweep.plan import mixes
 from spacy_seqmix.sweep_names import choose
 
 ROOT = Path(__file__).parents[2]
 FILES = {"paths.pool": "pool.spacy", "paths.dev": "dev.spacy", "paths.encoder": "an-encoder"}
 CONFIGS = ("paper", "small", "sweep")
+# Of other sweeps, their arms and rounds.
+NAMES = {
+    "sweep": (["seqmix", "self-training", "none", "replacement"], 6),
+    "policies": (["random", "NTE", "LC", "QBC"], 6),
+    "crf": (["softmax", "CRF"], 1),
+}
 
 
 def arms_of(name, overrides=None):
@@ -36,6 +45,23 @@ def test_shipped_sweep_trains_on_further_text_where_it_is_given(path):
     assert (active["mix_set"], active["unlabelled"]) == ("pool", path)
 
 
+def test_sweeps_without_mixing():
+    assert not any(mixes(arm) for name in ("policies", "crf") for arm in arms_of(name))
+    models = [arm.config["components"]["seqmix_ner"]["model"] for arm in arms_of("crf")]
+    shipped = ("transformer", "transformer_crf")
+    configs = [load_config(ROOT / "configs" / f"{name}.cfg") for name in shipped]
+    assert models == [config["components"]["seqmix_ner"]["model"] for config in configs]
+
+
+def test_search_is_over_one_setting_at_a_time():
+    seqmix, *others = arms_of("search")
+    values = {arm.name: flatten(arm.config) for arm in others}
+    assert list(values)[-1] == "none"
+    apart = {name: flatten(seqmix.config).items() ^ found.items() for name, found in values.items()}
+    assert {key for pairs in apart.values() for key, _ in pairs if "mixing" not in key} == set()
+    assert all(apart.values())
+
+
 def test_small_profile_is_the_papers_but_for_its_training():
     paper, small = arms_of("paper"), arms_of("small")
     assert [arm.name for arm in small] == [arm.name for arm in paper]
@@ -55,9 +81,11 @@ def commands():
         words = shlex.split(script)
         values = {a[2:]: b for a, b in pairwise(words) if a.startswith("--") and "." in a}
         of_paper = name.startswith("sweep-paper-")
-        reports = found["report-" + (name[6:] if of_paper else name)]["script"]
+        names = (f"report-{name}", f"report-{name[6:]}")
+        reports = next(found[one] for one in names if one in found)["script"]
         shown = re.findall(r'--arm "([^"]+)"', " ".join(reports))
-        yield pytest.param("paper" if of_paper else "sweep", values, shown, id=name)
+        config = "paper" if of_paper else Path(words[words.index("sweep") + 1]).stem
+        yield pytest.param(config, values, shown, id=name)
 
 
 @pytest.mark.parametrize(("config", "values", "shown"), list(commands()))
@@ -69,10 +97,10 @@ def test_project_runs_sweeps_and_reports_on_arms_that_are_there(config, values, 
         if key not in ("paths.encoder", "paths.lm")
     }
     arms = arms_of(config, overrides)
-    assert {arm.rounds for arm in arms} == {6}
-    if config == "sweep":
-        names = ["seqmix", "self-training", "none", "replacement"]
-        assert [arm.name for arm in arms] == names
+    names, rounds = NAMES.get(config, ([arm.name for arm in arms], 6))
+    assert {arm.rounds for arm in arms} == {rounds}
+    assert [arm.name for arm in arms] == names
+    if config != "paper":
         frozen = [arm.config["initialize"].get("after_init") for arm in arms]
         assert all(one == frozen[0] for one in frozen)
     assert choose([arm.name for arm in arms], shown)

@@ -258,3 +258,33 @@ def test_run_sweep_does_not_record_a_run_that_another_process_has(planned, tmp_p
     assert "S412" in run.log.read_text()
     assert not run.status.exists()
     assert run_sweep(sweep, tmp_path / "out", progress=False) == []
+
+
+def test_run_sweep_refuses_the_folder_of_another_arm(planned, tmp_path):
+    section = "[sweep]\nseeds = [0]\n[sweep.arms]\n[sweep.arms.{}]\nactive.mixing.rate = {}\n"
+    before = planned(QUICK, section.format("rate 40 %", 0.4))
+    write_known(before, tmp_path)
+    (tmp_path / before.arms[0].folder).mkdir()
+    with pytest.raises(ValueError, match=r"S604\] The arms 'rate 40 %' and 'Rate 40'"):
+        check_folder(planned(QUICK, section.format("Rate 40", 0.8)), tmp_path)
+
+
+def test_run_sweep_records_what_nobody_expected(planned, tmp_path, monkeypatch):
+    def config_of(run):
+        if run.seed == 0:
+            raise KeyError("steps")
+        raise ValueError("the other")
+
+    monkeypatch.setattr(sweep_run, "_config_of", config_of)
+    sweep = planned({"active.mixing": None}, "[sweep]\nseeds = [0, 1]\n")
+    failed = run_sweep(sweep, tmp_path / "out", progress=False)
+    assert [run.error for run in failed] == ["KeyError('steps')", "the other"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"x": 1}'])
+def test_run_with_a_damaged_status_is_not_done(planned, tmp_path, content):
+    (run,) = runs_of(planned({"active.mixing": None}, "[sweep]\nseeds = [0]\n"), tmp_path)
+    run.status.parent.mkdir()
+    run.status.write_text(content)
+    assert not run.is_done
+    assert run.error == ""

@@ -38,6 +38,7 @@
     byId("legend").append(element("li", {}, swatch, name || "outside"));
   }
 
+  const toldShares = (shares) => shares.map(([tag, share]) => `${tag} ${share.toFixed(2)}`).join(", ");
   const tokenView = (token) => {
     const word = element("span", { class: "word" }, token.text);
     const view = element("span", { class: token.mixed ? "tok mixed" : "tok" }, word);
@@ -51,7 +52,7 @@
         part.style.flex = String(share);
         bar.append(part);
       }
-      const told = shares.map(([tag, share]) => `${tag} ${share.toFixed(2)}`).join(", ");
+      const told = toldShares(shares);
       view.title = told;
       view.append(bar, element("span", { class: "hidden" }, ` (${told}) `));
     }
@@ -61,6 +62,14 @@
     const view = element("div", { class: "tokens" });
     for (const token of tokens) view.append(tokenView(token), token.space ? " " : "");
     return view;
+  };
+  // For those who have no mouse to rest on a token.
+  const sharesView = (tokens) => {
+    const list = element("ul", { class: "shares" });
+    for (const token of tokens) {
+      if (token.shares) list.append(element("li", {}, element("b", {}, token.text), " ", toldShares(token.shares)));
+    }
+    return list.childElementCount ? [element("details", {}, element("summary", {}, "Soft labels in numbers"), list)] : [];
   };
   const exampleView = (one) => {
     const facts = [one.arm, `seed ${one.seed}`, `round ${one.round}`];
@@ -79,7 +88,7 @@
       side.append(body);
       row.append(side);
     });
-    row.append(element("div", { class: "child" }, element("b", {}, "mixed"), tokensView(one.child.tokens)));
+    row.append(element("div", { class: "child" }, element("b", {}, "mixed"), tokensView(one.child.tokens), ...sharesView(one.child.tokens)));
     return element("article", {}, element("h3", {}, facts.join(" · ")), row);
   };
 
