@@ -60,13 +60,14 @@ def mixed_examples(
 
 
 def _files(run: Run) -> list[tuple[int, bool, Path]]:
-    """The files of mixed docs: round, and whether they were kept."""
+    """The files of mixed docs: round, and whether they were kept; those first."""
     assert run.folder is not None
     folder = RunFolder(run.folder)
     numbers = [one.round for one in run.rounds]
     paths = [(n, True, folder.mixed(n)) for n in numbers]
     paths += [(n, False, folder.rejected(n)) for n in numbers]
-    return sorted(one for one in paths if one[2].exists())
+    found = [one for one in paths if one[2].exists()]
+    return sorted(found, key=lambda one: (one[0], not one[1]))
 
 
 def _of_run(

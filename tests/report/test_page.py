@@ -129,6 +129,8 @@ def test_page_data(page):
     assert len(data) == 33
     assert len(parents) < 33  # each once
     assert {one["round"] for one in data} == {0, 1}
+    order = [(one["round"], one["verdict"] == "rejected") for one in data]
+    assert order == sorted(order)
     verdicts = [one["verdict"] for one in data if one["round"] == 1]
     assert sorted(verdicts) == ["not judged"] * 15 + ["rejected"] * 3
     for one in data:
