@@ -16,13 +16,12 @@ from typing import Annotated
 
 import srsly
 import typer
-from slices import Job, claim, finish, predicted, shipped, spread, train_slice
+from slices import Job, claim, finish, predicted, publish, shipped, spread, train_slice
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from thinc.api import Config
 from wasabi.markdown import MarkdownRenderer
 
-from spacy_seqmix.atomic import replacing
 from spacy_seqmix.models.names import first_available, short_name
 
 # Of each shipped config, optimiser steps in batches of 32 sentences. The first two have CNNs.
@@ -83,9 +82,7 @@ def main(
     header = ["config", "docs", "steps", "none", "SeqMix", "gain"]
     table = [row(part, name, out, stem, numbers) for name in chosen for part in shown]
     page.add(page.table(table, header))
-    with replacing(out / f"table-{stem}.md") as temporary:
-        temporary.write_text(page.text + "\n", encoding="utf8")
-    print(page.text)
+    publish(page, out / f"table-{stem}.md")
 
 
 def file_of(out: Path, config: str, stem: str, rate: float, seed: int) -> Path:

@@ -19,7 +19,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import spacy
 import typer
-from slices import Job, claim, finish, paired, predicted, shipped, spread
+from slices import Job, claim, finish, paired, predicted, publish, shipped, spread
 from spacy.scorer import Scorer
 from srsly import read_json
 from wasabi.markdown import MarkdownRenderer
@@ -27,7 +27,6 @@ from wasabi.markdown import MarkdownRenderer
 from spacy_seqmix.active.fit import FitSettings, fit
 from spacy_seqmix.active.precision import matmul_precision
 from spacy_seqmix.active.schema import Precision
-from spacy_seqmix.atomic import replacing
 from spacy_seqmix.docbin import read_docs
 from spacy_seqmix.models.names import first_available, short_name
 
@@ -75,9 +74,7 @@ def main(
     found = {name: [read_json(path) for path in paths] for name, paths in files.items()}
     page = MarkdownRenderer()
     page.add(table(found))
-    with replacing(out / f"table-{stem}.md") as temporary:
-        temporary.write_text(page.text + "\n", encoding="utf8")
-    print(page.text)
+    publish(page, out / f"table-{stem}.md")
 
 
 class Task(NamedTuple):

@@ -16,11 +16,10 @@ from typing import Annotated, Any, NamedTuple
 
 import srsly
 import typer
-from slices import Job, finish, paired, shipped, spread, train_slice
+from slices import Job, finish, paired, publish, shipped, spread, train_slice
 from thinc.api import Config
 from wasabi.markdown import MarkdownRenderer
 
-from spacy_seqmix.atomic import replacing
 from spacy_seqmix.corpus import create_corpus
 from spacy_seqmix.models.names import first_available
 
@@ -81,9 +80,7 @@ def main(
         rows.append([arm.name, str(arm.steps), str(len(numbers)), *cells, *gain])
     page = MarkdownRenderer()
     page.add(page.table(rows, ["architecture", "steps", "seeds", *SCORES, "gain", "p"]))
-    with replacing(out / "table.md") as temporary:
-        temporary.write_text(page.text + "\n", encoding="utf8")
-    print(page.text)
+    publish(page, out / "table.md")
 
 
 def arm_config(arm: Arm, seed: int, encoder: str, gold_preproc: bool) -> Config:

@@ -16,13 +16,12 @@ from typing import Annotated, Any, NamedTuple
 
 import srsly
 import typer
-from slices import Job, finish, paired, predicted, shipped, spread, train_slice
+from slices import Job, finish, paired, predicted, publish, shipped, spread, train_slice
 from spacy.scorer import Scorer
 from thinc.api import Config
 from wasabi.markdown import MarkdownRenderer
 
 from spacy_seqmix.active.precision import matmul_precision
-from spacy_seqmix.atomic import replacing
 from spacy_seqmix.models.names import first_available
 
 REPLACEMENT = "replacement"
@@ -80,9 +79,7 @@ def main(
     finish(jobs, n_process)
     page = MarkdownRenderer()
     page.add(table({arm: [srsly.read_json(files[arm, s]) for s in numbers] for arm in chosen}))
-    with replacing(out / "table.md") as temporary:
-        temporary.write_text(page.text + "\n", encoding="utf8")
-    print(page.text)
+    publish(page, out / "table.md")
 
 
 def grid(rates: str) -> list[Arm]:

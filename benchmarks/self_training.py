@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 import spacy
 import typer
-from slices import Job, claim, finish, paired, predicted, shipped, spread
+from slices import Job, claim, finish, paired, predicted, publish, shipped, spread
 from spacy.language import Language
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
@@ -35,7 +35,6 @@ from spacy_seqmix.active.committee import save_model
 from spacy_seqmix.active.fit import FitSettings, fit
 from spacy_seqmix.active.precision import matmul_precision
 from spacy_seqmix.active.pseudo_labels import pseudo_labelled
-from spacy_seqmix.atomic import replacing
 from spacy_seqmix.docbin import read_docs
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.models.names import first_available, short_name
@@ -135,9 +134,7 @@ def main(
     for split in splits:
         page.add(page.title(2, split))
         page.add(table({name: [one[split] for one in found[name]] for name in chosen}, steps))
-    with replacing(out / f"table-{stem}.md") as temporary:
-        temporary.write_text(page.text + "\n", encoding="utf8")
-    print(page.text)
+    publish(page, out / f"table-{stem}.md")
 
 
 class Task(NamedTuple):

@@ -20,6 +20,7 @@ from spacy.language import Language
 from spacy.training import Example
 from spacy.util import load_config
 from thinc.api import Config
+from wasabi.markdown import MarkdownRenderer
 
 from spacy_seqmix.atomic import replacing
 from spacy_seqmix.docbin import read_docs, write_docs
@@ -91,6 +92,13 @@ def do(path: Path, job: Job) -> None:
     """Write what a job returns as JSON."""
     with replacing(path) as temporary:
         srsly.write_json(temporary, job())
+
+
+def publish(page: MarkdownRenderer, path: Path) -> None:
+    """Write a page of tables, and print it."""
+    with replacing(path) as temporary:
+        temporary.write_text(page.text + "\n", encoding="utf8")
+    print(page.text)
 
 
 def spread(values: Sequence[float], sign: str = "") -> str:
