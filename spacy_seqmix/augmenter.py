@@ -12,7 +12,7 @@ from spacy.training import Example
 from spacy.util import logger
 
 from . import recipes
-from .errors import Errors
+from .errors import Errors, SeqMixError
 from .learners import check_mixer
 from .mixing.mix import BATCH, Mixer, MixRealiser, MixStrategy, MixStream
 from .mixing.origin import is_pretokenised
@@ -192,10 +192,10 @@ def create_seqmix_augmenter(
     max_docs (int): how many originals to keep as parents at once; of more, a uniform sample.
     fresh (bool): new partners and λ in each pass over the corpus; otherwise those of the first.
     RETURNS (Callable): takes (nlp, example), yields examples.
-    RAISES (ValueError): S212 for settings out of range.
+    RAISES (SeqMixError): S212 for settings out of range.
     """
     if max_docs < 2:
-        raise ValueError(Errors.E212.format(what=f"max_docs >= 2, not {max_docs}"))
+        raise SeqMixError(Errors.E212.format(what=f"max_docs >= 2, not {max_docs}"))
     mixer = Mixer(strategy or make_sub_sequence(), realiser, discriminator, rate, labels)
     return SeqMixAugmenter(mixer, seed, max_docs, fresh)
 

@@ -10,7 +10,7 @@ from spacy.training import Example
 from . import recipes, soft_labels
 from .alignment import aligned
 from .augmenter import SeqMixAugmenter, make_example
-from .errors import Errors
+from .errors import Errors, SeqMixError
 from .mixing.origin import KEY
 
 Augmenter = Callable[[Language, Example], Iterable[Example]]
@@ -67,13 +67,13 @@ def carry(source: Doc, target: Doc) -> None:
 
     Tokens are aligned; where one covers several with different rows, its row is missing.
 
-    RAISES (ValueError): S260 for a doc with a recipe and another number of tokens.
+    RAISES (SeqMixError): S260 for a doc with a recipe and another number of tokens.
     """
     if source is target or soft_labels.KEY in target.user_data:
         return
     same, recipe = len(target) == len(source), recipes.get(source)
     if recipe is not None and not same:
-        raise ValueError(Errors.E260.format(text=source.text[:80]))
+        raise SeqMixError(Errors.E260.format(text=source.text[:80]))
     soft = soft_labels.get(source)
     if soft is not None:
         # Words may have changed (spelling variants), but then not their number.

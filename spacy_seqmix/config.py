@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from thinc.api import Config
 
-from .errors import Errors
+from .errors import Errors, SeqMixError
 from .models.names import first_available, is_choice
 from .sweep_names import SECTION
 
@@ -21,7 +21,7 @@ def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
     overrides (Mapping[str, Any]): values by dotted name; they win over all files.
     RETURNS (Config): not interpolated. Values of [paths] with alternatives ("bert-base-cased |
         package:...") are replaced by the first that can be found.
-    RAISES (ValueError): S410 when a file cannot be read or an override names no field.
+    RAISES (SeqMixError): S410 when a file cannot be read or an override names no field.
     """
     layers = read_layers(path, overrides)
     for layer in layers:  # a sweep's, whose dotted names are no sections
@@ -32,14 +32,14 @@ def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
 def read_layers(path: Path, overrides: Mapping[str, Any]) -> list[Config]:
     """A config file and those that it is laid over, as they stand; itself last.
 
-    RAISES (ValueError): S410.
+    RAISES (SeqMixError): S410.
     """
     layers: list[Config] = []
     base: Any = path
     known: list[Path] = []
     while base is not None:
         if base.resolve() in known:
-            raise ValueError(Errors.E410.format(path=path, reason="it is laid over itself"))
+            raise SeqMixError(Errors.E410.format(path=path, reason="it is laid over itself"))
         known.append(base.resolve())
         with config_errors(base):
             layers.insert(0, Config().from_disk(base, interpolate=False))
@@ -70,8 +70,8 @@ def problems_of(err: ValidationError) -> str:
 
 @contextmanager
 def config_errors(path: Path) -> Iterator[None]:
-    """Give errors of reading a config a code. RAISES (ValueError): S410."""
+    """Give errors of reading a config a code. RAISES (SeqMixError): S410."""
     try:
         yield
     except (OSError, ValueError) as err:
-        raise ValueError(Errors.E410.format(path=path, reason=str(err).strip())) from err
+        raise SeqMixError(Errors.E410.format(path=path, reason=str(err).strip())) from err

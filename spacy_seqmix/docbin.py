@@ -7,26 +7,26 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
 from .atomic import replacing
-from .errors import Errors
+from .errors import Errors, SeqMixError
 
 
 def read_docs(path: Path, nlp: Language, *, need_entities: bool = True) -> list[Doc]:
     """The docs of a .spacy file, empty ones left out.
 
-    RAISES (ValueError): S403 when the file is missing, unreadable or empty, S405 when no doc has
+    RAISES (SeqMixError): S403 when the file is missing, unreadable or empty, S405 when no doc has
         an entity.
     """
     try:
         docs = [doc for doc in DocBin().from_disk(path).get_docs(nlp.vocab) if len(doc)]
     except FileNotFoundError:
-        raise ValueError(Errors.E403.format(path=path, reason="there is no such file")) from None
+        raise SeqMixError(Errors.E403.format(path=path, reason="there is no such file")) from None
     except Exception as err:  # a damaged DocBin fails in zlib, msgpack or numpy, as it likes
         reason = f"it is not a DocBin ({type(err).__name__})"
-        raise ValueError(Errors.E403.format(path=path, reason=reason)) from err
+        raise SeqMixError(Errors.E403.format(path=path, reason=reason)) from err
     if not docs:
-        raise ValueError(Errors.E403.format(path=path, reason="it holds no docs"))
+        raise SeqMixError(Errors.E403.format(path=path, reason="it holds no docs"))
     if need_entities and not any(doc.ents for doc in docs):
-        raise ValueError(Errors.E405.format(path=path))
+        raise SeqMixError(Errors.E405.format(path=path))
     return docs
 
 

@@ -3,6 +3,22 @@
 from __future__ import annotations
 
 
+class SeqMixError(ValueError):
+    """Every error that this package raises by itself.
+
+    code (str): the code that the message begins with in brackets, such as "S101".
+    """
+
+    def __init__(self, message: str) -> None:
+        """message (str): one of ``Errors``, filled in."""
+        super().__init__(message)
+        self.code = message[1 : message.index("]")]
+
+
+class SeqMixFileError(SeqMixError, OSError):
+    """A file, folder or model that can't be found, read or written."""
+
+
 class Errors:
     """Messages of errors; the text says what to do next. Format them with keyword arguments."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from spacy.tokens import Doc, Span
 
 from .decoding import spans_of, split_tag, tag_names
-from .errors import Errors
+from .errors import Errors, SeqMixError
 
 ENTS, TAGS, SPANS = "ents", "tags", "spans:"
 # Pairs of spans rather than tags of tokens: ``relations.py`` reads and writes them.
@@ -22,10 +22,10 @@ Tags = Sequence[str | None]
 
 
 def check_layer(layer: str) -> str:
-    """The layer itself. RAISES (ValueError): S217 for one that is not known."""
+    """The layer itself. RAISES (SeqMixError): S217 for one that is not known."""
     if layer in (ENTS, TAGS) or (layer.startswith(SPANS) and layer != SPANS):
         return layer
-    raise ValueError(Errors.E217.format(layer=layer))
+    raise SeqMixError(Errors.E217.format(layer=layer))
 
 
 def is_iob(layer: str) -> bool:

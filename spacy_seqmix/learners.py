@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spacy.language import Language
 from thinc.api import Config, Model
 
-from .errors import Errors, Warnings
+from .errors import Errors, SeqMixError, Warnings
 from .layers import ENTS, RELATIONS, SPANS, TAGS
 from .models.honours import honours_recipes
 
@@ -59,7 +59,7 @@ def check_mixed_layer(
     component (str | None): what has to learn the layer, if that is known.
     labels (str): what mixed docs keep, "soft" or "hard".
     soft_parents (bool): whether what is mixed has soft labels already.
-    RAISES (ValueError): S433 if that component is known to learn another layer.
+    RAISES (SeqMixError): S433 if that component is known to learn another layer.
 
     Warns with W221 where no component learns the layer, with W222 where a span categoriser would
     take mixed docs for docs without spans, and with W223 where none of those that learn the layer
@@ -95,7 +95,7 @@ def _check_learns(layer: str, name: str, section: Mapping[str, Any]) -> None:
     fix = f"Set the strategy's 'layer' to '{learned}'"
     if learned is None:
         fix = "Nothing that it learns can be mixed: set 'mixing' to null"
-    raise ValueError(Errors.E433.format(layer=layer, name=name, factory=factory, fix=fix))
+    raise SeqMixError(Errors.E433.format(layer=layer, name=name, factory=factory, fix=fix))
 
 
 def check_recipes(nlp: Language) -> None:

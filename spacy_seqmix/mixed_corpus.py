@@ -70,7 +70,7 @@ def create_mixed_corpus(
     realiser, strategy, discriminator, rate, labels, seed, fresh: as for ``spacy-seqmix.SeqMix.v1``.
     shuffle (bool): yield a pass in random order; otherwise the mixed docs come last.
     RETURNS (Callable): takes nlp, yields examples.
-    RAISES (ValueError): S212 for settings out of range, spaCy's E913 without a path.
+    RAISES (SeqMixError): S212 for settings out of range, spaCy's E913 without a path.
     """
     reader = create_corpus(path, gold_preproc, max_length, limit, augmenter)
     mixer = Mixer(strategy or make_sub_sequence(), realiser, discriminator, rate, labels)

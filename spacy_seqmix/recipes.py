@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from spacy.tokens import Doc
 
-from .errors import Errors
+from .errors import Errors, SeqMixError
 
 KEY = "seqmix_recipe"
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Recipe:
 def get(doc: Doc) -> Recipe | None:
     """The recipe of a doc, None where it has none. Survives DocBin(store_user_data=True).
 
-    RAISES (ValueError): S240 when the doc's words are no longer those of its recipe, S241 when
+    RAISES (SeqMixError): S240 when the doc's words are no longer those of its recipe, S241 when
         what is stored is no recipe.
     """
     data = doc.user_data.get(KEY)
@@ -52,17 +52,17 @@ def get(doc: Doc) -> Recipe | None:
         recipe = Recipe(*(tuple(data[name]) for name in ("tokens", "own", "partners", "weights")))
         validate(recipe)
     except (KeyError, TypeError) as err:
-        raise ValueError(Errors.E241.format(reason=repr(err))) from None
+        raise SeqMixError(Errors.E241.format(reason=repr(err))) from None
     found = [doc[i].text if i < len(doc) else None for i in recipe.tokens]
     if found != list(recipe.own):
-        raise ValueError(Errors.E240.format(own=list(recipe.own), found=found, text=doc.text[:80]))
+        raise SeqMixError(Errors.E240.format(own=list(recipe.own), found=found, text=doc.text[:80]))
     return recipe
 
 
 def put(doc: Doc, recipe: Recipe | None) -> None:
     """Set (or with None, or an empty one, remove) the recipe of a doc.
 
-    RAISES (ValueError): S240 when the words differ, S241 for a recipe that is none.
+    RAISES (SeqMixError): S240 when the words differ, S241 for a recipe that is none.
     """
     doc.user_data.pop(KEY, None)
     if recipe is None or not len(recipe):
@@ -84,7 +84,7 @@ def put(doc: Doc, recipe: Recipe | None) -> None:
 def carry(source: Doc, target: Doc, start: int = 0) -> None:
     """Give a doc made of tokens ``start`` onwards of another doc its part of the recipe.
 
-    RAISES (ValueError): S240 when the target's words are others: mixing them would teach labels
+    RAISES (SeqMixError): S240 when the target's words are others: mixing them would teach labels
         that belong to other words.
     """
     recipe = get(source)
@@ -103,7 +103,7 @@ def carry(source: Doc, target: Doc, start: int = 0) -> None:
 
 
 def validate(recipe: Recipe) -> None:
-    """Check a recipe by itself. RAISES (ValueError): S241."""
+    """Check a recipe by itself. RAISES (SeqMixError): S241."""
     tokens, n = recipe.tokens, len(recipe.tokens)
     reason = ""
     if not n == len(recipe.own) == len(recipe.partners) == len(recipe.weights):
@@ -115,7 +115,7 @@ def validate(recipe: Recipe) -> None:
     elif any(word is not None and not word.strip() for word in recipe.partners):
         reason = f"partners {recipe.partners} have an empty one"
     if reason:
-        raise ValueError(Errors.E241.format(reason=reason))
+        raise SeqMixError(Errors.E241.format(reason=reason))
 
 
 def _pick(values: Sequence[T], which: Sequence[int]) -> tuple[T, ...]:

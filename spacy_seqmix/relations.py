@@ -20,7 +20,7 @@ import numpy as np
 from spacy.tokens import Doc
 
 from . import soft_labels
-from .errors import Errors
+from .errors import Errors, SeqMixError
 from .types import Floats2d, SoftLabels
 
 KEY = "seqmix_relations"
@@ -83,7 +83,7 @@ def install() -> None:
 def get(doc: Doc) -> tuple[Relation, ...] | None:
     """The relations of a doc; None where it is not annotated.
 
-    RAISES (ValueError): S250 when the number of tokens has changed since they were set.
+    RAISES (SeqMixError): S250 when the number of tokens has changed since they were set.
     """
     data = _stored(doc, KEY)
     if data is None:
@@ -97,7 +97,7 @@ def get(doc: Doc) -> tuple[Relation, ...] | None:
 def put(doc: Doc, found: Iterable[Relation] | None) -> None:
     """Set the relations of a doc (with None: it is not annotated); soft labels are removed.
 
-    RAISES (ValueError): S251 for spans that the doc does not have, a pair given twice, or a
+    RAISES (SeqMixError): S251 for spans that the doc does not have, a pair given twice, or a
         relation without a label.
     """
     found = None if found is None else tuple(found)
@@ -117,7 +117,7 @@ def get_labels(doc: Doc) -> RelationLabels | None:
 def put_labels(doc: Doc, labels: RelationLabels | None) -> None:
     """Set soft labels, and the doc's relations to what is most probable by them.
 
-    RAISES (ValueError): S252 when pairs, labels or probabilities are not valid.
+    RAISES (SeqMixError): S252 when pairs, labels or probabilities are not valid.
     """
     if labels is None:
         doc.user_data.pop(SOFT_KEY, None)
@@ -209,7 +209,7 @@ def carry(source: Doc, target: Doc, start: int) -> None:
 
 
 def validate(labels: RelationLabels, doc: Doc | None = None) -> None:
-    """Check pairs, labels and sums. RAISES (ValueError): S252."""
+    """Check pairs, labels and sums. RAISES (SeqMixError): S252."""
     names, probs, pairs = labels.labels, labels.probs, labels.pairs
     reason = ""
     if probs.ndim != 2 or probs.shape != (len(pairs), len(names)):
@@ -225,7 +225,7 @@ def validate(labels: RelationLabels, doc: Doc | None = None) -> None:
         elif doc is not None:
             reason = _wrong_pairs(pairs, doc)
     if reason:
-        raise ValueError(Errors.E252.format(reason=reason))
+        raise SeqMixError(Errors.E252.format(reason=reason))
 
 
 def _check_relations(found: Sequence[Relation], doc: Doc) -> None:
@@ -236,7 +236,7 @@ def _check_relations(found: Sequence[Relation], doc: Doc) -> None:
         elif not 0.0 <= relation.prob <= 1.0:  # false of NaN too
             reason = f"the probability {relation.prob}"
     if reason:
-        raise ValueError(Errors.E251.format(reason=reason, text=doc.text[:80]))
+        raise SeqMixError(Errors.E251.format(reason=reason, text=doc.text[:80]))
 
 
 def _wrong_pairs(pairs: Sequence[Pair], doc: Doc) -> str:
@@ -279,7 +279,7 @@ def _unpack(doc: Doc, key: str) -> RelationLabels | None:
 def _stored(doc: Doc, key: str) -> dict[str, Any] | None:
     data: dict[str, Any] | None = doc.user_data.get(key)
     if data is not None and data["tokens"] != len(doc):
-        raise ValueError(
+        raise SeqMixError(
             Errors.E250.format(before=data["tokens"], tokens=len(doc), text=doc.text[:80])
         )
     return data

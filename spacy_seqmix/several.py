@@ -7,7 +7,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from .augmenter import SeqMixAugmenter
-from .errors import Errors
+from .errors import Errors, SeqMixError
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ def create_several(mixers: dict[str, Callable[..., Iterator[Example]]]) -> Sever
     mixers (dict[str, Callable]): "spacy-seqmix.SeqMix.v1" in sections of any name, each with its
         strategy, realiser, rate and seed. They are called in the order of their names.
     RETURNS (Several): takes (nlp, example), yields examples.
-    RAISES (ValueError): S263 where a section is no such augmenter, or none is given.
+    RAISES (SeqMixError): S263 where a section is no such augmenter, or none is given.
     """
     found: list[SeqMixAugmenter] = []
     for name, augmenter in sorted(mixers.items()):
         if not isinstance(augmenter, SeqMixAugmenter):
-            raise ValueError(Errors.E263.format(name=f"mixers.{name}"))
+            raise SeqMixError(Errors.E263.format(name=f"mixers.{name}"))
         augmenter.number = len(found)
         found.append(augmenter)
     if not found:
-        raise ValueError(Errors.E263.format(name="mixers"))
+        raise SeqMixError(Errors.E263.format(name="mixers"))
     return Several(found)

@@ -19,7 +19,7 @@ from spacy.tokens import Doc
 
 from . import layers, recipes
 from .decoding import split_tag, viterbi
-from .errors import Errors
+from .errors import Errors, SeqMixError
 from .layers import ENTS, is_iob
 from .types import Floats2d, SoftLabels
 
@@ -43,19 +43,19 @@ def get(doc: Doc) -> SoftLabels | None:
 
     doc (Doc): any doc.
     RETURNS (SoftLabels | None): the distribution over tags of every token.
-    RAISES (ValueError): S101 when the doc is marked as mixed but its probabilities are gone,
+    RAISES (SeqMixError): S101 when the doc is marked as mixed but its probabilities are gone,
         S102 when the number of tokens has changed since they were set.
     """
     soft = _unpack(doc, KEY)
     if soft is None and is_marked(doc):
-        raise ValueError(Errors.E101.format(text=doc.text[:80]))
+        raise SeqMixError(Errors.E101.format(text=doc.text[:80]))
     return soft
 
 
 def put(doc: Doc, soft: SoftLabels | None) -> None:
     """Set (or with None remove) the soft labels of a doc, and mark its soft tokens.
 
-    RAISES (ValueError): S102, S103 when rows, tags or probabilities are not valid.
+    RAISES (SeqMixError): S102, S103 when rows, tags or probabilities are not valid.
     """
     if soft is not None:
         validate(soft, doc)
@@ -193,10 +193,10 @@ def is_soft(soft: SoftLabels) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def validate(soft: SoftLabels, doc: Doc | None = None) -> None:
-    """Check shapes, tags and sums. RAISES (ValueError): S102, S103."""
+    """Check shapes, tags and sums. RAISES (SeqMixError): S102, S103."""
     probs, tags = soft.probs, soft.labels
     if doc is not None and len(probs) != len(doc):
-        raise ValueError(Errors.E102.format(rows=len(probs), tokens=len(doc), text=doc.text[:80]))
+        raise SeqMixError(Errors.E102.format(rows=len(probs), tokens=len(doc), text=doc.text[:80]))
     reason = ""
     iob = is_iob(layers.check_layer(soft.layer))
     if probs.ndim != 2 or probs.shape[1] != len(tags):
@@ -208,7 +208,7 @@ def validate(soft: SoftLabels, doc: Doc | None = None) -> None:
     elif (np.abs(probs.sum(axis=1) - 1.0) > TOLERANCE)[~is_missing(soft)].any():
         reason = f"row sums {np.unique(probs.sum(axis=1).round(4))}"
     if reason:
-        raise ValueError(Errors.E103.format(reason=reason))
+        raise SeqMixError(Errors.E103.format(reason=reason))
 
 
 def _are_iob2(tags: Sequence[str]) -> bool:
@@ -230,7 +230,7 @@ def _unpack(doc: Doc, key: str) -> SoftLabels | None:
     layer = data.get("layer", ENTS)  # files of the first version name none
     soft = SoftLabels(tuple(data["labels"]), np.asarray(data["probs"]), layer)
     if len(soft.probs) != len(doc):
-        raise ValueError(
+        raise SeqMixError(
             Errors.E102.format(rows=len(soft.probs), tokens=len(doc), text=doc.text[:80])
         )
     return soft

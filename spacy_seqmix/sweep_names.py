@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from .errors import Errors
+from .errors import Errors, SeqMixError
 
 # Of a config.
 SECTION = "sweep"
@@ -18,11 +18,11 @@ def choose(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
     """The names that are, or match, any of the patterns, in their own order; all without patterns.
 
     patterns (Sequence[str]): names, which may have "*" and "?" in them.
-    RAISES (ValueError): S523 for a pattern without a name.
+    RAISES (SeqMixError): S523 for a pattern without a name.
     """
     for pattern in patterns:
         if not any(_fits(name, pattern) for name in names):
-            raise ValueError(Errors.E523.format(name=pattern, names=", ".join(names)))
+            raise SeqMixError(Errors.E523.format(name=pattern, names=", ".join(names)))
     return [name for name in names if not patterns or any(_fits(name, p) for p in patterns)]
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from spacy.util import registry
 from thinc.api import Config
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..learners import check_mixed_layer
 from ..mixing.mix import Mixer
 from ..query.evidence import check_config_evidence
@@ -38,7 +38,7 @@ class ActiveConfig(NamedTuple):
 def read_active_config(config: Config) -> ActiveConfig:
     """Check a config with the sections of a training config and [active]; no data is read.
 
-    RAISES (ValueError): S402, S408 and those of its parts, see ``errors.py``.
+    RAISES (SeqMixError): S402, S408 and those of its parts, see ``errors.py``.
     """
     plain = config.copy().interpolate()
     active = read_active_section(plain)
@@ -64,19 +64,19 @@ def read_active_config(config: Config) -> ActiveConfig:
 def resolve_parts(section: dict[str, Any]) -> tuple[QueryPolicy, Oracle, list[Mixer]]:
     """Build the policy, the oracle and the mixers of an interpolated [active] section.
 
-    RAISES (ValueError): S402 with what is wrong, or the code of the part that refused its settings.
+    RAISES (SeqMixError): S402 with what is wrong, or the code of the part that refused them.
     """
     try:
         parts = registry.resolve({name: section.get(name) or {} for name in PARTS})
         mixers = make_mixers(parts["mixing"])
+    except SeqMixError:
+        raise
     except (ValueError, TypeError) as err:
-        if str(err).startswith("[S"):
-            raise
-        raise ValueError(Errors.E402.format(problems=str(err).strip())) from err
+        raise SeqMixError(Errors.E402.format(problems=str(err).strip())) from err
     policy, oracle = parts["policy"], parts["oracle"]
     wrong = [] if isinstance(policy, QueryPolicy) else ["policy"]
     wrong += [] if callable(oracle) else ["oracle"]
     if wrong:
         problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
-        raise ValueError(Errors.E402.format(problems=problems))
+        raise SeqMixError(Errors.E402.format(problems=problems))
     return policy, oracle, mixers

@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..atomic import replacing_folder
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..query.dropout import check_has_dropout, dropout_probs
 from ..query.probabilities import token_probs
 from ..types import TokenProbs
@@ -63,7 +63,7 @@ class Committee:
             gc.collect()  # pipelines hang in reference cycles, with their encoder
 
     def check(self, nlp: Language) -> None:
-        """RAISES (ValueError): S423 for dropout passes through a model that drops nothing."""
+        """RAISES (SeqMixError): S423 for dropout passes through a model that drops nothing."""
         if self.settings.kind == "dropout":
             check_has_dropout(nlp, self.component)
 
@@ -81,7 +81,7 @@ class Committee:
         docs (Sequence[Doc]): unlabelled docs.
         progress (Callable | None): called with the number of docs done, C times in all.
         RETURNS (list[TokenProbs]): in the order of the members.
-        RAISES (ValueError): S407 when a member is missing, S422 when it has other labels.
+        RAISES (SeqMixError): S407 when a member is missing, S422 when it has other labels.
         """
         if self.settings.kind == "dropout":
             seeds = [self.member_seed(number, k + 1) for k in range(self.settings.members)]
@@ -99,12 +99,12 @@ class Committee:
 
 
 def check_same_labels(first: Language, other: Language, component: str, member: int) -> None:
-    """RAISES (ValueError): S422 when a member's columns are not those of the first."""
+    """RAISES (SeqMixError): S422 when a member's columns are not those of the first."""
     procs: list[Any] = [nlp.get_pipe(component) for nlp in (first, other)]
     expected, found = (list(proc.labels) for proc in procs)
     if expected != found:
         reason = f"member {member} has the labels {found}, the first has {expected}"
-        raise ValueError(Errors.E422.format(reason=reason))
+        raise SeqMixError(Errors.E422.format(reason=reason))
 
 
 def save_model(nlp: Language, path: Path) -> None:

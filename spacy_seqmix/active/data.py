@@ -7,7 +7,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..docbin import read_docs
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from .annotation import GoldLabels, entity_labels
 from .asked import ActiveConfig
 from .pool import Pool, check_size, file_digest, make_pool, sample
@@ -32,7 +32,7 @@ def read_data(asked: ActiveConfig, nlp: Language, labels_of: GoldLabels) -> Data
 
     nlp (Language): whose vocabulary the docs get.
     labels_of (GoldLabels): what the component learns of a doc.
-    RAISES (ValueError): S403 to S405 for files that can't be used, S431 where nothing of what the
+    RAISES (SeqMixError): S403 to S405 for files that can't be used, S431 where nothing of what the
         component learns is annotated.
     """
     active = asked.active
@@ -42,7 +42,7 @@ def read_data(asked: ActiveConfig, nlp: Language, labels_of: GoldLabels) -> Data
         if not any(labels_of(doc) for doc in docs):
             factory = asked.training["components"][active.component]["factory"]
             name = active.component
-            raise ValueError(Errors.E431.format(path=path, name=name, factory=factory))
+            raise SeqMixError(Errors.E431.format(path=path, name=name, factory=factory))
         return docs
 
     docs = labelled(active.pool)

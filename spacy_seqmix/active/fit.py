@@ -19,7 +19,7 @@ from thinc.api import Config
 from .. import recipes
 from ..augmenter import make_example
 from ..docbin import write_docs
-from ..errors import Errors, Warnings
+from ..errors import Errors, SeqMixError, Warnings
 from ..learners import check_recipes
 from .annotation import GoldLabels, all_labels, entity_labels, gold_labels
 
@@ -67,7 +67,7 @@ def fit(
     work (Path): folder for the corpora, which the config's readers read.
     start (Path | None): pipeline to go on with (a warm start); None trains from scratch.
     RETURNS (tuple): the trained pipeline and the number of optimiser steps it took.
-    RAISES (ValueError): S408 for a config that cannot be used so, S409 when the loss is not a
+    RAISES (SeqMixError): S408 for a config that cannot be used so, S409 when the loss is not a
         number, S430 and S432 for labels and entities that the component cannot learn.
     """
     config = config.copy()
@@ -117,14 +117,14 @@ def _train(nlp: Language, settings: FitSettings, out: Path) -> Language:
         )
     except ValueError as err:
         if "[E910]" in str(err) or "[E940]" in str(err):
-            raise ValueError(Errors.E409.format(name=settings.component)) from err
+            raise SeqMixError(Errors.E409.format(name=settings.component)) from err
         raise
     except AssertionError as err:
         if err.args or not _has_beam(nlp.get_pipe(settings.component)):
             raise
-        raise ValueError(Errors.E432.format(name=settings.component)) from err
+        raise SeqMixError(Errors.E432.format(name=settings.component)) from err
     if not _is_finite(nlp.get_pipe(settings.component)):  # components that do not look at the loss
-        raise ValueError(Errors.E409.format(name=settings.component))
+        raise SeqMixError(Errors.E409.format(name=settings.component))
     return spacy.load(saved) if on_disk else nlp
 
 
@@ -165,17 +165,17 @@ def warn_of_unseen(
 
 
 def check_training_config(config: Config, component: str) -> None:
-    """RAISES (ValueError): S408 for a config without the component or without corpora to set."""
+    """RAISES (SeqMixError): S408 for a config without the component or without corpora to set."""
     for section in ("nlp", "components", "training", "corpora"):
         if section not in config:
-            raise ValueError(Errors.E408.format(reason=f"section [{section}] is missing"))
+            raise SeqMixError(Errors.E408.format(reason=f"section [{section}] is missing"))
     for field in ("batcher", "optimizer"):
         if not isinstance(config["training"].get(field), dict):
             reason = f"section [training.{field}] is missing"
-            raise ValueError(Errors.E408.format(reason=reason))
+            raise SeqMixError(Errors.E408.format(reason=reason))
     if component not in config["nlp"].get("pipeline", []):
         reason = f"[nlp] pipeline has no '{component}' (active.component)"
-        raise ValueError(Errors.E408.format(reason=reason))
+        raise SeqMixError(Errors.E408.format(reason=reason))
     for field in ("train_corpus", "dev_corpus"):
         _corpus_section(config, field)
 
@@ -183,7 +183,7 @@ def check_training_config(config: Config, component: str) -> None:
 def without_own_mixing(config: Config) -> Config:
     """The config, whose training corpus does not mix: in active learning [active.mixing] does.
 
-    RAISES (ValueError): S408 where mixing can't be taken out of it.
+    RAISES (SeqMixError): S408 where mixing can't be taken out of it.
 
     Warns with W402 when an augmenter is left out.
     """
@@ -201,7 +201,7 @@ def without_own_mixing(config: Config) -> Config:
                 f"[{name}] mixes by itself ({kind}), as [active.mixing] does; take "
                 "spacy-seqmix.Corpus.v1 as its reader, with augmenters that do not mix"
             )
-            raise ValueError(Errors.E408.format(reason=reason))
+            raise SeqMixError(Errors.E408.format(reason=reason))
     return config
 
 
@@ -212,7 +212,7 @@ def _corpus_section(config: Config, field: str) -> dict[str, Any]:
         section = section.get(part) if isinstance(section, dict) else None
     if not isinstance(section, dict) or "path" not in section:
         reason = f"training.{field} = '{name}' names no corpus with a 'path'"
-        raise ValueError(Errors.E408.format(reason=reason))
+        raise SeqMixError(Errors.E408.format(reason=reason))
     return section
 
 
@@ -232,12 +232,12 @@ def _fit_schedule(optimizer: dict[str, Any], steps: int) -> None:
 def _add_labels(nlp: Language, component: str, docs: Sequence[Doc]) -> None:
     """A warm start does not initialise: labels that the last model had not met are added.
 
-    RAISES (ValueError): S430 where the component cannot grow.
+    RAISES (SeqMixError): S430 where the component cannot grow.
     """
     proc: Any = nlp.get_pipe(component)
     labels_of = gold_labels(nlp.config["components"][component])
     new = sorted(all_labels(docs, labels_of) - set(proc.labels))
     if new and not proc.is_resizable:
-        raise ValueError(Errors.E430.format(name=component, labels=new))
+        raise SeqMixError(Errors.E430.format(name=component, labels=new))
     for label in new:
         proc.add_label(label)

@@ -13,7 +13,7 @@ from thinc.api import Config
 
 from .. import __version__
 from ..atomic import replacing
-from ..errors import Errors, Warnings
+from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings
 
 Record = dict[str, Any]
 MISSING = object()
@@ -46,7 +46,7 @@ class RunFolder:
         return self.path / "models" / f"round-{number:02d}{suffix}"
 
     def trained(self, number: int, member: int = 1) -> Path:
-        """The same, where it must be there. RAISES (ValueError): S407."""
+        """The same, where it must be there. RAISES (SeqMixError): S407."""
         path = self.model(number, member)
         if not path.exists():
             raise self._unusable(f"models/{path.name} is missing")
@@ -69,7 +69,7 @@ class RunFolder:
         config (Config): everything that was asked for, overrides applied.
         digests (dict): SHA-256 of each input file, by the field that names it.
         RETURNS (list): the records of the rounds that are finished.
-        RAISES (ValueError): S406 when the folder belongs to another config or other data, with
+        RAISES (SeqMixError): S406 when the folder belongs to another config or other data, with
             the fields that differ; S407 when it holds something else or is damaged.
 
         Warns with W403 when another version of this package began the run.
@@ -80,7 +80,7 @@ class RunFolder:
         if self.inputs.exists():
             changed = self._changed(asked)
             if changed:
-                raise ValueError(Errors.E406.format(path=self.path, fields=", ".join(changed)))
+                raise SeqMixError(Errors.E406.format(path=self.path, fields=", ".join(changed)))
             begun = version_of(self.inputs)
             if begun not in (None, __version__):
                 text = Warnings.W403.format(path=self.path, begun=begun, here=__version__)
@@ -99,14 +99,14 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other processes from running in the folder. RAISES (ValueError): S412."""
+        """Keep other processes from running in the folder. RAISES (SeqMixError): S412."""
         path = self.path / "lock.tmp"
         lock = FileLock(path)
         try:
             with disk_errors():
                 lock.acquire(timeout=0)
         except Timeout:
-            raise ValueError(Errors.E412.format(path=self.path)) from None
+            raise SeqMixError(Errors.E412.format(path=self.path)) from None
         try:
             # Of a killed run. Before the lock they may be those of one that lives.
             for left_over in (*self.path.glob(".*.tmp"), *self.path.glob("mixed/.*.tmp")):
@@ -134,11 +134,11 @@ class RunFolder:
             raise self._unusable(f"inputs.json is damaged ({err})") from err
         return [name if section == "config" else f"{section}.{name}" for section, name in differing]
 
-    def _unusable(self, reason: str) -> ValueError:
-        return ValueError(Errors.E407.format(path=self.path, reason=reason))
+    def _unusable(self, reason: str) -> SeqMixError:
+        return SeqMixError(Errors.E407.format(path=self.path, reason=reason))
 
     def read(self) -> list[Record]:
-        """The records so far. RAISES (ValueError): S407 when a line is damaged."""
+        """The records so far. RAISES (SeqMixError): S407 when a line is damaged."""
         if not self.journal.exists():
             return []
         try:
@@ -189,13 +189,13 @@ def version_of(inputs: Path) -> str | None:
 
 @contextmanager
 def disk_errors() -> Iterator[None]:
-    """Give the operating system's errors a code. RAISES (OSError): S411."""
+    """Give the operating system's errors a code. RAISES (SeqMixFileError): S411."""
     try:
         yield
     except OSError as err:
         if err.errno is None:  # a message of ours, or of spaCy
             raise
-        raise OSError(Errors.E411.format(reason=err)) from err
+        raise SeqMixFileError(Errors.E411.format(reason=err)) from err
 
 
 def flatten(config: Any, prefix: str = "") -> dict[str, Any]:

@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..mixing.mix import MixCounts, Mixer, mix_docs
 
 
@@ -20,7 +20,7 @@ def make_mixers(mixing: Mapping[str, Any] | None) -> list[Mixer]:
 
     mixing (Mapping | None): the arguments of a ``Mixer``, or such sections by name, which are
         taken in the order of their names.
-    RAISES (ValueError): S402 where something is no registered function, and the codes of ``Mixer``.
+    RAISES (SeqMixError): S402 where something is no function, and the codes of ``Mixer``.
         (TypeError): for arguments that a mixer does not have.
     """
     if not mixing:
@@ -32,7 +32,7 @@ def make_mixers(mixing: Mapping[str, Any] | None) -> list[Mixer]:
     found = []
     for name, section in mixing.items():
         if not isinstance(section, Mapping):
-            raise ValueError(Errors.E402.format(problems=f"{name}: a section is wanted"))
+            raise SeqMixError(Errors.E402.format(problems=f"{name}: a section is wanted"))
         if not section.get("rate", 1.0):
             continue
         mixer = Mixer(**section)
@@ -40,7 +40,7 @@ def make_mixers(mixing: Mapping[str, Any] | None) -> list[Mixer]:
         wrong += [] if hasattr(mixer.realiser, "prepare") else [f"{name}.realiser"]
         if wrong:
             problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
-            raise ValueError(Errors.E402.format(problems=problems))
+            raise SeqMixError(Errors.E402.format(problems=problems))
         found.append(mixer)
     return found
 

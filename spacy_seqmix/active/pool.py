@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from spacy.tokens import Doc
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Pool:
 def make_pool(docs: Sequence[Doc], size: int | None, n_seed: int, seed: int, path: Path) -> Pool:
     """A pool of all docs, or of a random sample of them.
 
-    RAISES (ValueError): S404 when it is smaller than asked for or than the seed set.
+    RAISES (SeqMixError): S404 when it is smaller than asked for or than the seed set.
     """
     check_size(len(docs), size or n_seed, "pool_size" if size else "n_seed", path)
     check_size(size or n_seed, n_seed, "n_seed", path)
@@ -40,9 +40,9 @@ def make_pool(docs: Sequence[Doc], size: int | None, n_seed: int, seed: int, pat
 
 
 def check_size(found: int, wanted: int, field: str, path: Path) -> None:
-    """RAISES (ValueError): S404 where a file has fewer docs than a field asks for."""
+    """RAISES (SeqMixError): S404 where a file has fewer docs than a field asks for."""
     if found < wanted:
-        raise ValueError(Errors.E404.format(path=path, found=found, field=field, wanted=wanted))
+        raise SeqMixError(Errors.E404.format(path=path, found=found, field=field, wanted=wanted))
 
 
 def sample(n_docs: int, size: int | None, seed: Sequence[int]) -> list[int]:

@@ -11,7 +11,7 @@ from thinc.api import Config
 
 from .. import soft_labels
 from ..decoding import tag_names
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..layers import ENTS, TAGS, is_iob
 from ..learners import learned_layer
 from ..query.probabilities import copy_tokens, token_probs
@@ -32,13 +32,13 @@ def pseudo_labelled(
     docs (Sequence[Doc]): their own annotation is not looked at.
     progress (Callable | None): called with the number of docs done.
     RETURNS (list[Doc]): with the decoded labels as annotation; in the order of ``docs``.
-    RAISES (ValueError): S434, and those of ``token_probs``.
+    RAISES (SeqMixError): S434, and those of ``token_probs``.
     """
     proc: Any = nlp.get_pipe(component)
     layer = learned_layer({"factory": nlp.get_pipe_meta(component).factory})
     if layer not in (ENTS, TAGS):  # of a component that comes from another pipeline
         factory = nlp.get_pipe_meta(component).factory
-        raise ValueError(Errors.E434.format(name=component, factory=factory))
+        raise SeqMixError(Errors.E434.format(name=component, factory=factory))
     tags = tag_names(proc.labels) if is_iob(layer) else tuple(proc.labels)
     out = []
     for doc, probs in zip(docs, token_probs(nlp, component, docs, progress=progress), strict=True):
@@ -52,10 +52,10 @@ def pseudo_labelled(
 
 
 def check_config_can_label(config: Config, component: str) -> None:
-    """RAISES (ValueError): S434 for a component whose probabilities are not those of tags."""
+    """RAISES (SeqMixError): S434 for a component whose probabilities are not those of tags."""
     section = config["components"].get(component, {})
     if "source" in section:
         return
     factory = section.get("factory", "")
     if factory not in SOURCES or learned_layer(section) not in (ENTS, TAGS):
-        raise ValueError(Errors.E434.format(name=component, factory=factory))
+        raise SeqMixError(Errors.E434.format(name=component, factory=factory))

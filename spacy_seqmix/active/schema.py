@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 from thinc.api import Config
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 
 # How ``precision.matmul_precision`` multiplies.
 Precision: TypeAlias = Literal["highest", "high", "medium", "bfloat16"]
@@ -130,31 +130,31 @@ class ActiveSchema(BaseModel):
 def read_active_section(config: Config) -> ActiveSchema:
     """Check the [active] section of an interpolated config.
 
-    RAISES (ValueError): S402 with every field that is wrong.
+    RAISES (SeqMixError): S402 with every field that is wrong.
     """
     if "active" not in config:
-        raise ValueError(Errors.E402.format(problems="the section itself is missing"))
+        raise SeqMixError(Errors.E402.format(problems="the section itself is missing"))
     try:
         active = ActiveSchema.model_validate(config["active"])
     except ValidationError as err:
         found = [_problem(".".join(map(str, e["loc"])), e) for e in err.errors()]
-        raise ValueError(Errors.E402.format(problems="; ".join(found))) from None
+        raise SeqMixError(Errors.E402.format(problems="; ".join(found))) from None
     steps = active.max_steps
     given = steps if isinstance(steps, list) else [steps or 2]
     if any(n < 2 for n in given):
-        raise ValueError(Errors.E402.format(problems="max_steps: at least 2 steps a round"))
+        raise SeqMixError(Errors.E402.format(problems="max_steps: at least 2 steps a round"))
     if active.mix_set == "pool" and given[0] < 4 and steps is not None:
         wanted = 'max_steps: at least 4 in the seed round, which trains twice with mix_set = "pool"'
-        raise ValueError(Errors.E402.format(problems=wanted))
+        raise SeqMixError(Errors.E402.format(problems=wanted))
     if isinstance(steps, list) and len(steps) != active.n_rounds + 1:
         wanted = f"max_steps: {active.n_rounds + 1} numbers for n_rounds = {active.n_rounds}"
-        raise ValueError(Errors.E402.format(problems=wanted))
+        raise SeqMixError(Errors.E402.format(problems=wanted))
     if active.unlabelled_size is not None and active.unlabelled is None:
         wanted = "unlabelled_size: there are no docs to draw from, set active.unlabelled"
-        raise ValueError(Errors.E402.format(problems=wanted))
+        raise SeqMixError(Errors.E402.format(problems=wanted))
     if isinstance(active.n_query, list) and len(active.n_query) != active.n_rounds:
         wanted = f"n_query: {active.n_rounds} numbers for n_rounds = {active.n_rounds}"
-        raise ValueError(Errors.E402.format(problems=wanted))
+        raise SeqMixError(Errors.E402.format(problems=wanted))
     return active
 
 

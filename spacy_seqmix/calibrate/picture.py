@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..atomic import replacing
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..models.judge import Range
 from ..models.names import short_name
 from ..report.figures import COLOURS
@@ -29,7 +29,7 @@ def require_matplotlib() -> None:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
-        raise ImportError(Errors.E515) from error
+        raise SeqMixError(Errors.E515) from error
 
 
 def draw(found: Calibration, path: Path) -> Path:
@@ -38,7 +38,7 @@ def draw(found: Calibration, path: Path) -> Path:
     found (Calibration): what ``calibrate`` returned.
     path (Path): the PNG to write, or a folder for ``perplexity.png``.
     RETURNS (Path): the file.
-    RAISES (ImportError): S515 without matplotlib.
+    RAISES (SeqMixError): S515 without matplotlib.
     """
     require_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -14,7 +14,7 @@ from spacy.tokens import Doc
 from tqdm import tqdm
 
 from ..docbin import read_docs
-from ..errors import Errors, Warnings
+from ..errors import Errors, SeqMixError, Warnings
 from ..mixing.origin import get_origin
 from ..mixing.segments import Windows
 from ..models.judge import PerplexityDiscriminator, Range
@@ -79,12 +79,12 @@ def calibrate(
     lang (str): the language of the docs.
     RETURNS (Calibration): distributions and proposed ranges. Warnings tell if the values are few
         (W312), or if there are no windows (W313).
-    RAISES (ValueError): S403 for unusable files, S516 for quantiles that are none, S517 where
+    RAISES (SeqMixError): S403 for unusable files, S516 for quantiles that are none, S517 where
         nothing has a text, S518 or S314 for unknown sentences.
     RAISES (OSError, ValueError): as ``CausalLM.load``.
     """
     if not 0 <= quantiles[0] < quantiles[1] <= 1:
-        raise ValueError(Errors.E516.format(quantiles="{:g},{:g}".format(*quantiles)))
+        raise SeqMixError(Errors.E516.format(quantiles="{:g},{:g}".format(*quantiles)))
     windows = windows or Windows()
     nlp = spacy.blank(lang)
     docs = [doc for path in paths for doc in read_docs(path, nlp, need_entities=False)]
@@ -98,7 +98,7 @@ def calibrate(
     scores = {kind: _score(kind, found, judge) for kind, found in passages.items()}
     scores = {kind: found for kind, found in scores.items() if len(found.perplexities)}
     if not scores:
-        raise ValueError(Errors.E517.format(paths=", ".join(map(str, paths))))
+        raise SeqMixError(Errors.E517.format(paths=", ".join(map(str, paths))))
     measure, nats = next(iter(scores.values()))
     _warn_if_few(len(measure), "texts", quantiles)
     inside = None
@@ -115,7 +115,7 @@ def _passages(doc: Doc, unit: str, windows: Windows) -> Iterator[tuple[str, list
     spans = [doc[:]]
     if unit == "sentence":
         if not doc.has_annotation("SENT_START"):
-            raise ValueError(Errors.E518.format(text=doc.text[:80]))
+            raise SeqMixError(Errors.E518.format(text=doc.text[:80]))
         spans = list(doc.sents)
     dense = windows(doc)
     for span in spans:

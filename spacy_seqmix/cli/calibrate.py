@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ._warnings import told_warnings
 
 __all__ = ["calibrate_cli"]
@@ -91,5 +91,5 @@ def _parse_quantiles(text: str) -> tuple[float, float]:
     try:
         low, high = map(float, text.split(","))
     except ValueError:
-        raise ValueError(Errors.E516.format(quantiles=text)) from None
+        raise SeqMixError(Errors.E516.format(quantiles=text)) from None
     return low, high

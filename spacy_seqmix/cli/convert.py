@@ -90,7 +90,7 @@ def convert_cli(
     with a backslash in front.
     """
     from .. import convert
-    from ..errors import Errors
+    from ..errors import Errors, SeqMixError
 
     given = {
         "--labels": (labels, (Format.brackets,)),
@@ -104,7 +104,7 @@ def convert_cli(
         for option, (value, formats) in given.items():
             if value and format not in formats:
                 names = ", ".join(name.value for name in formats)
-                raise ValueError(Errors.E538.format(option=option, formats=names))
+                raise SeqMixError(Errors.E538.format(option=option, formats=names))
         if format in EVENTS:
             with told_warnings():
                 if format is Format.ace05:

@@ -19,7 +19,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from .files import read_lines, write_docs
 from .triggers import Counts, Sentence, Trigger, skipping, to_docs
 
@@ -59,19 +59,19 @@ def read_ace(
     skip (bool): leave out triggers where the two files disagree, with a warning each.
     only (Collection[str] | None): names of documents to read; None for all.
     YIELDS (Sentence): with the document's name in ``where``.
-    RAISES (ValueError): S501, S542 for documents without their other half, S543 for a trigger that
+    RAISES (SeqMixError): S501, S542 for documents without their other half, S543 for a trigger that
         the text has not, S544 for names without a document, S545 for two documents of one name.
     """
     found = _find(folder)
     names = sorted(found if only is None else set(only))
     lacking = [name for name in names if name not in found]
     if lacking:
-        raise ValueError(Errors.E544.format(path=folder, names=", ".join(lacking[:10])))
+        raise SeqMixError(Errors.E544.format(path=folder, names=", ".join(lacking[:10])))
     for name in names:
         annotation = found[name]
         source = annotation.with_name(f"{name}.sgm")
         if not source.exists():
-            raise ValueError(Errors.E542.format(path=annotation, lacking=source.name))
+            raise SeqMixError(Errors.E542.format(path=annotation, lacking=source.name))
         yield from _read_document(source, annotation, nlp, counts, skip)
 
 
@@ -83,7 +83,7 @@ def _find(folder: Path) -> dict[str, Path]:
             continue
         name = path.name.removesuffix(".apf.xml")
         if name in found:
-            raise ValueError(Errors.E545.format(one=found[name], other=path))
+            raise SeqMixError(Errors.E545.format(one=found[name], other=path))
         found[name] = path
     return found
 
@@ -105,7 +105,7 @@ def _read_document(
     for anchor in anchors:
         if anchor not in placed:
             with skipping(skip, counts):
-                raise ValueError(_unlike(anchor, source, "it lies outside of every paragraph"))
+                raise SeqMixError(_unlike(anchor, source, "it lies outside of every paragraph"))
 
 
 def _plain(raw: str) -> tuple[str, list[tuple[int, int]]]:
@@ -149,14 +149,14 @@ def _anchors(path: Path) -> Iterator[_Anchor]:
                 start, last = int(sequence.attrib["START"]), int(sequence.attrib["END"])
                 yield _Anchor(start, last + 1, label, sequence.text or "")
     except (OSError, ElementTree.ParseError, KeyError, ValueError) as error:
-        raise ValueError(Errors.E501.format(path=path, reason=error)) from error
+        raise SeqMixError(Errors.E501.format(path=path, reason=error)) from error
 
 
 def _checked(anchor: _Anchor, text: str, source: Path) -> _Anchor:
     """The trigger, if the text has it there."""
     found = text[anchor.start : anchor.end]
     if not found.strip() or html.unescape(found).split() != html.unescape(anchor.text).split():
-        raise ValueError(_unlike(anchor, source, f"the text has {found!r}"))
+        raise SeqMixError(_unlike(anchor, source, f"the text has {found!r}"))
     return anchor
 
 
@@ -233,8 +233,8 @@ def convert_ace(
 
 
 def _names(path: Path) -> list[str]:
-    """The names of documents in a file. RAISES (ValueError): S546 where there are none."""
+    """The names of documents in a file. RAISES (SeqMixError): S546 where there are none."""
     lines = [line.strip() for line in read_lines(path)]
     if not any(lines):
-        raise ValueError(Errors.E546.format(path=path))
+        raise SeqMixError(Errors.E546.format(path=path))
     return [Path(one).name.removesuffix(".sgm").removesuffix(".apf.xml") for one in lines if one]

@@ -18,7 +18,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from .files import read_lines, write_docs
 
 __all__ = ["convert_brackets", "parse_markup", "read_brackets", "to_markup"]
@@ -47,11 +47,11 @@ def parse_markup(
     for piece in _PIECE.findall(line):
         if piece == "[":
             if inside is not None:
-                raise ValueError(Errors.E503.format(where=where, text=f"[{inside}["))
+                raise SeqMixError(Errors.E503.format(where=where, text=f"[{inside}["))
             inside = ""
         elif piece == "]":
             if inside is None:
-                raise ValueError(Errors.E504.format(where=where, text=f"{text[-40:]}]"))
+                raise SeqMixError(Errors.E504.format(where=where, text=f"{text[-40:]}]"))
             label, entity = _split_entity(inside, where, labels)
             spans.append((len(text), len(text) + len(entity), label))
             text += entity
@@ -63,7 +63,7 @@ def parse_markup(
             else:
                 inside += literal
     if inside is not None:
-        raise ValueError(Errors.E504.format(where=where, text=f"[{inside[:40]}"))
+        raise SeqMixError(Errors.E504.format(where=where, text=f"[{inside[:40]}"))
     return text, spans
 
 
@@ -73,11 +73,11 @@ def _split_entity(inside: str, where: str, labels: Collection[str] | None) -> tu
     known = _LABEL.fullmatch(label) is not None if labels is None else label in labels
     if not known:
         expected = "capitals" if labels is None else ", ".join(sorted(labels))
-        raise ValueError(
+        raise SeqMixError(
             Errors.E505.format(where=where, text=f"[{inside}]", label=label, expected=expected)
         )
     if not entity or entity != entity.strip():
-        raise ValueError(Errors.E506.format(where=where, text=f"[{inside}]"))
+        raise SeqMixError(Errors.E506.format(where=where, text=f"[{inside}]"))
     return label, entity
 
 
@@ -103,7 +103,7 @@ def read_brackets(
             span = doc.char_span(start, end, label=label)
             if span is None:
                 tokens = [t.text for t in doc if t.idx < end and t.idx + len(t) > start]
-                raise ValueError(
+                raise SeqMixError(
                     Errors.E507.format(where=where, text=text[start:end], tokens=tokens)
                 )
             ents.append(span)
@@ -118,12 +118,12 @@ def to_markup(doc: Doc) -> str:
     RETURNS (str): the markup.
     """
     if "\n" in doc.text:
-        raise ValueError(Errors.E508.format(text=doc.text))
+        raise SeqMixError(Errors.E508.format(text=doc.text))
     parts = []
     position = 0
     for ent in doc.ents:
         if not ent.label_ or _NO_LABEL.search(ent.label_):
-            raise ValueError(
+            raise SeqMixError(
                 Errors.E505.format(
                     where="doc", text=ent.text, label=ent.label_, expected="a word without blanks"
                 )

@@ -16,7 +16,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from .files import read_lines, write_docs
 
 __all__ = ["convert_conll", "read_conll"]
@@ -49,7 +49,7 @@ def read_conll(path: Path, nlp: Language, *, whole_docs: bool = False) -> Iterat
                 words, tags, starts = [], [], []
             continue
         if len(columns) < 2 or not _TAG.fullmatch(columns[-1]):
-            raise ValueError(Errors.E509.format(where=f"{path}, line {number}", text=line))
+            raise SeqMixError(Errors.E509.format(where=f"{path}, line {number}", text=line))
         if ended:
             starts.append(len(words))
             ended = False

@@ -14,7 +14,7 @@ from typing import Any
 
 import spacy
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from .files import read_lines, write_docs
 from .triggers import Counts, Sentence, Trigger, same_text, to_docs
 
@@ -22,7 +22,7 @@ __all__ = ["LAYOUTS", "convert_events", "read_dygiepp", "read_jmee", "read_oneie
 
 
 def read_jmee(path: Path) -> Iterator[Sentence]:
-    """Read a JSON list of sentences. RAISES (ValueError): S501, S540."""
+    """Read a JSON list of sentences. RAISES (SeqMixError): S501, S540."""
     for number, row in enumerate(_list(path), start=1):
         where = f"{path}, sentence {number}"
         words = _words(row.get("words", row.get("tokens")), where)
@@ -39,7 +39,7 @@ def read_jmee(path: Path) -> Iterator[Sentence]:
 
 
 def read_oneie(path: Path) -> Iterator[Sentence]:
-    """Read JSON lines, a sentence each. RAISES (ValueError): S501, S540."""
+    """Read JSON lines, a sentence each. RAISES (SeqMixError): S501, S540."""
     for where, row in _rows(path):
         words = _words(row.get("tokens"), where)
         triggers = []
@@ -51,7 +51,7 @@ def read_oneie(path: Path) -> Iterator[Sentence]:
 
 
 def read_dygiepp(path: Path) -> Iterator[Sentence]:
-    """Read JSON lines, a document each. RAISES (ValueError): S501, S540."""
+    """Read JSON lines, a document each. RAISES (SeqMixError): S501, S540."""
     for where, row in _rows(path):
         sentences, events = row.get("sentences"), row.get("events")
         if not isinstance(sentences, list):
@@ -108,7 +108,7 @@ def convert_events(
     types (bool): take "Conflict" of "Conflict:Attack" alone.
     skip (bool): leave out triggers that are not what the file says, with a warning each.
     RETURNS (Counts): of sentences and triggers.
-    RAISES (ValueError): S501, S502, S540, S541.
+    RAISES (SeqMixError): S501, S502, S540, S541.
     """
     counts = Counts()
     sentences = LAYOUTS[layout](in_path)
@@ -140,8 +140,8 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             raise _wrong(where, f"not JSON: {error}") from error
 
 
-def _wrong(where: str, what: str) -> ValueError:
-    return ValueError(Errors.E540.format(where=where, what=what))
+def _wrong(where: str, what: str) -> SeqMixError:
+    return SeqMixError(Errors.E540.format(where=where, what=what))
 
 
 def _objects(value: Any, where: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from spacy.tokens import Doc, DocBin
 
 from ..atomic import replacing
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 
 __all__ = ["read_lines", "write_docs"]
 
@@ -22,9 +22,9 @@ def read_lines(path: Path) -> list[str]:
     try:
         text = path.read_bytes().decode("utf8")
     except UnicodeDecodeError as error:
-        raise ValueError(Errors.E501.format(path=path, reason=error)) from error
+        raise SeqMixError(Errors.E501.format(path=path, reason=error)) from error
     except OSError as error:
-        raise ValueError(Errors.E501.format(path=path, reason=error.strerror)) from error
+        raise SeqMixError(Errors.E501.format(path=path, reason=error.strerror)) from error
     return [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
 
 
@@ -39,7 +39,7 @@ def write_docs(docs: Iterable[Doc], path: Path, *, source: Path, user_data: bool
     """
     docbin = DocBin(docs=docs, store_user_data=user_data)
     if not len(docbin):
-        raise ValueError(Errors.E502.format(path=source))
+        raise SeqMixError(Errors.E502.format(path=source))
     with replacing(path) as temporary:
         docbin.to_disk(temporary)
     return len(docbin)

@@ -22,7 +22,7 @@ from spacy.tokens import Doc, Span
 from spacy.util import get_words_and_spaces
 
 from .. import relations
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..relations import NONE, Relation
 from .files import read_lines, write_docs
 
@@ -57,9 +57,9 @@ def _object(line: str, where: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
-        raise ValueError(Errors.E530.format(where=where, reason=error)) from error
+        raise SeqMixError(Errors.E530.format(where=where, reason=error)) from error
     if not isinstance(row, dict):
-        raise ValueError(Errors.E530.format(where=where, reason=f"it is a {type(row).__name__}"))
+        raise SeqMixError(Errors.E530.format(where=where, reason=f"it is a {type(row).__name__}"))
     return row
 
 
@@ -68,14 +68,14 @@ def _make_doc(nlp: Language, row: dict[str, Any], where: str) -> Doc:
     if words is None and isinstance(text, str):
         return nlp.make_doc(text)
     if not isinstance(words, list) or not all(isinstance(w, str) and w for w in words):
-        raise ValueError(Errors.E531.format(where=where, what="no list of tokens, nor a text"))
+        raise SeqMixError(Errors.E531.format(where=where, what="no list of tokens, nor a text"))
     spaces = [True] * (len(words) - 1) + [False] * bool(words)
     if isinstance(text, str):
         try:
             split, found = get_words_and_spaces(words, text)
         except ValueError:
             what = "the tokens are not those of the text"
-            raise ValueError(Errors.E531.format(where=where, what=what)) from None
+            raise SeqMixError(Errors.E531.format(where=where, what=what)) from None
         if len(split) == len(words):  # otherwise blanks would become tokens, which none count
             spaces = found
     return Doc(nlp.vocab, words=words, spaces=spaces)
@@ -91,14 +91,14 @@ def _entities(doc: Doc, row: dict[str, Any], where: str) -> list[Span]:
         told = {"where": where, "start": start, "end": end, "unit": unit}
         if not 0 <= start < end <= (len(doc) if by_token else len(doc.text)):
             problem = f"is not one of {len(doc) if by_token else len(doc.text)} {unit}"
-            raise ValueError(Errors.E532.format(problem=problem, **told))
+            raise SeqMixError(Errors.E532.format(problem=problem, **told))
         span = doc[start:end] if by_token else doc.char_span(start, end)
         if span is None:
             problem = f"does not lie on token borders: {doc.text[start:end]!r}"
-            raise ValueError(Errors.E532.format(problem=problem, **told))
+            raise SeqMixError(Errors.E532.format(problem=problem, **told))
         if any(span.start < other.end and other.start < span.end for other in spans):
             problem = "overlaps with another one, which doc.ents can't hold"
-            raise ValueError(Errors.E532.format(problem=problem, **told))
+            raise SeqMixError(Errors.E532.format(problem=problem, **told))
         spans.append(Span(doc, span.start, span.end, label=label))
     return spans
 
@@ -111,34 +111,36 @@ def _relations(
         head, tail = _number(relation, "head", where), _number(relation, "tail", where)
         label = _label(relation, where)
         if not (0 <= head < len(ents) and 0 <= tail < len(ents)) or head == tail:
-            raise ValueError(Errors.E533.format(where=where, head=head, tail=tail, n=len(ents)))
+            raise SeqMixError(Errors.E533.format(where=where, head=head, tail=tail, n=len(ents)))
         if label in none:
             continue
         first, second = ents[head], ents[tail]
         made = Relation((first.start, first.end), (second.start, second.end), label)
         if out.setdefault((head, tail), made) != made:
-            raise ValueError(Errors.E534.format(where=where, head=first.text, tail=second.text))
+            raise SeqMixError(Errors.E534.format(where=where, head=first.text, tail=second.text))
     return list(out.values())
 
 
 def _list(row: dict[str, Any], key: str, where: str) -> list[dict[str, Any]]:
     found = row.get(key, [])
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise ValueError(Errors.E531.format(where=where, what=f"{key!r} is no list of objects"))
+        raise SeqMixError(Errors.E531.format(where=where, what=f"{key!r} is no list of objects"))
     return found
 
 
 def _number(item: dict[str, Any], key: str, where: str) -> int:
     value = item.get(key)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(Errors.E531.format(where=where, what=f"no whole number {key!r} in {item}"))
+        raise SeqMixError(
+            Errors.E531.format(where=where, what=f"no whole number {key!r} in {item}")
+        )
     return value
 
 
 def _label(item: dict[str, Any], where: str) -> str:
     value = item.get("label")
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(Errors.E531.format(where=where, what=f"no 'label' in {item}"))
+        raise SeqMixError(Errors.E531.format(where=where, what=f"no 'label' in {item}"))
     return value
 
 

@@ -21,7 +21,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from .. import relations
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..relations import NONE, Relation
 from .files import read_lines, write_docs
 
@@ -61,7 +61,7 @@ def read_semeval(
         elif labelled:
             yield _make_doc(nlp, labelled[2], where, labelled[1], where, none)
         else:
-            raise ValueError(Errors.E537.format(where=where, text=line))
+            raise SeqMixError(Errors.E537.format(where=where, text=line))
 
 
 def _make_doc(
@@ -73,9 +73,9 @@ def _make_doc(
         doc.char_span(*ranges[name], label=ENTITY, alignment_mode="expand") for name in ("e1", "e2")
     )
     if first is None or second is None:
-        raise ValueError(Errors.E535.format(where=where, text=marked))
+        raise SeqMixError(Errors.E535.format(where=where, text=marked))
     if first.start < second.end and second.start < first.end:
-        raise ValueError(Errors.E539.format(where=where, text=first.text))
+        raise SeqMixError(Errors.E539.format(where=where, text=first.text))
     doc.set_ents([first, second])
     relations.put(doc, _relations(label.strip(), first, second, where_label, none))
     return doc
@@ -96,7 +96,7 @@ def _unmark(marked: str, where: str) -> tuple[str, dict[str, tuple[int, int]]]:
     text += marked[position:]
     empty = any(start == end for start, end in ranges.values())
     if len(found) != 2 or len(ranges) != 2 or empty or _MARK.search(text):
-        raise ValueError(Errors.E535.format(where=where, text=marked))
+        raise SeqMixError(Errors.E535.format(where=where, text=marked))
     return text, ranges
 
 
@@ -108,7 +108,7 @@ def _relations(
     if name in none:
         return []
     if not directed:
-        raise ValueError(Errors.E536.format(where=where, text=label))
+        raise SeqMixError(Errors.E536.format(where=where, text=label))
     head, tail = (first, second) if directed[2] == "e1,e2" else (second, first)
     return [Relation((head.start, head.end), (tail.start, tail.end), name)]
 

@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
-from ..errors import Errors, Warnings
+from ..errors import Errors, SeqMixError, Warnings
 
 __all__ = ["Counts", "Sentence", "Trigger", "to_docs"]
 
@@ -60,7 +60,7 @@ def to_docs(
 
     types (bool): take "Conflict" of "Conflict:Attack" alone.
     skip (bool): warn of triggers that are not what the corpus says, and leave them out.
-    RAISES (ValueError): S541 for such a trigger otherwise.
+    RAISES (SeqMixError): S541 for such a trigger otherwise.
     """
     for sentence in sentences:
         doc = Doc(nlp.vocab, words=list(sentence.words), spaces=_spaces(sentence))
@@ -104,7 +104,7 @@ def _checked(sentence: Sentence, trigger: Trigger) -> Trigger:
     inside = 0 <= trigger.start < trigger.end <= len(words)
     if not inside or (trigger.text is not None and not same_text(found, trigger.text)):
         beyond = f"only that it is in a sentence of {len(words)} tokens"
-        raise ValueError(
+        raise SeqMixError(
             Errors.E541.format(
                 where=sentence.where,
                 start=trigger.start,

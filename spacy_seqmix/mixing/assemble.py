@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from .. import recipes, relations, soft_labels
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..layers import RELATIONS, columns, is_iob
 from ..recipes import Recipe
 from ..types import Floats2d, MixPlan, Segment, SegmentMix, SoftLabels
@@ -145,13 +145,13 @@ def replay(origin: Origin, docs: Sequence[Doc], nlp: Language) -> Doc:
     """Rebuild a mixed doc from its origin and its parents, without any model.
 
     docs (Sequence[Doc]): docs among which all parents are.
-    RAISES (ValueError): S211 when a parent is not among them.
+    RAISES (SeqMixError): S211 when a parent is not among them.
     """
     found = by_key(docs)
     keys = dict.fromkeys([origin.target, *(part.other for part in origin.parts)])
     for key in keys:
         if key not in found:
-            raise ValueError(Errors.E211.format(key=key))
+            raise SeqMixError(Errors.E211.format(key=key))
     doc = assemble({key: found[key] for key in keys}, origin, nlp)
     if origin.labels == "hard":
         harden(doc)

@@ -11,7 +11,7 @@ from thinc.api import Config
 
 from ..config import problems_of
 from ..docbin import read_docs, write_docs
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..layers import ENTS
 from .mix import MixCounts, Mixer, mix_docs
 
@@ -40,28 +40,28 @@ def augment_file(
     out_path (Path): .spacy file to write, with user data (soft labels, origins).
     with_originals (bool): write the docs of ``in_path`` first.
     RETURNS (tuple): what happened, and how many mixed docs were written.
-    RAISES (ValueError): S213 for a wrong section, S214 when no doc came out, S403 and S405 for
+    RAISES (SeqMixError): S213 for a wrong section, S214 when no doc came out, S403 and S405 for
         unusable docs.
     """
     section = config.interpolate().get("augment")
     if not isinstance(section, dict):
-        raise ValueError(Errors.E213.format(problems="the section itself is missing"))
+        raise SeqMixError(Errors.E213.format(problems="the section itself is missing"))
     try:
         settings = AugmentSchema.model_validate(section)
     except ValidationError as err:
-        raise ValueError(Errors.E213.format(problems=problems_of(err))) from None
+        raise SeqMixError(Errors.E213.format(problems=problems_of(err))) from None
     parts = {k: v for k, v in section.items() if isinstance(v, dict)}
     wrong = [name for name in ("strategy", "realiser") if name not in parts]
     if wrong:
         problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
-        raise ValueError(Errors.E213.format(problems=problems))
+        raise SeqMixError(Errors.E213.format(problems=problems))
     mixer = Mixer(rate=settings.rate, labels=settings.labels, **registry.resolve(parts))
     nlp = spacy.blank(settings.lang)
     layer = getattr(mixer.strategy, "layer", ENTS)
     docs = read_docs(in_path, nlp, need_entities=layer == ENTS)
     mixed, counts = mix_docs(docs, mixer, np.random.default_rng(settings.seed), nlp)
     if not mixed:
-        raise ValueError(Errors.E214.format(docs=len(docs), path=in_path, rate=settings.rate))
+        raise SeqMixError(Errors.E214.format(docs=len(docs), path=in_path, rate=settings.rate))
     out = [*docs, *mixed] if with_originals else mixed
     write_docs(out, out_path)
     return counts, len(mixed)

@@ -10,7 +10,7 @@ import numpy as np
 from spacy.tokens import Doc
 
 from .. import soft_labels
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..layers import ENTS, check_layer, is_iob
 from ..types import MixPlan, Segment, SegmentMix
 
@@ -28,7 +28,7 @@ class Duplication:
     def __post_init__(self) -> None:
         check_layer(self.layer)
         if self.min_labels < 0:
-            raise ValueError(Errors.E210.format(what="min_labels >= 0", value=self.min_labels))
+            raise SeqMixError(Errors.E210.format(what="min_labels >= 0", value=self.min_labels))
 
     def eligible(self, doc: Doc) -> bool:
         """Whether the doc is annotated, and has enough valid labels."""
@@ -59,6 +59,6 @@ def make_duplication(min_labels: int = 0, layer: str = ENTS) -> Duplication:
     min_labels (int): only docs with so many tokens that have a valid label.
     layer (str): docs with a label there are copied: "ents", "tags" or "spans:KEY".
     RETURNS (Duplication): a Strategy; take it with the realiser "spacy-seqmix.Interpolated.v1".
-    RAISES (ValueError): S210 for less than none, S217 for an unknown layer.
+    RAISES (SeqMixError): S210 for less than none, S217 for an unknown layer.
     """
     return Duplication(min_labels, layer)

@@ -9,7 +9,7 @@ from typing import ClassVar
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..types import MixPlan, SegmentMix
 from .assemble import candidates, words_of
 
@@ -62,8 +62,8 @@ def make_interpolated(surplus: str = "keep") -> Interpolated:
     surplus (str): what becomes of a position that only the longer of two segments has. "keep": its
         embedding and label stay unmixed. "pad": they are mixed with the padding token and "O".
     RETURNS (Interpolated): a realiser; ``prepare`` it with docs.
-    RAISES (ValueError): S247 for another surplus.
+    RAISES (SeqMixError): S247 for another surplus.
     """
     if surplus not in SURPLUS:
-        raise ValueError(Errors.E247.format(surplus=surplus))
+        raise SeqMixError(Errors.E247.format(surplus=surplus))
     return Interpolated(surplus)

@@ -16,7 +16,7 @@ from spacy.tokens import Doc
 from spacy.util import logger
 
 from .. import recipes
-from ..errors import Errors, Warnings
+from ..errors import Errors, SeqMixError, Warnings
 from ..types import Discriminator, Judged, MixPlan, SegmentMix
 from .assemble import harden
 from .origin import get_origin, set_origin
@@ -77,9 +77,9 @@ class Mixer:
     def __post_init__(self) -> None:
         if self.labels not in ("soft", "hard"):
             what = f"labels 'soft' or 'hard', not {self.labels!r}"
-            raise ValueError(Errors.E212.format(what=what))
+            raise SeqMixError(Errors.E212.format(what=what))
         if self.interpolates and self.discriminator is not None:
-            raise ValueError(Errors.E249)
+            raise SeqMixError(Errors.E249)
         object.__setattr__(self, "rate_at", Rates(self.rate))
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 from spacy.tokens import Doc
 
 from .. import layers, recipes, relations, soft_labels
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 
 KEY = "seqmix_origin"
 
@@ -86,7 +86,7 @@ class Origin:
 def get_origin(doc: Doc) -> Origin | None:
     """The origin of a mixed doc, None for any other. Survives DocBin(store_user_data=True).
 
-    RAISES (ValueError): S264 where another version made it.
+    RAISES (SeqMixError): S264 where another version made it.
     """
     data: dict[str, Any] | None = doc.user_data.get(KEY)
     if data is None:
@@ -98,7 +98,7 @@ def get_origin(doc: Doc) -> Origin | None:
         return Origin(**{**data, "parts": parts, "relations": pair})
     except (KeyError, TypeError) as err:
         reason = f"{type(err).__name__}: {err}"
-        raise ValueError(Errors.E264.format(reason=reason, text=doc.text[:80])) from None
+        raise SeqMixError(Errors.E264.format(reason=reason, text=doc.text[:80])) from None
 
 
 def _tuples(part: dict[str, Any]) -> dict[str, Any]:

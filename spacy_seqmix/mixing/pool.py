@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 
 from .. import soft_labels
 from ..decoding import spans_of
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..layers import ENTS, check_layer, is_iob
 from ..types import MixPlan, Segment, SegmentMix
 from .pairs import shuffled
@@ -41,7 +41,7 @@ class Mentions:
 
     def __post_init__(self) -> None:
         if not is_iob(check_layer(self.layer)):
-            raise ValueError(Errors.E248.format(layer=self.layer))
+            raise SeqMixError(Errors.E248.format(layer=self.layer))
 
     def __call__(self, doc: Doc) -> list[Chosen]:
         """The mentions of a labelled doc in their order."""
@@ -109,9 +109,9 @@ class Draw:
 
     def __post_init__(self) -> None:
         if not 0.0 < self.alpha < float("inf"):
-            raise ValueError(Errors.E210.format(what="alpha > 0", value=self.alpha))
+            raise SeqMixError(Errors.E210.format(what="alpha > 0", value=self.alpha))
         if self.segments < 0:
-            raise ValueError(Errors.E210.format(what="segments >= 0", value=self.segments))
+            raise SeqMixError(Errors.E210.format(what="segments >= 0", value=self.segments))
 
     def weight(self, rng: np.random.Generator) -> float:
         """λ, the share of the doc's own segment."""

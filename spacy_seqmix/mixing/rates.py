@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 
 # A number, a list, or a schedule of thinc's (an endless iterator).
 Rate: TypeAlias = float | Iterable[float]
@@ -13,7 +13,7 @@ class Rates:
     """The augment rate of every epoch or round; the last one given holds for all that follow."""
 
     def __init__(self, rate: Rate) -> None:
-        """RAISES (ValueError): S212 for a rate below 0, or none at all."""
+        """RAISES (SeqMixError): S212 for a rate below 0, or none at all."""
         whole = [rate] if isinstance(rate, int | float) else rate
         self._rest: Iterator[float] = iter(whole)
         self._known: list[float] = []
@@ -28,8 +28,8 @@ class Rates:
             if value is None:
                 break
             if not 0 <= value < float("inf"):
-                raise ValueError(Errors.E212.format(what=f"rate >= 0, not {value}"))
+                raise SeqMixError(Errors.E212.format(what=f"rate >= 0, not {value}"))
             self._known.append(float(value))
         if not self._known:
-            raise ValueError(Errors.E212.format(what="at least one rate"))
+            raise SeqMixError(Errors.E212.format(what="at least one rate"))
         return self._known[min(number, len(self._known) - 1)]

@@ -106,6 +106,6 @@ def make_relation(same_type: bool = False, alpha: float = 8.0, fold: bool = Fals
     alpha (float): of λ ~ Beta(α, α), the share of the doc's own relation.
     fold (bool): take λ or 1 − λ, whichever is larger.
     RETURNS (RelationPairs): a Strategy.
-    RAISES (ValueError): S210 for values out of range.
+    RAISES (SeqMixError): S210 for values out of range.
     """
     return RelationPairs(Draw(1, alpha, fold), same_type)

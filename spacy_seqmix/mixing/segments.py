@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from .. import soft_labels
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..layers import ENTS, check_layer, is_iob
 
 # Densities are ratios of small integers: 3/5 must pass 0.6 whatever the rounding.
@@ -52,7 +52,7 @@ class Windows:
 
     def __post_init__(self) -> None:
         if self.size < 1:
-            raise ValueError(Errors.E210.format(what="window >= 1", value=self.size))
+            raise SeqMixError(Errors.E210.format(what="window >= 1", value=self.size))
         _check_density(self.density)
         check_layer(self.layer)
 
@@ -194,4 +194,4 @@ def _sums(values: NDArray[Any], starts: Numbers, ends: Numbers) -> NDArray[np.fl
 
 def _check_density(density: float) -> None:
     if not 0.0 <= density <= 1.0:
-        raise ValueError(Errors.E210.format(what="density in [0, 1]", value=density))
+        raise SeqMixError(Errors.E210.format(what="density in [0, 1]", value=density))

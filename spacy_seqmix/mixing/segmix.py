@@ -22,7 +22,7 @@ def make_mention(
     layer (str): "ents", or "spans:KEY" of a span categoriser (docs whose spans overlap are not
         mixed).
     RETURNS (PooledSegments): a Strategy.
-    RAISES (ValueError): S210 for values out of range, S217 for an unknown layer, S248 for one
+    RAISES (SeqMixError): S210 for values out of range, S217 for an unknown layer, S248 for one
         without mentions.
     """
     draw = Draw(segments, alpha, fold)

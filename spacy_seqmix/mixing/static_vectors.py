@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from spacy.vectors import Vectors
 from thinc.api import get_current_ops
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..types import Floats2d
 from .token_table import Metric, TokenTable, by_frequency
 from .vectors import BuiltTable, StaticTable, TableBuilder
@@ -40,7 +40,7 @@ def make_vectors_table(
     metric (str): centred "cosine", or "squared" distance.
     all_words (bool): offer every word that has a vector, not only those of the corpora.
     RETURNS (Callable): docs, further corpus, pipeline -> table.
-    RAISES (ValueError): S225 where there are no vectors; spaCy's E050 (an OSError) for a pipeline
+    RAISES (SeqMixError): S225 where there are no vectors; spaCy's E050 (an OSError) for a pipeline
         that cannot be found.
     """
 
@@ -51,7 +51,7 @@ def make_vectors_table(
             every = [*docs, *corpus]
             vocab = every[0].vocab if every else spacy.blank("xx").vocab
             if every and not vocab.vectors.shape[1]:
-                raise ValueError(Errors.E225.format(n=vocab.vectors.n_keys))
+                raise SeqMixError(Errors.E225.format(n=vocab.vectors.n_keys))
         source = VectorSource(vocab.vectors)
         words = by_frequency([t.text for doc in (*docs, *corpus) for t in doc if not t.is_space])
         if all_words:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from spacy.tokens import Doc
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..layers import ENTS
 from ..types import MixPlan, SegmentMix
 from .pairs import SegmentIndex, index_segments
@@ -34,9 +34,9 @@ class SegmentPairs:
     def __post_init__(self) -> None:
         if self.uniform_over not in (WINDOWS, DOCS):
             what = f"uniform_over '{WINDOWS}' or '{DOCS}'"
-            raise ValueError(Errors.E210.format(what=what, value=repr(self.uniform_over)))
+            raise SeqMixError(Errors.E210.format(what=what, value=repr(self.uniform_over)))
         if not 0.0 < self.alpha < float("inf"):
-            raise ValueError(Errors.E210.format(what="alpha > 0", value=self.alpha))
+            raise SeqMixError(Errors.E210.format(what="alpha > 0", value=self.alpha))
 
     @property
     def layer(self) -> str:
@@ -90,7 +90,7 @@ def make_sub_sequence(
     uniform_over (str): "windows": all pairs of windows are equally likely, so that a long doc with
         many is mixed often; or "docs": all pairs of docs that have some.
     RETURNS (SegmentPairs): a Strategy.
-    RAISES (ValueError): S210 for values out of range, S217 for an unknown layer.
+    RAISES (SeqMixError): S210 for values out of range, S217 for an unknown layer.
     """
     choose = Windows(window, density, keep_entities, layer=layer)
     return SegmentPairs(choose, alpha, uniform_over=uniform_over)

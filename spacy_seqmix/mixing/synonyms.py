@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from spacy.tokens import Doc, Token
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..layers import ENTS
 from ..types import MixPlan, Segment
 from .pairs import shuffled
@@ -132,7 +132,7 @@ def make_synonym(
     fold (bool): take λ or 1 − λ, whichever is larger.
     layer (str): "ents", "tags" or "spans:KEY".
     RETURNS (SynonymSegments): a Strategy.
-    RAISES (ValueError): S210 for values out of range, S217 for an unknown layer.
+    RAISES (SeqMixError): S210 for values out of range, S217 for an unknown layer.
     """
     draw = Draw(segments, alpha, fold)
     return SynonymSegments(lexicon, Tokens(False, outside, layer), draw)
@@ -150,7 +150,7 @@ def make_wordnet(path: Path | None = None, n: int = 5) -> WordNet:
         those that NLTK itself looks through. "python -m nltk.downloader wordnet" installs them.
     n (int): at most so many synonyms of a word, those of frequent senses first.
     RETURNS (WordNet): docs to mix -> lexicon.
-    RAISES (ValueError): S210 for n below 1. (ImportError): S261 without NLTK. (OSError): S262
+    RAISES (SeqMixError): S210 for n below 1. (SeqMixError): S261 without NLTK. (OSError): S262
         without the data, when a word is first looked up.
     """
     return WordNet(path, _check_n(n))
@@ -167,14 +167,14 @@ def make_table_neighbours(
     n (int): so many neighbours of a word.
     same_shape (bool): only words of its shape (capitals, digits), where there are any.
     RETURNS (TableNeighbours): docs to mix -> lexicon.
-    RAISES (ValueError): S210 for n below 1.
+    RAISES (SeqMixError): S210 for n below 1.
     """
     return TableNeighbours(table, _check_n(n), same_shape)
 
 
 def _check_n(n: int) -> int:
     if n < 1:
-        raise ValueError(Errors.E210.format(what="n >= 1", value=n))
+        raise SeqMixError(Errors.E210.format(what="n >= 1", value=n))
     return n
 
 
@@ -183,7 +183,7 @@ def _load_wordnet(path: Path | None) -> Any:
         from nltk import data
         from nltk.corpus.reader.wordnet import WordNetCorpusReader
     except ImportError:
-        raise ImportError(Errors.E261) from None
+        raise SeqMixError(Errors.E261) from None
     if path is not None and str(path) not in data.path:
         data.path.append(str(path))  # NLTK opens no file outside these folders
     try:
@@ -192,7 +192,9 @@ def _load_wordnet(path: Path | None) -> Any:
             warnings.filterwarnings("ignore", "The multilingual functions", UserWarning)
             return WordNetCorpusReader(root, None)
     except (LookupError, OSError) as err:
-        raise OSError(Errors.E262.format(path=path or "NLTK's data", reason=_first(err))) from None
+        raise SeqMixFileError(
+            Errors.E262.format(path=path or "NLTK's data", reason=_first(err))
+        ) from None
 
 
 def _first(err: Exception) -> str:

@@ -13,7 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training.corpus import Corpus
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..models.encoder import Encoder
 from ..types import Floats2d
 from .token_table import Metric, TokenTable, by_frequency, same_script
@@ -122,7 +122,7 @@ def make_piece_table(
     metric (str): "squared" distance (the paper) or centred "cosine".
     same_script_only (bool): leave out pieces with characters that the docs never use.
     RETURNS (Callable): docs, further corpus, pipeline -> table.
-    RAISES (OSError): S220 when the encoder cannot be loaded; (ValueError): S222.
+    RAISES (SeqMixFileError): S220 when the encoder cannot be loaded; (ValueError): S222.
     """
     source_of = _EncoderSource(encoder, source)
 
@@ -220,7 +220,7 @@ class _EncoderSource:
 
     def __post_init__(self) -> None:
         if self.source not in ("pretrained", "pipeline"):
-            raise ValueError(Errors.E222.format(source=self.source))
+            raise SeqMixError(Errors.E222.format(source=self.source))
 
     def __call__(self, nlp: Language | None) -> Encoder:
         if self.source == "pipeline" and nlp is not None:
@@ -250,7 +250,7 @@ def _read(path: Path | None) -> list[Doc]:
     if path is None:
         return []
     if not os.path.exists(path):
-        raise OSError(Errors.E223.format(path=path))
+        raise SeqMixFileError(Errors.E223.format(path=path))
     import spacy
 
     return [eg.reference for eg in Corpus(path)(spacy.blank("xx"))]

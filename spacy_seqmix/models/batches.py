@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 
 MAX_BATCH_ITEMS = 4096  # tokens of a padded batch, as in spacy-transformers
 
@@ -56,4 +56,4 @@ def check_sizes(batch_size: int, max_batch_items: int) -> None:
     """Raise a ValueError (S311) if a batch would have no room for anything."""
     for what, value in (("batch_size", batch_size), ("max_batch_items", max_batch_items)):
         if value < 1:
-            raise ValueError(Errors.E311.format(what=what, value=value))
+            raise SeqMixError(Errors.E311.format(what=what, value=value))

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everyone gives it)
 from numpy.typing import NDArray
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..types import Floats1d
 from .batches import MAX_BATCH_ITEMS, Piece, check_sizes, cut, gather
 from .gguf import converted_folder
@@ -106,16 +106,16 @@ class CausalLM:
             where, trusted = (hub, as_names(trust_remote_code)) if gguf is None else ({}, ())
             model, tokenizer, missing = from_pretrained(folder, where, trusted)
             model.to(device or default_device())
+        except (SeqMixError, MemoryError):
+            raise
         except Exception as err:
             # transformers raises nearly every type here: OSError, ValueError, KeyError, ...
-            if isinstance(err, MemoryError) or "[S3" in str(err):
-                raise
             values = {"name": name, "revision": revision, "reason": describe(err)}
-            raise OSError(Errors.E301.format(**values)) from err
+            raise SeqMixFileError(Errors.E301.format(**values)) from err
         if missing:
-            raise ValueError(Errors.E306.format(name=name, missing=", ".join(missing[:5])))
+            raise SeqMixError(Errors.E306.format(name=name, missing=", ".join(missing[:5])))
         if not getattr(tokenizer, "is_fast", False):
-            raise ValueError(Errors.E303.format(name=name))
+            raise SeqMixError(Errors.E303.format(name=name))
         start = start_id(tokenizer, start_token, name)
         return cls(model, tokenizer, start, name=name, dtype=dtype)
 
@@ -232,7 +232,7 @@ class CausalLM:
         with torch.inference_mode():
             first = self._logits(inputs, torch.ones_like(inputs))[:, 0].float()
         if float((first[0] - first[1]).abs().max()) > 1e-4 * float(first.abs().max()):
-            raise ValueError(Errors.E305.format(name=self.name))
+            raise SeqMixError(Errors.E305.format(name=self.name))
 
 
 @lru_cache(maxsize=2)
@@ -269,5 +269,5 @@ def get_shared(
 def check_dtype(dtype: str) -> str:
     """The dtype itself. Raises a ValueError if it is not one of ``DTYPES``."""
     if dtype not in DTYPES:
-        raise ValueError(Errors.E307.format(dtype=dtype, known=", ".join(DTYPES)))
+        raise SeqMixError(Errors.E307.format(dtype=dtype, known=", ".join(DTYPES)))
     return dtype

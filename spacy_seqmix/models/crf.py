@@ -23,7 +23,7 @@ from thinc.types import Floats2d
 from torch import Tensor
 
 from ..decoding import preset_tokens
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..types import Floats1d
 from .chain import Chain, Transitions, make_chain
 from .chain_loss import cross_entropy
@@ -66,10 +66,10 @@ def build_crf_tagger(
         an optimiser such as Adam whose steps do not depend on the size of the gradient.
     nO (int | None): the number of tags L; set by the component.
     RETURNS (Model[list[Doc], list[Floats2d]]): the tokens' marginals, (n_tokens, L) a doc.
-    RAISES (ValueError): S230 if the rate is not positive.
+    RAISES (SeqMixError): S230 if the rate is not positive.
     """
     if not transition_rate > 0:
-        raise ValueError(Errors.E230.format(rate=transition_rate))
+        raise SeqMixError(Errors.E230.format(rate=transition_rate))
     linear = Linear(nO=nO, nI=tok2vec.maybe_get_dim("nO"), init_W=glorot_uniform_init)
     resize = partial(resize_linear_weighted, fill_defaults={"b": NEW_TAG_BIAS})
     output: Model[Any, Any] = resizable(linear, resize_layer=resize)
@@ -113,7 +113,7 @@ def _init(model: Model[OutT, OutT], X: OutT | None = None, Y: OutT | None = None
         model.set_dim("nO", X[0].shape[1])
     size = model.get_dim("nO")
     if size % 2 == 0:
-        raise ValueError(Errors.E233.format(nO=size))
+        raise SeqMixError(Errors.E233.format(nO=size))
     for name in Transitions._fields:
         shape = (size, size) if name == "moves" else (size,)
         model.set_param(name, model.ops.alloc_f(shape))
@@ -143,7 +143,7 @@ def _forward(
 
     def backprop(d: OutT) -> OutT:
         if not isinstance(d, Gradients):
-            raise ValueError(Errors.E232)
+            raise SeqMixError(Errors.E232)
         for name, gradient in zip(Transitions._fields, d.transitions, strict=True):
             # The parameters are the scores over the rate: both gradient and step grow by it.
             model.inc_grad(name, rate * _to_xp(gradient))
@@ -191,7 +191,7 @@ def _chain_of(scores: Scores) -> Chain:
     if isinstance(scores, Marginals):
         return scores.chain
     if any(len(p) for p in scores):
-        raise ValueError(Errors.E231)
+        raise SeqMixError(Errors.E231)
     # Docs without tokens never reach the model.
     n_tags = scores[0].shape[1] if len(scores) else 1
     zeros = torch.zeros(n_tags, dtype=torch.float64)

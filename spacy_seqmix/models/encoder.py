@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.language import Language
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..types import Floats2d
 from .safety import refusing_code, require_safetensors
 
@@ -26,7 +26,7 @@ class Encoder:
     def __init__(self, model: Any, tokenizer: Any) -> None:
         """model: a Hugging Face model with input embeddings; tokenizer: its fast tokenizer."""
         if not getattr(tokenizer, "is_fast", False):
-            raise ValueError(Errors.E221.format(name=getattr(tokenizer, "name_or_path", "?")))
+            raise SeqMixError(Errors.E221.format(name=getattr(tokenizer, "name_or_path", "?")))
         self.model = model
         self.tokenizer = tokenizer
 
@@ -35,8 +35,8 @@ class Encoder:
         """Load by hub name or folder, onto the device that spaCy uses: weights in safetensors
         only, and no code of the model's own.
 
-        RAISES (OSError): S220 when that fails.
-        RAISES (ValueError): S312 for weights in pickle files, S313 for a model that needs code.
+        RAISES (SeqMixFileError): S220 when that fails.
+        RAISES (SeqMixError): S312 for weights in pickle files, S313 for a model that needs code.
         """
         from thinc.util import get_torch_default_device
         from transformers import AutoModel, AutoTokenizer
@@ -47,13 +47,13 @@ class Encoder:
                 tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, **options)  # type: ignore[no-untyped-call]
                 require_safetensors(name, {}, "AutoModel")
                 model = AutoModel.from_pretrained(name, use_safetensors=True, **options)
+        except SeqMixError:
+            raise
         except Exception as err:  # damaged files fail in json, safetensors or torch, as they like
-            if str(err).startswith("[S31"):
-                raise
             reason = (str(err).strip() or type(err).__name__).splitlines()[0][:200]
             if name.startswith((".", "/")) and not Path(name).exists():
                 reason = "there is no such folder"
-            raise OSError(Errors.E220.format(name=name, reason=reason)) from err
+            raise SeqMixFileError(Errors.E220.format(name=name, reason=reason)) from err
         return cls(model.eval().to(get_torch_default_device()), tokenizer)
 
     @classmethod
@@ -163,7 +163,7 @@ class Encoder:
             self.model.train(was_training)
         n = len(found.hidden_states)
         if not -n <= layer < n:
-            raise ValueError(Errors.E226.format(layer=layer, last=n - 1, first=-n))
+            raise SeqMixError(Errors.E226.format(layer=layer, last=n - 1, first=-n))
         states: Floats3d = found.hidden_states[layer].float().cpu().numpy()
         return states
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from spacy.language import Language
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from .wrapped import modules_of
 
 
@@ -35,7 +35,7 @@ def create_freeze_embeddings(
             if isinstance(layer, torch.nn.Embedding)
         ]
         if not layers:
-            raise ValueError(Errors.E218.format(names=names))
+            raise SeqMixError(Errors.E218.format(names=names))
         for layer in layers:
             layer.weight.requires_grad_(False)
         return nlp

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixFileError
 from .lm_loading import describe, quiet
 
 
@@ -54,7 +54,7 @@ def converted_folder(path: Path, cache_dir: str | Path | None = None) -> Path:
         if isinstance(err, MemoryError):
             raise
         values = {"path": str(path), "reason": describe(err), "cache": str(root)}
-        raise OSError(Errors.E302.format(**values)) from err
+        raise SeqMixFileError(Errors.E302.format(**values)) from err
     return folder
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from spacy.tokens import Doc
 from spacy.util import registry
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..types import Verdict
 from .batches import MAX_BATCH_ITEMS, check_sizes
 from .nlls import TokenNlls, perplexity, window_nats
@@ -78,7 +78,7 @@ class PerplexityDiscriminator:
     ) -> None:
         """Arguments as in ``make_perplexity_discriminator``. Loads nothing yet.
 
-        RAISES (ValueError): for a negative or inverted range, an unknown unit or dtype, an empty
+        RAISES (SeqMixError): for a negative or inverted range, an unknown unit or dtype, an empty
             batch.
         """
         self.model = model
@@ -86,9 +86,9 @@ class PerplexityDiscriminator:
         self.perplexity = _range("perplexity", min_perplexity, max_perplexity)
         self.window_nats = _range("nats in the mixed window", min_window_nats, max_window_nats)
         if dtype not in ("auto", "bfloat16", "float32"):
-            raise ValueError(Errors.E307.format(dtype=dtype, known="auto, bfloat16, float32"))
+            raise SeqMixError(Errors.E307.format(dtype=dtype, known="auto, bfloat16, float32"))
         if unit not in UNITS:
-            raise ValueError(Errors.E315.format(unit=unit))
+            raise SeqMixError(Errors.E315.format(unit=unit))
         check_sizes(batch_size, max_batch_items)
         self.unit = unit
         self.batch_size = batch_size
@@ -185,7 +185,7 @@ class PerplexityDiscriminator:
 
 def _range(what: str, low: float, high: float | None) -> Range:
     if not low >= 0 or (high is not None and not high >= low):
-        raise ValueError(Errors.E308.format(what=what, low=low, high=high))
+        raise SeqMixError(Errors.E308.format(what=what, low=low, high=high))
     return Range(low, high)
 
 
@@ -244,7 +244,7 @@ def make_perplexity_discriminator(
     device (str | None): a torch device; None for the one that thinc uses.
     trust_remote_code (Sequence[str]): names of models whose own code may run; none unless told.
     RETURNS (PerplexityDiscriminator): docs to verdicts; it loads the model when first called.
-    RAISES (ValueError): for a negative or inverted range, an unknown unit or dtype, an empty batch.
+    RAISES (SeqMixError): for a negative or inverted range, unknown units or dtypes, an empty batch.
     """
     return PerplexityDiscriminator(
         model=model,

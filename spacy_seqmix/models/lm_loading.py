@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from thinc.api import get_torch_default_device
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from .safety import may_run_code, refusing_code, require_safetensors
 
 END_OF_TEXT = "<|endoftext|>"
@@ -51,7 +51,7 @@ def from_pretrained(
     Weights are read from safetensors only. Code of the repository runs if its name is among
     ``trust_remote_code``.
 
-    RAISES (ValueError): S312 for weights in pickle files, S313 for code that is not trusted.
+    RAISES (SeqMixError): S312 for weights in pickle files, S313 for code that is not trusted.
     RAISES: whatever transformers raises.
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -91,12 +91,12 @@ def start_id(tokenizer: Any, start_token: str | None, name: str) -> int:
     if start_token is not None:
         if start_token not in vocab:
             reason = f"{start_token!r} is not in its vocabulary."
-            raise ValueError(Errors.E304.format(name=name, reason=reason))
+            raise SeqMixError(Errors.E304.format(name=name, reason=reason))
         return vocab[start_token]
     for token in (END_OF_TEXT, tokenizer.bos_token, tokenizer.eos_token):
         if token is not None and token in vocab:
             return vocab[token]
-    raise ValueError(Errors.E304.format(name=name, reason="its tokenizer names none."))
+    raise SeqMixError(Errors.E304.format(name=name, reason="its tokenizer names none."))
 
 
 def default_device() -> str:

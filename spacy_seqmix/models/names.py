@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..errors import Errors, Warnings
+from ..errors import Errors, SeqMixFileError, Warnings
 
 PACKAGE = "package:"
 WISH, OR = "||", "|"
@@ -25,7 +25,7 @@ def first_available(names: str, *, check: bool = False) -> str:
     check (bool): look for a single name, too; otherwise it comes back as it is.
     RETURNS (str): a name or path that can be loaded. Where it is not the first, a warning (W220)
         says so.
-    RAISES (OSError): S224 when none can be found.
+    RAISES (SeqMixFileError): S224 when none can be found.
     """
     wish, mark, rest = names.partition(WISH)
     wanted = [name.strip() for name in (rest if mark else names).split(OR) if name.strip()]
@@ -39,7 +39,7 @@ def first_available(names: str, *, check: bool = False) -> str:
             if name != wanted[0]:
                 warnings.warn(Warnings.W220.format(wanted=wanted[0], found=name), stacklevel=2)
             return found
-    raise OSError(Errors.E224.format(names=wanted))
+    raise SeqMixFileError(Errors.E224.format(names=wanted))
 
 
 def is_choice(name: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..types import Floats1d
 
 
@@ -52,7 +52,7 @@ def window_nats(scores: TokenNlls, start_char: int, end_char: int, n_words: int)
     RAISES (ValueError): if ``n_words`` is below 1.
     """
     if n_words < 1:
-        raise ValueError(Errors.E311.format(what="n_words", value=n_words))
+        raise SeqMixError(Errors.E311.format(what="n_words", value=n_words))
     inside = (scores.offsets[:, 0] < end_char) & (scores.offsets[:, 1] > start_char)
     return float(np.sum(scores.nlls[inside], dtype=np.float64)) / n_words
 

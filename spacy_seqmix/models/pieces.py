@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc, Span, Token
 from thinc.types import Ragged
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..recipes import Recipe
 
 Ints = NDArray[np.int64]
@@ -44,12 +44,12 @@ def partner_pieces(tokenizer: Any, words: Sequence[str | None]) -> dict[str | No
     A piece that holds nothing but the space before the word does not count, as it would not count
     for a token of a doc.
 
-    RAISES (ValueError): S242 for a word without pieces, S243 for None without a padding token.
+    RAISES (SeqMixError): S242 for a word without pieces, S243 for None without a padding token.
     """
     found: dict[str | None, list[int]] = {}
     if None in words:
         if tokenizer.pad_token_id is None:
-            raise ValueError(Errors.E243.format(name=getattr(tokenizer, "name_or_path", "?")))
+            raise SeqMixError(Errors.E243.format(name=getattr(tokenizer, "name_or_path", "?")))
         found[None] = [tokenizer.pad_token_id]
     texts = list(dict.fromkeys(word for word in words if word is not None))
     if not texts:
@@ -67,7 +67,7 @@ def partner_pieces(tokenizer: Any, words: Sequence[str | None]) -> dict[str | No
             ends = [end for _, end in encoded["offset_mapping"][k]]
             ids = [i for i, end in zip(ids, ends, strict=True) if end > 1]
         if not ids:
-            raise ValueError(Errors.E242.format(word=text))
+            raise SeqMixError(Errors.E242.format(word=text))
         found[text] = ids
     return found
 
@@ -145,7 +145,7 @@ def mixed(encoder: Any, ids: NDArray[Any], mix: PieceMix | None) -> Iterator[Non
     encoder (PreTrainedModel): a Hugging Face model.
     ids (Ints): the ids that it is to read, (rows, columns); it may pad or transpose them.
     mix (PieceMix | None): what to mix in them.
-    RAISES (ValueError): S244 if the encoder did not look up these ids in its input embeddings.
+    RAISES (SeqMixError): S244 if the encoder did not look up these ids in its input embeddings.
     """
     if mix is None:
         yield
@@ -155,7 +155,7 @@ def mixed(encoder: Any, ids: NDArray[Any], mix: PieceMix | None) -> Iterator[Non
     except NotImplementedError:
         layer = None
     if not isinstance(layer, torch.nn.Module):
-        raise ValueError(Errors.E244.format(name=type(encoder).__name__))
+        raise SeqMixError(Errors.E244.format(name=type(encoder).__name__))
     thread, count = get_ident(), 0
 
     def hook(module: torch.nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> Any:
@@ -174,7 +174,7 @@ def mixed(encoder: Any, ids: NDArray[Any], mix: PieceMix | None) -> Iterator[Non
     finally:
         handle.remove()
     if not count:
-        raise ValueError(Errors.E244.format(name=type(encoder).__name__))
+        raise SeqMixError(Errors.E244.format(name=type(encoder).__name__))
 
 
 def _holds(span: Span, token: Token, low: int, high: int) -> bool:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 
 __all__ = ["as_names", "may_run_code", "refusing_code", "require_safetensors"]
 
@@ -26,7 +26,7 @@ def require_safetensors(name: str, hub: dict[str, Any], auto_class: str) -> None
     name (str): a folder, or a name on the hub, from which the weights are fetched.
     hub (dict[str, Any]): "revision" and "local_files_only" for the hub.
     auto_class (str): the class of transformers that converts such a model, for the message.
-    RAISES (ValueError): S312 if there are none in safetensors, or an index leads to other files.
+    RAISES (SeqMixError): S312 if there are none in safetensors, or an index leads to other files.
     """
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -40,7 +40,7 @@ def require_safetensors(name: str, hub: dict[str, Any], auto_class: str) -> None
         # will say so.
         safe = not any(_in_cache(name, file, hub) for file in PICKLES)
     if not safe:
-        raise ValueError(Errors.E312.format(name=name, auto_class=auto_class))
+        raise SeqMixError(Errors.E312.format(name=name, auto_class=auto_class))
 
 
 def as_names(trusted: str | Collection[str]) -> frozenset[str]:
@@ -55,13 +55,13 @@ def may_run_code(name: str, trusted: Collection[str], hub: dict[str, Any]) -> bo
     trusted (Collection[str]): the names that the user trusts.
     hub (dict[str, Any]): "revision" and "local_files_only" for the hub.
     RETURNS (bool): what to give transformers as ``trust_remote_code``.
-    RAISES (ValueError): S313 if the code is that of another repository, which is not named.
+    RAISES (SeqMixError): S313 if the code is that of another repository, which is not named.
     """
     if name not in trusted:
         return False
     for other in _repositories_of_code(name, hub):
         if other not in trusted:
-            raise ValueError(Errors.E313.format(name=other))
+            raise SeqMixError(Errors.E313.format(name=other))
     return True
 
 
@@ -72,7 +72,7 @@ def refusing_code(name: str) -> Iterator[None]:
         yield
     except ValueError as err:
         if "trust_remote_code" in str(err):
-            raise ValueError(Errors.E313.format(name=name)) from err
+            raise SeqMixError(Errors.E313.format(name=name)) from err
         raise
 
 

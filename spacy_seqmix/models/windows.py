@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from spacy.tokens import Doc, Span
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..mixing.origin import get_origin
 
 UNITS = ("doc", "sentence")
@@ -37,7 +37,7 @@ def passage_of(doc: Doc, unit: str = "doc") -> Passage:
     unit (str): "doc", or "sentence" for the sentence of the mixed window alone (from the first to
         the last where the window spans several). Docs that are not mixed are judged whole.
     RETURNS (Passage): the text and, of a mixed doc, the window.
-    RAISES (ValueError): S309 if the window does not fit the doc, S314 if its sentence is unknown.
+    RAISES (SeqMixError): S309 if the window does not fit the doc, S314 if its sentence is unknown.
     """
     origin = get_origin(doc)
     if origin is None:
@@ -45,11 +45,11 @@ def passage_of(doc: Doc, unit: str = "doc") -> Passage:
     start, end = origin.start, origin.end
     if not 0 <= start < end <= len(doc):
         values = {"start": start, "end": end, "tokens": len(doc), "text": doc.text[:80]}
-        raise ValueError(Errors.E309.format(**values))
+        raise SeqMixError(Errors.E309.format(**values))
     around = doc[:]
     if unit == "sentence":
         if not doc.has_annotation("SENT_START"):
-            raise ValueError(Errors.E314.format(text=doc.text[:80]))
+            raise SeqMixError(Errors.E314.format(text=doc.text[:80]))
         around = doc[doc[start].sent.start : doc[end - 1].sent.end]
     return Passage(text_of(around), window_in(around, start, end))
 

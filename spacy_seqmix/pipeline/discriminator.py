@@ -11,7 +11,7 @@ from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..extensions import register_extensions
 from ..models.batches import MAX_BATCH_ITEMS
 from ..models.judge import PerplexityDiscriminator
@@ -117,7 +117,7 @@ class SeqMixDiscriminator(Pipe):
         start_token (str | None): see ``CausalLM.load``.
         save_weights (bool): keep the language model's weights in the pipeline's own folder.
         trust_remote_code (Sequence[str]): names of models whose own Python code may run.
-        RAISES (ValueError): for a negative or inverted range, an unknown dtype, an empty batch.
+        RAISES (SeqMixError): for a negative or inverted range, an unknown dtype, an empty batch.
         """
         self.name = name
         self.sentences = sentences
@@ -272,7 +272,7 @@ class SeqMixDiscriminator(Pipe):
     def _require_sentences(self, docs: Iterable[Doc]) -> None:
         for doc in docs:
             if len(doc) and not doc.has_annotation("SENT_START"):
-                raise ValueError(Errors.E310.format(name=self.name, text=doc.text[:80]))
+                raise SeqMixError(Errors.E310.format(name=self.name, text=doc.text[:80]))
 
     def _restore(self, cfg: dict[str, Any]) -> None:
         if (self.judge.model, self.judge.revision) != (DEFAULT_MODEL, None):

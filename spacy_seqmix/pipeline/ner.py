@@ -20,7 +20,7 @@ from thinc.types import Floats2d
 from .. import soft_labels
 from ..alignment import aligned
 from ..decoding import spans_of, tag_names
-from ..errors import Errors, Warnings
+from ..errors import Errors, SeqMixError, Warnings
 from ..learners import check_recipes
 from ..models.head import entity_spans, head_of
 from ..models.soft_tagger import set_output_size
@@ -271,7 +271,7 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         for label in labels if labels is not None else labels_of(get_examples()):
             self.add_label(label)
         if not self.labels:
-            raise ValueError(Errors.E201.format(name=self.name))
+            raise SeqMixError(Errors.E201.format(name=self.name))
         sample = list(islice(get_examples(), 10))
         if nlp is not None and have_recipes(sample):
             check_recipes(nlp)

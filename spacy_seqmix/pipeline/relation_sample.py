@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 
 from .. import relations
 from ..candidates import Candidates, aligned_ents, aligned_pairs, candidates
-from ..errors import Errors, Warnings
+from ..errors import Errors, SeqMixError, Warnings
 from ..relations import NONE
 from ..types import Floats2d
 
@@ -41,7 +41,7 @@ def survey(examples: Iterable[Example], name: str, max_distance: int) -> Survey:
     """Go through a corpus; warns (W250) of relations that are no candidates.
 
     name (str): the component's, for messages.
-    RAISES (ValueError): S253 where nothing is annotated, S255 where there is no candidate.
+    RAISES (SeqMixError): S253 where nothing is annotated, S255 where there is no candidate.
     """
     out = Survey()
     labels: set[str] = set()
@@ -69,9 +69,9 @@ def survey(examples: Iterable[Example], name: str, max_distance: int) -> Survey:
                 far += bool(told) and pair not in candidate_pairs
                 out.kinds |= {(types[pair[0]], label, types[pair[1]]) for label in told}
     if not annotated:
-        raise ValueError(Errors.E253.format(name=name))
+        raise SeqMixError(Errors.E253.format(name=name))
     if not out.sample:
-        raise ValueError(Errors.E255.format(name=name, distance=max_distance))
+        raise SeqMixError(Errors.E255.format(name=name, distance=max_distance))
     if no_entity + far:
         counts = {"lost": no_entity + far, "all": total, "no_entity": no_entity, "far": far}
         warnings.warn(

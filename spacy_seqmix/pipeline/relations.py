@@ -17,7 +17,7 @@ from thinc.types import Floats2d
 
 from .. import relations
 from ..candidates import Candidates, aligned_ents, candidates, target_rows
-from ..errors import Errors, Warnings
+from ..errors import Errors, SeqMixError, Warnings
 from ..models.head import INDEPENDENT
 from ..models.pairs import DEFAULT_MODEL, InT
 from ..models.soft_tagger import set_output_size
@@ -111,12 +111,12 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
             stands in the training corpus.
         store_probs (bool): keep the probabilities of all candidates in ``doc._.relation_probs``.
         scorer (Callable | None): the scoring method.
-        RAISES (ValueError): S257 for settings out of range.
+        RAISES (SeqMixError): S257 for settings out of range.
         """
         if max_distance < 0 or not 0.0 <= (threshold or 0.0) <= 1.0:
             what = "a max_distance of 0 or more tokens and a threshold from 0 to 1 (or null)"
             value = (max_distance, threshold)
-            raise ValueError(Errors.E257.format(name=name, what=what, value=value))
+            raise SeqMixError(Errors.E257.format(name=name, what=what, value=value))
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -148,10 +148,10 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         """Add a label; a trained output layer grows by it.
 
         RETURNS (int): 0 if the label was there already, otherwise 1.
-        RAISES (ValueError): S258 for "no_relation".
+        RAISES (SeqMixError): S258 for "no_relation".
         """
         if label in ("", NONE):
-            raise ValueError(Errors.E258.format(label=label, name=self.name))
+            raise SeqMixError(Errors.E258.format(label=label, name=self.name))
         if not take_label(self, label):
             return 0
         if self.model.get_ref("output_layer").has_dim("nO"):
@@ -248,7 +248,7 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         known = [relations.get(eg.reference) is not None for eg in examples]
         gold = self.use_gold_ents
         if not gold and not any(eg.predicted.has_annotation("ENT_IOB") for eg in examples):
-            raise ValueError(Errors.E256.format(name=self.name))
+            raise SeqMixError(Errors.E256.format(name=self.name))
         ents = [aligned_ents(eg) if gold else eg.predicted.ents for eg in examples]
         return [
             candidates(spans if use else [], self.max_distance)
@@ -275,7 +275,7 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         nlp (Language | None): the pipeline that the component is part of.
         labels (Sequence[str] | None): labels of relations, as ``spacy init labels`` writes them;
             by default those of the sample's relations and soft labels.
-        RAISES (ValueError): S253, S254, S255 where there is nothing to learn from.
+        RAISES (SeqMixError): S253, S254, S255 where there is nothing to learn from.
         """
         validate_get_examples(get_examples, "SeqMixRelations.initialize")
         util.check_lexeme_norms(self.vocab, self.name)  # type: ignore[no-untyped-call]
@@ -283,7 +283,7 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         for label in labels if labels is not None else found.labels:
             self.add_label(label)
         if not self.labels:
-            raise ValueError(Errors.E254.format(name=self.name))
+            raise SeqMixError(Errors.E254.format(name=self.name))
         if self.known_types_only:
             self.cfg["kinds"] = [list(kind) for kind in sorted(found.kinds)]
         set_output_size(self.model, len(self.columns))

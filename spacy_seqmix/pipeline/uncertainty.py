@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..extensions import register_extensions
 from ..query.evidence import score_docs
 from ..query.policies import QueryPolicy
@@ -70,11 +70,11 @@ class SeqMixUncertainty(Pipe):
             taken; None: the only one before it that has any.
         policy (QueryPolicy): what makes a number of a doc's token probabilities.
         temperature (float): above 1 the component counts as less sure than it says.
-        RAISES (ValueError): S443 for a temperature that is not positive, S444 for a policy that
+        RAISES (SeqMixError): S443 for a temperature that is not positive, S444 for a policy that
             needs more than token probabilities.
         """
         if policy.needs != "tokens":
-            raise ValueError(Errors.E444.format(name=name, needs=policy.needs))
+            raise SeqMixError(Errors.E444.format(name=name, needs=policy.needs))
         self.nlp = nlp
         self.name = name
         self.component = component
@@ -101,14 +101,14 @@ class SeqMixUncertainty(Pipe):
     def asked(self) -> str:
         """The name of the component whose probabilities are taken.
 
-        RAISES (ValueError): S442 when it is none, or not clear which; S448 when an encoder stands
+        RAISES (SeqMixError): S442 when it is none, or not clear which; S448 when an encoder stands
             between, whose output the component would take for that of its own.
         """
         names = self.nlp.component_names
         before = names[: names.index(self.name)] if self.name in names else names
         able = [name for name in before if self.nlp.get_pipe_meta(name).factory in SOURCES]
         if self.component not in able and (self.component is not None or len(able) != 1):
-            raise ValueError(
+            raise SeqMixError(
                 Errors.E442.format(
                     name=self.name,
                     component=repr(self.component) if self.component else "not set",
@@ -119,12 +119,12 @@ class SeqMixUncertainty(Pipe):
         asked = self.component or able[0]
         for name in before[before.index(asked) :]:
             if self.nlp.get_pipe_meta(name).factory in ENCODERS:
-                raise ValueError(Errors.E448.format(name=self.name, asked=asked, encoder=name))
+                raise SeqMixError(Errors.E448.format(name=self.name, asked=asked, encoder=name))
         return asked
 
     def _annotate(self, docs: list[Doc]) -> None:
         if any(doc.vocab is not self.nlp.vocab for doc in docs):
-            raise ValueError(Errors.E449.format(name=self.name))
+            raise SeqMixError(Errors.E449.format(name=self.name))
         component = self.asked()
         found = reading(self.nlp, component, docs)
         probs = dict(zip(map(id, docs), found.tokens(self.temperature), strict=True))
@@ -174,7 +174,7 @@ class SeqMixUncertainty(Pipe):
 
 
 def check_temperature(temperature: float) -> float:
-    """RAISES (ValueError): S443 for a temperature that is not a positive number."""
+    """RAISES (SeqMixError): S443 for a temperature that is not a positive number."""
     if not (math.isfinite(temperature) and temperature > 0):
-        raise ValueError(Errors.E443.format(temperature=temperature))
+        raise SeqMixError(Errors.E443.format(temperature=temperature))
     return float(temperature)

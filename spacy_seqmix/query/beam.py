@@ -8,7 +8,7 @@ import numpy as np
 from spacy.tokens import Doc
 
 from ..decoding import tag_names
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..types import Floats2d
 
 # Its probability, and start, end and label of each of its entities.
@@ -70,7 +70,7 @@ def beam_parses(
             beams = proc.beam_parse(docs, beam_width=width, beam_density=density)
             return [proc.moves.get_beam_parses(beam) for beam in beams]
         except AssertionError as err:  # what a beam says of scores that are not numbers
-            raise ValueError(Errors.E425.format(name=proc.name)) from err
+            raise SeqMixError(Errors.E425.format(name=proc.name)) from err
 
 
 @contextmanager

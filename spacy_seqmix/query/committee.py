@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..types import Floats1d, TokenProbs
 from .policies import QueryPolicy, check_mode, entropy
 
@@ -21,7 +21,7 @@ def make_qbc_policy(mode: str = "vote_entropy") -> QueryPolicy:
     mode (str): "vote_entropy": −1/T Σ_t Σ_m V_tm/C log V_tm/C, where V_tm members have m as
         their best tag of token t (Eq. 4); "kl": 1/T Σ_t 1/C Σ_c KL(p_ct ∥ p̄_t), how far the
         members are from their mean p̄ (McCallum and Nigam 1998). Both in nats per token.
-    RAISES (ValueError): S420 for another mode.
+    RAISES (SeqMixError): S420 for another mode.
     """
     check_mode("QBC", mode, ("vote_entropy", "kl"))
     measure = vote_entropy if mode == "vote_entropy" else consensus_divergence
@@ -52,14 +52,14 @@ def consensus_divergence(p: Floats3d) -> float:
 
 
 def check_members(members: Sequence[TokenProbs]) -> None:
-    """RAISES (ValueError): S421 for fewer than two members, S422 when their arrays differ."""
+    """RAISES (SeqMixError): S421 for fewer than two members, S422 when their arrays differ."""
     if len(members) < 2:
-        raise ValueError(Errors.E421.format(members=len(members)))
+        raise SeqMixError(Errors.E421.format(members=len(members)))
     shapes = [[p.shape for p in probs] for probs in members]
     for number, other in enumerate(shapes[1:], start=2):
         if other != shapes[0]:
             reason = f"member {number} has other numbers of docs, tokens or tags than the first"
-            raise ValueError(Errors.E422.format(reason=reason))
+            raise SeqMixError(Errors.E422.format(reason=reason))
 
 
 def _of_each(

@@ -14,7 +14,7 @@ from thinc.compat import cupy, has_cupy_gpu
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..models.wrapped import AnyModel, layers_of, modules_of
 from ..types import TokenProbs
 from .probabilities import token_probs
@@ -40,7 +40,7 @@ def dropout_probs(
     seeds (Sequence[int]): the same seed gives the same pass.
     progress (Callable | None): called with the number of docs done.
     RETURNS (list[TokenProbs]): the token probabilities of each pass.
-    RAISES (ValueError): S401, S423 when there are no dropout layers, S425.
+    RAISES (SeqMixError): S401, S423 when there are no dropout layers, S425.
     """
     check_has_dropout(nlp, component)
     passes = []
@@ -52,11 +52,11 @@ def dropout_probs(
 
 
 def check_has_dropout(nlp: Language, component: str) -> None:
-    """RAISES (ValueError): S423 when no layer up to the component drops anything."""
+    """RAISES (SeqMixError): S423 when no layer up to the component drops anything."""
     if not thinc_layers(nlp, component) and not any(
         layer for module in torch_modules(nlp, component) for layer in torch_layers(module)
     ):
-        raise ValueError(Errors.E423.format(name=component))
+        raise SeqMixError(Errors.E423.format(name=component))
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def evidence(
 ) -> Any:
     """The evidence that one trained pipeline can give; a committee's takes several.
 
-    RAISES (ValueError): S401, S424 or S425, see ``token_probs`` and ``path_probs``.
+    RAISES (SeqMixError): S401, S424 or S425, see ``token_probs`` and ``path_probs``.
     """
     if needs == "paths":
         return path_probs(nlp, component, docs, progress=progress)
@@ -52,7 +52,7 @@ def evidence(
 
 
 def check_evidence(needs: Needs, nlp: Language, component: str) -> None:
-    """RAISES (ValueError): S401 or S424 when a component cannot give what a policy needs."""
+    """RAISES (SeqMixError): S401 or S424 when a component cannot give what a policy needs."""
     if needs != "nothing":
         check_has_probs(nlp, component)
     if needs == "paths":

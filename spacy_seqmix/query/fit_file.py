@@ -10,7 +10,7 @@ from spacy.training import Example
 
 from ..atomic import replacing_folder
 from ..docbin import read_docs
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from .probabilities import copy_tokens
 from .reading import span_finders
 from .temperature import TEMPERATURES, UNTOUCHED, Fit, best, cross_fitted, find_spans, fit_of
@@ -48,17 +48,17 @@ def fit_file(
         the component if there is none) that has the temperature.
     component (str | None): what finds the spans; by default the only component that does.
     RETURNS (FileFit): how well the confidences fit.
-    RAISES (ValueError): S401, S403, S440, S442, S445, S446; OSError if the model can't be loaded.
+    RAISES (SeqMixError): S401, S403, S440, S442, S445, S446; OSError if the model can't be loaded.
     """
     if output is not None and output.exists() and (output.is_file() or any(output.iterdir())):
-        raise ValueError(Errors.E446.format(path=output))
+        raise SeqMixError(Errors.E446.format(path=output))
     nlp = spacy.load(model)
     component = component or _only(nlp)
     gold = read_docs(path, nlp, need_entities=False)
     found = find_spans(nlp, component, [Example(copy_tokens(doc, nlp), doc) for doc in gold])
     n_correct = int(found.correct.sum())
     if not 0 < n_correct < len(found.correct):
-        raise ValueError(
+        raise SeqMixError(
             Errors.E445.format(
                 component=component, found=len(found.correct), path=path, correct=n_correct
             )
@@ -81,9 +81,9 @@ def fit_file(
 def _only(nlp: Language) -> str:
     able = span_finders(nlp)
     if not able:
-        raise ValueError(Errors.E440.format(name="the pipeline", able="none"))
+        raise SeqMixError(Errors.E440.format(name="the pipeline", able="none"))
     if len(able) != 1:
-        raise ValueError(Errors.E447.format(pipes=nlp.pipe_names, able=able))
+        raise SeqMixError(Errors.E447.format(pipes=nlp.pipe_names, able=able))
     return able[0]
 
 

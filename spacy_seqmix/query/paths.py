@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Config
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..types import Floats1d
 from .probabilities import annotated_batches, check_numbers
 
@@ -31,7 +31,7 @@ def path_probs(
     batch_size (int): docs at once.
     progress (Callable | None): called with the number of docs done.
     RETURNS (Floats1d): shape (n_docs,), P(y* given x), in the order of ``docs``.
-    RAISES (ValueError): S424 when the component has no such probabilities, S425 when they are
+    RAISES (SeqMixError): S424 when the component has no such probabilities, S425 when they are
         not numbers.
     """
     check_has_paths(nlp, component)
@@ -45,10 +45,10 @@ def path_probs(
 
 
 def check_has_paths(nlp: Language, component: str) -> None:
-    """RAISES (ValueError): S424 for a component that cannot tell how probable its path is."""
+    """RAISES (SeqMixError): S424 for a component that cannot tell how probable its path is."""
     able = [name for name, proc in nlp.pipeline if hasattr(proc, "path_probs")]
     if component not in able:
-        raise ValueError(Errors.E424.format(name=component, able=able or "none"))
+        raise SeqMixError(Errors.E424.format(name=component, able=able or "none"))
 
 
 def check_config_has_paths(config: Config, component: str) -> None:
@@ -56,4 +56,4 @@ def check_config_has_paths(config: Config, component: str) -> None:
     components = config["components"]
     able = [name for name, section in components.items() if section.get("factory") in FACTORIES]
     if component not in able and "source" not in components.get(component, {}):
-        raise ValueError(Errors.E424.format(name=component, able=able or "none"))
+        raise SeqMixError(Errors.E424.format(name=component, able=able or "none"))

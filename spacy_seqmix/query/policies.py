@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from spacy.tokens import Doc
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..types import Floats1d, Floats2d, TokenProbs
 
 Needs = Literal["nothing", "tokens", "paths", "committee"]
@@ -28,10 +28,10 @@ class QueryPolicy:
     needs: Needs = "tokens"
 
     def __call__(self, evidence: Any, rng: np.random.Generator) -> Floats1d:
-        """RAISES (ValueError): S426 when a score is not a number."""
+        """RAISES (SeqMixError): S426 when a score is not a number."""
         scores = self.score(evidence, rng)
         if np.isnan(scores).any():
-            raise ValueError(Errors.E426.format(number=int(np.isnan(scores).argmax())))
+            raise SeqMixError(Errors.E426.format(number=int(np.isnan(scores).argmax())))
         return scores
 
 
@@ -54,7 +54,7 @@ def make_least_confidence_policy(mode: str = "sum") -> QueryPolicy:
     mode (str): "sum": Σ_t (1 − max_m p_tm), for token classifiers (Eq. 2; long docs win);
         "mean": the same over T; "path": 1 − P(y* given x), y* the decoded path (Eq. 1). Paths
         less probable than some 1e-8 all have the score 1, so ties among them are broken at random.
-    RAISES (ValueError): S420 for another mode.
+    RAISES (SeqMixError): S420 for another mode.
     """
     check_mode("LeastConfidence", mode, ("sum", "mean", "path"))
     if mode == "path":
@@ -68,7 +68,7 @@ def make_margin_policy(mode: str = "mean") -> QueryPolicy:
     With d_t the difference of the two highest p_tm of token t.
 
     mode (str): "mean": −1/T Σ_t d_t; "smallest": −min_t d_t, one doubtful token suffices.
-    RAISES (ValueError): S420 for another mode.
+    RAISES (SeqMixError): S420 for another mode.
     """
     check_mode("Margin", mode, ("mean", "smallest"))
     return QueryPolicy(partial(_of_each, _margin_mean if mode == "mean" else _margin_smallest))
@@ -88,9 +88,9 @@ def entropy(p: Floats2d) -> float:
 
 
 def check_mode(name: str, mode: str, allowed: Sequence[str]) -> None:
-    """RAISES (ValueError): S420 for a mode that a policy does not have."""
+    """RAISES (SeqMixError): S420 for a mode that a policy does not have."""
     if mode not in allowed:
-        raise ValueError(Errors.E420.format(name=name, mode=mode, allowed=", ".join(allowed)))
+        raise SeqMixError(Errors.E420.format(name=name, mode=mode, allowed=", ".join(allowed)))
 
 
 def _of_each(

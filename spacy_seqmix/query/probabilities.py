@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Config
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..types import Floats2d, TokenProbs
 from .sources import SOURCES, Source
 
@@ -32,7 +32,7 @@ def token_probs(
         needs, see ``sources.SOURCES``.
     RETURNS (TokenProbs): one array (T, L) a doc, in the order of ``docs``. Rows are distributions:
         a row a token, or for span categorisers a row a decision (none without candidate spans).
-    RAISES (ValueError): S401 when the component has no token probabilities, S425 when they are
+    RAISES (SeqMixError): S401 when the component has no token probabilities, S425 when they are
         not numbers.
     """
     if source is None:
@@ -81,17 +81,17 @@ def encoded_lengths(procs: Sequence[Any], docs: Sequence[Doc]) -> list[int]:
 
 
 def check_numbers(p: Any, component: str) -> Any:
-    """The array itself. RAISES (ValueError): S425 where any of it is not a number."""
+    """The array itself. RAISES (SeqMixError): S425 where any of it is not a number."""
     if not np.isfinite(p).all():
-        raise ValueError(Errors.E425.format(name=component))
+        raise SeqMixError(Errors.E425.format(name=component))
     return p
 
 
 def check_has_probs(nlp: Language, component: str) -> None:
-    """RAISES (ValueError): S401, naming the components that do have token probabilities."""
+    """RAISES (SeqMixError): S401, naming the components that do have token probabilities."""
     able = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in SOURCES]
     if component not in able:
-        raise ValueError(
+        raise SeqMixError(
             Errors.E401.format(name=component, pipes=nlp.pipe_names, able=able or "none")
         )
 
@@ -100,13 +100,13 @@ def check_config_has_probs(config: Config, component: str) -> None:
     """The same check before anything is built; sourced components are only known once loaded.
 
     config (Config): an interpolated training config that has the component.
-    RAISES (ValueError): S401.
+    RAISES (SeqMixError): S401.
     """
     pipes = config["nlp"]["pipeline"]
     components = config["components"]
     able = [name for name in pipes if components.get(name, {}).get("factory") in SOURCES]
     if component not in able and "source" not in components.get(component, {}):
-        raise ValueError(Errors.E401.format(name=component, pipes=pipes, able=able or "none"))
+        raise SeqMixError(Errors.E401.format(name=component, pipes=pipes, able=able or "none"))
 
 
 def copy_tokens(doc: Doc, nlp: Language) -> Doc:

@@ -9,7 +9,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..learners import SPAN_CATEGORISERS
 from ..models.head import entity_spans, head_of, tempered_rows
 from ..types import Floats1d, TokenProbs
@@ -38,7 +38,7 @@ def reading(nlp: Language, component: str, docs: Sequence[Doc]) -> Reading:
     nlp (Language): a trained pipeline.
     component (str): the name of a component that has token probabilities.
     docs (Sequence[Doc]): docs that the pipeline has annotated; they are not changed.
-    RAISES (ValueError): S401 when the component has no token probabilities.
+    RAISES (SeqMixError): S401 when the component has no token probabilities.
     """
     check_has_probs(nlp, component)
     factory = nlp.get_pipe_meta(component).factory
@@ -62,10 +62,10 @@ def span_finders(nlp: Language) -> list[str]:
 
 
 def check_has_spans(nlp: Language, component: str) -> None:
-    """RAISES (ValueError): S440, naming the components that do find spans."""
+    """RAISES (SeqMixError): S440, naming the components that do find spans."""
     able = span_finders(nlp)
     if component not in able:
-        raise ValueError(Errors.E440.format(name=component, able=able or "none"))
+        raise SeqMixError(Errors.E440.format(name=component, able=able or "none"))
 
 
 def _rows(source: Source, proc: Any, docs: Sequence[Doc]) -> Callable[[float], TokenProbs]:
@@ -127,7 +127,7 @@ def _group_scores(proc: Any, doc: Doc) -> Any:
     group = doc.spans[proc.key]
     scores = group.attrs.get("scores", ())
     if len(scores) != len(group):
-        raise ValueError(Errors.E441.format(key=proc.key, text=doc.text[:80]))
+        raise SeqMixError(Errors.E441.format(key=proc.key, text=doc.text[:80]))
     return scores
 
 

@@ -68,7 +68,7 @@ def find_spans(
     """Annotate docs with a pipeline and compare the spans that a component finds.
 
     examples (Sequence[Example]): docs to annotate, with gold references.
-    RAISES (ValueError): S401 or S440 when the component cannot tell confidences.
+    RAISES (SeqMixError): S401 or S440 when the component cannot tell confidences.
     """
     check_has_spans(nlp, component)
     columns: list[Floats2d] = []

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import srsly
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..sweep_names import DONE, KNOWN
 from ..types import Floats2d
 from .runs import EVALUATED, Run, data_differences, pairing_differences, read_run, step_differences
@@ -79,7 +79,7 @@ def read_arms(given: Sequence[str]) -> tuple[list[Arm], list[str]]:
 
     given (Sequence[str]): NAME=RUN_DIR, RUN_DIR, or SWEEP_DIR; runs of one name are one arm.
     RETURNS (tuple): the arms, in the order given, and the names of those without a finished run.
-    RAISES (ValueError): S510, S511 for journals, S514 for names, S521 for seeds,
+    RAISES (SeqMixError): S510, S511 for journals, S514 for names, S521 for seeds,
         S522 for sweeps.
     """
     found: dict[str, Arm] = {}
@@ -88,7 +88,7 @@ def read_arms(given: Sequence[str]) -> tuple[list[Arm], list[str]]:
         folder = Path(path)
         if (folder / KNOWN).exists():
             if name:
-                raise ValueError(Errors.E514.format(text=text))
+                raise SeqMixError(Errors.E514.format(text=text))
             arms = list(_read_sweep(folder))
         else:
             name = name or folder.resolve().name
@@ -96,19 +96,19 @@ def read_arms(given: Sequence[str]) -> tuple[list[Arm], list[str]]:
         for arm in arms:
             found[arm.name] = _merged(found[arm.name], arm, path) if arm.name in found else arm
     if not any(arm.runs for arm in found.values()):
-        raise ValueError(Errors.E511.format(name=", ".join(found), path=", ".join(given)))
+        raise SeqMixError(Errors.E511.format(name=", ".join(found), path=", ".join(given)))
     for arm in found.values():
         if len(set(arm.seeds)) < len(arm.seeds):
-            raise ValueError(Errors.E521.format(name=arm.name, seeds=list(arm.seeds)))
+            raise SeqMixError(Errors.E521.format(name=arm.name, seeds=list(arm.seeds)))
     finished = [replace(arm, runs=_by_seed(arm.runs)) for arm in found.values() if arm.runs]
     return finished, [arm.name for arm in found.values() if not arm.runs]
 
 
 def _merged(one: Arm, other: Arm, path: str) -> Arm:
-    """An arm of which two places have runs. RAISES (ValueError): S522 where sweeps disagree."""
+    """An arm of which two places have runs. RAISES (SeqMixError): S522 where sweeps disagree."""
     if one.values and other.values and (wrong := sorted(_differing(one.values, other.values))):
         reason = f"{one.name!r} has another value of {', '.join(wrong)} than in the sweep before"
-        raise ValueError(Errors.E522.format(path=path, reason=reason))
+        raise SeqMixError(Errors.E522.format(path=path, reason=reason))
     more = other if other.values else one
     return replace(more, runs=(*one.runs, *other.runs), lacking=one.lacking + other.lacking)
 
@@ -124,14 +124,14 @@ def _by_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """Name ("" if there is none) and path; either may have "=" in it. RAISES (ValueError): S514."""
+    """Name ("" for none) and path; either may have "=" in it. RAISES (SeqMixError): S514."""
     if Path(text).exists() and text:
         return "", text
     parts = text.split("=")
     pairs = [("=".join(parts[:i]), "=".join(parts[i:])) for i in range(1, len(parts))]
     pairs = [(name, path) for name, path in pairs if name and path]
     if not text or ("=" in text and not pairs):
-        raise ValueError(Errors.E514.format(text=text))
+        raise SeqMixError(Errors.E514.format(text=text))
     return next((pair for pair in pairs if Path(pair[1]).exists()), (pairs or [("", text)])[-1])
 
 
@@ -145,7 +145,7 @@ def _read_sweep(folder: Path) -> Iterator[Arm]:
             for arm in content["arms"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as err:
-        raise ValueError(Errors.E522.format(path=folder / KNOWN, reason=repr(err))) from err
+        raise SeqMixError(Errors.E522.format(path=folder / KNOWN, reason=repr(err))) from err
     for name, place, values, mixes in arms:
         done = [place / f"seed-{seed}" for seed in seeds if _is_done(place / f"seed-{seed}.json")]
         runs = tuple(read_run(name, path) for path in done)
@@ -156,18 +156,18 @@ def _is_done(status: Path) -> bool:
     try:
         return status.exists() and bool(srsly.read_json(status)["status"] == DONE)
     except (ValueError, KeyError, TypeError) as err:
-        raise ValueError(Errors.E522.format(path=status, reason=repr(err))) from err
+        raise SeqMixError(Errors.E522.format(path=status, reason=repr(err))) from err
 
 
 def baseline_of(arms: Sequence[Arm], name: str | None) -> Arm:
     """The arm that others are compared with: the named one, else "none", else the first that does
     not mix, else the first.
 
-    RAISES (ValueError): S523 for a name that no arm has.
+    RAISES (SeqMixError): S523 for a name that no arm has.
     """
     names = [arm.name for arm in arms]
     if name is not None and name not in names:
-        raise ValueError(Errors.E523.format(name=name, names=", ".join(names)))
+        raise SeqMixError(Errors.E523.format(name=name, names=", ".join(names)))
     if name is None and NONE not in names:
         return next((arm for arm in arms if arm.values and not arm.mixes), arms[0])
     return arms[names.index(name or NONE)]
@@ -225,7 +225,7 @@ def check_arms(
     baselines (Mapping[str, Arm]): what an arm is compared with; some may be compared with none.
     RETURNS (list[str]): what differs, where that is allowed; which arms share no seed, which seeds
         lack a score, and by which versions of this package the runs were begun, if by several.
-    RAISES (ValueError): S512 with what differs.
+    RAISES (SeqMixError): S512 with what differs.
     """
     wrong = list(_other_data([run for arm in arms for run in arm.runs]))
     notes = [text for arm in arms for text in _without_scores(arm)]
@@ -256,7 +256,7 @@ def check_arms(
             )
     wrong = list(dict.fromkeys(wrong))
     if wrong and not allow_different:
-        raise ValueError(Errors.E512.format(reason="; ".join(wrong)))
+        raise SeqMixError(Errors.E512.format(reason="; ".join(wrong)))
     return wrong + notes
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from .summary import ArmSummary, ReportSummary
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def draw(report: ReportSummary, *, tall: bool = False) -> dict[str, Figure]:
     """All pictures for which there are figures, by name.
 
     tall (bool): panels one below the other, for narrow screens.
-    RAISES (ImportError): S513.
+    RAISES (SeqMixError): S513.
     """
     found = {name: make(report, tall) for name, (_, make) in FIGURES.items()}
     return {name: figure for name, figure in found.items() if figure is not None}
@@ -194,7 +194,7 @@ def _figure(panels: int, tall: bool) -> tuple[Figure, Any]:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError(Errors.E513) from error
+        raise SeqMixError(Errors.E513) from error
     size = (4.6, 0.8 + 3.2 * panels) if tall else (1.2 + 4.2 * panels, 4.4)
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)

@@ -21,7 +21,7 @@ from thinc.api import Config
 
 from .. import __version__
 from ..active.journal import version_of
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..models.names import short_name
 from ..types import Judged
 
@@ -182,7 +182,7 @@ def read_run(name: str, folder: Path) -> Run:
     try:
         lines = path.read_text("utf8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(Errors.E510.format(name=name, path=path, reason=error)) from error
+        raise SeqMixError(Errors.E510.format(name=name, path=path, reason=error)) from error
     rounds = []
     begun = version_of(folder / "inputs.json")
     for number, line in enumerate(lines, start=1):
@@ -196,13 +196,13 @@ def read_run(name: str, folder: Path) -> Run:
             reason = f"line {number}: {where + ': ' if where else ''}{first['msg']}"
             if begun not in (None, __version__):
                 reason += f" (version {begun} of spacy-seqmix began it, this is {__version__})"
-            raise ValueError(Errors.E510.format(name=name, path=path, reason=reason)) from error
+            raise SeqMixError(Errors.E510.format(name=name, path=path, reason=reason)) from error
     if not rounds:
-        raise ValueError(Errors.E511.format(name=name, path=path))
+        raise SeqMixError(Errors.E511.format(name=name, path=path))
     numbers = [one.round for one in rounds]
     if numbers != list(range(len(rounds))):
         reason = f"rounds {numbers} are not 0 to {len(rounds) - 1}"
-        raise ValueError(Errors.E510.format(name=name, path=path, reason=reason))
+        raise SeqMixError(Errors.E510.format(name=name, path=path, reason=reason))
     paths, active = _settings(folder / "config.cfg")
     named = {kind: paths[kind] for kind in MODELS if isinstance(paths.get(kind), str)}
     digests = _digests(folder / "inputs.json")

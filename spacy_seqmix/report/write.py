@@ -12,7 +12,7 @@ from typing import Any
 import srsly
 
 from ..atomic import replacing
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..sweep_names import choose
 from .arms import Arm, baselines_of, check_arms, read_arms
 from .examples import mixed_examples
@@ -51,7 +51,7 @@ def write_report(
     allow_different (bool): also compare runs of other pools, seed sets, rounds or optimiser
         steps; the report then says what differs.
     RETURNS (Path): the HTML file.
-    RAISES (ValueError): S510 to S512, S514, S521 to S523. (ImportError): S513.
+    RAISES (SeqMixError): S510 to S512, S514, S521 to S523. (SeqMixError): S513.
     """
     arms, unfinished = read_arms(given)
     chosen = choose([arm.name for arm in arms] + unfinished, shown)
@@ -61,7 +61,7 @@ def write_report(
     arms = [arm for arm in arms if arm.name in wanted]
     unfinished = [name for name in unfinished if name in wanted]
     if not arms:
-        raise ValueError(Errors.E511.format(name=", ".join(unfinished), path=", ".join(given)))
+        raise SeqMixError(Errors.E511.format(name=", ".join(unfinished), path=", ".join(given)))
     notes = check_arms(arms, baselines, allow_different=allow_different)
     notes += [f"no run of {name!r} is finished: it is left out" for name in unfinished]
     notes += [f"{arm.lacking} runs of {arm.name!r} are not finished" for arm in arms if arm.lacking]

@@ -17,7 +17,7 @@ from thinc.api import Config
 from ..active.asked import ActiveConfig, read_active_config
 from ..active.journal import flatten
 from ..config import lay_over, read_layers
-from ..errors import Errors, Warnings
+from ..errors import Errors, SeqMixError, Warnings
 from ..layers import ENTS, RELATIONS, TAGS
 from ..sweep_names import SECTION, choose
 from .schema import Control, SweepSchema, read_section
@@ -93,7 +93,7 @@ def read_sweep(path: Path, overrides: Mapping[str, Any], names: Sequence[str] = 
     names (Sequence[str]): of the arms to run, with "*" and "?"; arms whose steps these take come
         too. All by default.
     RETURNS (Sweep): its arms, the controls last.
-    RAISES (ValueError): S410 and S402 for the config, S602 for [sweep], S603 for values whose
+    RAISES (SeqMixError): S410 and S402 for the config, S602 for [sweep], S603 for values whose
         section is missing, S604 for arms that are the same, S523 for names of no arm.
     """
     layers = read_layers(path, overrides)
@@ -186,19 +186,19 @@ def rates_of(asked: ActiveConfig) -> list[float]:
 
 
 def mixes(arm: Arm) -> bool:
-    """Whether an arm mixes at all in any round. RAISES (ValueError): S605."""
+    """Whether an arm mixes at all in any round. RAISES (SeqMixError): S605."""
     return any(rates_of(check_arm(arm)))
 
 
 def check_arms(arms: Sequence[Arm]) -> None:
-    """Check that arms differ. RAISES (ValueError): S604, S605.
+    """Check that arms differ. RAISES (SeqMixError): S604, S605.
 
     Warns with W602 where they differ in what makes them comparable.
     """
     for i, arm in enumerate(arms):
         for other in arms[:i]:
             if same(arm, other) or arm.folder.lower() == other.folder.lower():
-                raise ValueError(Errors.E604.format(one=other.name, other=arm.name))
+                raise SeqMixError(Errors.E604.format(one=other.name, other=arm.name))
         check_arm(arm)
     for arm in arms[1:]:
         first, here = (check_arm(a).active.model_dump(include=set(SHARED)) for a in (arms[0], arm))
@@ -209,8 +209,8 @@ def check_arms(arms: Sequence[Arm]) -> None:
 
 
 def check_arm(arm: Arm) -> ActiveConfig:
-    """Check the config of an arm. RAISES (ValueError): S605 with what is wrong."""
+    """Check the config of an arm. RAISES (SeqMixError): S605 with what is wrong."""
     try:
         return read_active_config(arm.with_seed(0))
     except ValueError as err:
-        raise ValueError(Errors.E605.format(arm=arm.name, reason=err)) from err
+        raise SeqMixError(Errors.E605.format(arm=arm.name, reason=err)) from err

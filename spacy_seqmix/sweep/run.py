@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from ..active.journal import RunFolder, flatten
 from ..atomic import replacing
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 from ..sweep_names import DONE, KNOWN
 from .plan import Arm, Sweep, folder_name, mixes
 from .values import filled_in, with_values
@@ -101,30 +101,30 @@ def runs_of(sweep: Sweep, out: Path) -> list[OneRun]:
 def check_folder(sweep: Sweep, out: Path) -> None:
     """Check that the runs which a folder has are those of the sweep.
 
-    RAISES (ValueError): S604 for an arm whose folder is that of another arm, S606 for one with
+    RAISES (SeqMixError): S604 for an arm whose folder is that of another arm, S606 for one with
         other settings, S607 for a folder of something else.
     """
     if out.exists() and not out.is_dir():
-        raise ValueError(Errors.E607.format(path=out, reason="it is a file"))
+        raise SeqMixError(Errors.E607.format(path=out, reason="it is a file"))
     if out.exists() and not (out / KNOWN).exists() and any(out.iterdir()):
-        raise ValueError(Errors.E607.format(path=out, reason="it holds something else"))
+        raise SeqMixError(Errors.E607.format(path=out, reason="it holds something else"))
     _, before = read_known(out)
     owners = {str(one["folder"]).lower(): name for name, one in before.items()}
     for arm in sweep.arms:
         owner = owners.get(arm.folder.lower(), arm.name)
         if owner != arm.name:
-            raise ValueError(Errors.E604.format(one=owner, other=arm.name))
+            raise SeqMixError(Errors.E604.format(one=owner, other=arm.name))
         if arm.name not in before:
             continue
         # A value that is written as a variable is no other setting.
         then, now = filled_in(before[arm.name]["values"]), filled_in(values_of(arm))
         fields = [name for name in sorted({*now, *then}) if now.get(name) != then.get(name)]
         if fields:
-            raise ValueError(Errors.E606.format(path=out, arm=arm.name, fields=", ".join(fields)))
+            raise SeqMixError(Errors.E606.format(path=out, arm=arm.name, fields=", ".join(fields)))
 
 
 def read_known(out: Path) -> tuple[list[int], dict[str, dict[str, Any]]]:
-    """The seeds and, by name, the arms of which a folder has runs. RAISES (ValueError): S607."""
+    """The seeds and, by name, the arms of which a folder has runs. RAISES (SeqMixError): S607."""
     path = out / KNOWN
     if not path.exists():
         return [], {}
@@ -136,7 +136,7 @@ def read_known(out: Path) -> tuple[list[int], dict[str, dict[str, Any]]]:
             raise TypeError("values")
         return [int(seed) for seed in content["seeds"]], arms
     except (ValueError, KeyError, TypeError) as err:
-        raise ValueError(Errors.E607.format(path=out, reason=f"{KNOWN}: {err!r}")) from err
+        raise SeqMixError(Errors.E607.format(path=out, reason=f"{KNOWN}: {err!r}")) from err
 
 
 def write_known(sweep: Sweep, out: Path) -> None:
@@ -172,7 +172,7 @@ def run_sweep(
     use_gpu (int): GPU id, -1 for the CPU.
     progress (bool): show finished rounds and the time left.
     RETURNS (list[OneRun]): the runs that failed.
-    RAISES (ValueError): S606, S607.
+    RAISES (SeqMixError): S606, S607.
     """
     check_folder(sweep, out)
     runs = runs_of(sweep, out)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from ..config import problems_of
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 
 Control: TypeAlias = Literal["none", "steps", "replacement", "duplication"]
 
@@ -50,17 +50,17 @@ class SweepSchema(BaseModel):
 
 
 def read_section(section: Any) -> SweepSchema:
-    """Check a [sweep] section. RAISES (ValueError): S602 with every field that is wrong."""
+    """Check a [sweep] section. RAISES (SeqMixError): S602 with every field that is wrong."""
     if not isinstance(section, dict):
-        raise ValueError(Errors.E602.format(problems="the section itself is missing"))
+        raise SeqMixError(Errors.E602.format(problems="the section itself is missing"))
     try:
         found = SweepSchema.model_validate(section)
     except ValidationError as err:
-        raise ValueError(Errors.E602.format(problems=problems_of(err))) from None
+        raise SeqMixError(Errors.E602.format(problems=problems_of(err))) from None
     if len(set(found.seeds)) < len(found.seeds):
-        raise ValueError(Errors.E602.format(problems="seeds: each only once"))
+        raise SeqMixError(Errors.E602.format(problems="seeds: each only once"))
     named = {name for values in (found.grid, *found.arms.values()) for name in values}
     if named & {"active.seed", "active.training"}:
         problems = "arms share active.training, and their seeds are those of sweep.seeds"
-        raise ValueError(Errors.E602.format(problems=problems))
+        raise SeqMixError(Errors.E602.format(problems=problems))
     return found

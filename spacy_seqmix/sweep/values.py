@@ -9,14 +9,14 @@ from typing import Any
 from thinc.api import Config
 
 from ..active.journal import flatten
-from ..errors import Errors
+from ..errors import Errors, SeqMixError
 
 
 def with_values(config: Config, values: Mapping[str, Any]) -> Config:
     """A copy of a config with other values.
 
     values (Mapping[str, Any]): by dotted name; a mapping takes the place of a section.
-    RAISES (ValueError): S603 where the section of a value is missing.
+    RAISES (SeqMixError): S603 where the section of a value is missing.
     """
     config = config.copy()
     for name, value in values.items():
@@ -26,9 +26,9 @@ def with_values(config: Config, values: Mapping[str, Any]) -> Config:
             place = place.get(section)
             if not isinstance(place, dict):
                 missing = ".".join(sections[: i + 1])
-                raise ValueError(Errors.E603.format(name=name, section=missing))
+                raise SeqMixError(Errors.E603.format(name=name, section=missing))
         if not sections:
-            raise ValueError(Errors.E603.format(name=name, section=name))
+            raise SeqMixError(Errors.E603.format(name=name, section=name))
         place[key] = Config(value).copy() if isinstance(value, dict) else value
     return config
 

@@ -221,5 +221,5 @@ def test_calibrate_draw_that_fails_leaves_the_old_picture(found, tmp_path, monke
 
 def test_calibrate_draw_needs_matplotlib(found, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"\[S515\].*--output"):
+    with pytest.raises(ValueError, match=r"\[S515\].*--output"):
         draw(found, tmp_path)

@@ -445,7 +445,7 @@ def test_report_says_what_pictures_need(
     tmp_path: Path, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"S513.*spacy-seqmix\[report\]"):
+    with pytest.raises(ValueError, match=r"S513.*spacy-seqmix\[report\]"):
         _report(runs, tmp_path / "out")
     assert not list((tmp_path / "out").glob("*"))
 
