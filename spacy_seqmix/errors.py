@@ -102,7 +102,7 @@ class Errors:
     E522 = "[S522] Can't read the sweep at {path}: {reason}."
     E523 = "[S523] No arm is called {name!r}. There are: {names}."
 
-    E530 = "[S530] {where}: not a JSON object: {reason}."
+    E530 = "[S530] {where}: this is not the JSON that is needed: {reason}."
     E531 = (
         "[S531] {where}: {what}. A row has 'tokens' or 'text', 'entities' with start, end and "
         "label, and 'relations' with head, tail and label."

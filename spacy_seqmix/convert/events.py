@@ -7,83 +7,100 @@ also of DEGREE, TextEE and GENEVA: a sentence a line, ends exclusive. Types beco
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import spacy
+from pydantic import AliasChoices, Field
 
 from ..errors import Errors, SeqMixError
 from .files import read_lines, write_docs
+from .rows import Row, Text, Word, json_lines, parse_json, validated
 from .triggers import Counts, Sentence, Trigger, same_text, to_docs
 
 __all__ = ["LAYOUTS", "convert_events", "read_dygiepp", "read_jmee", "read_oneie"]
 
 
+class _Mention(Row):
+    start: int
+    end: int
+    text: Text
+
+
+class _Event(Row):
+    event_type: Text
+    trigger: _Mention
+
+
+class _Jmee(Row):
+    words: list[Word] = Field(validation_alias=AliasChoices("words", "tokens"))
+    events: list[_Event] = Field(
+        [], validation_alias=AliasChoices("golden-event-mentions", "golden_event_mentions")
+    )
+
+
+class _OneIE(Row):
+    tokens: list[Word]
+    event_mentions: list[_Event] = []
+
+
+class _DyGIE(Row):
+    sentences: list[list[Word]]
+    events: list[list[Any]] | None = None
+    sentence_start: int | list[int] = Field(
+        0, validation_alias=AliasChoices("_sentence_start", "sentence_start")
+    )
+
+
 def read_jmee(path: Path) -> Iterator[Sentence]:
-    """Read a JSON list of sentences. RAISES (SeqMixError): S501, S540."""
-    for number, row in enumerate(_list(path), start=1):
+    """Read a JSON list of sentences. RAISES (SeqMixError): S501, S530, S540."""
+    rows = parse_json("\n".join(read_lines(path)), str(path), list)
+    for number, value in enumerate(rows, start=1):
         where = f"{path}, sentence {number}"
-        words = _words(row.get("words", row.get("tokens")), where)
-        events = row.get("golden-event-mentions", row.get("golden_event_mentions", []))
+        row = validated(_Jmee, value, where, Errors.E540)
         triggers = []
-        for event in _objects(events, where):
-            found = _object(event.get("trigger"), where)
-            start, end = _number(found, "start", where), _number(found, "end", where)
-            text = _text(found, "text", where)
-            if not same_text(words[start:end], text) and same_text(words[start : end + 1], text):
+        for event in row.events:
+            start, end, text = event.trigger.start, event.trigger.end, event.trigger.text
+            given, longer = row.words[start:end], row.words[start : end + 1]
+            if not same_text(given, text) and same_text(longer, text):
                 end += 1  # a fork's inclusive end
-            triggers.append(Trigger(start, end, _label(event, where), text))
-        yield Sentence(words, triggers, where)
+            triggers.append(Trigger(start, end, event.event_type, text))
+        yield Sentence(row.words, triggers, where)
 
 
 def read_oneie(path: Path) -> Iterator[Sentence]:
-    """Read JSON lines, a sentence each. RAISES (SeqMixError): S501, S540."""
-    for where, row in _rows(path):
-        words = _words(row.get("tokens"), where)
-        triggers = []
-        for event in _objects(row.get("event_mentions", []), where):
-            found = _object(event.get("trigger"), where)
-            start, end = _number(found, "start", where), _number(found, "end", where)
-            triggers.append(Trigger(start, end, _label(event, where), _text(found, "text", where)))
-        yield Sentence(words, triggers, where)
+    """Read JSON lines, a sentence each. RAISES (SeqMixError): S501, S530, S540."""
+    for where, row in json_lines(path, _OneIE, Errors.E540):
+        mentions = [(event.trigger, event.event_type) for event in row.event_mentions]
+        triggers = [Trigger(m.start, m.end, label, m.text) for m, label in mentions]
+        yield Sentence(row.tokens, triggers, where)
 
 
 def read_dygiepp(path: Path) -> Iterator[Sentence]:
-    """Read JSON lines, a document each. RAISES (SeqMixError): S501, S540."""
-    for where, row in _rows(path):
-        sentences, events = row.get("sentences"), row.get("events")
-        if not isinstance(sentences, list):
-            raise _wrong(where, "no list 'sentences'")
-        if events is None:
-            events = [[] for _ in sentences]
-        if not isinstance(events, list) or len(events) != len(sentences):
-            raise _wrong(where, f"'events' is no list for each of {len(sentences)} sentences")
-        offset = row.get("_sentence_start", row.get("sentence_start", 0))
-        offset = offset[:1] if isinstance(offset, list) else [offset]
-        begin = next((_place(number, where) for number in offset), 0)
-        for number, (tokens, found) in enumerate(zip(sentences, events, strict=True), start=1):
+    """Read JSON lines, a document each. RAISES (SeqMixError): S501, S530, S540."""
+    for where, row in json_lines(path, _DyGIE, Errors.E540):
+        events = row.events if row.events is not None else [[] for _ in row.sentences]
+        if len(events) != len(row.sentences):
+            what = f"events: {len(events)} lists for {len(row.sentences)} sentences"
+            raise SeqMixError(Errors.E540.format(where=where, what=what))
+        starts = row.sentence_start
+        begin = next(iter(starts), 0) if isinstance(starts, list) else starts
+        for number, (words, given) in enumerate(zip(row.sentences, events, strict=True), start=1):
             place = f"{where}, sentence {number}"
-            words = _words(tokens, place)
-            if not isinstance(found, list):
-                raise _wrong(place, f"a list of events is wanted, not {found!r}")
-            triggers = [_of_dygiepp(event, begin, place) for event in found]
+            triggers = [_of_dygiepp(event, begin, place) for event in given]
             yield Sentence(words, triggers, place)
             begin += len(words)
 
 
 def _of_dygiepp(event: Any, begin: int, where: str) -> Trigger:
     """[[token, type], arguments...], in some versions [[start, end, type], ...], end inclusive."""
-    try:
-        *places, label = event[0]
-        first, last = places[0], places[-1]
-        if not isinstance(label, str):
-            raise TypeError(label)
-    except (TypeError, ValueError, IndexError, KeyError):
-        raise _wrong(where, f"not an event that begins with [token, type]: {event!r}") from None
-    start, end = _place(first, where) - begin, _place(last, where) - begin + 1
-    return Trigger(start, end, label.replace(".", ":"))
+    match event:
+        case [[int(first), *_, str(label)], *_] if all(type(n) is int for n in event[0][:-1]):
+            last = event[0][-2]
+            return Trigger(first - begin, last - begin + 1, label.replace(".", ":"))
+    what = f"not an event that begins with [token, type]: {event!r}"
+    raise SeqMixError(Errors.E540.format(where=where, what=what))
 
 
 LAYOUTS: dict[str, Callable[[Path], Iterator[Sentence]]] = {
@@ -115,76 +132,3 @@ def convert_events(
     docs = to_docs(sentences, spacy.blank(lang), counts, types=types, skip=skip)
     write_docs(docs, out_path, source=in_path)
     return counts
-
-
-def _list(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSON file."""
-    try:
-        content = json.loads("\n".join(read_lines(path)))
-    except json.JSONDecodeError as error:
-        raise _wrong(str(path), f"not JSON: {error}") from error
-    if not isinstance(content, list):
-        raise _wrong(str(path), "not a list of sentences")
-    return _objects(content, str(path))
-
-
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows of a file of JSON lines, each with where it stands."""
-    for number, line in enumerate(read_lines(path), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        try:
-            yield where, _object(json.loads(line), where)
-        except json.JSONDecodeError as error:
-            raise _wrong(where, f"not JSON: {error}") from error
-
-
-def _wrong(where: str, what: str) -> SeqMixError:
-    return SeqMixError(Errors.E540.format(where=where, what=what))
-
-
-def _objects(value: Any, where: str) -> list[dict[str, Any]]:
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise _wrong(where, "a list of objects is wanted")
-    return value
-
-
-def _object(value: Any, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise _wrong(where, f"an object is wanted, not {value!r}")
-    return value
-
-
-def _words(value: Any, where: str) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(w, str) and w for w in value):
-        raise _wrong(where, "no list of tokens")
-    return value
-
-
-def _place(value: Any, where: str) -> int:
-    """The number of a token."""
-    if not _is_whole(value):
-        raise _wrong(where, f"no number of a token: {value!r}")
-    return int(value)
-
-
-def _number(row: dict[str, Any], key: str, where: str) -> int:
-    if not _is_whole(row.get(key)):
-        raise _wrong(where, f"no whole number {key!r} in {row}")
-    return int(row[key])
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _text(row: dict[str, Any], key: str, where: str) -> str:
-    value = row.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise _wrong(where, f"no {key!r} in {row}")
-    return value
-
-
-def _label(event: dict[str, Any], where: str) -> str:
-    return _text(event, "event_type", where)
