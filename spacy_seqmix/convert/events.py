@@ -42,7 +42,7 @@ class _Jmee(Row):
 
 class _OneIE(Row):
     tokens: list[Word]
-    event_mentions: list[_Event] = []
+    event_mentions: list[_Event] = Field(default_factory=list)
 
 
 class _DyGIE(Row):

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import spacy
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import get_words_and_spaces
@@ -44,7 +44,7 @@ class _Relation(Row):
 class _Line(Row):
     tokens: list[Word] | None = None
     text: str | None = None
-    entities: list[_Entity] = []
+    entities: list[_Entity] = Field(default_factory=list)
     relations: list[_Relation] | None = None
 
     @model_validator(mode="after")
