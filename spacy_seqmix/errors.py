@@ -63,8 +63,9 @@ class Errors:
     )
     E508 = "[S508] Bracket markup holds one sentence a line, but the text has several: {text!r}"
     E509 = (
-        "[S509] {where}: expected a token and, in the last column, a tag such as O, B-PER or "
-        "I-PER, not {text!r}. Other tag schemes can be read by 'spacy convert'."
+        "[S509] {where}: a row has a token and a tag such as O, B-PER, I-PER or S-PER, not "
+        "{text!r}. Name the column of the tags with --column, or leave out the sentences of these "
+        "rows with --skip."
     )
     E510 = "[S510] Can't read the journal of run {name!r} at {path}: {reason}."
     E511 = "[S511] The journal of run {name!r} at {path} has no finished round: nothing to report."
@@ -144,6 +145,7 @@ class Errors:
     E545 = (
         "[S545] {one} and {other} annotate documents of one name. Give a folder that has each once."
     )
+    E547 = "[S547] {path} has no column {column!r}. Columns with a name: {names}."
     E546 = "[S546] {path} names no documents: give their names, one a line."
 
     # 2xx the component and mixing
@@ -546,5 +548,9 @@ class Warnings:
         "[W403] Version {begun} of spacy-seqmix began the run in '{path}', and {here} goes on with "
         "it: rounds may differ from what that version would have made."
     )
-    W540 = "[W540] A trigger was left out. {reason}"
+    W540 = "[W540] Left out: {reason}"
+    W541 = (
+        "[W541] 0 entities in {docs} docs of {path}. Check the format and, of columns, which one "
+        "has the tags. Docs without entities train a pipeline to predict none."
+    )
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

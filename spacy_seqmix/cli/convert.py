@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from wasabi import msg
@@ -125,7 +125,7 @@ def convert_cli(
                 Format.relations: convert.convert_relations,
                 Format.semeval: convert.convert_semeval,
             }
-            chosen = {} if no_relation is None else {"no_relation": _names(no_relation)}
+            chosen: dict[str, Any] = {} if no_relation is None else {"no_relation": _names(no_relation)}
             n_docs = read[format](in_path, out_path, lang=lang, **chosen)
         elif format is Format.conll:
             n_docs = convert.convert_conll(in_path, out_path, lang=lang, whole_docs=whole_docs)

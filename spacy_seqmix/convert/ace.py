@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -20,15 +20,15 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import Errors, SeqMixError
-from .files import read_lines, write_docs
-from .triggers import Counts, Sentence, Trigger, skipping, to_docs
+from .files import attempt, read_lines, write_docs
+from .triggers import Counts, Sentence, Trigger, to_docs
 
 __all__ = ["convert_ace", "read_ace"]
 
-TAG = re.compile(r"<[^>]*>")
-BODY = re.compile(r"<TEXT\b[^>]*>.*?</TEXT>", re.DOTALL | re.IGNORECASE)
+TAG = re.compile(r"<(/?)(\w*)[^<>]*>")
+BODY = "TEXT"
 # Not sentences, and not annotated.
-ABOUT = re.compile(r"<(SPEAKER|POSTER|POSTDATE)\b[^>]*>.*?</\1>", re.DOTALL | re.IGNORECASE)
+ABOUT = ("SPEAKER", "POSTER", "POSTDATE")
 # Folders beside each other that the LDC's distribution has for each source: the same documents by
 # the first annotators, by the second, adjudicated, and with times normalised.
 PASSES, LAST_PASS = ("fp1", "fp2", "adj"), "timex2norm"
@@ -93,47 +93,49 @@ def _read_document(
 ) -> Iterator[Sentence]:
     raw = "\n".join(read_lines(source))
     text, regions = _plain(raw)
-    anchors = []
-    for anchor in _anchors(annotation):
-        with skipping(skip, counts):
-            anchors.append(_checked(anchor, text, source))
-    placed = set()
+    listed = list(_anchors(annotation))
+    checked = [attempt(skip, _checked, anchor, text, regions, source) for anchor in listed]
+    anchors = [anchor for anchor in checked if anchor is not None]
+    counts.skipped += len(listed) - len(anchors)
     for start, end in regions:
         inside = [a for a in anchors if start <= a.start and a.end <= end]
-        placed.update(inside)
         yield from _sentences(text, start, end, inside, nlp, f"{source}, character {start}")
-    for anchor in anchors:
-        if anchor not in placed:
-            with skipping(skip, counts):
-                raise SeqMixError(_unlike(anchor, source, "it lies outside of every paragraph"))
 
 
 def _plain(raw: str) -> tuple[str, list[tuple[int, int]]]:
-    """The text without tags, and where its paragraphs lie."""
-    pieces, at = [], 0
-    borders = []  # where paragraphs may lie, in the text without tags
-    removed = 0
-    bodies = [match.span() for match in BODY.finditer(raw)]
-    about = [match.span() for match in ABOUT.finditer(raw)]
-    for match in TAG.finditer(raw):
-        borders.append((at, match.start(), removed))
-        pieces.append(raw[at : match.start()])
-        removed += match.end() - match.start()
-        at = match.end()
-    borders.append((at, len(raw), removed))
-    pieces.append(raw[at:])
-    regions = []
-    for start, end, shift in borders:
-        wanted = any(a <= start and end <= b for a, b in bodies)
-        if not wanted or any(a <= start and end <= b for a, b in about):
-            continue
-        begin = start
-        for gap in [*PARAGRAPH.finditer(raw, start, end), None]:
-            stop = gap.start() if gap else end
-            if raw[begin:stop].strip():
-                regions.append((begin - shift, stop - shift))
-            begin = gap.end() if gap else end
+    """The text without tags, and where its paragraphs lie: one pass over the tags."""
+    pieces: list[str] = []
+    regions: list[tuple[int, int]] = []
+    # An element that is never closed is none.
+    last_close = {name: raw.upper().rfind(f"</{name}>") for name in (BODY, *ABOUT)}
+    in_body, about = False, ""
+    at = removed = 0
+    for tag in [*TAG.finditer(raw), None]:
+        end = tag.start() if tag else len(raw)
+        pieces.append(raw[at:end])
+        if in_body and not about:
+            regions += [(a - removed, b - removed) for a, b in _paragraphs(raw, at, end)]
+        if tag is None:
+            break
+        closes, name = bool(tag[1]), tag[2].upper()
+        if name == BODY:
+            in_body = not closes and (in_body or tag.start() < last_close[BODY])
+        elif name in ABOUT and closes:
+            about = "" if name == about else about
+        elif name in ABOUT and not about and tag.start() < last_close[name]:
+            about = name
+        removed += len(tag[0])
+        at = tag.end()
     return "".join(pieces), regions
+
+
+def _paragraphs(raw: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """What lies between blank lines of a stretch of text."""
+    for gap in [*PARAGRAPH.finditer(raw, start, end), None]:
+        stop = gap.start() if gap else end
+        if raw[start:stop].strip():
+            yield start, stop
+        start = gap.end() if gap else end
 
 
 def _anchors(path: Path) -> Iterator[_Anchor]:
@@ -152,17 +154,20 @@ def _anchors(path: Path) -> Iterator[_Anchor]:
         raise SeqMixError(Errors.E501.format(path=path, reason=error)) from error
 
 
-def _checked(anchor: _Anchor, text: str, source: Path) -> _Anchor:
-    """The trigger, if the text has it there."""
-    found = text[anchor.start : anchor.end]
+def _checked(
+    anchor: _Anchor, text: str, regions: Sequence[tuple[int, int]], source: Path
+) -> _Anchor:
+    """The trigger, if the text has it there, in one paragraph."""
+    start, end = anchor.start, anchor.end
+    found = text[start:end]
     if not found.strip() or html.unescape(found).split() != html.unescape(anchor.text).split():
-        raise SeqMixError(_unlike(anchor, source, f"the text has {found!r}"))
-    return anchor
-
-
-def _unlike(anchor: _Anchor, source: Path, reason: str) -> str:
-    return Errors.E543.format(
-        path=source, start=anchor.start, end=anchor.end - 1, text=anchor.text, reason=reason
+        reason = f"the text has {found!r}"
+    elif not any(a <= start and end <= b for a, b in regions):
+        reason = "it lies outside of every paragraph"
+    else:
+        return anchor
+    raise SeqMixError(
+        Errors.E543.format(path=source, start=start, end=end - 1, text=anchor.text, reason=reason)
     )
 
 

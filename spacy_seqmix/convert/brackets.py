@@ -19,7 +19,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import Errors, SeqMixError
-from .files import read_lines, write_docs
+from .files import attempt, read_lines, write_docs
 
 __all__ = ["convert_brackets", "parse_markup", "read_brackets", "to_markup"]
 
@@ -27,6 +27,7 @@ Span = tuple[int, int, str]
 
 _PIECE = re.compile(r"\\[\[\]\\#]|[\[\]]|[^\[\]\\]+|\\")
 _LABEL = re.compile(r"[A-Z][A-Z0-9_:-]*")
+CAPITALS = "capitals from A to Z; name any other label in --labels"
 _NO_LABEL = re.compile(r"[\s\[\]\\]")
 
 
@@ -72,7 +73,7 @@ def _split_entity(inside: str, where: str, labels: Collection[str] | None) -> tu
     label, _, entity = inside.partition(" ")
     known = _LABEL.fullmatch(label) is not None if labels is None else label in labels
     if not known:
-        expected = "capitals" if labels is None else ", ".join(sorted(labels))
+        expected = CAPITALS if labels is None else ", ".join(sorted(labels))
         raise SeqMixError(
             Errors.E505.format(where=where, text=f"[{inside}]", label=label, expected=expected)
         )
@@ -82,33 +83,37 @@ def _split_entity(inside: str, where: str, labels: Collection[str] | None) -> tu
 
 
 def read_brackets(
-    path: Path, nlp: Language, *, labels: Collection[str] | None = None
+    path: Path, nlp: Language, *, labels: Collection[str] | None = None, skip: bool = False
 ) -> Iterator[Doc]:
     """Read a file of bracket markup, a Doc a sentence.
 
     path (Path): the file, UTF-8.
     nlp (Language): whose tokenizer makes the docs.
     labels (Collection[str] | None): the labels to accept; None accepts any in capitals.
+    skip (bool): leave out lines that can't be read, with a warning each.
     YIELDS (Doc): the docs with their entities; all other tokens are outside of any.
     """
     for number, raw in enumerate(read_lines(path), start=1):
         line = raw.strip()
         if not line or line == "#" or line.startswith("# "):
             continue
-        where = f"{path}, line {number}"
-        text, spans = parse_markup(line, where=where, labels=labels)
-        doc = nlp.make_doc(text)
-        ents = []
-        for start, end, label in spans:
-            span = doc.char_span(start, end, label=label)
-            if span is None:
-                tokens = [t.text for t in doc if t.idx < end and t.idx + len(t) > start]
-                raise SeqMixError(
-                    Errors.E507.format(where=where, text=text[start:end], tokens=tokens)
-                )
-            ents.append(span)
-        doc.set_ents(ents)
-        yield doc
+        doc = attempt(skip, _make_doc, nlp, line, f"{path}, line {number}", labels)
+        if doc is not None:
+            yield doc
+
+
+def _make_doc(nlp: Language, line: str, where: str, labels: Collection[str] | None) -> Doc:
+    text, spans = parse_markup(line, where=where, labels=labels)
+    doc = nlp.make_doc(text)
+    ents = []
+    for start, end, label in spans:
+        span = doc.char_span(start, end, label=label)
+        if span is None:
+            tokens = [t.text for t in doc if t.idx < end and t.idx + len(t) > start]
+            raise SeqMixError(Errors.E507.format(where=where, text=text[start:end], tokens=tokens))
+        ents.append(span)
+    doc.set_ents(ents)
+    return doc
 
 
 def to_markup(doc: Doc) -> str:
@@ -146,14 +151,15 @@ def convert_brackets(
     *,
     lang: str = "en",
     labels: Collection[str] | None = None,
+    skip: bool = False,
 ) -> int:
     """Convert a file of bracket markup to a DocBin.
 
     in_path (Path): the markup.
     out_path (Path): the DocBin; it appears whole or not at all.
     lang (str): the language whose tokenizer is used.
-    labels (Collection[str] | None): the labels to accept; None accepts any in capitals.
+    labels, skip: see ``read_brackets``.
     RETURNS (int): the number of docs.
     """
-    docs = read_brackets(in_path, spacy.blank(lang), labels=labels)
+    docs = read_brackets(in_path, spacy.blank(lang), labels=labels, skip=skip)
     return write_docs(docs, out_path, source=in_path)

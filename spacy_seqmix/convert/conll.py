@@ -8,96 +8,175 @@ a one-token doc: 14,987 docs in place of 14,041.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
+from typing import TypeAlias
 
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from ..errors import Errors, SeqMixError
-from .files import read_lines, write_docs
+from .files import attempt, read_lines, write_docs
 
 __all__ = ["convert_conll", "read_conll"]
 
-_TAG = re.compile(r"O|[BI]-\S+")
+# How the tag of a token stands to an entity, in IOB1, IOB2, IO, BIOES, BILOU and BMEWO.
+_BEGINS, _ENDS = "BSUW", "ESULW"
+_TAG = re.compile(r"O|[BIMESULW]-\S+")
+_COLUMNS = "# global.columns ="
 
 
-def read_conll(path: Path, nlp: Language, *, whole_docs: bool = False) -> Iterator[Doc]:
+def read_conll(
+    path: Path,
+    nlp: Language,
+    *,
+    whole_docs: bool = False,
+    column: int | str = -1,
+    skip: bool = False,
+) -> Iterator[Doc]:
     """Read a file of columns, a Doc a sentence or a Doc a document.
 
-    The first column is the token, the last one its tag in IOB2, IOB1 or IO; columns are parted by
-    blanks or tabs, sentences by blank lines. Other columns are not read.
+    The first column is the token; a token that contains blanks becomes several words. Tags may be
+    in IOB1, IOB2, IO, BIOES, BILOU or BMEWO. Columns are separated by tabs or blanks, sentences by
+    blank lines. Lines before a sentence that begin with "#" and have no tag are comments.
 
     path (Path): the file, UTF-8.
     nlp (Language): whose vocabulary the docs get; its tokenizer is not used.
     whole_docs (bool): one Doc for all sentences between two -DOCSTART- lines.
-    YIELDS (Doc): the docs, one blank between tokens, with their sentence boundaries.
+    column (int | str): which column has the tags: its number, counted from 1 (from the end, if it
+        is negative), or its name in a line "# global.columns = ...". The last one by default.
+    skip (bool): leave out sentences with a line that can't be read, with a warning each.
+    YIELDS (Doc): the docs, one blank between words, with their sentence boundaries.
+    RAISES (SeqMixError): S501, S509 for a line without a tag, S547 for an unknown column.
     """
-    words: list[str] = []
-    tags: list[str] = []
-    starts: list[int] = []
-    ended = True
-    for number, line in enumerate([*read_lines(path), ""], start=1):
-        columns = re.split(r"[ \t]+", line.strip(" \t"))
-        delimiter = columns[0] == "-DOCSTART-"
-        if columns == [""] or delimiter:
-            ended = True
-            if words and (delimiter or not whole_docs):
-                yield _make_doc(nlp, words, tags, starts)
-                words, tags, starts = [], [], []
+    names: list[str] = []
+    sentences: list[_Sentence] = []
+    for block in _blocks(path):
+        if isinstance(block, str):
+            names = block.split() or names
+            if whole_docs and not block and sentences:
+                yield _make_doc(nlp, sentences)
+                sentences = []
             continue
-        if len(columns) < 2 or not _TAG.fullmatch(columns[-1]):
+        sentence = attempt(skip, _parse, block, _index(column, names, path), path)
+        if sentence is None or not sentence.words:
+            continue
+        sentences.append(sentence)
+        if not whole_docs:
+            yield _make_doc(nlp, sentences)
+            sentences = []
+    if sentences:
+        yield _make_doc(nlp, sentences)
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    words: list[str]
+    ents: list[tuple[int, int, str]]
+
+
+# Numbered lines of a sentence.
+_Block: TypeAlias = list[tuple[int, str]]
+
+
+def _blocks(path: Path) -> Iterator[_Block | str]:
+    """The sentences of a file; "" for each -DOCSTART- line, and the names of columns."""
+    block: _Block = []
+    for number, line in enumerate([*read_lines(path), ""], start=1):
+        delimiter = line.startswith("-DOCSTART-")
+        # A line with a tab is a row, though its token be a blank.
+        if (not line.strip() and "\t" not in line) or delimiter:
+            if block:
+                yield block
+                block = []
+            if delimiter:
+                yield ""
+        elif not block and line.startswith(_COLUMNS):
+            yield line.removeprefix(_COLUMNS)
+        elif block or not line.startswith("#") or _TAG.fullmatch(_split(line)[-1]):
+            block.append((number, line))
+    if block:
+        yield block
+
+
+def _split(line: str) -> list[str]:
+    """The columns of a line: at tabs, where a tag stands behind the last one, else at blanks."""
+    if "\t" in line:
+        columns = [part.strip(" ") for part in line.rstrip(" \t").split("\t")]
+        if _TAG.fullmatch(columns[-1]) or " " not in line:
+            return columns
+    return line.split()
+
+
+def _index(column: int | str, names: list[str], path: Path) -> int:
+    """The place of a column in a row. RAISES (SeqMixError): S547."""
+    if isinstance(column, str):
+        if column not in names:
+            shown = ", ".join(names) or "none: give a number"
+            raise SeqMixError(Errors.E547.format(path=path, column=column, names=shown))
+        return names.index(column)
+    return column - 1 if column > 0 else column
+
+
+def _parse(block: _Block, index: int, path: Path) -> _Sentence:
+    words: list[str] = []
+    ents: list[tuple[int, int, str]] = []
+    open_label: str | None = None  # of an entity that the next token may go on with
+    for number, line in block:
+        columns = _split(line)
+        inside = -len(columns) <= index < len(columns) and len(columns) > 1
+        tag = columns[index] if inside else ""
+        if not _TAG.fullmatch(tag):
             raise SeqMixError(Errors.E509.format(where=f"{path}, line {number}", text=line))
-        if ended:
-            starts.append(len(words))
-            ended = False
-        words.append(columns[0])
-        tags.append(columns[-1])
-    if words:
-        yield _make_doc(nlp, words, tags, starts)
+        start = len(words)
+        words += columns[0].split()
+        prefix, _, label = tag.partition("-")
+        if len(words) == start:  # a blank, which stands between all words anyway
+            continue
+        if prefix != "O":
+            if label == open_label and prefix not in _BEGINS:
+                start = ents.pop()[0]
+            ents.append((start, len(words), label))
+        open_label = None if prefix == "O" or prefix in _ENDS else label
+    return _Sentence(words, ents)
 
 
-def _make_doc(nlp: Language, words: list[str], tags: list[str], starts: list[int]) -> Doc:
+def _make_doc(nlp: Language, sentences: Sequence[_Sentence]) -> Doc:
+    words = [word for sentence in sentences for word in sentence.words]
     spaces = [True] * (len(words) - 1) + [False]
-    first_tokens = set(starts)
-    sent_starts: list[bool | int | None] = [i in first_tokens for i in range(len(words))]
+    starts: list[int] = [0, *accumulate(len(sentence.words) for sentence in sentences)]
+    first_words = set(starts)
+    sent_starts: list[bool | int | None] = [i in first_words for i in range(len(words))]
     doc = Doc(nlp.vocab, words=words, spaces=spaces, sent_starts=sent_starts)
-    found = [
-        (first + start, first + end, label)
-        for first, last in pairwise([*starts, len(words)])
-        for start, end, label in _entities(tags[first:last])
-    ]
-    doc.set_ents([Span(doc, start, end, label) for start, end, label in found])
+    doc.set_ents(
+        [
+            Span(doc, first + start, first + end, label)
+            for first, sentence in zip(starts, sentences, strict=False)
+            for start, end, label in sentence.ents
+        ]
+    )
     return doc
 
 
-def _entities(tags: list[str]) -> list[tuple[int, int, str]]:
-    """Entities of a sentence's tags in any IOB scheme: I- goes on with its own label or begins an
-    entity."""
-    found: list[tuple[int, int, str]] = []
-    for i, tag in enumerate(tags):
-        prefix, _, label = tag.partition("-")
-        if prefix == "O":
-            continue
-        if prefix == "I" and found and found[-1][1:] == (i, label):
-            found[-1] = (found[-1][0], i + 1, label)
-        else:
-            found.append((i, i + 1, label))
-    return found
-
-
 def convert_conll(
-    in_path: Path, out_path: Path, *, lang: str = "en", whole_docs: bool = False
+    in_path: Path,
+    out_path: Path,
+    *,
+    lang: str = "en",
+    whole_docs: bool = False,
+    column: int | str = -1,
+    skip: bool = False,
 ) -> int:
     """Convert a file of columns to a DocBin.
 
     in_path (Path): the columns.
     out_path (Path): the DocBin; it appears whole or not at all.
     lang (str): the language of the docs' vocabulary.
-    whole_docs (bool): see ``read_conll``.
+    whole_docs, column, skip: see ``read_conll``.
     RETURNS (int): the number of docs.
     """
-    docs = read_conll(in_path, spacy.blank(lang), whole_docs=whole_docs)
+    docs = read_conll(in_path, spacy.blank(lang), whole_docs=whole_docs, column=column, skip=skip)
     return write_docs(docs, out_path, source=in_path)

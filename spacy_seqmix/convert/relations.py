@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import spacy
 from pydantic import Field, model_validator
@@ -23,7 +24,7 @@ from spacy.util import get_words_and_spaces
 from .. import relations
 from ..errors import Errors, SeqMixError
 from ..relations import NONE, Relation
-from .files import write_docs
+from .files import attempt, write_docs
 from .rows import Row, Text, Word, json_lines
 
 __all__ = ["convert_relations", "read_relations"]
@@ -47,6 +48,13 @@ class _Line(Row):
     entities: list[_Entity] = Field(default_factory=list)
     relations: list[_Relation] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_spans(cls, row: Any) -> Any:
+        if isinstance(row, dict) and "spans" in row and "entities" not in row:
+            raise ValueError("entities stand under 'entities', not under 'spans'")
+        return row
+
     @model_validator(mode="after")
     def _has_words(self) -> _Line:
         if self.tokens is None and self.text is None:
@@ -55,27 +63,34 @@ class _Line(Row):
 
 
 def read_relations(
-    path: Path, nlp: Language, *, no_relation: Collection[str] = ()
+    path: Path, nlp: Language, *, no_relation: Collection[str] = (), skip: bool = False
 ) -> Iterator[Doc]:
     """Read a file of JSON lines, a Doc a line.
 
     path (Path): the file, UTF-8.
     nlp (Language): whose vocabulary the docs get, and whose tokenizer splits rows without tokens.
     no_relation (Collection[str]): labels that mean "no relation", as "no_relation" always does.
+    skip (bool): leave out lines that can't be read, with a warning each.
     YIELDS (Doc): the docs with entities and relations.
     RAISES (SeqMixError): S501, S530 to S534.
     """
     none = {NONE, *no_relation}
-    for where, row in json_lines(path, _Line, Errors.E531):
-        doc = _make_doc(nlp, row, where)
-        ents = _entities(doc, row, where)
-        doc.set_ents(ents)
-        if row.relations is not None:
-            relations.put(doc, _relations(row.relations, ents, none, where))
-        yield doc
+    for where, row in json_lines(path, _Line, Errors.E531, skip=skip):
+        doc = attempt(skip, _make_doc, nlp, row, none, where)
+        if doc is not None:
+            yield doc
 
 
-def _make_doc(nlp: Language, row: _Line, where: str) -> Doc:
+def _make_doc(nlp: Language, row: _Line, none: Collection[str], where: str) -> Doc:
+    doc = _tokens(nlp, row, where)
+    ents = _entities(doc, row, where)
+    doc.set_ents(ents)
+    if row.relations is not None:
+        relations.put(doc, _relations(row.relations, ents, none, where))
+    return doc
+
+
+def _tokens(nlp: Language, row: _Line, where: str) -> Doc:
     if row.tokens is None:
         return nlp.make_doc(row.text or "")
     words = row.tokens
@@ -135,15 +150,20 @@ def _relations(
 
 
 def convert_relations(
-    in_path: Path, out_path: Path, *, lang: str = "en", no_relation: Collection[str] = ()
+    in_path: Path,
+    out_path: Path,
+    *,
+    lang: str = "en",
+    no_relation: Collection[str] = (),
+    skip: bool = False,
 ) -> int:
     """Convert a file of JSON lines to a DocBin with user data.
 
     in_path (Path): the rows.
     out_path (Path): the DocBin; it appears whole or not at all.
     lang (str): the language whose tokenizer is used.
-    no_relation (Collection[str]): see ``read_relations``.
+    no_relation, skip: see ``read_relations``.
     RETURNS (int): the number of docs.
     """
-    docs = read_relations(in_path, spacy.blank(lang), no_relation=no_relation)
+    docs = read_relations(in_path, spacy.blank(lang), no_relation=no_relation, skip=skip)
     return write_docs(docs, out_path, source=in_path, user_data=True)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from ..config import problems_of
 from ..errors import Errors, SeqMixError
-from .files import read_lines
+from .files import attempt, read_lines
 
 __all__ = ["Row", "Text", "Word", "json_lines", "parse_json", "validated"]
 
@@ -28,18 +28,27 @@ class Row(BaseModel):
 RowT = TypeVar("RowT", bound=Row)
 
 
-def json_lines(path: Path, model: type[RowT], message: str) -> Iterator[tuple[str, RowT]]:
+def json_lines(
+    path: Path, model: type[RowT], message: str, *, skip: bool = False
+) -> Iterator[tuple[str, RowT]]:
     """Read a file of JSON lines; blank lines are skipped.
 
     model (type[Row]): what a line holds.
     message (str): of ``Errors``, with {where} and {what}, for rows that do not hold it.
+    skip (bool): leave out wrong rows, with a warning each.
     YIELDS (tuple[str, Row]): the file and line, for messages, and the row.
     RAISES (SeqMixError): S501, S530, and the code of the message.
     """
     for number, line in enumerate(read_lines(path), start=1):
         if line.strip():
             where = f"{path}, line {number}"
-            yield where, validated(model, parse_json(line, where, dict), where, message)
+            row = attempt(skip, _row, line, model, where, message)
+            if row is not None:
+                yield where, row
+
+
+def _row(line: str, model: type[RowT], where: str, message: str) -> RowT:
+    return validated(model, parse_json(line, where, dict), where, message)
 
 
 def parse_json(text: str, where: str, kind: type) -> Any:

@@ -23,7 +23,7 @@ from spacy.tokens import Doc, Span
 from .. import relations
 from ..errors import Errors, SeqMixError
 from ..relations import NONE, Relation
-from .files import read_lines, write_docs
+from .files import attempt, read_lines, write_docs
 
 __all__ = ["convert_semeval", "read_semeval"]
 
@@ -33,12 +33,11 @@ OTHER = ("Other",)
 _QUOTED = re.compile(r'\d+\t"(.*)"\s*')
 _LABELLED = re.compile(r"([^\t\"<]+)\t(.*)")
 _DIRECTED = re.compile(r"(\S+)\((e1,e2|e2,e1)\)")
-_MARKED = re.compile(r"<(e[12])>(.*?)</\1>")
 _MARK = re.compile(r"</?e[12]>")
 
 
 def read_semeval(
-    path: Path, nlp: Language, *, no_relation: Collection[str] = OTHER
+    path: Path, nlp: Language, *, no_relation: Collection[str] = OTHER, skip: bool = False
 ) -> Iterator[Doc]:
     """Read a file of sentences with marks, in one form or the other, a Doc a sentence.
 
@@ -46,6 +45,7 @@ def read_semeval(
     nlp (Language): whose tokenizer makes the docs. A nominal that is part of a token (the "book" of
         "book-lover", say) is taken as the whole token.
     no_relation (Collection[str]): labels that stand for no relation.
+    skip (bool): leave out sentences that can't be read, with a warning each.
     YIELDS (Doc): the docs, with two entities "NOMINAL" and one relation or none.
     """
     none = {NONE, *no_relation}
@@ -54,19 +54,30 @@ def read_semeval(
         if not line.strip() or line.startswith("Comment"):
             continue
         where = f"{path}, line {number}"
+        parts: tuple[str, str, str | None, str]
         quoted, labelled = _QUOTED.fullmatch(line), _LABELLED.fullmatch(line)
         if quoted:
             number, label = next(lines, (number, ""))
-            yield _make_doc(nlp, quoted[1], where, label, f"{path}, line {number}", none)
+            parts = quoted[1], where, label, f"{path}, line {number}"
         elif labelled:
-            yield _make_doc(nlp, labelled[2], where, labelled[1], where, none)
+            parts = labelled[2], where, labelled[1], where
         else:
-            raise SeqMixError(Errors.E537.format(where=where, text=line))
+            parts = line, where, None, where
+        doc = attempt(skip, _make_doc, nlp, *parts, none)
+        if doc is not None:
+            yield doc
 
 
 def _make_doc(
-    nlp: Language, marked: str, where: str, label: str, where_label: str, none: Collection[str]
+    nlp: Language,
+    marked: str,
+    where: str,
+    label: str | None,
+    where_label: str,
+    none: Collection[str],
 ) -> Doc:
+    if label is None:
+        raise SeqMixError(Errors.E537.format(where=where, text=marked))
     text, ranges = _unmark(marked, where)
     doc = nlp.make_doc(text)
     first, second = (
@@ -82,22 +93,25 @@ def _make_doc(
 
 
 def _unmark(marked: str, where: str) -> tuple[str, dict[str, tuple[int, int]]]:
-    """The text without marks, and where in it the two nominals are; blanks beside marks go."""
+    """The text without marks, and the place of the two nominals in it; blanks beside marks go."""
     marked = marked.strip()
+    marks = list(_MARK.finditer(marked))
+    names = [mark[0].strip("</>") for mark in marks]
+    closing = [mark[0].startswith("</") for mark in marks]
+    pairs = names[::2] == names[1::2] and sorted(names[::2]) == ["e1", "e2"]
+    if not pairs or closing != [False, True] * 2:
+        raise SeqMixError(Errors.E535.format(where=where, text=marked))
     text, position = "", 0
     ranges: dict[str, tuple[int, int]] = {}
-    found = list(_MARKED.finditer(marked))
-    for match in found:
-        text += marked[position : match.start()]
-        inside = match[2].strip()
-        ranges[match[1]] = (len(text), len(text) + len(inside))
+    for first, last in zip(marks[::2], marks[1::2], strict=True):
+        text += marked[position : first.start()]
+        inside = marked[first.end() : last.start()].strip()
+        if not inside:
+            raise SeqMixError(Errors.E535.format(where=where, text=marked))
+        ranges[first[0].strip("<>")] = (len(text), len(text) + len(inside))
         text += inside
-        position = match.end()
-    text += marked[position:]
-    empty = any(start == end for start, end in ranges.values())
-    if len(found) != 2 or len(ranges) != 2 or empty or _MARK.search(text):
-        raise SeqMixError(Errors.E535.format(where=where, text=marked))
-    return text, ranges
+        position = last.end()
+    return text + marked[position:], ranges
 
 
 def _relations(
@@ -114,15 +128,20 @@ def _relations(
 
 
 def convert_semeval(
-    in_path: Path, out_path: Path, *, lang: str = "en", no_relation: Collection[str] = OTHER
+    in_path: Path,
+    out_path: Path,
+    *,
+    lang: str = "en",
+    no_relation: Collection[str] = OTHER,
+    skip: bool = False,
 ) -> int:
     """Convert a file of sentences with marks to a DocBin with user data.
 
     in_path (Path): the sentences.
     out_path (Path): the DocBin; it appears whole or not at all.
     lang (str): the language whose tokenizer is used.
-    no_relation (Collection[str]): see ``read_semeval``.
+    no_relation, skip: see ``read_semeval``.
     RETURNS (int): the number of docs.
     """
-    docs = read_semeval(in_path, spacy.blank(lang), no_relation=no_relation)
+    docs = read_semeval(in_path, spacy.blank(lang), no_relation=no_relation, skip=skip)
     return write_docs(docs, out_path, source=in_path, user_data=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
-from ..errors import Errors, SeqMixError, Warnings
+from ..errors import Errors, SeqMixError
+from .files import attempt
 
 __all__ = ["Counts", "Sentence", "Trigger", "to_docs"]
 
@@ -59,17 +58,19 @@ def to_docs(
     Of triggers that overlap the longest is kept, of equally long ones the first.
 
     types (bool): take "Conflict" of "Conflict:Attack" alone.
-    skip (bool): warn of triggers that are not what the corpus says, and leave them out.
-    RAISES (SeqMixError): S541 for such a trigger otherwise.
+    skip (bool): leave out triggers that are not what the corpus says, with a warning each.
+    RAISES (SeqMixError): S541 for these triggers otherwise.
     """
     for sentence in sentences:
         doc = Doc(nlp.vocab, words=list(sentence.words), spaces=_spaces(sentence))
         spans = []
         for trigger in sentence.triggers:
-            with skipping(skip, counts):
-                found = _checked(sentence, trigger)
-                label = found.label.partition(":")[0] if types else found.label
-                spans.append(Span(doc, found.start, found.end, label=label))
+            found = attempt(skip, _checked, sentence, trigger)
+            if found is None:
+                counts.skipped += 1
+                continue
+            label = found.label.partition(":")[0] if types else found.label
+            spans.append(Span(doc, found.start, found.end, label=label))
         kept = filter_spans(spans)
         counts.sentences += 1
         counts.triggers += len(kept)
@@ -77,18 +78,6 @@ def to_docs(
         counts.several_tokens += sum(len(span) > 1 for span in kept)
         doc.set_ents(kept)
         yield doc
-
-
-@contextmanager
-def skipping(skip: bool, counts: Counts) -> Iterator[None]:
-    """Turn the error of one trigger into a warning, where such are to be skipped."""
-    try:
-        yield
-    except ValueError as err:
-        if not skip:
-            raise
-        counts.skipped += 1
-        warnings.warn(Warnings.W540.format(reason=err), stacklevel=3)
 
 
 def _spaces(sentence: Sentence) -> list[bool]:

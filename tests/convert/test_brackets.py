@@ -158,3 +158,17 @@ def test_convert_command(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert len(DocBin().from_disk(target)) == 4
     assert CliRunner().invoke(app, ["convert", str(source), str(target), "-l", "xq"]).exit_code == 1
+
+
+def test_brackets_skip_leaves_out_lines(tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("[PER Ana left.\n[PER Bo] left.\n[per Cy] left.\n", "utf8")
+    with pytest.warns(UserWarning, match=r"W540.*line [13]") as caught:
+        assert len(list(read_brackets(source, spacy.blank("en"), skip=True))) == 1
+    assert len(caught) == 2
+
+
+def test_brackets_other_capitals_name_the_option(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"S505.*ЛИЦО.*--labels"):
+        parse_markup("[ЛИЦО Анна] ушла.")
+    assert parse_markup("[ЛИЦО Анна] ушла.", labels=["ЛИЦО"]) == ("Анна ушла.", [(0, 4, "ЛИЦО")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import spacy
@@ -49,9 +50,13 @@ def test_conll_counts_of_conll_2003(tmp_path: Path, split: str) -> None:
         ("I-PER B-PER I-LOC I-LOC", [(0, 1, "PER"), (1, 2, "PER"), (2, 4, "LOC")]),
         ("O I-PER O I-PER", [(1, 2, "PER"), (3, 4, "PER")]),
         ("B-Justice:Arrest-Jail O O O", [(0, 1, "Justice:Arrest-Jail")]),
+        ("B-PER E-PER S-PER O", [(0, 2, "PER"), (2, 3, "PER")]),
+        ("B-PER I-PER E-PER I-PER", [(0, 3, "PER"), (3, 4, "PER")]),
+        ("B-PER L-PER U-PER U-PER", [(0, 2, "PER"), (2, 3, "PER"), (3, 4, "PER")]),
+        ("B-PER M-PER E-PER W-LOC", [(0, 3, "PER"), (3, 4, "LOC")]),
     ],
 )
-def test_conll_reads_iob2_iob1_and_io(
+def test_conll_reads_every_scheme(
     tmp_path: Path, tags: str, ents: list[tuple[int, int, str]]
 ) -> None:
     path = tmp_path / "in.txt"
@@ -63,12 +68,69 @@ def test_conll_reads_iob2_iob1_and_io(
     assert len(list(doc.sents)) == 1
 
 
-@pytest.mark.parametrize("row", ["alone", "w U-PER", "w B-", "w NN"])
+@pytest.mark.parametrize("row", ["alone", "w X-PER", "w B-", "w NN"])
 def test_conll_refuses_other_rows(tmp_path: Path, row: str) -> None:
     path = tmp_path / "in.txt"
     path.write_text(f"a O\n\n{row}\n", "utf8")
     with pytest.raises(ValueError, match=r"S509.*in\.txt, line 3"):
         list(read_conll(path, spacy.blank("en")))
+
+
+def _read(tmp_path: Path, text: str, **settings: Any) -> list[tuple[str, list[tuple[str, str]]]]:
+    path = tmp_path / "in.txt"
+    path.write_bytes(text.encode("utf8"))
+    docs = read_conll(path, spacy.blank("en"), **settings)
+    return [(doc.text, [(ent.text, ent.label_) for ent in doc.ents]) for doc in docs]
+
+
+def test_conll_splits_at_tabs_and_keeps_every_word(tmp_path: Path) -> None:
+    rows = "Ana Lunt\tB-PER\nmet\tO\nNew York\tB-LOC\nCity\tI-LOC\n"
+    expected = [("Ana Lunt met New York City", [("Ana Lunt", "PER"), ("New York City", "LOC")])]
+    assert _read(tmp_path, rows) == expected
+
+
+def test_conll_drops_blank_tokens(tmp_path: Path) -> None:
+    rows = "สมชาย\tB-PER\n \tI-PER\nใจดี\tI-PER\nไป\tO\n"
+    assert _read(tmp_path, rows) == [("สมชาย ใจดี ไป", [("สมชาย ใจดี", "PER")])]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_conll_reads_all_line_ends(tmp_path: Path, end: str) -> None:
+    rows = end.join(["Ana B-PER", "Lunt I-PER", "left O", "", "Bo B-PER", ""])
+    assert _read(tmp_path, rows) == [
+        ("Ana Lunt left", [("Ana Lunt", "PER")]),
+        ("Bo", [("Bo", "PER")]),
+    ]
+
+
+def test_conll_skips_comments_but_not_hashes(tmp_path: Path) -> None:
+    rows = "# sent_id = 7\n# text = Ana met\nAna B-PER\nmet O\n\n# O\n1 O\n"
+    assert _read(tmp_path, rows) == [("Ana met", [("Ana", "PER")]), ("# 1", [])]
+
+
+@pytest.mark.parametrize("column", [3, -2, "NER"])
+def test_conll_takes_a_column_by_number_or_name(tmp_path: Path, column: int | str) -> None:
+    rows = "# global.columns = FORM XPOS NER CHUNK\nAna NNP B-PER O\nleft VBD O O\n"
+    assert _read(tmp_path, rows, column=column) == [("Ana left", [("Ana", "PER")])]
+
+
+def test_conll_refuses_an_unknown_column(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"S547.*'NER'.*FORM"):
+        _read(tmp_path, "# global.columns = FORM XPOS\nAna O\n", column="NER")
+
+
+def test_conll_skip_leaves_out_whole_sentences(tmp_path: Path) -> None:
+    rows = "Ana B-PER\nleft\n\nBo B-PER\n\nEve NN\n"
+    with pytest.warns(UserWarning, match="W540") as caught:
+        assert _read(tmp_path, rows, skip=True) == [("Bo", [("Bo", "PER")])]
+    assert len(caught) == 2
+
+
+def test_convert_warns_where_no_doc_has_an_entity(tmp_path: Path) -> None:
+    path = tmp_path / "in.txt"
+    path.write_text("Ana NNP B-PER O\nleft VBD O O\n", "utf8")
+    with pytest.warns(UserWarning, match=r"W541.*0 entities in 1 docs"):
+        convert_conll(path, tmp_path / "out.spacy")
 
 
 def test_conll_whole_docs(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_seqmix.cli import app
+from spacy_seqmix.convert.ace import _plain
 
 SGM = """<DOC>
 <DOCID> MADE_1 </DOCID>
@@ -356,3 +357,11 @@ def test_convert_takes_labels_of_brackets_alone(tmp_path):
     code, output = convert(tmp_path / "in.json", tmp_path / "out", "-f", "jmee", "--labels", "PER")
     assert code == 1
     assert "[S538] --labels is for --format brackets" in output
+
+
+def test_events_of_unclosed_tags_are_read_in_linear_time():
+    """A quadratic reader would take minutes."""
+    text, regions = _plain(
+        "<TEXT>" * 100_000 + "<" * 100_000 + "<TEXT>a <POSTER>b</POSTER> c</TEXT>"
+    )
+    assert [text[start:end] for start, end in regions][-2:] == ["a ", " c"]

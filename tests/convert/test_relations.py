@@ -146,6 +146,19 @@ def test_relations_refuse_and_name_the_place(
     assert offending in message
 
 
+def test_relations_name_the_spans_of_other_tools(tmp_path: Path, nlp: Language) -> None:
+    with pytest.raises(ValueError, match=r"S531.*'entities', not under 'spans'"):
+        _read(tmp_path, nlp, {"text": "Ana left", "spans": [{"start": 0, "end": 3, "label": "X"}]})
+
+
+def test_relations_skip_leaves_out_lines(tmp_path: Path, nlp: Language) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text("\n".join(["{", json.dumps(_entity(4, 7)), json.dumps(ROW)]), "utf8")
+    with pytest.warns(UserWarning, match=r"W540.*line [12]") as caught:
+        assert len(list(read_relations(source, nlp, skip=True))) == 1
+    assert len(caught) == 2
+
+
 def test_relations_command(tmp_path: Path, nlp: Language) -> None:
     source, target = tmp_path / "in.jsonl", tmp_path / "out.spacy"
     source.write_text(json.dumps(ROW), "utf8")

@@ -106,3 +106,19 @@ def test_semeval_command(tmp_path: Path, nlp: Language) -> None:
     assert done.exit_code == 0
     docs = list(DocBin().from_disk(target).get_docs(nlp.vocab))
     assert [len(doc._.relations) for doc in docs] == [0, 1, 0]
+
+
+def test_semeval_reads_long_lines_in_linear_time(nlp: Language, tmp_path: Path) -> None:
+    """A quadratic reader would take minutes."""
+    source = tmp_path / "in.txt"
+    source.write_text("Other\t" + "<e1>" * 100_000, "utf8")
+    with pytest.raises(ValueError, match="S535"):
+        list(read_semeval(source, nlp))
+
+
+def test_semeval_skip_leaves_out_sentences(nlp: Language, tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("nothing\nOther\tA <e1>b</e1> c.\nOther\tA <e1>b</e1> <e2>c</e2>.\n", "utf8")
+    with pytest.warns(UserWarning, match="W540") as caught:
+        assert len(list(read_semeval(source, nlp, skip=True))) == 1
+    assert len(caught) == 2
