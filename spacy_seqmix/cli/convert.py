@@ -103,8 +103,8 @@ def convert_cli(
     try:
         for option, (value, formats) in given.items():
             if value and format not in formats:
-                names = ", ".join(name.value for name in formats)
-                raise SeqMixError(Errors.E538.format(option=option, formats=names))
+                known = ", ".join(name.value for name in formats)
+                raise SeqMixError(Errors.E538.format(option=option, formats=known))
         if format in EVENTS:
             with told_warnings():
                 if format is Format.ace05:
@@ -125,7 +125,8 @@ def convert_cli(
                 Format.relations: convert.convert_relations,
                 Format.semeval: convert.convert_semeval,
             }
-            chosen: dict[str, Any] = {} if no_relation is None else {"no_relation": _names(no_relation)}
+            names = None if no_relation is None else _names(no_relation)
+            chosen: dict[str, Any] = {} if names is None else {"no_relation": names}
             n_docs = read[format](in_path, out_path, lang=lang, **chosen)
         elif format is Format.conll:
             n_docs = convert.convert_conll(in_path, out_path, lang=lang, whole_docs=whole_docs)
