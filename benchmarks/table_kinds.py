@@ -21,13 +21,13 @@ import typer
 from spacy.tokens import Doc
 
 from spacy_seqmix.docbin import read_docs
+from spacy_seqmix.mixing.contextual import make_contextual_table
 from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import NearestToken
 from spacy_seqmix.mixing.strategies import make_sub_sequence
 from spacy_seqmix.mixing.token_table import word_shape
 from spacy_seqmix.mixing.vectors import (
     TableBuilder,
-    make_contextual_table,
     make_piece_table,
     make_word_table,
 )

@@ -1,75 +1,96 @@
-"""The augmenter ``spacy-seqmix.SeqMix.v1`` turns ``spacy train`` into training with SeqMix."""
+"""Augmenters: ``spacy-seqmix.SeqMix.v1``, several of them in one run, and a chain of two."""
 
-import sys
+from __future__ import annotations
+
 import warnings
-from collections.abc import Iterator
-from weakref import WeakKeyDictionary
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import logger
+from thinc.api import Model
 
-from . import recipes
+from . import recipes, soft_labels
+from .alignment import carry
 from .errors import Errors, SeqMixError
 from .learners import check_mixer
-from .mixing.mix import BATCH, Mixer, MixRealiser, MixStrategy, MixStream
-from .mixing.origin import is_pretokenised
-from .mixing.passes import PassDetector
-from .mixing.rates import Rate
-from .mixing.reservoir import Reservoir
+from .mixing.mix import BATCH, MixStream
+from .mixing.mixer import Mixer, Rate
+from .mixing.origin import doc_key, is_pretokenised
 from .mixing.strategies import make_sub_sequence
-from .types import Discriminator
+from .types import Discriminator, PlanFunction, Realiser, Strategy
 
-# What ``nlp.initialize`` drew, by pipeline and ``SeqMixAugmenter.number``, until training draws:
-# spaCy creates the augmenter of a config once for the one and once more for the other.
-_shown: WeakKeyDictionary[Language, dict[int, Reservoir]] = WeakKeyDictionary()
-# Components look at so many docs to size their layers, where their labels are known already.
-SAMPLE = 10
+Augmenter: TypeAlias = Callable[[Language, Example], Iterable[Example]]
+
 # A token table is built again when so large a share of the parents is new.
 GROWTH = 0.25
+# W210 says why there are so many mixed docs too few, but not before some originals have come.
+BEHIND, PATIENCE = 5, 10
+
+
+class Reservoir:
+    """At most ``size`` docs, each once, drawn uniformly from all that were added (algorithm R)."""
+
+    def __init__(self, size: int, eligible: Callable[[Doc], bool], seed: int) -> None:
+        """size (int): how many docs to hold; eligible (Callable): which of them can be mixed."""
+        self.size = size
+        self.n_seen = 0
+        self.n_changed = 0  # eligible docs that came since ``docs`` was last called
+        self._eligible = eligible
+        self._docs: dict[str, Doc] = {}
+        self._keys: list[str] = []
+        self._rng = np.random.default_rng([seed, 1])
+
+    @property
+    def full(self) -> bool:
+        """Whether each further doc would take the place of another."""
+        return len(self._docs) >= self.size
+
+    def add(self, doc: Doc) -> None:
+        """Take a doc in, unless it is here already or the draw leaves it out."""
+        key = doc_key(doc)
+        if key in self._docs:
+            return
+        self.n_seen += 1
+        if not self.full:
+            self._keys.append(key)
+        else:
+            slot = int(self._rng.integers(self.n_seen))
+            if slot >= self.size:
+                return
+            del self._docs[self._keys[slot]]
+            self._keys[slot] = key
+        self._docs[key] = doc
+        self.n_changed += self._eligible(doc)
+
+    def docs(self) -> list[Doc]:
+        """The docs, in the order in which they came."""
+        self.n_changed = 0
+        return list(self._docs.values())
 
 
 class SeqMixAugmenter:
-    """Yields every original, and among them round(r·n) docs mixed from n originals.
+    """Yields every original, and whenever round(r·i) grows at the i-th of them, a mixed doc.
 
-    spaCy hands over one example at a time and never says when a pass ends. So mixed docs are made
-    in batches ahead of need and given out whenever round(r·i) grows at the i-th original. Parents
-    are the docs seen so far, or of a long stream a sample of them. ``nlp.initialize``, which draws
-    the corpus before training does, gets the originals only; as a rule it has then shown them
-    all. Where it has not (labels that come from a file, streams), parents become more during the
-    first pass.
-
-    A pass begins when the first originals come again (``PassDetector``). Each has new mixtures
-    (``fresh``); once the pairs have run out, a further pass mixes them anew. Or it has those of
-    the first pass again, as far as they reach.
-
-    number (int): which one this is of the several that a config may have.
+    spaCy hands over one example at a time and never says when a pass ends, so parents are the docs
+    seen so far, or of a long stream a sample of them. Mixed docs are made in batches ahead of need.
+    What depends on passes over the corpus belongs to ``MixedCorpus``.
     """
 
-    def __init__(
-        self, mixer: Mixer, seed: int = 0, max_docs: int = 20_000, fresh: bool = True
-    ) -> None:
+    def __init__(self, mixer: Mixer, seed: int = 0, max_docs: int = 20_000) -> None:
+        """Arguments as in ``create_seqmix_augmenter``."""
         self.mixer = mixer
-        self.seed = seed
-        self.max_docs = max_docs
-        self.fresh = fresh
-        self.number = 0
-        self._first: list[Doc] = []  # where not fresh: what the first pass gave
-        self._docs = self._reservoir()
+        self.rate = mixer.rate_at(0)
+        self.docs = Reservoir(max_docs, mixer.strategy.eligible, seed)
         self._rng = np.random.default_rng(seed)
         self._stream: MixStream | None = None
         self._spare: list[Doc] = []
-        self._aside: list[Doc] = []
-        self._passes = PassDetector()
-        self._epoch = 0
-        self._originals = 0
-        self._n_shown = 0
+        self._originals, self._given = 0, 0
         self._warned = False
-        # round(base + rate · originals since) mixed docs are due; some of them are given.
-        self._base, self._since, self._given = 0.0, 0, 0
-        self._before = (0.0, 0, 0)  # base, since and epoch before the last pass began
 
     def __call__(self, nlp: Language, example: Example) -> Iterator[Example]:
         """Yield the example, then the mixed ones that are due.
@@ -79,104 +100,53 @@ class SeqMixAugmenter:
         YIELDS (Example): the original itself, and examples of mixed docs.
         """
         yield example
-        if called_by_initialize():
-            reservoirs = _shown.setdefault(nlp, {})
-            reservoirs.setdefault(self.number, self._reservoir()).add(example.reference)
+        if is_initializing(nlp):
             return
-        shown = _shown.get(nlp, {}).pop(self.number, None)
-        if shown is not None:
-            self._n_shown += shown.n_seen
-            for doc in shown.docs():
-                self._docs.add(doc)
-        self._count(self._docs.add(example.reference), nlp)
-        for doc in self._take(max(0, self._due() - self._given), nlp):
+        self.docs.add(example.reference)
+        self._originals += 1
+        for doc in self._take(round(self.rate * self._originals) - self._given, nlp):
             self._given += 1
             yield make_example(nlp, doc)
 
-    def _reservoir(self) -> Reservoir:
-        return Reservoir(self.max_docs, self.mixer.strategy.eligible, self.seed)
-
-    def _count(self, key: str, nlp: Language) -> None:
-        """Count an original; a new pass may begin with it, or turn out not to have begun."""
-        wrong, begins = self._passes.see(key)
-        if wrong:
-            base, since, self._epoch = self._before
-            self._base, self._since = base, since + self._since
-            if not self.fresh:
-                self._spare = self._aside
-        if begins:
-            self._before = self._base, self._since, self._epoch
-            self._begin_pass(nlp)
-        self._originals += 1
-        self._since += 1
-
-    def _begin_pass(self, nlp: Language) -> None:
-        # What an ended pass lacks is not made up for.
-        lacking = self._due() > self._given
-        self._base = float(self._given) if lacking else self._owed()
-        self._since = 0
-        self._epoch += 1
-        if not self.fresh:
-            self._aside, self._spare = self._spare, list(self._first)
-        if self._stream is not None and self._stream.ran_out and not self._stream.hopeless:
-            self._stream = self._new_stream(nlp, afresh=True)
-
-    def _owed(self) -> float:
-        return self._base + self.mixer.rate_at(self._epoch) * self._since
-
-    def _due(self) -> int:
-        return round(self._owed())
-
     def _take(self, n: int, nlp: Language) -> list[Doc]:
+        """The next n mixed docs, or fewer: what is missing stays due."""
         if n > len(self._spare):
             self._refill(n, nlp)
         out, self._spare = self._spare[:n], self._spare[n:]
-        if not self.fresh and self._epoch == 0:
-            self._first += out
+        if self._is_late(n - len(out)) and self._stream is not None:
+            self._warned = True
+            text = self._stream.shortage(self._given + n)
+            warnings.warn(f"{text} So far, {self._originals} originals have come.", stacklevel=2)
         return out
 
+    def _is_late(self, n_missing: int) -> bool:
+        return n_missing >= BEHIND and self._originals >= PATIENCE and not self._warned
+
     def _refill(self, n: int, nlp: Language) -> None:
-        """Have n docs to spare, mixed over all docs at hand, or most of them."""
-        stream, complete = self._stream, self._seen_all()
-        if stream is None or self._docs.n_changed > stream.counts.eligible * (
-            0 if complete and not self._docs.full else GROWTH
-        ):
-            stream = self._stream = self._new_stream(nlp)
-        if not stream.ran_out:
-            # What one more pass over these docs needs. Where initialisation has not shown the
-            # corpus, that is little at first, so that later docs become parents too.
-            rate = self.mixer.rate_at(self._epoch)
-            ahead = min(BATCH, round(rate * min(self._docs.n_seen, self.max_docs)))
-            self._spare += stream.take(max(n - len(self._spare), ahead))
-            logger.info("SeqMix: %s", stream.counts.counts())
-        if len(self._spare) < n and (complete or self._docs.full) and not self._warned:
-            self._warned = True
-            warnings.warn(stream.shortage(self._due()), stacklevel=2)
-
-    def _new_stream(self, nlp: Language, *, afresh: bool = False) -> MixStream:
-        """A stream over the docs at hand that goes on from the last one."""
-        if self._stream is None:
+        stream = self._stream
+        if stream is None:
             check_mixer(self.mixer, nlp)
-        docs = self._docs.docs()
-        return MixStream(docs, self.mixer, self._rng, nlp, before=self._stream, afresh=afresh)
-
-    def _seen_all(self) -> bool:
-        """Whether a pass over the corpus has surely ended: only then can docs be said to lack."""
-        known = self._docs.n_seen
-        if SAMPLE < self._n_shown == known:  # initialisation has shown the corpus, not a sample
-            return self._originals >= known
-        return self._passes.n_certain > 0
+        # Before it is said that there are no more, all docs at hand have been tried.
+        last = stream is not None and stream.ran_out and self._is_late(n)
+        if stream is None or last or self.docs.n_changed > GROWTH * stream.counts.eligible:
+            docs = self.docs.docs()
+            stream = self._stream = MixStream(docs, self.mixer, self._rng, nlp, before=stream)
+        if not stream.ran_out:
+            # A batch is cheaper than its docs one by one. While few docs are known it is small, so
+            # that later ones become parents, too.
+            ahead = min(BATCH, round(self.rate * GROWTH * self.docs.n_seen))
+            self._spare += stream.take(max(n, ahead) - len(self._spare))
+            logger.info("SeqMix: %s", stream.counts.summary())
 
 
 def create_seqmix_augmenter(
-    realiser: MixRealiser,
-    strategy: MixStrategy | None = None,
+    realiser: Realiser,
+    strategy: Strategy | PlanFunction | None = None,
     discriminator: Discriminator | None = None,
     rate: Rate = 0.2,
     labels: str = "soft",
     seed: int = 0,
     max_docs: int = 20_000,
-    fresh: bool = True,
 ) -> SeqMixAugmenter:
     """Create the SeqMix augmenter.
 
@@ -185,19 +155,95 @@ def create_seqmix_augmenter(
     strategy (Callable | None): which segments are paired; by default windows of 5 tokens, 3 of
         them in entities.
     discriminator (Callable | None): what keeps plausible docs; None keeps all.
-    rate (float | Iterable[float]): r, mixed docs per original; a list or schedule has one for each
-        pass over the corpus.
+    rate (float): r, mixed docs per original. Rates by epoch: "spacy-seqmix.MixedCorpus.v1".
     labels (str): "soft", or "hard" for components (spaCy's own ``ner``) that train on nothing else.
     seed (int): of the augmenter's own generator.
     max_docs (int): how many originals to keep as parents at once; of more, a uniform sample.
-    fresh (bool): new partners and λ in each pass over the corpus; otherwise those of the first.
     RETURNS (Callable): takes (nlp, example), yields examples.
     RAISES (SeqMixError): S212 for settings out of range.
     """
     if max_docs < 2:
         raise SeqMixError(Errors.E212.format(what=f"max_docs >= 2, not {max_docs}"))
+    if not isinstance(rate, int | float):
+        what = "one rate, a number: rates by epoch are for spacy-seqmix.MixedCorpus.v1"
+        raise SeqMixError(Errors.E212.format(what=what))
     mixer = Mixer(strategy or make_sub_sequence(), realiser, discriminator, rate, labels)
-    return SeqMixAugmenter(mixer, seed, max_docs, fresh)
+    return SeqMixAugmenter(mixer, seed, max_docs)
+
+
+@dataclass(frozen=True)
+class MultiSeqMix:
+    """See ``create_multi_seqmix``."""
+
+    mixers: list[SeqMixAugmenter]
+
+    def __call__(self, nlp: Language, example: Example) -> Iterator[Example]:
+        """Yield the example once, and what each augmenter mixes: none sees another's docs."""
+        yield example
+        for augmenter in self.mixers:
+            yield from (one for one in augmenter(nlp, example) if one is not example)
+
+
+def create_multi_seqmix(mixers: dict[str, Augmenter]) -> MultiSeqMix:
+    """Mix in more than one way in one run, for example by SeqMix and SegMix.
+
+    mixers (dict[str, Callable]): "spacy-seqmix.SeqMix.v1" in sections of any name, each with its
+        strategy, realiser, rate and seed. They are called in the order of their names.
+    RETURNS (MultiSeqMix): takes (nlp, example), yields examples.
+    RAISES (SeqMixError): S263 where a section is no such augmenter, or none is given.
+    """
+    for name, augmenter in mixers.items():
+        if not isinstance(augmenter, SeqMixAugmenter):
+            raise SeqMixError(Errors.E263.format(name=f"mixers.{name}"))
+    if not mixers:
+        raise SeqMixError(Errors.E263.format(name="mixers"))
+    return MultiSeqMix(
+        [one for _, one in sorted(mixers.items()) if isinstance(one, SeqMixAugmenter)]
+    )
+
+
+@dataclass(frozen=True)
+class Chain:
+    """See ``create_chain``."""
+
+    first: Augmenter
+    then: Augmenter
+
+    def __call__(self, nlp: Language, example: Example) -> Iterator[Example]:
+        """Yield what both make of an example."""
+        for one in _through(self.first, nlp, example):
+            yield from _through(self.then, nlp, one)
+
+
+def create_chain(first: Augmenter, then: Augmenter) -> Chain:
+    """Chain two augmenters, for example spaCy's lower-casing and SeqMix, in either order.
+
+    spaCy's augmenters rebuild the reference and drop its user data. Soft labels, recipes,
+    relations and origins are put back where the text is known to be the same.
+
+    first, then (Callable): augmenters, sections of their own in the config.
+    RETURNS (Callable): takes (nlp, example), yields examples.
+    """
+    return Chain(first, then)
+
+
+def _through(augmenter: Augmenter, nlp: Language, example: Example) -> Iterator[Example]:
+    if isinstance(augmenter, SeqMixAugmenter | MultiSeqMix | Chain):  # they drop nothing
+        yield from augmenter(nlp, example)
+        return
+    for one in augmenter(nlp, _without_marks(example)):
+        carry(example.reference, one.reference)
+        yield make_example(nlp, one.reference) if recipes.KEY in one.reference.user_data else one
+
+
+def _without_marks(example: Example) -> Example:
+    """The example without the marks of soft labels: spaCy can't rebuild spans where words
+    change."""
+    if soft_labels.get(example.reference) is None:
+        return example
+    bare = example.reference.copy()
+    soft_labels.clear(bare)
+    return Example(example.predicted, bare)
 
 
 def make_example(nlp: Language, doc: Doc) -> Example:
@@ -211,15 +257,18 @@ def make_example(nlp: Language, doc: Doc) -> Example:
     return Example(predicted, doc)
 
 
-def called_by_initialize() -> bool:
-    """Whether ``Language.initialize`` is drawing the corpus, to collect labels or a sample.
+def is_initializing(nlp: Language) -> bool:
+    """Whether ``nlp.initialize`` draws the corpus, to collect labels and a sample.
 
-    Nothing in the arguments tells, and the passes it makes are partial ones, so neither does the
-    order of the docs: the call stack is the one thing that is exact.
+    spaCy does not say so. But a pipeline has no optimiser before ``initialize`` ends, and some
+    model of it has parameters without values. Either alone would do harm: a pipeline that was
+    loaded has no optimiser either, and a model may keep an unused parameter for good. One case is
+    left: where other components are sourced and trained on, ``resume_training`` has set an
+    optimiser before. Then what ``initialize`` draws is mixed, too, which costs time, not results:
+    spaCy makes the corpus anew for training.
     """
-    frame = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code is Language.initialize.__code__:
-            return True
-        frame = frame.f_back  # type: ignore[assignment]
-    return False
+    if nlp._optimizer is not None:
+        return False
+    models = [getattr(proc, "model", None) for _, proc in nlp.pipeline]
+    nodes = [node for model in models if isinstance(model, Model) for node in model.walk()]
+    return any(node.has_param(name) is None for node in nodes for name in node.param_names)

@@ -236,9 +236,9 @@ class Errors:
         "null, or take spacy-seqmix.NearestToken.v1."
     )
     E260 = (
-        "[S260] An augmenter changed the tokens of a doc that is mixed in its embeddings, which "
-        "says by token what is mixed. Put that augmenter first in spacy-seqmix.Chain.v1. Text: "
-        "{text!r}"
+        "[S260] An augmenter changed the words of a doc so much that its soft labels, relations or "
+        "recipe can't follow them. Put that augmenter first in spacy-seqmix.Chain.v1, and the one "
+        "that mixes in 'then'. Text: {text!r}"
     )
     E261 = "[S261] WordNet is read by NLTK: pip install 'spacy-seqmix[wordnet]'."
     E262 = (
@@ -247,7 +247,7 @@ class Errors:
         "corpora/wordnet."
     )
     E263 = (
-        "[S263] The section '{name}' of spacy-seqmix.Several.v1 must be an augmenter "
+        "[S263] The section '{name}' of spacy-seqmix.MultiSeqMix.v1 must be an augmenter "
         "spacy-seqmix.SeqMix.v1; for others use spacy-seqmix.Chain.v1."
     )
     E264 = (

@@ -12,9 +12,10 @@ from thinc.api import Config, Model
 from .errors import Errors, SeqMixError, Warnings
 from .layers import ENTS, RELATIONS, SPANS, TAGS
 from .models.honours import honours_recipes
+from .types import Strategy
 
 if TYPE_CHECKING:
-    from .mixing.mix import Mixer
+    from .mixing.mixer import Mixer
 
 LAYERS = {
     "seqmix_ner": ENTS,
@@ -45,16 +46,16 @@ def learned_layer(section: Mapping[str, Any]) -> str | None:
 
 
 def check_mixed_layer(
-    strategy: object,
+    strategy: Strategy,
     config: Config,
     component: str | None = None,
     *,
     labels: str = "hard",
     soft_parents: bool = False,
 ) -> None:
-    """See to it that the layer that a strategy mixes is one that the pipeline learns.
+    """Check that the pipeline learns the layer that a strategy mixes.
 
-    strategy (object): a strategy; one that does not name its ``layer`` passes.
+    strategy (Strategy): a strategy; its ``layer`` and ``keeps_labels`` count.
     config (Config): with [components] and [training].
     component (str | None): what has to learn the layer, if that is known.
     labels (str): what mixed docs keep, "soft" or "hard".
@@ -65,9 +66,7 @@ def check_mixed_layer(
     take mixed docs for docs without spans, and with W223 where none of those that learn the layer
     can learn soft labels.
     """
-    layer: str | None = getattr(strategy, "layer", None)
-    if layer is None:
-        return
+    layer = strategy.layer
     sections = config["components"]
     if component is not None:
         _check_learns(layer, component, sections.get(component, {}))
@@ -75,10 +74,9 @@ def check_mixed_layer(
     learned = {n: learned_layer(s) for n, s in sections.items() if n not in frozen}
     known = {name: found for name, found in learned.items() if found is not None}
     if known and layer not in known.values():
-        told = ", ".join(f"'{name}' learns '{found}'" for name, found in known.items())
-        warnings.warn(Warnings.W221.format(layer=layer, learned=told), stacklevel=3)
-    keeps = getattr(strategy, "keeps_labels", False) and not soft_parents
-    soft = labels == "soft" and not keeps
+        taught = ", ".join(f"'{name}' learns '{found}'" for name, found in known.items())
+        warnings.warn(Warnings.W221.format(layer=layer, learned=taught), stacklevel=3)
+    soft = labels == "soft" and not (strategy.keeps_labels and not soft_parents)
     learners = [name for name, found in known.items() if found == layer]
     if soft and learners and not any(sections[name].get("factory") in SOFT for name in learners):
         warnings.warn(Warnings.W223.format(names=learners), stacklevel=3)
@@ -110,7 +108,7 @@ def check_recipes(nlp: Language) -> None:
 
 
 def check_mixer(mixer: Mixer, nlp: Language) -> None:
-    """See to it that the pipeline learns what a mixer makes; warns as the two checks above."""
+    """Check that the pipeline learns what a mixer makes; warns as the two checks above."""
     check_mixed_layer(mixer.strategy, nlp.config, labels=mixer.labels)
     if mixer.interpolates:
         check_recipes(nlp)

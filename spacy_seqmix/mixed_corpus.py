@@ -9,13 +9,13 @@ import numpy as np
 from spacy.language import Language
 from spacy.training import Example
 
-from .augmenter import called_by_initialize, make_example
+from .augmenter import is_initializing, make_example
 from .corpus import create_corpus
 from .learners import check_mixer
-from .mixing.mix import Mixer, MixRealiser, MixStrategy, mix_docs
-from .mixing.rates import Rate
+from .mixing.mix import mix_docs
+from .mixing.mixer import Mixer, Rate
 from .mixing.strategies import make_sub_sequence
-from .types import Discriminator
+from .types import Discriminator, PlanFunction, Realiser, Strategy
 
 
 @dataclass
@@ -31,7 +31,7 @@ class MixedCorpus:
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """Yield the examples of one pass; ``nlp.initialize`` gets the originals only."""
-        if called_by_initialize():
+        if is_initializing(nlp):
             yield from self.reader(nlp)
             return
         number, self.n_passes = self.n_passes, self.n_passes + 1
@@ -48,8 +48,8 @@ class MixedCorpus:
 
 def create_mixed_corpus(
     path: Path | None,
-    realiser: MixRealiser,
-    strategy: MixStrategy | None = None,
+    realiser: Realiser,
+    strategy: Strategy | PlanFunction | None = None,
     discriminator: Discriminator | None = None,
     rate: Rate = 0.2,
     labels: str = "soft",
@@ -67,7 +67,10 @@ def create_mixed_corpus(
 
     path, gold_preproc, max_length, limit, augmenter: as for ``spacy-seqmix.Corpus.v1``; what an
         augmenter adds counts as original.
-    realiser, strategy, discriminator, rate, labels, seed, fresh: as for ``spacy-seqmix.SeqMix.v1``.
+    realiser, strategy, discriminator, labels, seed: as for ``spacy-seqmix.SeqMix.v1``.
+    rate (float | Iterable[float]): r, mixed docs per original, or one for each pass: of a list the
+        last one holds for all passes that follow.
+    fresh (bool): new partners and λ in each pass; otherwise those of the first.
     shuffle (bool): yield a pass in random order; otherwise the mixed docs come last.
     RETURNS (Callable): takes nlp, yields examples.
     RAISES (SeqMixError): S212 for settings out of range, spaCy's E913 without a path.

@@ -3,9 +3,10 @@
 spaCy keeps arrays of ``doc.user_data`` through ``to_bytes`` and
 ``DocBin(store_user_data=True)`` only. Everywhere else (a DocBin's default, ``Span.as_doc``,
 ``Example.to_dict``) they would vanish without a word and the doc would train as if its labels
-were hard. So every token with a truly soft row is marked in its ``ent_id_``, which those paths
-keep or which the span group ``seqmix`` backs up, and reading a marked doc without its
-probabilities raises an error.
+were hard. So every token with a truly soft row is marked, and reading a marked doc without its
+probabilities raises an error. No single place survives all these ways: the mark is both in the
+span group ``seqmix`` and in ``token.ent_id_``, in front of an id that the token has already.
+``clear`` gives that id back.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from .types import Floats2d, SoftLabels
 
 KEY = "seqmix_soft_labels"
 PROBS_KEY = "seqmix_token_probs"
-MARK = "seqmix:soft"
+MARK, BEFORE_ID = "seqmix:soft", "|"
 SPANS_KEY = "seqmix"
 TOLERANCE = 1e-3
 
@@ -65,7 +66,8 @@ def put(doc: Doc, soft: SoftLabels | None) -> None:
     doc.user_data[KEY] = _pack(soft)
     rows = np.flatnonzero(is_soft(soft))
     for i in rows.tolist():
-        doc[i].ent_id_ = MARK
+        own = doc[i].ent_id_
+        doc[i].ent_id_ = f"{MARK}{BEFORE_ID}{own}" if own else MARK
     if len(rows):
         doc.spans[SPANS_KEY] = [doc[int(i) : int(i) + 1] for i in rows]
 
@@ -75,17 +77,17 @@ def clear(doc: Doc) -> None:
     doc.user_data.pop(KEY, None)
     doc.spans.pop(SPANS_KEY, None)
     for token in doc:
-        if token.ent_id_ == MARK:
-            token.ent_id_ = ""
+        if token.ent_id_.startswith(MARK):
+            token.ent_id_ = token.ent_id_.removeprefix(MARK).removeprefix(BEFORE_ID)
 
 
 def is_marked(doc: Doc) -> bool:
     """Whether some token of the doc has, or had, a label that is truly soft."""
-    return SPANS_KEY in doc.spans or any(token.ent_id_ == MARK for token in doc)
+    return SPANS_KEY in doc.spans or any(t.ent_id_.startswith(MARK) for t in doc)
 
 
 def get_token_probs(doc: Doc) -> SoftLabels | None:
-    """The probabilities that a component predicted, where it was told to keep them."""
+    """The probabilities that a component predicted, where it is set to keep them."""
     return _unpack(doc, PROBS_KEY)
 
 

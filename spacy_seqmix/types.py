@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
+
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 Floats1d: TypeAlias = NDArray[np.float32]
 Floats2d: TypeAlias = NDArray[np.float32]
@@ -90,8 +94,73 @@ class Verdict:
     keep: bool
 
 
-Strategy: TypeAlias = Callable[[Sequence[Doc], np.random.Generator], Iterator[MixPlan]]
-Realiser: TypeAlias = Callable[[Sequence[Doc], Sequence[MixPlan]], list[Doc]]
+# The least that a strategy can be. Everything else has the defaults of ``Strategy``.
+PlanFunction: TypeAlias = Callable[[Sequence[Doc], np.random.Generator], Iterable[MixPlan]]
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """Chooses which segments are mixed and draws λ. Derive a class from it to have its defaults.
+
+    layer (str): whose labels are mixed: "ents", "tags", "spans:KEY" or "relations".
+    replaces (bool): whether segments give way as they are, so that no embeddings are mixed.
+    copies (bool): whether mixed docs may equal their parents word for word.
+    keeps_labels (bool): whether mixed labels are their parents' own, and so never soft.
+    """
+
+    @property
+    def layer(self) -> str:
+        return "ents"
+
+    @property
+    def replaces(self) -> bool:
+        return False
+
+    @property
+    def copies(self) -> bool:
+        return False
+
+    @property
+    def keeps_labels(self) -> bool:
+        return False
+
+    def eligible(self, doc: Doc) -> bool:
+        """Whether the doc can be planned with."""
+        return len(doc) > 0
+
+    def describe(self) -> str:
+        """What an eligible doc has, for messages."""
+        return "at least one token"
+
+    @abstractmethod
+    def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
+        """Yield plans over these docs, none twice."""
+
+
+@runtime_checkable
+class Realiser(Protocol):
+    """Turns plans into docs. Derive a class from it to have its default.
+
+    interpolates (bool): whether its docs have a recipe, by which an encoder mixes embeddings.
+    """
+
+    @property
+    def interpolates(self) -> bool:
+        return False
+
+    @abstractmethod
+    def prepare(
+        self, docs: Sequence[Doc], corpus: Sequence[Doc], nlp: Language, trained: Language | None
+    ) -> Callable[[Sequence[MixPlan]], list[Doc]]:
+        """Load and build what it takes to realise plans over these docs.
+
+        docs (Sequence[Doc]): the labelled docs that plans refer to.
+        corpus (Sequence[Doc]): further docs whose words may be used.
+        nlp (Language): whose tokeniser reads the mixed texts.
+        trained (Language | None): the pipeline of the last round, for tables made from it.
+        """
+
+
 Discriminator: TypeAlias = Callable[[Sequence[Doc]], list[Verdict]]
 TokenProbs: TypeAlias = list[Floats2d]
 # Perplexity, nats a word of the mixed window, whether the doc was kept.

@@ -3,6 +3,7 @@
 import io
 import logging
 import random
+import re
 import zlib
 from itertools import islice
 
@@ -18,16 +19,22 @@ from thinc.api import Config
 
 from spacy_seqmix import layers, soft_labels
 from spacy_seqmix.alignment import aligned
-from spacy_seqmix.augmenter import create_seqmix_augmenter, make_example
+from spacy_seqmix.augmenter import (
+    GROWTH,
+    Reservoir,
+    create_multi_seqmix,
+    create_seqmix_augmenter,
+    make_example,
+)
 from spacy_seqmix.corpus import create_corpus
+from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.mixing.assemble import replay
-from spacy_seqmix.mixing.mix import BATCH, Mixer, mix_docs
+from spacy_seqmix.mixing.mix import BATCH
 from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import NearestToken
 from spacy_seqmix.mixing.strategies import make_sub_sequence, make_whole_sequence
 from spacy_seqmix.mixing.token_table import TokenTable, by_frequency
 from spacy_seqmix.mixing.vectors import StaticTable
-from spacy_seqmix.several import create_several
 from spacy_seqmix.types import Verdict
 
 from .mixed import part_of
@@ -184,7 +191,7 @@ def few(labelled, tmp_path):
     def make(n_eligible):
         good = ["[PER Anna Lindqvist] of [LOC Turin] won.", "In [LOC New York] [PER Jo Hunt] won."]
         poor = [f"It rained for {i} days in [LOC Oslo]." for i in range(12 - n_eligible)]
-        docs = [labelled(markup) for markup in [*poor, *good[:n_eligible]]]
+        docs = [labelled(markup) for markup in [*good[:n_eligible], *poor]]
         DocBin(docs=docs).to_disk(tmp_path / "few.spacy")
         return tmp_path / "few.spacy"
 
@@ -259,17 +266,6 @@ def test_augmenter_gives_originals_and_a_share_of_mixed(
 
 
 def test_augmenter_spreads_mixed_docs(path, blank_en, augmenter):
-    given = originals = 0
-    for eg in pass_over(path, blank_en, augmenter(rate=0.3), initialize=True):
-        if is_mixed(eg):
-            given += 1
-        else:
-            # What the originals so far are worth has come before the next one does.
-            assert given == round(0.3 * originals)
-            originals += 1
-
-
-def test_augmenter_spreads_mixed_docs_without_initialisation(path, blank_en, augmenter):
     examples = pass_over(path, blank_en, augmenter(rate=0.3))
     at = [i for i, eg in enumerate(examples) if is_mixed(eg)]
     assert len(at) == 9
@@ -315,13 +311,6 @@ def test_augmenter_leaves_global_generators_alone(path, blank_en, augmenter):
     random.seed(2)
     np.random.seed(2)
     assert texts(pass_over(path, blank_en, augmenter(rate=0.5))) == first
-
-
-def test_augmenter_mixes_what_mix_docs_would(path, news, blank_en, augmenter, table):
-    mixed = [eg.reference for eg in pass_over(path, blank_en, augmenter(), True) if is_mixed(eg)]
-    mixer = Mixer(STRATEGY, NearestToken(table))
-    want, _ = mix_docs(news, mixer, np.random.default_rng(0), blank_en)
-    assert [doc.text for doc in mixed] == [doc.text for doc in want]
 
 
 @pytest.mark.parametrize("labels", ["soft", "hard"])
@@ -374,8 +363,8 @@ def test_augmenter_is_lazy(path, news, blank_en, augmenter, table):
     assert judge.batches == []
     list(corpus(nlp))
     list(corpus(nlp))
-    # Once, since initialisation showed all docs.
-    assert table.built == 1
+    # Again only when many docs are new.
+    assert 1 <= table.built <= 8
 
 
 @pytest.mark.parametrize("given", [(), ("LOC", "MISC", "ORG", "PER")])
@@ -402,24 +391,6 @@ def test_augmenter_peek_of_initialisation_hides_no_docs(path, news, blank_en, au
     assert len({get_origin(eg.reference).target for eg in mixed}) > 10
 
 
-def test_augmenter_of_training_knows_what_initialisation_showed(path, few, blank_en, augmenter):
-    # spaCy creates the augmenter anew for training.
-    nlp = spacy.blank("en")
-    nlp.add_pipe("seqmix_ner", config={"model": small_model()})
-    first = create_corpus(path, augmenter=augmenter(rate=0.1))
-    nlp.initialize(lambda: first(nlp))
-    judge = Judge()
-    second = create_corpus(path, augmenter=augmenter(rate=0.1, discriminator=judge))
-    mixed = [eg.reference for eg in second(nlp) if is_mixed(eg)]
-    assert len(mixed) == 3
-    # All docs may be parents of the first ones mixed, so one batch is enough.
-    assert len(judge.batches) == 1
-    # Training once more on other data does not bring the old docs back.
-    other = create_corpus(few(2), augmenter=augmenter(rate=0.1, discriminator=judge))
-    (doc,) = [eg.reference for eg in other(nlp) if is_mixed(eg)]
-    assert {t.text for t in doc} <= {t.text for eg in other(nlp) for t in eg.reference}
-
-
 # Nothing to mix
 
 
@@ -428,29 +399,10 @@ def test_augmenter_with_too_few_eligible_docs(few, n_eligible):
     with pytest.warns(UserWarning, match="W210") as caught:
         nlp, shown, drawn, out = run_training(few(n_eligible))
     assert len(caught) == 1
-    assert f"only {n_eligible} of 12 docs have a window of 3 tokens" in str(caught[0].message)
+    assert f"only {n_eligible} of 10 docs have a window of 3 tokens" in str(caught[0].message)
     assert texts(drawn) == [eg.reference.text for eg in shown[:12]]
     assert "ENTS_F" in out
     assert nlp("It rained in Oslo.").has_annotation("ENT_IOB")
-
-
-def test_augmenter_warns_once_a_second_pass_shows_that_docs_lack(few, blank_en, augmenter):
-    path, augment = few(1), augmenter(rate=0.5)
-    assert len(pass_over(path, blank_en, augment)) == 12  # more docs might come
-    with pytest.warns(UserWarning, match="W210.*only 1 of 12 docs") as caught:
-        for _ in range(3):
-            assert len(pass_over(path, blank_en, augment)) == 12
-    assert len(caught) == 1
-
-
-def test_augmenter_is_not_fooled_by_the_sample_that_sizes_layers(few, path, blank_en, augmenter):
-    # As if labels were given: initialisation draws ten docs, of which none can be mixed.
-    corpus = create_corpus(path, augmenter=augmenter(rate=0.5))
-    nlp = spacy.blank("en")
-    nlp.add_pipe("seqmix_ner", config={"model": small_model()})
-    rainy = create_corpus(few(0), augmenter=augmenter())
-    nlp.initialize(lambda: islice(rainy(nlp), 10))
-    assert sum(is_mixed(eg) for eg in corpus(nlp)) >= 10
 
 
 def test_augmenter_repeats_no_pair_when_parents_become_more(path, blank_en, augmenter):
@@ -472,7 +424,7 @@ def test_augmenter_builds_few_tables(path, news, blank_en, table):
     pass_over(path, blank_en, augment)
     eligible = sum(map(STRATEGY.eligible, news))
     assert built == sorted(set(built))
-    assert built[-1] == eligible
+    assert built[-1] >= eligible / (1 + GROWTH)
     assert len(built) < 0.75 * eligible
 
 
@@ -493,7 +445,7 @@ def test_augmenter_runs_out_of_pairs(few, blank_en, augmenter):
 def test_augmenter_discriminator_that_keeps_nothing(path, blank_en, augmenter):
     judge = Judge(keep=lambda i: False)
     augment = augmenter(discriminator=judge)
-    with pytest.warns(UserWarning, match="W210.*discriminator threw out") as caught:
+    with pytest.warns(UserWarning, match="W210.*discriminator rejected") as caught:
         examples = pass_over(path, blank_en, augment, initialize=True)
         assert len(pass_over(path, blank_en, augment)) == 30
     assert len(caught) == 1
@@ -520,10 +472,6 @@ def test_augmenter_discriminator_gets_batches(path, blank_en, augmenter, initial
     assert len(mixed) == 30
     assert all(get_origin(doc).perplexity % 2 == 0 for doc in mixed)
     assert np.mean(judge.batches) >= 4
-    if initialize:
-        # A whole pass in few calls.
-        assert len(judge.batches) <= 8
-        assert min(judge.batches) > 1
 
 
 def test_augmenter_mixes_no_more_than_a_pass_needs(path, blank_en, augmenter):
@@ -537,9 +485,10 @@ def test_augmenter_logs_counts(path, blank_en, augmenter, caplog):
     with caplog.at_level(logging.INFO, logger="spacy"):
         judge = Judge(keep=lambda i: i % 3 > 0)
         pass_over(path, blank_en, augmenter(discriminator=judge), initialize=True)
-    (line,) = [r.getMessage() for r in caplog.records if "SeqMix" in r.getMessage()]
-    for count in ("'docs': 30", "'eligible': 2", "'tried': ", "'rejected': ", "'kept': "):
-        assert count in line
+    lines = [r.getMessage() for r in caplog.records if "SeqMix" in r.getMessage()]
+    assert re.fullmatch(
+        r"SeqMix: \d+ of \d+ docs eligible, \d+ candidates, \d+ rejected, \d+ kept", lines[-1]
+    )
 
 
 # Training
@@ -609,18 +558,33 @@ def test_augmenter_is_registered(path, blank_en, table):
     assert registry.resolve(config)["augmenter"].mixer.strategy == make_sub_sequence(5, 0.6, 8.0)
 
 
-@pytest.mark.parametrize("fresh", [True, False])
-def test_augmenter_mixes_anew_or_the_same_again(path, blank_en, augmenter, fresh):
-    made = augmenter(rate=0.5, fresh=fresh)
-    pass_over(path, blank_en, made, initialize=True)
-    corpus = create_corpus(path, augmenter=made)
-    passes = [sorted(texts(filter(is_mixed, corpus(blank_en)))) for _ in range(3)]
-    assert [len(found) for found in passes] == [15] * 3
-    assert (passes[0] == passes[1] == passes[2]) != fresh
+def test_augmenter_warns_once_that_docs_are_missing(few, blank_en, augmenter):
+    path, augment = few(1), augmenter(rate=0.5)
+    with pytest.warns(UserWarning, match="W210.*only . of .. docs") as caught:
+        for _ in range(3):
+            assert len(pass_over(path, blank_en, augment)) == 12
+    assert len(caught) == 1
 
 
-def test_augmenter_keeps_what_it_was_shown_by_number(path, blank_en, augmenter):
-    pair = create_several({"b": augmenter(rate=0.2, seed=1), "a": augmenter(rate=0.4)})
+def test_augmenter_mixes_for_a_pipeline_that_was_loaded(path, tmp_path, augmenter):
+    # It has no optimiser, as before initialisation.
+    nlp, *_ = run_training(path)
+    nlp.to_disk(tmp_path / "model")
+    loaded = spacy.load(tmp_path / "model")
+    assert sum(map(is_mixed, create_corpus(path, augmenter=augmenter(rate=0.5))(loaded))) == 15
+
+
+def test_augmenter_takes_one_rate(augmenter):
+    with pytest.raises(SeqMixError, match="MixedCorpus") as caught:
+        augmenter(rate=[0.5, 0.1])
+    assert caught.value.code == "S212"
+
+
+# Several in one run
+
+
+def test_multi_seqmix_gives_what_each_mixes_alone(path, blank_en, augmenter):
+    pair = create_multi_seqmix({"b": augmenter(rate=0.2, seed=1), "a": augmenter(rate=0.4)})
     alone = [
         pass_over(path, blank_en, augmenter(**s)) for s in ({"rate": 0.4}, {"rate": 0.2, "seed": 1})
     ]
@@ -631,8 +595,54 @@ def test_augmenter_keeps_what_it_was_shown_by_number(path, blank_en, augmenter):
     assert mixed == sorted(texts([eg for one in alone for eg in one if is_mixed(eg)]))
 
 
-def test_augmenter_several_refuse_others(augmenter):
+def test_multi_seqmix_refuses_other_augmenters(augmenter):
     with pytest.raises(ValueError, match=r"S263.*mixers\.b"):
-        create_several({"a": augmenter(), "b": lambda nlp, example: iter([example])})
+        create_multi_seqmix({"a": augmenter(), "b": lambda nlp, example: iter([example])})
     with pytest.raises(ValueError, match="S263"):
-        create_several({})
+        create_multi_seqmix({})
+
+
+# Parents
+
+
+def fill(docs, size, seed=0):
+    reservoir = Reservoir(size, lambda doc: doc[0].text != "none", seed)
+    for doc in docs:
+        reservoir.add(doc)
+    return reservoir
+
+
+def test_reservoir_holds_all_while_there_is_room(news):
+    reservoir = fill([*news, *news], 100)
+    assert reservoir.docs() == news
+    assert reservoir.n_seen == 30
+    assert not reservoir.full
+
+
+def test_reservoir_is_bounded_and_the_same_for_a_seed(news):
+    kept = fill(news, 10).docs()
+    assert len(kept) == 10
+    assert [doc.text for doc in kept] == [doc.text for doc in fill(news, 10).docs()]
+    assert [doc.text for doc in kept] != [doc.text for doc in fill(news, 10, seed=1).docs()]
+
+
+def test_reservoir_samples_uniformly(blank_en):
+    docs = [blank_en.make_doc(f"word{i}") for i in range(20)]
+    counts = np.zeros(20)
+    for seed in range(400):
+        for doc in fill(docs, 5, seed).docs():
+            counts[int(doc[0].text[4:])] += 1
+    # 100 expected for each, with a standard deviation below 10.
+    assert np.abs(counts - 100).max() < 40
+
+
+def test_reservoir_counts_what_changed(news, blank_en):
+    reservoir = fill(news[:4], 100)
+    assert reservoir.n_changed == 4
+    reservoir.docs()
+    assert reservoir.n_changed == 0
+    reservoir.add(blank_en.make_doc("none of this"))
+    reservoir.add(news[0])
+    assert reservoir.n_changed == 0
+    reservoir.add(news[5])
+    assert reservoir.n_changed == 1

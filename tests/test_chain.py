@@ -9,9 +9,15 @@ from numpy.testing import assert_allclose
 from spacy.training import Example
 from spacy.util import registry
 
-from spacy_seqmix import layers, soft_labels
-from spacy_seqmix.augmenter import create_seqmix_augmenter, make_example
-from spacy_seqmix.chain import carry, create_chain
+from spacy_seqmix import layers, relations, soft_labels
+from spacy_seqmix.alignment import carry
+from spacy_seqmix.augmenter import (
+    create_chain,
+    create_multi_seqmix,
+    create_seqmix_augmenter,
+    make_example,
+)
+from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.strategies import make_sub_sequence
@@ -108,6 +114,90 @@ def test_carry_leaves_docs_without_soft_labels_alone(news, blank_en):
     other = blank_en.make_doc(news[0].text)
     carry(news[0], other)
     assert soft_labels.get(other) is None
+
+
+def test_chain_leaves_docs_of_several_mixers_alone(mixed, realiser, blank_en):
+    """A mixed doc may have as many tokens as the doc that was handed in."""
+
+    def several(rate=1.0):
+        return create_multi_seqmix({"a": create_seqmix_augmenter(realiser, STRATEGY, rate=rate)})
+
+    inner = several()
+
+    def wrapped(nlp, example):  # an augmenter that the chain does not know
+        return inner(nlp, example)
+
+    def same(nlp, example):
+        yield example
+
+    alone = run(several(), mixed, blank_en)
+    chained = run(create_chain(several(), same), mixed, blank_en)
+    assert len(chained) == 2 * len(mixed)
+    for one, other in zip(alone, chained, strict=True):
+        assert one.reference.text == other.reference.text
+        assert_same_labels(other.reference, one.reference)
+    # Of labels that are hard already, since marks are taken off for it.
+    for eg in run(create_chain(wrapped, same), mixed, blank_en):
+        doc = eg.reference
+        if get_origin(doc) not in [get_origin(one) for one in mixed]:
+            assert soft_labels.decode(soft_labels.get(doc)) == layers.read(doc)
+
+
+def assert_same_labels(doc, other):
+    soft, wanted = soft_labels.get(doc), soft_labels.get(other)
+    assert (soft is None) == (wanted is None)
+    if soft is not None:
+        assert_allclose(soft.probs, wanted.probs)
+
+
+def test_chain_leaves_other_texts_alone(mixed, blank_en):
+    def another(nlp, example):
+        yield example
+        words = ["it", "rained"] * len(example.reference)
+        other = spacy.tokens.Doc(nlp.vocab, words=words[: len(example.reference)])
+        other.set_ents([])
+        yield Example(nlp.make_doc(other.text), other)
+
+    out = run(create_chain(another, lambda nlp, eg: [eg]), mixed, blank_en)
+    assert [soft_labels.get(eg.reference) is None for eg in out] == [False, True] * len(mixed)
+
+
+def test_carry_follows_words_in_another_order(mixed, blank_en):
+    (doc, *_) = [doc for doc in mixed if len({t.text.lower() for t in doc}) == len(doc)]
+    soft = soft_labels.get(doc)
+    backwards = spacy.tokens.Doc(blank_en.vocab, words=[t.text.upper() for t in doc][::-1])
+    carry(doc, backwards)
+    assert_allclose(soft_labels.get(backwards).probs, soft.probs[::-1])
+    assert get_origin(backwards) is None
+
+
+def test_carry_refuses_words_that_it_can_not_follow(mixed, blank_en):
+    doc = mixed[0]
+    words = [t.text for t in doc]
+    for changed in ([*words[::-1], words[0]], [*words[1:], "altogether"]):
+        other = spacy.tokens.Doc(blank_en.vocab, words=changed)
+        with pytest.raises(SeqMixError) as caught:
+            carry(doc, other)
+        assert caught.value.code == "S260"
+        assert soft_labels.get(other) is None
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_carry_keeps_relations(blank_en, soft):
+    doc = blank_en.make_doc("Ann Lee left Rome .")
+    relation = relations.Relation((0, 2), (3, 4), "left")
+    relations.put(doc, [relation])
+    if soft:
+        relations.put_labels(doc, relations.of(doc))
+    (lowered,) = run(create_chain(lower(), lower()), [doc], blank_en)
+    assert relations.get(lowered.reference) == (relation,)
+    assert (relations.get_labels(lowered.reference) is not None) == soft
+    words = ["Ann", " ", "Lee", "left", "Rome", "."]
+    spaced = spacy.tokens.Doc(blank_en.vocab, words=words)
+    carry(doc, spaced)
+    assert relations.get(spaced) == (relations.Relation((0, 3), (4, 5), "left"),)
+    with pytest.raises(SeqMixError):  # head and tail have come apart
+        carry(doc, spacy.tokens.Doc(blank_en.vocab, words=["Ann", "left", "Lee", "Rome", "."]))
 
 
 def test_chain_gives_an_example_that_is_passed_on_its_labels_back(mixed, blank_en):

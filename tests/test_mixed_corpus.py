@@ -81,6 +81,20 @@ def test_mixed_corpus_refuses_bad_settings(path, realiser):
         create_mixed_corpus(None, realiser)
 
 
+def test_mixed_corpus_mixes_what_mix_docs_would(path, news, realiser, blank_en):
+    corpus = create_mixed_corpus(path, realiser, STRATEGY, rate=0.5, shuffle=False)
+    want, _ = mix_docs(news, corpus.mixer, np.random.default_rng([0, 0]), blank_en)
+    assert texts(corpus(blank_en), mixed=True) == [doc.text for doc in want]
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_mixed_corpus_mixes_anew_or_the_same_again(path, realiser, blank_en, fresh):
+    corpus = create_mixed_corpus(path, realiser, STRATEGY, rate=0.5, fresh=fresh)
+    passes = [sorted(texts(corpus(blank_en), mixed=True)) for _ in range(3)]
+    assert [len(found) for found in passes] == [15] * 3
+    assert (passes[0] == passes[1] == passes[2]) != fresh
+
+
 # The augmenter over streams: max_epochs = -1 draws the corpus again for each epoch
 
 
@@ -103,38 +117,11 @@ def test_augmenter_streams_new_mixtures_each_epoch(path, news, realiser):
     assert all(texts(epoch, mixed=False) == [doc.text for doc in news] for epoch in found)
 
 
-def test_augmenter_follows_a_schedule_by_epoch(path, realiser):
-    augmenter = create_seqmix_augmenter(realiser, STRATEGY, rate=[0.5, 0.1, 0.0])
-    found = epochs(path, augmenter, 4)
-    assert [len(texts(epoch, mixed=True)) for epoch in found] == [15, 3, 0, 0]
-
-
-@pytest.mark.parametrize("at", [1, 5, 29])
-def test_augmenter_is_not_misled_by_twins_of_the_first_doc(news, realiser, tmp_path, at):
-    docs = [*news[:at], news[0], news[0], *news[at:]]
-    write_docs(docs, tmp_path / "twins.spacy")
-    augmenter = create_seqmix_augmenter(realiser, STRATEGY, rate=[0.5, 0.125, 0.0])
-    found = epochs(tmp_path / "twins.spacy", augmenter, 4)
-    assert [len(texts(epoch, mixed=True)) for epoch in found] == [16, 4, 0, 0]
-
-
-def test_augmenter_mixes_the_pairs_again_once_they_ran_out(news, realiser, tmp_path):
-    eligible = [doc for doc in news if STRATEGY.eligible(doc)][:3]
-    DocBin(docs=[*eligible, *(d for d in news if not STRATEGY.eligible(d))][:8]).to_disk(
-        tmp_path / "few.spacy"
-    )
-    augmenter = create_seqmix_augmenter(realiser, STRATEGY, rate=10.0)
-    with pytest.warns(UserWarning, match="W210.*pairs of windows ran out"):
-        found = epochs(tmp_path / "few.spacy", augmenter, 4)
-    counts = [len(texts(epoch, mixed=True)) for epoch in found]
-    assert all(0 < n < 80 for n in counts[1:]), counts
-
-
 def test_augmenter_keeps_a_bounded_number_of_parents(path, realiser, blank_en):
     augmenter = create_seqmix_augmenter(realiser, STRATEGY, rate=0.2, max_docs=12)
     found = epochs(path, augmenter, 3)
     assert [len(texts(epoch, mixed=True)) for epoch in found] == [6, 6, 6]
-    assert len(augmenter._docs.docs()) == 12
+    assert len(augmenter.docs.docs()) == 12
     with pytest.raises(ValueError, match="S212"):
         create_seqmix_augmenter(realiser, max_docs=1)
 

@@ -9,14 +9,13 @@ from spacy.training import Example
 from spacy.training.augment import create_lower_casing_augmenter
 
 from spacy_seqmix import recipes, soft_labels
-from spacy_seqmix.augmenter import create_seqmix_augmenter, make_example
-from spacy_seqmix.chain import create_chain
+from spacy_seqmix.augmenter import create_chain, create_seqmix_augmenter, make_example
 from spacy_seqmix.corpus import create_corpus
 from spacy_seqmix.docbin import write_docs
 from spacy_seqmix.mixed_corpus import create_mixed_corpus
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.segmix import make_mention
+from spacy_seqmix.mixing.pool import make_mention
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from spacy_seqmix.corpus import create_corpus
 from spacy_seqmix.docbin import write_docs
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.segmix import make_mention, make_mention_replacement
+from spacy_seqmix.mixing.pool import make_mention, make_mention_replacement
 
 EMBED = {
     "@architectures": "spacy.MultiHashEmbed.v2",

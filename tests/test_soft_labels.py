@@ -128,6 +128,27 @@ def test_soft_labels_clear(doc):
     assert_array_equal(soft_labels.of(doc).probs, rows(IOB))
 
 
+@pytest.mark.parametrize("away", ["bytes", "docbin", "as_doc"])
+def test_soft_labels_keep_ids_of_others(hard, nlp, away):
+    hard.set_ents([Span(hard, 0, 2, label="PER", span_id="Q1"), Span(hard, 3, 4, label="LOC")])
+    ids = [t.ent_id_ for t in hard]
+    assert ids == ["Q1", "Q1", "", "", ""]
+    soft_labels.put(hard, SOFT)
+    soft_labels.put(hard, SOFT)
+    assert soft_labels.is_marked(hard)
+    if away == "bytes":
+        again = Doc(nlp.vocab).from_bytes(hard.to_bytes(exclude=["user_data"]))
+    elif away == "docbin":
+        (again,) = DocBin().from_bytes(DocBin(docs=[hard]).to_bytes()).get_docs(nlp.vocab)
+    else:
+        again = hard[:].as_doc()
+    with pytest.raises(ValueError, match="S101"):
+        soft_labels.get(again)
+    for doc in (hard, again):
+        soft_labels.clear(doc)
+        assert [t.ent_id_ for t in doc] == ids
+
+
 def test_soft_labels_set_to_none_clears(doc):
     doc._.soft_labels = None
     assert not soft_labels.is_marked(doc)

@@ -7,7 +7,7 @@ from thinc.api import Config
 
 from ..errors import Errors, SeqMixError
 from ..learners import check_mixed_layer
-from ..mixing.mix import Mixer
+from ..mixing.mixer import Mixer
 from ..query.evidence import check_config_evidence
 from ..query.policies import QueryPolicy
 from ..types import Oracle

@@ -27,7 +27,7 @@ from .annotation import GoldLabels, all_labels, entity_labels, gold_labels
 # last model is taken, a few docs do.
 PROGRESS_DOCS = 20
 # Augmenters that mix, which the loop does itself.
-MIXERS = ("spacy-seqmix.SeqMix.v1", "spacy-seqmix.Several.v1")
+MIXERS = ("spacy-seqmix.SeqMix.v1", "spacy-seqmix.MultiSeqMix.v1")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,9 @@ from spacy.tokens import Doc
 from tqdm import tqdm
 
 from ..errors import Errors, SeqMixError
-from ..mixing.mix import MixCounts, Mixer, mix_docs
+from ..mixing.mix import MixCounts, mix_docs
+from ..mixing.mixer import Mixer
+from ..types import Realiser
 
 
 def make_mixers(mixing: Mapping[str, Any] | None) -> list[Mixer]:
@@ -29,20 +30,19 @@ def make_mixers(mixing: Mapping[str, Any] | None) -> list[Mixer]:
         mixing = {"mixing": mixing}
     else:
         mixing = {f"mixing.{name}": section for name, section in sorted(mixing.items())}
-    found = []
+    made = []
     for name, section in mixing.items():
         if not isinstance(section, Mapping):
             raise SeqMixError(Errors.E402.format(problems=f"{name}: a section is wanted"))
         if not section.get("rate", 1.0):
             continue
-        mixer = Mixer(**section)
-        wrong = [] if callable(mixer.strategy) else [f"{name}.strategy"]
-        wrong += [] if hasattr(mixer.realiser, "prepare") else [f"{name}.realiser"]
+        wrong = [] if callable(section.get("strategy")) else [f"{name}.strategy"]
+        wrong += [] if isinstance(section.get("realiser"), Realiser) else [f"{name}.realiser"]
         if wrong:
             problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
             raise SeqMixError(Errors.E402.format(problems=problems))
-        found.append(mixer)
-    return found
+        made.append(Mixer(**section))
+    return made
 
 
 def mix_round(
@@ -63,11 +63,12 @@ def mix_round(
         behind it.
     number (int): of the round.
     n_docs (int): what rates are a share of. Other arguments as in ``mix_docs``.
-    RETURNS (tuple): the mixed docs of all mixers, and their counts, summed.
+    RETURNS (tuple): the mixed docs of all mixers, and their counts, summed; a doc is eligible
+        where any of the mixers can use it.
     """
     total = sum(round(mixer.rate_at(number) * n_docs) for mixer in mixers)
     out: list[Doc] = []
-    counts = MixCounts()
+    counts = MixCounts(docs=len(docs))
     with tqdm(total=total, desc="Mixing", leave=False, disable=not progress) as bar:
         for k, mixer in enumerate(mixers):
             rng = np.random.default_rng([*seed, k] if k else seed)
@@ -83,8 +84,7 @@ def mix_round(
                 progress=bar.update,
             )
             out += mixed
-            for field in fields(MixCounts):
-                value = getattr(counts, field.name) + getattr(one, field.name)
-                setattr(counts, field.name, value)
-    counts.docs = len(docs)
+            counts += one
+    if len(mixers) > 1:  # a doc that several mixers can use is one doc
+        counts.eligible = sum(any(m.strategy.eligible(doc) for m in mixers) for doc in docs)
     return out, counts

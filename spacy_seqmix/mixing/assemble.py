@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from .. import recipes, relations, soft_labels
 from ..errors import Errors, SeqMixError
 from ..layers import RELATIONS, columns, is_iob
 from ..recipes import Recipe
+from ..relations import NONE, RelationLabels
 from ..types import Floats2d, MixPlan, Segment, SegmentMix, SoftLabels
 from .origin import Origin, Part, by_key, doc_key, get_origin, set_origin
-from .related import annotate_relations
 from .spacing import Edit, join_words
 
 
@@ -37,7 +37,7 @@ def assemble(parents: Mapping[str, Doc], origin: Origin, nlp: Language) -> Doc:
     doc, pretokenised = join_words(target, edits, nlp)
     _copy_sent_starts(target, doc, origin.parts)
     if origin.layer == RELATIONS:
-        annotate_relations(doc, parents, origin)
+        _annotate_relations(doc, parents, origin)
     else:
         mixed = _mixed_labels(parents, origin)
         soft_labels.annotate(doc, mixed)
@@ -64,6 +64,58 @@ def _mixed_labels(parents: Mapping[str, Doc], origin: Origin) -> SoftLabels:
         at = part.target_end
     blocks.append(rows[origin.target][at:])
     return SoftLabels(tags, np.concatenate(blocks), origin.layer)
+
+
+def _annotate_relations(doc: Doc, parents: Mapping[str, Doc], origin: Origin) -> None:
+    """Write the target's entities and relations into the mixed doc, one of them with mixed labels.
+
+    SegMix, RMix: ỹ = λ y_i + (1 − λ) y_j for the relation whose arguments were mixed. Entities keep
+    their types, other relations their labels; both move with the words.
+    """
+    target, part = parents[origin.target], origin.parts[0]
+    if target.has_annotation("ENT_IOB"):
+        doc.set_ents(
+            [
+                Span(doc, *_moved((ent.start, ent.end), origin.parts), ent.label_)
+                for ent in target.ents
+            ]
+        )
+    ours, theirs = relations.of(target), relations.of(parents[part.other])
+    if ours is None or theirs is None or origin.relations is None:
+        return
+    names = sorted({*ours.labels, *theirs.labels} - {NONE})
+    columns = (NONE, *names)
+    rows = relations.with_columns(ours, columns)
+    mine, other = origin.relations
+    # In float64, so that equal labels mix to exactly the same.
+    partner = relations.with_columns(theirs, columns)[other]
+    rows[mine] = part.weight * rows[mine].astype("float64") + (1.0 - part.weight) * partner
+    pairs = tuple(
+        (_moved(head, origin.parts), _moved(tail, origin.parts)) for head, tail in ours.pairs
+    )
+    relations.put_labels(doc, RelationLabels(pairs, columns, rows))
+
+
+def _moved(span: tuple[int, int], parts: Sequence[Part]) -> tuple[int, int]:
+    """Where a span of the target is in the mixed doc."""
+    start, end = span
+    for part in parts:
+        if (start, end) == (part.target_start, part.target_end):
+            return part.start, part.end
+    first, last = _border(start, parts), _border(end, parts)
+    return first, max(last, first + 1)
+
+
+def _border(token: int, parts: Sequence[Part]) -> int:
+    """Where the border in front of a token of the target is."""
+    shift = 0
+    for part in parts:
+        if token <= part.target_start:
+            break
+        if token < part.target_end:
+            return min(part.start + token - part.target_start, part.end)
+        shift = part.end - part.target_end
+    return token + shift
 
 
 def candidates(
@@ -154,11 +206,11 @@ def replay(origin: Origin, docs: Sequence[Doc], nlp: Language) -> Doc:
             raise SeqMixError(Errors.E211.format(key=key))
     doc = assemble({key: found[key] for key in keys}, origin, nlp)
     if origin.labels == "hard":
-        harden(doc)
+        to_hard_labels(doc)
     return doc
 
 
-def harden(doc: Doc) -> None:
+def to_hard_labels(doc: Doc) -> None:
     """Keep only the repaired annotation of a mixed doc, for components that train on it alone."""
     soft_labels.clear(doc)
     relations.put(doc, relations.get(doc))

@@ -13,7 +13,8 @@ from ..config import problems_of
 from ..docbin import read_docs, write_docs
 from ..errors import Errors, SeqMixError
 from ..layers import ENTS
-from .mix import MixCounts, Mixer, mix_docs
+from .mix import MixCounts, mix_docs
+from .mixer import Mixer
 
 
 class AugmentSchema(BaseModel):
@@ -57,8 +58,7 @@ def augment_file(
         raise SeqMixError(Errors.E213.format(problems=problems))
     mixer = Mixer(rate=settings.rate, labels=settings.labels, **registry.resolve(parts))
     nlp = spacy.blank(settings.lang)
-    layer = getattr(mixer.strategy, "layer", ENTS)
-    docs = read_docs(in_path, nlp, need_entities=layer == ENTS)
+    docs = read_docs(in_path, nlp, need_entities=mixer.strategy.layer == ENTS)
     mixed, counts = mix_docs(docs, mixer, np.random.default_rng(settings.seed), nlp)
     if not mixed:
         raise SeqMixError(Errors.E214.format(docs=len(docs), path=in_path, rate=settings.rate))

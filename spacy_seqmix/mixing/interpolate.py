@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import Errors, SeqMixError
-from ..types import MixPlan, SegmentMix
+from ..types import MixPlan, Realiser, SegmentMix
 from .assemble import candidates, words_of
 
 SURPLUS = ("keep", "pad")
 
 
 @dataclass(frozen=True)
-class Interpolated:
+class Interpolated(Realiser):
     """See ``make_interpolated``. It needs no table, no model and no further words."""
 
     surplus: str = "keep"
-    interpolates: ClassVar[bool] = True
+    interpolates = True
 
     def prepare(
         self, docs: Sequence[Doc], corpus: Sequence[Doc], nlp: Language, trained: Language | None
     ) -> PreparedInterpolated:
-        """Arguments as in ``NearestToken.prepare``; only docs and nlp are used."""
+        """Only docs and nlp are used."""
         return PreparedInterpolated(docs, nlp, self.surplus)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TypeAlias
 
 import numpy as np
 from spacy.language import Language
@@ -16,85 +16,35 @@ from spacy.tokens import Doc
 from spacy.util import logger
 
 from .. import recipes
-from ..errors import Errors, SeqMixError, Warnings
-from ..types import Discriminator, Judged, MixPlan, SegmentMix
-from .assemble import harden
+from ..errors import Warnings
+from ..types import Judged, MixPlan, SegmentMix
+from .assemble import to_hard_labels
+from .mixer import Mixer
 from .origin import get_origin, set_origin
-from .rates import Rate, Rates
 
 # Plans made at once: enough for one matrix product and for language-model batches of one length.
 BATCH = 64
 # A filter that passes fewer than one candidate in this many is taken to pass none.
 MAX_TRIES_PER_DOC = 50
-# Of the candidates that the discriminator threw out, so many are kept for people to look at.
+# Of the candidates that the discriminator rejected, so many are kept for people to look at.
 MAX_THROWN_OUT = 20
 # Segments by the hash of their parent's text and their start, and what else is mixed in: what is
 # never mixed twice.
 Pair: TypeAlias = tuple[frozenset[tuple[int, int]], tuple[str, ...] | None]
 
 
-@runtime_checkable
-class MixStrategy(Protocol):
-    """A ``Strategy`` that can also tell which docs it has a use for."""
-
-    def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
-        """Plans over these docs, none twice."""
-
-    def eligible(self, doc: Doc) -> bool:
-        """Whether the doc can be planned with."""
-
-    def describe(self) -> str:
-        """What makes a doc eligible, for messages."""
-
-
-class MixRealiser(Protocol):
-    """What makes a ``Realiser`` over a set of docs."""
-
-    def prepare(
-        self, docs: Sequence[Doc], corpus: Sequence[Doc], nlp: Language, trained: Language | None
-    ) -> Callable[[Sequence[MixPlan]], list[Doc]]:
-        """Load and build what it takes to realise plans over these docs."""
-
-
-@dataclass(frozen=True)
-class Mixer:
-    """How to mix: everything that a config's mixing section says.
-
-    rate (float | Iterable[float]): r = mixed docs / docs that were mixed (or, where those are not
-        labelled, / labelled docs); or one for each round
-        or epoch.
-    labels (str): "soft", or "hard" to keep only the repaired annotation, for components that
-        cannot train on distributions.
-    """
-
-    strategy: MixStrategy
-    realiser: MixRealiser
-    discriminator: Discriminator | None = None
-    rate: Rate = 0.2
-    labels: str = "soft"
-    rate_at: Rates = field(init=False)
-
-    def __post_init__(self) -> None:
-        if self.labels not in ("soft", "hard"):
-            what = f"labels 'soft' or 'hard', not {self.labels!r}"
-            raise SeqMixError(Errors.E212.format(what=what))
-        if self.interpolates and self.discriminator is not None:
-            raise SeqMixError(Errors.E249)
-        object.__setattr__(self, "rate_at", Rates(self.rate))
-
-    @property
-    def interpolates(self) -> bool:
-        """Whether docs come with a recipe, which only some encoders honour."""
-        replaces = getattr(self.strategy, "replaces", False)
-        return bool(getattr(self.realiser, "interpolates", False)) and not replaces
-
-
 @dataclass
 class MixCounts:
-    """What happened. docs: to mix from; eligible: of them; tried: candidates; repeated: the same
-    text again; rejected: thrown out by the discriminator; kept; seconds: building the table,
-    mixing, and in the language model; judged: what the discriminator said of each candidate;
-    thrown_out: the first that it rejected, to look at."""
+    """What happened.
+
+    docs, eligible (int): docs to mix from, and how many of them can be mixed.
+    tried, repeated, rejected, kept (int): candidates; texts that came before; candidates that the
+        discriminator rejected; the rest.
+    seconds_table, seconds_mixing, seconds_lm (float): spent on the token table, on mixing, and in
+        the language model.
+    judged (list[Judged]): what the discriminator says of each candidate.
+    thrown_out (list[Doc]): the first candidates that it rejected, to look at.
+    """
 
     docs: int = 0
     eligible: int = 0
@@ -108,6 +58,18 @@ class MixCounts:
     judged: list[Judged] = field(default_factory=list)
     thrown_out: list[Doc] = field(default_factory=list)
 
+    def __add__(self, other: MixCounts) -> MixCounts:
+        """The counts of two mixers over the same docs; the caller sets ``eligible``."""
+        summed = {name: value + vars(other)[name] for name, value in vars(self).items()}
+        return MixCounts(**{**summed, "docs": max(self.docs, other.docs)})
+
+    def summary(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.eligible} of {self.docs} docs eligible, {self.tried} candidates, "
+            f"{self.rejected} rejected, {self.kept} kept"
+        )
+
     def counts(self) -> dict[str, int]:
         """The counts alone, which are the same on every run with the same seed."""
         return {k: v for k, v in vars(self).items() if isinstance(v, int)}
@@ -119,7 +81,7 @@ class MixCounts:
 
 
 class MixStream:
-    """Mixed docs over one set of parents, drawn as they are asked for, never a pair twice.
+    """Mixed docs over one set of parents, made on demand, never from one pair twice.
 
     A stream over more parents can go on from one over fewer: it repeats neither its pairs nor its
     texts, and its counts go on.
@@ -136,19 +98,16 @@ class MixStream:
         trained: Language | None = None,
         progress: Callable[[int], object] | None = None,
         before: MixStream | None = None,
-        afresh: bool = False,
     ) -> None:
         """Find the eligible docs; nothing is loaded or built before the first ``take``.
 
         before (MixStream | None): the stream to go on from.
-        afresh (bool): go on with its counts alone, and mix its pairs again.
         """
         self.mixer = mixer
         known = before.counts if before else MixCounts()
         self.counts: MixCounts = replace(
             known, docs=len(docs), judged=[*known.judged], thrown_out=[*known.thrown_out]
         )
-        before = None if afresh else before
         self._parents = [doc for doc in docs if mixer.strategy.eligible(doc)]
         self.counts.eligible = len(self._parents)
         self._ids = [get_string_id(doc.text) for doc in self._parents]
@@ -162,11 +121,10 @@ class MixStream:
             mixer.realiser.prepare, self._parents, [*docs, *corpus], nlp, trained
         )
         self._realise: Callable[[Sequence[MixPlan]], list[Doc]] | None = None
-        self._spare: list[Doc] = []
+        self._spare: list[Doc] = [*before._spare] if before else []
         self._planned: int = before._planned if before else 0
         self._progress = progress
         self.ran_out = False
-        self.hopeless = False  # it ran out because hardly anything passed
 
     def take(self, n: int) -> list[Doc]:
         """The next n mixed docs; fewer, with ``ran_out`` set, when there are no more."""
@@ -176,15 +134,13 @@ class MixStream:
         return out
 
     def _more(self, need: int) -> None:
-        # As many candidates as the share kept so far makes likely to be enough, but a whole batch
-        # when the filter is strict.
+        # As many candidates as the share kept so far makes likely to be enough.
         passed = (self.counts.kept + 1) / (self.counts.tried + 1)
-        plans = self._draw(min(2 * BATCH, max(8, int(np.ceil(need / passed)))))
+        plans = self._draw(min(2 * BATCH, int(np.ceil(need / passed))))
         # Candidates planned are counted, not made: a poor table may make none of most plans.
         hopeless = self._planned > MAX_TRIES_PER_DOC * (self.counts.kept + need)
         if not plans or hopeless:
             self.ran_out = True
-            self.hopeless = hopeless
             return
         self._planned += sum(1 + plan.both_ways for plan in plans)
         began = perf_counter()
@@ -194,7 +150,7 @@ class MixStream:
             began = perf_counter()
         candidates = self._realise(plans)
         fresh = []
-        copies = getattr(self.mixer.strategy, "copies", False)
+        copies = self.mixer.strategy.copies
         for doc in candidates:
             # Docs of equal text may have different mixtures in mind.
             text = get_string_id(f"{doc.text}{recipes.get(doc) or ''}")
@@ -238,7 +194,7 @@ class MixStream:
         """Each candidate is judged alone (Eq. 9-10)."""
         if self.mixer.labels == "hard":
             for doc in docs:
-                harden(doc)
+                to_hard_labels(doc)
         if self.mixer.discriminator is None or not docs:
             return docs
         kept = []
@@ -257,7 +213,7 @@ class MixStream:
     def shortage(self, wanted: int) -> str:
         """Why fewer docs came than were wanted, and what to change."""
         counts, strategy = self.counts, self.mixer.strategy
-        if getattr(strategy, "copies", False):
+        if strategy.copies:
             reason = (
                 f"{counts.eligible} of {counts.docs} docs have {strategy.describe()}, and each is "
                 "copied at most once; lower 'rate' or 'min_labels', or give more docs"
@@ -277,7 +233,7 @@ class MixStream:
             reason = "no pairs of windows, or no words in the token table, were left"
         elif counts.rejected > counts.kept:
             reason = (
-                f"the discriminator threw out {counts.rejected} of {counts.tried} candidates; "
+                f"the discriminator rejected {counts.rejected} of {counts.tried} candidates; "
                 "widen its range"
             )
         else:
@@ -315,5 +271,5 @@ def mix_docs(
     mixed = stream.take(wanted)
     if len(mixed) < wanted:
         warnings.warn(stream.shortage(wanted), stacklevel=2)
-    logger.info("SeqMix: %s", stream.counts.counts())
+    logger.info("SeqMix: %s", stream.counts.summary())
     return mixed, stream.counts

@@ -7,14 +7,14 @@ from functools import partial
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..types import Floats2d, MixPlan, Segment, SegmentMix
+from ..types import Floats2d, MixPlan, Realiser, Segment, SegmentMix
 from .assemble import candidates, is_pure, words_of
 from .token_table import Query, cased_like, word_shape
 from .vectors import BuiltTable, TableBuilder
 
 
 @dataclass
-class NearestToken:
+class NearestToken(Realiser):
     """The nearest-token realiser: SeqMix, Eq. 5-8. See ``make_nearest_token``."""
 
     table: TableBuilder
@@ -23,13 +23,7 @@ class NearestToken:
     def prepare(
         self, docs: Sequence[Doc], corpus: Sequence[Doc], nlp: Language, trained: Language | None
     ) -> "PreparedNearestToken":
-        """Build the table for these docs.
-
-        docs (Sequence[Doc]): the labelled docs that plans will speak of.
-        corpus (Sequence[Doc]): further docs whose words may be used.
-        nlp (Language): whose tokeniser reads the mixed texts.
-        trained (Language | None): the pipeline of the last round, for tables made from it.
-        """
+        """Build the table for these docs."""
         return PreparedNearestToken(docs, self.table(docs, corpus, trained), nlp, self.same_shape)
 
 

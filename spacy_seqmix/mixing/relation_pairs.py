@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from spacy.tokens import Doc
@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 from .. import relations
 from ..layers import RELATIONS
 from ..relations import Offsets, Pair
-from ..types import MixPlan, Segment, SegmentMix
+from ..types import MixPlan, Segment, SegmentMix, Strategy
 from .pairs import shuffled
 from .pool import Draw, take_turns
 
@@ -28,13 +28,13 @@ class ChosenRelation(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RelationPairs:
+class RelationPairs(Strategy):
     """See ``make_relation``."""
 
     draw: Draw
     same_type: bool = False
     both_ways: bool = False
-    layer: ClassVar[str] = RELATIONS
+    layer = RELATIONS
 
     @property
     def keeps_labels(self) -> bool:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from spacy.tokens import Doc
 
+from .. import soft_labels
 from ..errors import Errors, SeqMixError
-from ..layers import ENTS
-from ..types import MixPlan, SegmentMix
+from ..layers import ENTS, check_layer, is_iob
+from ..types import MixPlan, PlanFunction, Segment, SegmentMix, Strategy
 from .pairs import SegmentIndex, index_segments
 from .segments import Sequences, Windows
 
@@ -16,7 +17,33 @@ WINDOWS, DOCS = "windows", "docs"
 
 
 @dataclass(frozen=True)
-class SegmentPairs:
+class FunctionStrategy(Strategy):
+    """A plain function as a strategy, with the defaults of the protocol."""
+
+    plan: PlanFunction
+
+    def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
+        """Yield the function's plans."""
+        return iter(self.plan(docs, rng))
+
+
+def as_strategy(strategy: Strategy | PlanFunction) -> Strategy:
+    """A strategy as it is, or a plain function with the defaults of ``Strategy``.
+
+    RAISES (SeqMixError): S212 for what is neither, and for an object that has a part of the
+        protocol only: its own ``eligible`` must not be ignored without a word.
+    """
+    if isinstance(strategy, Strategy):
+        return strategy
+    partly = any(hasattr(strategy, name) for name in dir(Strategy) if not name.startswith("_"))
+    if partly or not callable(strategy):
+        what = "a strategy (derive yours from spacy_seqmix.types.Strategy), or a function "
+        raise SeqMixError(Errors.E212.format(what=f"{what}(docs, rng) -> plans, not {strategy!r}"))
+    return FunctionStrategy(strategy)
+
+
+@dataclass(frozen=True)
+class SegmentPairs(Strategy):
     """Every strategy of SeqMix (EMNLP 2020, section 3.2): they differ in what they choose.
 
     choose (Windows | Sequences): the segments of a doc that may be paired, each with the key that
@@ -69,6 +96,40 @@ class SegmentPairs:
         for left, right in draw(rng):
             lam = float(rng.beta(self.alpha, self.alpha))
             yield MixPlan((SegmentMix(left, right, lam),), self.both_ways, self.layer)
+
+
+@dataclass(frozen=True)
+class Duplication(Strategy):
+    """See ``make_duplication``."""
+
+    min_labels: int = 0
+    layer: str = ENTS
+    keeps_labels = True
+    replaces = True
+    copies = True
+
+    def __post_init__(self) -> None:
+        check_layer(self.layer)
+        if self.min_labels < 0:
+            raise SeqMixError(Errors.E210.format(what="min_labels >= 0", value=self.min_labels))
+
+    def eligible(self, doc: Doc) -> bool:
+        """Whether the doc is annotated, and has enough valid labels."""
+        tags = [tag for tag in soft_labels.hard_tags(doc, self.layer) if tag is not None]
+        n_valid = sum(not is_iob(self.layer) or tag != "O" for tag in tags)
+        return bool(tags) and n_valid >= self.min_labels
+
+    def describe(self) -> str:
+        """What makes a doc eligible, for messages."""
+        valid = f", on {self.min_labels} tokens or more" if self.min_labels else ""
+        return f"labels in the layer '{self.layer}'{valid}"
+
+    def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
+        """Yield every doc once, in random order, with all the weight on itself."""
+        for number in rng.permutation(len(docs)).tolist():
+            if self.eligible(docs[number]):
+                whole = Segment(number, 0, len(docs[number]))
+                yield MixPlan((SegmentMix(whole, whole, 1.0),), both_ways=False, layer=self.layer)
 
 
 def make_sub_sequence(
@@ -125,3 +186,18 @@ def make_label_constrained(
     """
     choose = Windows(window, density, keep_entities, True, layer)
     return SegmentPairs(choose, alpha, uniform_over=uniform_over)
+
+
+def make_duplication(min_labels: int = 0, layer: str = ENTS) -> Duplication:
+    """Create a strategy that mixes nothing: it copies docs, each at most once.
+
+    A control: what mixing gains over it, it does not gain by training for longer, or on a chosen
+    part of the docs more often. A rate above 1 cannot be reached. Over docs with a model's labels
+    (``mix_set = "pool"``) it is self-training.
+
+    min_labels (int): only docs with so many tokens that have a valid label.
+    layer (str): docs with a label there are copied: "ents", "tags" or "spans:KEY".
+    RETURNS (Duplication): a Strategy; take it with the realiser "spacy-seqmix.Interpolated.v1".
+    RAISES (SeqMixError): S210 for less than none, S217 for an unknown layer.
+    """
+    return Duplication(min_labels, layer)

@@ -4,14 +4,14 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from spacy.tokens import Doc, Token
 
 from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..layers import ENTS
-from ..types import MixPlan, Segment
+from ..types import MixPlan, Segment, Strategy
 from .pairs import shuffled
 from .pool import Draw, Partner, Tokens, draw_plans
 from .segments import Chosen
@@ -27,14 +27,14 @@ POS = {"NOUN": "n", "VERB": "v", "ADJ": "a", "ADV": "r"}
 
 
 @dataclass(frozen=True)
-class SynonymSegments:
+class SynonymSegments(Strategy):
     """See ``make_synonym``."""
 
     lexicon: LexiconBuilder
     choose: Tokens
     draw: Draw
     both_ways: bool = False
-    keeps_labels: ClassVar[bool] = True
+    keeps_labels = True
 
     @property
     def layer(self) -> str:

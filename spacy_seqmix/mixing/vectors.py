@@ -1,4 +1,4 @@
-"""Where the vectors of tokens come from: one builder for each kind of token table."""
+"""Token tables of vectors out of context: word pieces, words, spaCy's static vectors."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import spacy
 from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training.corpus import Corpus
+from spacy.vectors import Vectors
+from thinc.api import get_current_ops
 
 from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..models.encoder import Encoder
@@ -63,51 +66,6 @@ class StaticTable:
         return None
 
 
-@dataclass(frozen=True)
-class ContextualTable:
-    """Averages, over a corpus, of each word's vectors in context.
-
-    An average copies from the sentence it was taken in, so a plan's parents must not count in
-    it: ``held_out`` takes their share away again.
-    """
-
-    table: TokenTable
-    encoder: Encoder
-    layer: int
-    sums: Floats2d
-    counts: Floats2d
-    seen: frozenset[Text]
-
-    def of_docs(self, docs: Sequence[Doc]) -> list[Floats2d]:
-        words = [[t.text for t in doc] for doc in docs]
-        width = self.table.vectors.shape[1]
-        out: list[Floats2d] = [np.zeros((0, width), dtype="float32") for _ in docs]
-        for i, vectors in self.encoder.contextual(words, self.layer):
-            out[i] = vectors
-        return out
-
-    def held_out(self, docs: Sequence[Doc], vectors: Sequence[Floats2d]) -> HeldOut | None:
-        shares: dict[int, tuple[Floats2d, float]] = {}
-        # A text counts once in the corpus, so twins are taken away once.
-        parents = {_words(doc): (doc, rows) for doc, rows in zip(docs, vectors, strict=True)}
-        for words, (doc, rows) in parents.items():
-            if words not in self.seen:
-                continue
-            for token, row in zip(doc, rows, strict=True):
-                i = self.table.number.get(token.text)
-                if i is not None:
-                    total, count = shares.get(i, (np.zeros_like(row), 0.0))
-                    shares[i] = (total + row, count + 1.0)
-        if not shares:
-            return None
-        numbers = np.array(sorted(shares), dtype="int64")
-        left = self.counts[numbers] - np.array([shares[int(i)][1] for i in numbers], "float32")
-        sums = self.sums[numbers] - np.stack([shares[int(i)][0] for i in numbers])
-        # What is left of a mean after its only sentence went is rounding noise: nothing.
-        means = np.where(left[:, None] > 0.5, sums / np.maximum(left, 0.5)[:, None], np.nan)
-        return numbers, means.astype("float32")
-
-
 def make_piece_table(
     encoder: str = "bert-base-cased",
     source: str = "pretrained",
@@ -124,7 +82,7 @@ def make_piece_table(
     RETURNS (Callable): docs, further corpus, pipeline -> table.
     RAISES (SeqMixFileError): S220 when the encoder cannot be loaded; (ValueError): S222.
     """
-    source_of = _EncoderSource(encoder, source)
+    source_of = EncoderSource(encoder, source)
 
     def build(docs: Sequence[Doc], corpus: Sequence[Doc], nlp: Language | None) -> BuiltTable:
         enc = source_of(nlp)
@@ -149,69 +107,71 @@ def make_word_table(
     corpus (Path | None): .spacy file or folder whose words are added to those of the docs.
     Other arguments, result and errors as in ``make_piece_table``.
     """
-    source_of = _EncoderSource(encoder, source)
+    source_of = EncoderSource(encoder, source)
 
     def build(docs: Sequence[Doc], extra: Sequence[Doc], nlp: Language | None) -> BuiltTable:
         enc = source_of(nlp)
-        texts = _texts((*docs, *extra, *_read(corpus)))
+        texts = texts_of((*docs, *extra, *read_corpus(corpus)))
         words = by_frequency([w for text in texts for w in text if not w.isspace()])
         vectors = enc.embed(words)
-        kept = _known(vectors)
+        kept = known_rows(vectors)
         return StaticTable(TokenTable([words[i] for i in kept], vectors[kept], metric), enc)
 
     return build
 
 
-def make_contextual_table(
-    encoder: str = "bert-base-cased",
-    source: str = "pretrained",
-    metric: Metric = "cosine",
-    layer: int = -1,
-    corpus: Path | None = None,
+@dataclass(frozen=True)
+class VectorSource:
+    """The static vectors of a pipeline as a source of vectors for words."""
+
+    vectors: Vectors
+
+    def embed(self, words: Sequence[str]) -> Floats2d:
+        """The vector of each word, shape (n_words, width); zeros for a word without one."""
+        if not words:
+            return np.zeros((0, self.vectors.shape[1]), dtype="float32")
+        found = self.vectors.get_batch(list(words))
+        return get_current_ops().to_numpy(found).astype("float32")  # type: ignore[no-any-return, no-untyped-call]
+
+
+def make_vectors_table(
+    vectors: str | None = None, metric: Metric = "cosine", all_words: bool = False
 ) -> TableBuilder:
-    """The words of the corpora at hand, each with its mean vector in context; the parents' own
-    sentences are held out.
+    """The words of the corpora at hand, each with its static vector.
 
-    layer (int): which hidden state: 0 the embeddings, -1 the last.
-    Other arguments, result and errors as in ``make_word_table``.
+    vectors (str | None): name or folder of a pipeline with vectors; None takes those of the
+        pipeline that is trained ([initialize] vectors).
+    metric (str): centred "cosine", or "squared" distance.
+    all_words (bool): offer every word that has a vector, not only those of the corpora.
+    RETURNS (Callable): docs, further corpus, pipeline -> table.
+    RAISES (SeqMixError): S225 where there are no vectors; spaCy's E050 (an OSError) for a pipeline
+        that cannot be found.
     """
-    source_of = _EncoderSource(encoder, source)
-    # The pass over the corpus costs most: kept while encoder and corpus stay the same.
-    cached: tuple[Encoder, tuple[Text, ...], ContextualTable] | None = None
 
-    def build(docs: Sequence[Doc], extra: Sequence[Doc], nlp: Language | None) -> BuiltTable:
-        nonlocal cached
-        enc = source_of(nlp)
-        # A doc may be both to mix and of the corpus: it is one sentence, not two.
-        texts = _texts((*docs, *extra, *_read(corpus)))
-        if cached is not None and cached[0] is enc and cached[1] == texts:
-            return cached[2]
-        words = by_frequency([w for text in texts for w in text if not w.isspace()])
-        number = {word: i for i, word in enumerate(words)}
-        sums: Floats2d | None = None
-        counts = np.zeros(len(words), dtype="float32")
-        for i, vectors in enc.contextual(texts, layer):
-            if sums is None:
-                sums = np.zeros((len(words), vectors.shape[1]), dtype="float32")
-            at = [j for j, w in enumerate(texts[i]) if w in number]
-            rows = [number[texts[i][j]] for j in at]
-            np.add.at(sums, rows, vectors[at])
-            np.add.at(counts, rows, 1.0)
-        if sums is None:
-            sums = np.zeros((0, 1), dtype="float32")
-        kept = _known(sums)
-        sums, counts = sums[kept], counts[kept]
-        means = (sums / np.maximum(counts, 1.0)[:, None]).astype("float32")
-        table = TokenTable([words[i] for i in kept], means, metric)
-        built = ContextualTable(table, enc, layer, sums, counts, frozenset(texts))
-        cached = (enc, texts, built)
-        return built
+    def build(docs: Sequence[Doc], corpus: Sequence[Doc], nlp: Language | None) -> BuiltTable:
+        if vectors is not None:
+            vocab = spacy.load(vectors, exclude=["tokenizer"], enable=[]).vocab
+        else:
+            every = [*docs, *corpus]
+            vocab = every[0].vocab if every else spacy.blank("xx").vocab
+            if every and not vocab.vectors.shape[1]:
+                raise SeqMixError(Errors.E225.format(n=vocab.vectors.n_keys))
+        source = VectorSource(vocab.vectors)
+        words = by_frequency([t.text for doc in (*docs, *corpus) for t in doc if not t.is_space])
+        if all_words:
+            known = set(words)
+            others = sorted(vocab.strings[key] for key in vocab.vectors.keys())  # noqa: SIM118
+            words += [word for word in others if word and not word.isspace() and word not in known]
+        rows = source.embed(words)
+        # A word without a vector has zeros, which are near to many.
+        kept = np.flatnonzero(rows.any(axis=1))
+        return StaticTable(TokenTable([words[int(i)] for i in kept], rows[kept], metric), source)
 
     return build
 
 
 @dataclass
-class _EncoderSource:
+class EncoderSource:
     """Loads the pretrained encoder once; takes the pipeline's own where told so."""
 
     name: str
@@ -232,25 +192,23 @@ class _EncoderSource:
         return self.loaded
 
 
-def _known(vectors: Floats2d) -> list[int]:
+def known_rows(vectors: Floats2d) -> list[int]:
     """The words that the encoder has pieces for: others have a vector of zeros, near to many."""
     return [int(i) for i in np.flatnonzero(vectors.any(axis=1))]
 
 
-def _texts(docs: Sequence[Doc]) -> tuple[Text, ...]:
+def texts_of(docs: Sequence[Doc]) -> tuple[Text, ...]:
     """The distinct docs as words, sorted: a table must not depend on the order of its corpus."""
-    return tuple(sorted({_words(doc) for doc in docs}))
+    return tuple(sorted({text_of(doc) for doc in docs}))
 
 
-def _words(doc: Doc) -> Text:
+def text_of(doc: Doc) -> Text:
     return tuple(t.text for t in doc)
 
 
-def _read(path: Path | None) -> list[Doc]:
+def read_corpus(path: Path | None) -> list[Doc]:
     if path is None:
         return []
     if not os.path.exists(path):
         raise SeqMixFileError(Errors.E223.format(path=path))
-    import spacy
-
     return [eg.reference for eg in Corpus(path)(spacy.blank("xx"))]

@@ -150,7 +150,7 @@ def controls(arms: Sequence[Arm], kinds: Collection[Control]) -> list[Arm]:
             add(found, Arm(f"{SAME_STEPS} {arm.name}", none, True, arm.name), arm)
         if of_pool:
             continue  # the others are about the docs that an arm mixes: these have no labels
-        layer = getattr(asked.mixers[0].strategy, "layer", ENTS)
+        layer = asked.mixers[0].strategy.layer
         for name in (kind for kind in STRATEGIES if kind in kinds):
             if layer == RELATIONS or (layer == TAGS and name == "replacement"):
                 continue  # they have no mentions, and copies would be of entities

@@ -8,7 +8,7 @@ import pytest
 from spacy_seqmix.active.mixing import make_mixers, mix_round
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import mix_docs
-from spacy_seqmix.mixing.segmix import make_mention, make_mention_replacement
+from spacy_seqmix.mixing.pool import make_mention, make_mention_replacement
 
 MENTIONS = {"strategy": make_mention(), "realiser": make_interpolated(), "rate": 0.2}
 REPLACED = {"strategy": make_mention_replacement(), "realiser": make_interpolated(), "rate": 0.1}
@@ -50,5 +50,6 @@ def test_mixing_round_has_what_each_mixer_makes(news, blank_en):
     assert [doc.text for doc in docs] == [doc.text for doc in [*alone, *other]]
     assert len(docs) == 6 + 3
     assert counts.docs == len(news)
+    assert counts.eligible == alone_counts.eligible == other_counts.eligible <= counts.docs
     assert counts.kept == alone_counts.kept + other_counts.kept
     assert [doc.text for doc in mix([first], news, blank_en)[0]] == [doc.text for doc in alone]

@@ -7,6 +7,7 @@ import pytest
 from spacy.tokens import Doc
 
 from spacy_seqmix import SoftLabels, soft_labels
+from spacy_seqmix.mixing.contextual import make_contextual_table
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.realise import make_nearest_token
 from spacy_seqmix.mixing.strategies import (
@@ -14,7 +15,7 @@ from spacy_seqmix.mixing.strategies import (
     make_sub_sequence,
     make_whole_sequence,
 )
-from spacy_seqmix.mixing.vectors import make_contextual_table, make_word_table
+from spacy_seqmix.mixing.vectors import make_word_table
 from spacy_seqmix.models.judge import make_perplexity_discriminator
 
 pytestmark = pytest.mark.usefixtures("encoders_once")

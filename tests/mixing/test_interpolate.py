@@ -12,7 +12,7 @@ from spacy_seqmix.mixing.assemble import replay
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.origin import get_origin
-from spacy_seqmix.mixing.segmix import make_mention, make_mention_replacement, make_token
+from spacy_seqmix.mixing.pool import make_mention, make_mention_replacement, make_token
 from spacy_seqmix.mixing.strategies import make_sub_sequence
 from spacy_seqmix.recipes import Recipe
 

@@ -9,7 +9,9 @@ from numpy.testing import assert_array_equal
 from spacy_seqmix import soft_labels
 from spacy_seqmix.mixing import mix
 from spacy_seqmix.mixing.assemble import replay
-from spacy_seqmix.mixing.mix import Mixer, MixStream, mix_docs
+from spacy_seqmix.mixing.contextual import make_contextual_table
+from spacy_seqmix.mixing.mix import MixStream, mix_docs
+from spacy_seqmix.mixing.mixer import Mixer
 from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import make_nearest_token
 from spacy_seqmix.mixing.strategies import (
@@ -17,8 +19,8 @@ from spacy_seqmix.mixing.strategies import (
     make_sub_sequence,
     make_whole_sequence,
 )
-from spacy_seqmix.mixing.vectors import make_contextual_table, make_word_table
-from spacy_seqmix.types import Verdict
+from spacy_seqmix.mixing.vectors import make_word_table
+from spacy_seqmix.types import Realiser, Verdict
 
 from ..mixed import part_of
 
@@ -156,13 +158,13 @@ def test_mix_ends_with_a_hopeless_filter(run, make_mixer, news):
 
 
 def test_mix_ends_where_the_table_has_no_words(run, news, blank_en):
-    class Realiser:
+    class Empty(Realiser):
         def prepare(self, docs, corpus, nlp, trained):
             return lambda plans: asked.append(len(plans)) or []
 
     asked = []
     with pytest.warns(UserWarning, match="no words in the token table"):
-        mixed, _ = run(news, Mixer(make_sub_sequence(1, 0.0), Realiser()))
+        mixed, _ = run(news, Mixer(make_sub_sequence(1, 0.0), Empty()))
     assert mixed == []
     n = sum(len(doc) for doc in news)
     assert 2 * sum(asked) <= mix.MAX_TRIES_PER_DOC * 6 + 2 * mix.BATCH < n * (n - 1) // 2

@@ -10,8 +10,13 @@ import spacy
 from spacy.tokens import Doc, Span
 
 from spacy_seqmix import Segment
-from spacy_seqmix.mixing.pool import Mentions, Tokens
-from spacy_seqmix.mixing.segmix import make_mention, make_mention_replacement, make_token
+from spacy_seqmix.mixing.pool import (
+    Mentions,
+    Tokens,
+    make_mention,
+    make_mention_replacement,
+    make_token,
+)
 
 from ..mixed import mix_of
 

@@ -3,7 +3,7 @@
 import pytest
 from spacy.util import registry
 
-from spacy_seqmix.mixing.rates import Rates
+from spacy_seqmix.mixing.mixer import Rates
 
 
 def rates_of(rate, n=4):

@@ -7,11 +7,12 @@ from spacy.tokens import Doc, DocBin
 
 from spacy_seqmix import Segment, SoftLabels, soft_labels
 from spacy_seqmix.mixing.assemble import replay
+from spacy_seqmix.mixing.contextual import make_contextual_table
 from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import make_nearest_token
 from spacy_seqmix.mixing.strategies import make_sub_sequence
 from spacy_seqmix.mixing.token_table import word_shape
-from spacy_seqmix.mixing.vectors import make_contextual_table, make_piece_table, make_word_table
+from spacy_seqmix.mixing.vectors import make_piece_table, make_word_table
 
 from ..mixed import mix_of, part_of, plan_of
 

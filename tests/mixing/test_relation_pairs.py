@@ -11,7 +11,7 @@ from spacy.training import Example
 from spacy_seqmix import recipes, relations
 from spacy_seqmix.augmenter import make_example
 from spacy_seqmix.cli.show import describe
-from spacy_seqmix.mixing.assemble import harden, replay
+from spacy_seqmix.mixing.assemble import replay, to_hard_labels
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.origin import doc_key, get_origin
@@ -98,7 +98,7 @@ def test_relation_labels_are_mixed(docs, blank_en, kind, tiny_encoder_dir, news)
     assert again.text == doc.text
     assert_allclose(relations.get_labels(again).probs, found.probs)
     assert any("works 0.75 lives 0.25" in line for line in describe(doc, 1))
-    harden(doc)
+    to_hard_labels(doc)
     assert relations.get_labels(doc) is None
     assert [r.label for r in relations.get(doc)] == ["works", "based"]
 

@@ -9,8 +9,8 @@ from spacy.vocab import Vocab
 
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.realise import NearestToken
-from spacy_seqmix.mixing.static_vectors import make_vectors_table
 from spacy_seqmix.mixing.strategies import make_sub_sequence
+from spacy_seqmix.mixing.vectors import make_vectors_table
 
 from ..mixed import part_of
 

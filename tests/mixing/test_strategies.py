@@ -9,13 +9,22 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from spacy_seqmix import Segment
+from spacy_seqmix import MixPlan, Segment, SegmentMix
+from spacy_seqmix.active.mixing import make_mixers
+from spacy_seqmix.augmenter import create_seqmix_augmenter, make_example
+from spacy_seqmix.errors import SeqMixError
+from spacy_seqmix.mixed_corpus import MixedCorpus
+from spacy_seqmix.mixing.interpolate import make_interpolated
+from spacy_seqmix.mixing.mix import mix_docs
+from spacy_seqmix.mixing.mixer import Mixer
 from spacy_seqmix.mixing.segments import Windows
 from spacy_seqmix.mixing.strategies import (
+    as_strategy,
     make_label_constrained,
     make_sub_sequence,
     make_whole_sequence,
 )
+from spacy_seqmix.types import Realiser, Strategy
 
 from ..mixed import mix_of
 
@@ -176,3 +185,62 @@ WRONG = [
 def test_strategies_refuse_values_out_of_range(make, values):
     with pytest.raises(ValueError, match=f"S210.*needs {next(iter(values))}"):
         make(**values)
+
+
+# What counts as a strategy
+
+
+def first_words(docs, rng):
+    """A plain function: each doc's first word is mixed with that of the next one."""
+    for i in range(len(docs) - 1):
+        mix = SegmentMix(Segment(i, 0, 1), Segment(i + 1, 0, 1), float(rng.beta(8.0, 8.0)))
+        yield MixPlan((mix,), both_ways=False)
+
+
+def test_strategy_may_be_a_plain_function(news, blank_en):
+    settings = {"strategy": first_words, "realiser": make_interpolated(), "rate": 0.2}
+    want, counts = mix_docs(news, Mixer(**settings), np.random.default_rng(0), blank_en)
+    assert len(want) == 6
+    assert counts.eligible == len(news)
+    (mixer,) = make_mixers(settings)
+    assert len(mix_docs(news, mixer, np.random.default_rng(0), blank_en)[0]) == 6
+    examples = [make_example(blank_en, doc) for doc in news]
+    augment = create_seqmix_augmenter(**settings)
+    with pytest.warns(UserWarning, match="W224"):
+        assert sum(1 for eg in examples for _ in augment(blank_en, eg)) == 36
+    with pytest.warns(UserWarning, match="W224"):
+        assert len(list(MixedCorpus(lambda nlp: examples, mixer)(blank_en))) == 36
+
+
+def test_strategy_has_defaults():
+    strategy = as_strategy(first_words)
+    assert strategy.layer == "ents"
+    assert not (strategy.replaces or strategy.copies or strategy.keeps_labels)
+    assert strategy.eligible(docs_of([1])[0])
+    assert not strategy.eligible(docs_of([0])[0])
+    assert as_strategy(strategy) is strategy
+
+
+def test_strategy_that_has_a_part_of_the_protocol_is_refused():
+    class Partly:
+        def __call__(self, docs, rng):
+            yield from first_words(docs, rng)
+
+        def eligible(self, doc):
+            return False
+
+    for wrong in (Partly(), "Mention", None):
+        with pytest.raises(SeqMixError, match=r"types\.Strategy") as caught:
+            as_strategy(wrong)
+        assert caught.value.code == "S212"
+
+    class Whole(Partly, Strategy):
+        pass
+
+    assert as_strategy(Whole()).describe() == "at least one token"
+
+
+def test_realiser_without_prepare_is_refused():
+    with pytest.raises(SeqMixError, match=r"types\.Realiser"):
+        Mixer(first_words, lambda plans: [])
+    assert isinstance(make_interpolated(), Realiser)

@@ -8,8 +8,8 @@ import spacy
 from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import Doc, DocBin
 
+from spacy_seqmix.mixing.contextual import make_contextual_table
 from spacy_seqmix.mixing.vectors import (
-    make_contextual_table,
     make_piece_table,
     make_word_table,
 )

@@ -10,7 +10,7 @@ from spacy.util import registry
 from spacy_seqmix.augmenter import make_example
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.segmix import make_mention
+from spacy_seqmix.mixing.pool import make_mention
 from spacy_seqmix.models.wrapped import modules_of
 
 from ..tiny import TINY_CNN, transformer_nlp
