@@ -88,6 +88,7 @@ def test_plain_encoder_is_told(path, name):
 
 def test_augmenter_tells_of_a_plain_encoder(news):
     nlp = pipeline(mixes=False)
+    nlp.initialize(lambda: [Example(doc.copy(), doc) for doc in news])
     augment = create_seqmix_augmenter(make_interpolated(), make_mention(), rate=0.5)
     with pytest.warns(UserWarning, match="W224"):
         for doc in news:

@@ -36,10 +36,7 @@ def augment_cli(
             counts, mixed = augment_file(config, in_path, out_path, with_originals=with_originals)
     except (ValueError, ImportError, OSError) as err:
         msg.fail(str(err), exits=1)
-    msg.info(
-        f"{counts.docs} docs, {counts.eligible} eligible, {counts.tried} candidates tried, "
-        f"{counts.repeated} repeated, {counts.rejected} thrown out, {counts.kept} kept"
-    )
+    msg.info(counts.summary())
     written = mixed + counts.docs * with_originals
     if counts.kept > mixed:
         msg.info(f"Candidates come in batches: of those kept, {mixed} were wanted")
