@@ -69,7 +69,7 @@ def create_corpus(
 
     path, gold_preproc, max_length, limit, augmenter: as for ``spacy.Corpus.v1``.
     gold_ents (bool): give the docs that the pipeline is to annotate the reference's entities, for
-        pipelines that find none themselves but need them, such as one of ``seqmix_relations``
+        pipelines that predict none themselves but need them, for example ``seqmix_relations``
         alone. Scores of entities then mean nothing.
     """
     from spacy.errors import Errors

@@ -1,7 +1,7 @@
 """The layers of annotation that can be mixed: entities, tags, and spans under a key.
 
-Every layer is read as one tag a token. Entities and spans have IOB2 tags, of which "O" is no valid
-label; the tags of a tagger are all valid.
+Every layer is read as one tag a token. Entities and spans have IOB2 tags, all valid but for
+"O"; the tags of a tagger are all valid.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def is_iob(layer: str) -> bool:
 
 
 def columns(layer: str, tags: Iterable[str]) -> tuple[str, ...]:
-    """The columns of soft labels in which these tags can be told, in a fixed order."""
+    """The columns of soft labels that these tags need, in a fixed order."""
     if not is_iob(layer):
         return tuple(sorted(set(tags)))
     return tag_names(sorted({split_tag(tag)[1] for tag in tags if tag != "O"}))
@@ -43,8 +43,8 @@ def columns(layer: str, tags: Iterable[str]) -> tuple[str, ...]:
 def read(doc: Doc, layer: str = ENTS) -> list[str | None]:
     """The tag of every token; None where annotation is missing.
 
-    Spans that overlap can't be told by tags: then all of the doc's count as missing, as they do
-    where it has no spans under the key.
+    One tag a token can't describe spans that overlap: all tags of such a doc are missing, as they
+    are where the doc has no spans under the key.
     """
     if layer == ENTS:
         return [_entity_tag(token.ent_iob_, token.ent_type_) for token in doc]

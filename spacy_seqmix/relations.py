@@ -5,7 +5,7 @@ where a doc is *not annotated*: it is neither trained on nor scored. An empty tu
 are none; so does a pair that an annotated doc does not list.
 
 Soft labels of relations (``doc._.relation_labels``) give each listed pair a distribution over
-labels, of which one is that there is no relation. Everything lives in ``doc.user_data``: it
+labels, "no_relation" among them. Everything lives in ``doc.user_data``: it
 survives ``Doc.to_bytes`` and ``DocBin(store_user_data=True)``, and nothing else does.
 """
 
@@ -128,7 +128,7 @@ def put_labels(doc: Doc, labels: RelationLabels | None) -> None:
 
 
 def get_probs(doc: Doc) -> RelationLabels | None:
-    """What a component predicted for every candidate pair, where it was told to keep that."""
+    """What a component predicted for every candidate pair, where it is set to keep that."""
     return _unpack(doc, PROBS_KEY)
 
 
@@ -165,14 +165,14 @@ def one_hot(found: Sequence[Relation]) -> RelationLabels:
 
 
 def hard(labels: RelationLabels, threshold: float | None = None) -> tuple[Relation, ...]:
-    """The relations that rows tell of, with their probabilities.
+    """The relations that rows stand for, with their probabilities.
 
     threshold (float | None): set the best label of a pair where it is at least as probable as
         this; by default where it is the most probable, that there is none included.
     """
     best = labels.probs.copy()
     best[:, labels.labels.index(NONE)] *= 1.0 if threshold is None else 0.0
-    limit = max(threshold or 0.0, np.finfo("float32").tiny)  # a row of zeros tells of nothing
+    limit = max(threshold or 0.0, np.finfo("float32").tiny)  # a row of zeros stands for none
     return tuple(
         Relation(*pair, labels.labels[column], float(row[column]))
         for pair, row, column in zip(labels.pairs, best, best.argmax(axis=1), strict=True)

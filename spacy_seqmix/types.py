@@ -81,7 +81,7 @@ class MixPlan:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a discriminator found in one doc.
+    """What a discriminator says of one doc.
 
     perplexity (float): exp of the mean negative log-likelihood of the language model's tokens.
     window_nats (float | None): the summed negative log-likelihood (nats) of the mixed window in

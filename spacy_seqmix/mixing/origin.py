@@ -54,7 +54,7 @@ class Origin:
         "pad" for padding.
     interpolated (bool): whether the doc has a ``Recipe``, and an encoder mixes.
     pretokenised (bool): whether the tokeniser would not find these words in the text.
-    perplexity, window_nats (float | None): what the language model said, where it was asked.
+    perplexity, window_nats (float | None): what the language model said, where there was one.
     """
 
     target: str

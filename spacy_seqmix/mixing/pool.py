@@ -96,7 +96,7 @@ class Tokens:
 class Draw:
     """How much is mixed, and how.
 
-    segments (int): at most so many segments of a doc; 0 for all.
+    segments (int): how many segments of a doc at most; 0 for all.
     alpha (float): of λ ~ Beta(α, α).
     fold (bool): take λ or 1 − λ, whichever is larger.
     replace (bool): λ = 0.
@@ -205,7 +205,7 @@ def take_turns(
     own (Sequence[Sequence[Item]]): the items of each doc.
     deck (Callable): the partners of an item of doc number N, each once.
     make (Callable): what doc number N, an item and its partner become.
-    most (int): at most so many items of a doc at a time; 0 for all.
+    most (int): how many items of a doc at a time at most; 0 for all.
     YIELDS (list[Made]): of one doc.
     """
     decks: dict[tuple[int, int], Iterator[Other]] = {}
@@ -246,7 +246,7 @@ def make_mention(
     Mentions may differ in length: the realiser says what becomes of the rest of the longer one.
 
     same_type (bool): mix mentions of one label only; their labels then stay hard.
-    segments (int): at most so many mentions of a doc are mixed; 0 for all.
+    segments (int): how many mentions of a doc are mixed at most; 0 for all.
     alpha (float): of λ ~ Beta(α, α), the share of the doc's own mention.
     fold (bool): take λ or 1 − λ, whichever is larger, so that a doc's own mention prevails.
     layer (str): "ents", or "spans:KEY" of a span categoriser (docs whose spans overlap are not

@@ -59,13 +59,13 @@ class PreparedNearestToken:
     def _words(self, mixes: Sequence[SegmentMix]) -> list[tuple[str, ...] | None]:
         """The words for the positions that both sides of each have; None where the table has
         none."""
-        asked = [mix for mix in mixes if not is_pure(mix.lam)]
-        used = sorted({seg.doc for mix in asked for seg in (mix.left, mix.right)})
-        lent = [Doc(self.nlp.vocab, words=list(mix.words)) for mix in asked if mix.words]
+        mixed = [mix for mix in mixes if not is_pure(mix.lam)]
+        used = sorted({seg.doc for mix in mixed for seg in (mix.left, mix.right)})
+        lent = [Doc(self.nlp.vocab, words=list(mix.words)) for mix in mixed if mix.words]
         vectors = self.built.of_docs([*(self.docs[i] for i in used), *lent])
         theirs = iter(vectors[len(used) :])
         of_doc = dict(zip(used, vectors, strict=False))
-        queries = [self._query(mix, of_doc, next(theirs) if mix.words else None) for mix in asked]
+        queries = [self._query(mix, of_doc, next(theirs) if mix.words else None) for mix in mixed]
         best = iter(self.built.table.nearest(queries))
         return [
             () if is_pure(mix.lam) else self._match_case(mix, next(best)) or None for mix in mixes

@@ -50,7 +50,7 @@ class SegmentPairs(Strategy):
         both sides of a pair share.
     alpha (float): of λ ~ Beta(α, α), Eq. 6.
     both_ways (bool): whether the mixed segment is put into both parents, or into one.
-    uniform_over (str): "windows", or "docs": of what all pairs are equally likely.
+    uniform_over (str): "windows" or "docs", whose pairs are all equally likely.
     """
 
     choose: Windows | Sequences
@@ -191,13 +191,13 @@ def make_label_constrained(
 def make_duplication(min_labels: int = 0, layer: str = ENTS) -> Duplication:
     """Create a strategy that mixes nothing: it copies docs, each at most once.
 
-    A control: what mixing gains over it, it does not gain by training for longer, or on a chosen
-    part of the docs more often. A rate above 1 cannot be reached. Over docs with a model's labels
-    (``mix_set = "pool"``) it is self-training.
+    A control: it trains for longer, or more often on a chosen part of the docs, without mixing. A
+    rate above 1 cannot be reached. Over docs with a model's labels (``mix_set = "pool"``) it is
+    self-training.
 
-    min_labels (int): only docs with so many tokens that have a valid label.
+    min_labels (int): only docs with at least this many tokens that have a valid label.
     layer (str): docs with a label there are copied: "ents", "tags" or "spans:KEY".
     RETURNS (Duplication): a Strategy; take it with the realiser "spacy-seqmix.Interpolated.v1".
-    RAISES (SeqMixError): S210 for less than none, S217 for an unknown layer.
+    RAISES (SeqMixError): S210 for a negative number, S217 for an unknown layer.
     """
     return Duplication(min_labels, layer)

@@ -143,12 +143,11 @@ def make_wordnet(path: Path | None = None, n: int = 5) -> WordNet:
 
     Words have the synonyms of all their senses, of those of their part of speech where the doc
     has one (``token.pos_``). Names of several words, and words in the form of a dictionary where
-    the text inflects, are no replacement and are left out; stop words have no
-    synonyms.
+    the text inflects, are no replacement and are left out; stop words have no synonyms.
 
     path (Path | None): a folder of NLTK data, with WordNet's files in corpora/wordnet; None for
         those that NLTK itself looks through. "python -m nltk.downloader wordnet" installs them.
-    n (int): at most so many synonyms of a word, those of frequent senses first.
+    n (int): how many synonyms of a word at most, those of frequent senses first.
     RETURNS (WordNet): docs to mix -> lexicon.
     RAISES (SeqMixError): S210 for n below 1. (SeqMixError): S261 without NLTK. (OSError): S262
         without the data, when a word is first looked up.
@@ -159,12 +158,12 @@ def make_wordnet(path: Path | None = None, n: int = 5) -> WordNet:
 def make_table_neighbours(
     table: TableBuilder, n: int = 5, same_shape: bool = True
 ) -> TableNeighbours:
-    """Create a lexicon of the words nearest in a token table: for want of a real one.
+    """Create a lexicon of the words nearest in a token table, for languages without a WordNet.
 
     Near words are often of the same kind rather than of the same meaning.
 
     table (Callable): a token table, "spacy-seqmix.WordTable.v1" or one of its kin.
-    n (int): so many neighbours of a word.
+    n (int): how many neighbours of a word.
     same_shape (bool): only words of its shape (capitals, digits), where there are any.
     RETURNS (TableNeighbours): docs to mix -> lexicon.
     RAISES (SeqMixError): S210 for n below 1.

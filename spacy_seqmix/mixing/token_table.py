@@ -27,7 +27,7 @@ class Query:
     """What to look up for one plan: one vector per position of its window.
 
     vectors (Floats2d): the mixed vectors, shape (s, width).
-    own (frozenset[str]): the parents' tokens in the window, never to be found again.
+    own (frozenset[str]): the parents' tokens in the window, which are never the answer.
     shapes (tuple[tuple[str, ...], ...]): per position, the word shapes that may stand there;
         empty for any.
     held_out (tuple[NDArray, Floats2d] | None): words whose vectors differ for this plan, since
@@ -45,7 +45,7 @@ class Query:
 class TokenTable:
     """Words and vectors, with one measure of nearness.
 
-    words (list[str]): n words; of equals in vector the first is found, so frequent ones lead.
+    words (list[str]): n words, the frequent ones first: of equal vectors the first is taken.
     vectors (Floats2d): shape (n, width).
     metric (str): "squared" distance (SeqMix, Eq. 7), or "cosine" of vectors from which the
         table's mean is taken: without that, a few hubs are near to everything.

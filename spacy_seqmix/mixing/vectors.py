@@ -29,7 +29,7 @@ class WordVectors(Protocol):
     """Vectors of words out of context: an ``Encoder``, or static vectors."""
 
     def embed(self, words: Sequence[str]) -> Floats2d:
-        """Shape (n_words, width); zeros for a word of which nothing is known."""
+        """Shape (n_words, width); zeros for an unknown word."""
 
 
 class BuiltTable(Protocol):
@@ -37,7 +37,7 @@ class BuiltTable(Protocol):
 
     @property
     def table(self) -> TokenTable:
-        """The words that may be found."""
+        """The words that a look-up may give."""
 
     def of_docs(self, docs: Sequence[Doc]) -> list[Floats2d]:
         """The vectors of every token of each doc, shape (n_tokens, width)."""
@@ -172,7 +172,7 @@ def make_vectors_table(
 
 @dataclass
 class EncoderSource:
-    """Loads the pretrained encoder once; takes the pipeline's own where told so."""
+    """Loads the pretrained encoder once; takes the pipeline's own where ``source`` says so."""
 
     name: str
     source: str
