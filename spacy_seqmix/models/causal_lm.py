@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..types import Floats1d
-from .batches import MAX_BATCH_ITEMS, Piece, check_sizes, cut, gather
+from .batches import MAX_BATCH_ITEMS, Piece, check_sizes, cut, gather, position_limit
 from .gguf import converted_folder
 from .lm_loading import (
     default_device,
@@ -26,12 +26,13 @@ from .lm_loading import (
     gguf_path,
     start_id,
 )
+from .names import resolve
 from .nlls import TokenNlls, perplexity, trim_offsets, window_nats
-from .safety import as_names
+from .safety import as_paths
+from .settings import check_dtype
 
 __all__ = ["CausalLM", "TokenNlls", "get_shared", "perplexity", "window_nats"]
 
-DTYPES = ("auto", "bfloat16", "float32")
 MAX_WINDOW = 2048  # tokens of context: attention and logits of more cost memory and change little
 MAX_LOGITS = 1 << 27  # numbers in the logits of one batch: 256 MB in bfloat16
 LOSS_ROWS = 256  # tokens whose logits are held in float32 at a time
@@ -58,8 +59,7 @@ class CausalLM:
         self.name = name
         self.dtype = check_dtype(dtype)
         self.device = torch.device(model.device)
-        positions = getattr(model.config, "max_position_embeddings", None) or MAX_WINDOW
-        self.window = min(int(positions), MAX_WINDOW)
+        self.window = position_limit(model.config, MAX_WINDOW)
         self._require_causal()
 
     @classmethod
@@ -80,7 +80,8 @@ class CausalLM:
 
         Weights are read from safetensors (or GGUF), never from pickle files.
 
-        name (str): a name on the hub, a folder, or the path of a ``.gguf`` file.
+        name (str): a name on the hub, a folder, the path of a ``.gguf`` file,
+            ``package:NAME/PATH``, or alternatives ("A | B").
         revision (str | None): branch, tag or commit on the hub.
         gguf_file (str | None): the GGUF file to take from the folder or hub repository ``name``.
         dtype (str): see ``__init__``.
@@ -100,10 +101,11 @@ class CausalLM:
         options = {"revision": revision, "local_files_only": local_files_only}
         hub = {key: value for key, value in options.items() if value is not None}
         try:
-            gguf = gguf_path(name, gguf_file, hub)
-            folder = name if gguf is None else str(converted_folder(gguf, cache_dir))
+            place = resolve(name)
+            gguf = gguf_path(place, gguf_file, hub)
+            folder = place if gguf is None else str(converted_folder(gguf, cache_dir))
             # What was converted is ours; the user's trust is in names on the hub and folders.
-            where, trusted = (hub, as_names(trust_remote_code)) if gguf is None else ({}, ())
+            where, trusted = (hub, as_paths(trust_remote_code)) if gguf is None else ({}, ())
             model, tokenizer, missing = from_pretrained(folder, where, trusted)
             model.to(device or default_device())
         except (SeqMixError, MemoryError):
@@ -262,12 +264,5 @@ def get_shared(
     trust_remote_code: Collection[str] = (),
 ) -> CausalLM:
     """A model that all objects of the same settings share; arguments as in ``CausalLM.load``."""
-    trusted = as_names(trust_remote_code)
-    return shared_lm(name, revision, start_token, device or default_device(), trusted)
-
-
-def check_dtype(dtype: str) -> str:
-    """The dtype itself. Raises a ValueError if it is not one of ``DTYPES``."""
-    if dtype not in DTYPES:
-        raise SeqMixError(Errors.E307.format(dtype=dtype, known=", ".join(DTYPES)))
-    return dtype
+    trusted = as_paths(trust_remote_code)
+    return shared_lm(resolve(name), revision, start_token, device or default_device(), trusted)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ class SeqMixTagger(Tagger):  # type: ignore[misc]
         nlp: Language | None = None,
         labels: Sequence[str] | None = None,
     ) -> None:
-        """As spaCy's tagger; warns with W224 where recipes would be ignored."""
+        """Initialise as spaCy's tagger; warns with W224 if recipes would be ignored."""
         super().initialize(get_examples, nlp=nlp, labels=labels)
         if nlp is not None and have_recipes(islice(get_examples(), 10)):
             check_recipes(nlp)
@@ -96,3 +97,19 @@ class SeqMixTagger(Tagger):  # type: ignore[misc]
         if np.isnan(loss):
             raise ValueError(SpacyErrors.E910.format(name=self.name))
         return loss, gradient
+
+    # spaCy's tagger saves "overwrite" with its labels, and reads it over what the config says.
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SeqMixTagger":
+        """Load labels and weights from bytes; settings stay those of the config."""
+        overwrite = self.cfg["overwrite"]
+        super().from_bytes(bytes_data, exclude=exclude)
+        self.cfg["overwrite"] = overwrite
+        return self
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SeqMixTagger":
+        """Load labels and weights from a folder; settings stay those of the config."""
+        overwrite = self.cfg["overwrite"]
+        super().from_disk(path, exclude=exclude)
+        self.cfg["overwrite"] = overwrite
+        return self

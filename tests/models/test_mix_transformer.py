@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import shutil
 import threading
 from functools import partial
 
@@ -533,3 +534,28 @@ def test_mix_transformer_on_a_gpu(tiny_encoder_dir, mixed_precision):
     close = partial(torch.testing.assert_close, atol=0.05, rtol=0.05)
     close(states.float().cpu(), expected)
     close(grad.float().cpu(), expected_grad)
+
+
+def test_mix_transformer_of_a_package(tiny_encoder_dir, tmp_path, monkeypatch):
+    """Any pipeline of ``spacy train`` may name a model in a package: this layer finds it."""
+    package = tmp_path / "another_encoder_package"
+    shutil.copytree(tiny_encoder_dir, package / "model")
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    name = "package:another_encoder_package/model"
+    nlp = spacy.blank("en")
+    layer = {
+        "@architectures": OURS,
+        "name": name,
+        "get_spans": {"@span_getters": "spacy-transformers.doc_spans.v1"},
+    }
+    nlp.add_pipe("transformer", config={"model": layer})
+    nlp.initialize()
+    want = nlp("the London")._.trf_data.model_output.last_hidden_state
+    nlp.to_disk(tmp_path / "nlp")
+    shutil.rmtree(package)  # the trained pipeline has its own copy
+    assert nlp.get_pipe("transformer").model.attrs["name"] == name
+    again = spacy.load(tmp_path / "nlp")
+    np.testing.assert_allclose(
+        again("the London")._.trf_data.model_output.last_hidden_state, want, rtol=1e-5
+    )

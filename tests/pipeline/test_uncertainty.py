@@ -179,9 +179,21 @@ def test_uncertainty_saves_its_temperature(tmp_path):
     nlp.get_pipe("seqmix_uncertainty").temperature = 2.5
     expected = nlp(TEXT)
     nlp.to_disk(tmp_path / "model")
-    for again in (spacy.load(tmp_path / "model"), build().from_bytes(nlp.to_bytes())):
+    by_bytes = nlp.from_config(nlp.config).from_bytes(nlp.to_bytes())
+    for again in (spacy.load(tmp_path / "model"), by_bytes):
         assert again.get_pipe("seqmix_uncertainty").temperature == 2.5
         assert again(TEXT)._.uncertainty == pytest.approx(expected._.uncertainty, rel=1e-5)
+
+
+def test_uncertainty_temperature_of_the_config_wins(tmp_path):
+    nlp = build(temperature=4.0)
+    nlp.get_pipe("seqmix_uncertainty").temperature = 2.5
+    assert nlp.config["components"]["seqmix_uncertainty"]["temperature"] == 2.5
+    nlp.to_disk(tmp_path)
+    for value in (1.0, 4.0, 7.0):
+        again = spacy.load(tmp_path, config={"components.seqmix_uncertainty.temperature": value})
+        assert again.get_pipe("seqmix_uncertainty").temperature == value
+        assert again.config["components"]["seqmix_uncertainty"]["temperature"] == value
 
 
 def test_uncertainty_works_in_processes():
