@@ -86,12 +86,12 @@ class Errors:
         "'spacy-seqmix[report]', or leave out --output."
     )
     E516 = (
-        "[S516] {quantiles!r} are no quantiles. Give two numbers from 0 to 1, the lower one first: "
-        "0.05,0.95"
+        "[S516] {quantiles!r} are not two quantiles. Give two numbers from 0 to 1, the lower one "
+        "first: 0.05,0.95"
     )
-    E517 = "[S517] No doc of {paths} has a text that could be scored."
+    E517 = "[S517] No doc of {paths} has a text: there is nothing to score. Give other docs."
     E518 = (
-        "[S518] Sentences are to be scored, but a doc has no sentence boundaries. Set them (with "
+        "[S518] --sentences needs sentence boundaries, but a doc has none. Set them (with "
         "'sentencizer', 'senter' or 'parser'), or leave out --sentences if each doc is a sentence. "
         "Text: {text!r}"
     )
@@ -199,8 +199,8 @@ class Errors:
 
     E230 = "[S230] transition_rate of CRFTagger must be above 0, not {rate}."
     E231 = (
-        "[S231] A CRF decodes what its own 'predict' returned, not plain probabilities: those do "
-        "not tell the best path. Pass on the object that 'predict' returned, unchanged."
+        "[S231] A CRF decodes what its own 'predict' returned, not plain probabilities, from which "
+        "the best path does not follow. Pass on the object that 'predict' returned, unchanged."
     )
     E232 = (
         "[S232] The gradient for a CRF must be the one that 'get_loss' returned: it holds the "
@@ -315,8 +315,9 @@ class Errors:
         "token of its vocabulary that stands for the beginning of a text."
     )
     E305 = (
-        "[S305] {name!r} is not a causal language model: what it says at a token changes with the "
-        "tokens after it. Perplexity needs a model like gpt2, not an encoder like bert-base-cased."
+        "[S305] {name!r} is not a causal language model: its prediction at a token changes "
+        "with the tokens after it. Perplexity needs a model like gpt2, not an encoder like "
+        "bert-base-cased."
     )
     E306 = (
         "[S306] The language model {name!r} has no trained weights for {missing}: its scores would "
@@ -448,7 +449,7 @@ class Errors:
         "active.mix_set to 'round' or 'all'."
     )
     E440 = (
-        "[S440] '{name}' finds no spans whose confidence could be told. Of this pipeline these do: "
+        "[S440] '{name}' predicts no spans with a confidence. Components of this pipeline that do: "
         "{able}."
     )
     E441 = (
@@ -456,9 +457,9 @@ class Errors:
         "categoriser had set them, or set by something else. Text: {text!r}"
     )
     E442 = (
-        "[S442] '{name}' has to stand behind the component whose uncertainty it tells "
+        "[S442] '{name}' must come after the component whose uncertainty it measures "
         "('component' is {component}); the pipeline is {pipes}. Add it last, and set 'component' "
-        "if several before it have probabilities: {able}."
+        "to one of those before it that have probabilities: {able}."
     )
     E443 = "[S443] The temperature {temperature!r} is not a positive number."
     E444 = (
@@ -466,21 +467,21 @@ class Errors:
         "token probabilities, such as spacy-seqmix.NTE.v1."
     )
     E445 = (
-        "[S445] '{component}' found {found} spans in '{path}', {correct} of them correct: a "
-        "temperature needs at least one of each kind. Give more labelled docs."
+        "[S445] '{component}' predicted {found} spans in '{path}', {correct} of them correct: a "
+        "temperature needs a correct and a wrong one at least. Give more labelled docs."
     )
     E446 = "[S446] '{path}' exists and is not empty. Give a new folder."
     E447 = (
-        "[S447] Not clear whose confidence is asked for: the pipeline is {pipes}, and of it {able} "
-        "can tell how sure they are of a span. Name one with --component."
+        "[S447] Several components of the pipeline {pipes} predict spans with a confidence: "
+        "{able}. Name one with --component."
     )
     E448 = (
-        "[S448] '{encoder}' stands between '{asked}' and '{name}', and would change what '{asked}' "
-        "says. Put '{name}' right behind '{asked}'."
+        "[S448] '{encoder}' stands between '{component}' and '{name}', and would change the "
+        "probabilities of '{component}'. Put '{name}' right after '{component}'."
     )
     E449 = (
-        "[S449] '{name}' was taken from another pipeline, whose components it still asks. Add it "
-        "anew: nlp.add_pipe('seqmix_uncertainty', config={{...}})."
+        "[S449] '{name}' comes from another pipeline and still uses the components of that one. "
+        "Add a new one: nlp.add_pipe('seqmix_uncertainty', config={{...}})."
     )
 
     # 6xx sweeps
@@ -518,7 +519,7 @@ class Warnings:
         "[W251] '{name}' was not trained on the relation '{label}': pairs that carry it are left "
         "out of the loss, and it can never be predicted."
     )
-    W220 = "[W220] The model '{wanted}' can't be had from here: '{found}' is used instead."
+    W220 = "[W220] The model '{wanted}' is not available here: '{found}' is used instead."
     W221 = (
         "[W221] The strategy mixes '{layer}', but {learned}: mixed docs teach the pipeline "
         "nothing. Set the strategy's 'layer'."

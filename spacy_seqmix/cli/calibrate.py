@@ -63,7 +63,6 @@ def calibrate_cli(
     from ..calibrate import calibrate, describe, draw, require_matplotlib, to_config
     from ..mixing.segments import Windows
     from ..models.judge import PerplexityDiscriminator
-    from ..models.names import resolve
     from ..models.settings import LMSettings
 
     try:
@@ -73,7 +72,6 @@ def calibrate_cli(
             if output is not None:
                 require_matplotlib()
             setup_gpu(use_gpu, silent=False)
-            resolve(model)  # before any doc is read
             settings = LMSettings(
                 model,
                 revision=revision,

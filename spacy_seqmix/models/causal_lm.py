@@ -1,4 +1,4 @@
-"""A Hugging Face causal language model that tells the surprise of every token of a text."""
+"""A Hugging Face causal language model that scores every token of a text."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class CausalLM:
         tokenizer (PreTrainedTokenizerFast): its tokenizer.
         start_id (int): the token that stands before the first token of every text.
         name (str): for messages.
-        dtype (str): what ``token_nlls`` uses unless told: "float32", "bfloat16" or "auto".
+        dtype (str): the default of ``token_nlls``: "float32", "bfloat16" or "auto".
         RAISES (ValueError): if the dtype is unknown or the model sees later tokens.
         """
         self.model = model.eval()
@@ -89,13 +89,13 @@ class CausalLM:
         start_token (str | None): the token before every text; None for ``<|endoftext|>`` where
             the vocabulary has it, else the tokenizer's token for the beginning, else for the end.
         cache_dir (str | Path | None): where GGUF files are converted to, see ``gguf.cache_root``.
-        local_files_only (bool): never ask the hub.
+        local_files_only (bool): use no network.
         trust_remote_code (Collection[str]): names of models whose own Python code may run; that of
             others, other repositories that a model refers to included, never does.
         RETURNS (CausalLM): the model, with float32 weights.
-        RAISES (OSError): if it cannot be found, read or converted.
-        RAISES (ValueError): if it cannot serve: weights in pickle files, code that is not trusted,
-            no fast tokenizer, no start token, untrained weights, not causal, unknown dtype.
+        RAISES (SeqMixFileError): if it cannot be read or converted.
+        RAISES (SeqMixError): if it is no usable model: weights in pickle files, code that is not
+            trusted, no fast tokenizer, no start token, untrained weights, not causal.
         """
         check_dtype(dtype)
         options = {"revision": revision, "local_files_only": local_files_only}
@@ -133,7 +133,7 @@ class CausalLM:
                 os.replace(file, folder / file.name)
 
     def precision(self, dtype: str | None = None) -> str:
-        """What "auto" means here: bfloat16 where the hardware is fast at it, else float32."""
+        """Resolve "auto": bfloat16 where the hardware is fast at it, else float32."""
         dtype = check_dtype(dtype or self.dtype)
         if dtype == "auto":
             return "bfloat16" if fast_bfloat16(self.device.type) else "float32"
@@ -159,7 +159,7 @@ class CausalLM:
             where the vocabulary is large, and always one window at least.
         dtype (str | None): "float32", "bfloat16" (weights stay float32), "auto" (``precision``);
             None for the object's own.
-        progress (Callable[[int], object] | None): told the number of texts after each batch.
+        progress (Callable[[int], object] | None): called with the number of texts after each batch.
         RETURNS (list[TokenNlls]): one for each text, in the order of the texts.
         RAISES (ValueError): if a size is below 1 or the dtype unknown.
         """
@@ -245,7 +245,7 @@ def shared_lm(
     device: str | None,
     trusted: frozenset[str],
 ) -> CausalLM:
-    """``CausalLM.load``, once for all who ask with the same settings. Use ``get_shared``."""
+    """``CausalLM.load``, once for all callers with the same settings. Use ``get_shared``."""
     return CausalLM.load(
         name,
         revision=revision,

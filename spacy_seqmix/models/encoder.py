@@ -159,17 +159,17 @@ class Encoder:
         self.model.eval()
         try:
             with torch.inference_mode():
-                found = self.model(
+                output = self.model(
                     input_ids=input_ids.to(device),
                     attention_mask=mask.to(device),
                     output_hidden_states=True,
                 )
         finally:
             self.model.train(was_training)
-        n = len(found.hidden_states)
+        n = len(output.hidden_states)
         if not -n <= layer < n:
             raise SeqMixError(Errors.E226.format(layer=layer, last=n - 1, first=-n))
-        states: Floats3d = found.hidden_states[layer].float().cpu().numpy()
+        states: Floats3d = output.hidden_states[layer].float().cpu().numpy()
         return states
 
     def _input_embeddings(self) -> Floats2d:

@@ -36,9 +36,9 @@ class RecipeForward:
 
     def __call__(self, model: Any, docs: Any, is_train: bool) -> Step:
         if is_train:
-            found = [recipes.get(doc) if isinstance(doc, Doc) else None for doc in docs]
-            if any(found):
-                return self.mixing(self.plain, model, docs, found)
+            of_docs = [recipes.get(doc) if isinstance(doc, Doc) else None for doc in docs]
+            if any(of_docs):
+                return self.mixing(self.plain, model, docs, of_docs)
         return self.plain(model, docs, is_train)
 
 

@@ -31,8 +31,8 @@ class PerplexityDiscriminator:
     """Keep docs whose perplexity (Eq. 9-10) and whose mixed window's nats are in their ranges.
 
     Each doc is scored alone, by its text without white space at the end; with the unit
-    "sentence", a mixed doc by the sentence of its window. A doc without a mixed window is judged
-    by its perplexity only; one without text is never kept.
+    "sentence", a mixed doc by the sentence of its window. For a doc without a mixed window only
+    the perplexity counts; one without text is never kept.
 
     With dtype "auto" most scores are computed in bfloat16. Texts so close to a limit that rounding
     could change the decision are scored again in float32: decisions are those of float32.
@@ -94,7 +94,7 @@ class PerplexityDiscriminator:
         return {**self.__dict__, "_lm": None}
 
     def __call__(self, docs: Sequence[Doc]) -> list[Verdict]:
-        """Judge a batch of docs.
+        """Decide for each doc of a batch whether to keep it.
 
         docs (Sequence[Doc]): the docs, mixed or not.
         RETURNS (list[Verdict]): one for each doc; perplexity is nan for a doc without text.

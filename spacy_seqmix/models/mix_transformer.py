@@ -78,14 +78,14 @@ def _init(plain: Callable[..., Any], model: Any, X: Any = None, Y: Any = None) -
 
 
 def _mixing(
-    plain: Forward, model: Any, docs: Sequence[Doc], found: Sequence[Recipe | None]
+    plain: Forward, model: Any, docs: Sequence[Doc], of_docs: Sequence[Recipe | None]
 ) -> Step:
     """The forward of spacy-transformers in training, with the encoder's embeddings mixed.
 
     Written out, since the plain one does not give away which pieces belong to which token.
     """
     tokenizer = model.tokenizer
-    mixtures = {doc: recipe for doc, recipe in zip(docs, found, strict=True) if recipe}
+    mixtures = {doc: recipe for doc, recipe in zip(docs, of_docs, strict=True) if recipe}
     words = [word for recipe in mixtures.values() for word in recipe.partners]
     partners = partner_pieces(tokenizer, words)
 

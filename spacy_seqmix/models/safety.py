@@ -1,4 +1,4 @@
-"""What a model repository may do here: hand over weights in safetensors, and run nothing."""
+"""What a model repository may do here: provide weights in safetensors, and run no code."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         return probs
 
     def set_annotations(self, docs: Sequence[Doc], scores: Sequence[Floats2d]) -> None:
-        """Decode probabilities and write entities (and, if told so, the probabilities).
+        """Decode probabilities and write entities (and, with ``store_probs``, the probabilities).
 
         docs (Sequence[Doc]): the docs to change.
         scores (Sequence[Floats2d]): what ``predict`` returned.
@@ -150,8 +150,8 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         paths = head_of(self.model).decode(scores, docs)
         for doc, path, probs in zip(docs, paths, scores, strict=True):
             if len(doc):
-                found = spans_of([tags[i] for i in path])
-                new = [Span(doc, start, end, label=label) for start, end, label in found]
+                spans = spans_of([tags[i] for i in path])
+                new = [Span(doc, start, end, label=label) for start, end, label in spans]
                 doc.set_ents([*doc.ents, *new], default="unmodified")
                 unset = [doc[t.i : t.i + 1] for t in doc if t.ent_iob_ == ""]
                 if unset:
@@ -164,7 +164,7 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         """The probability of each doc's best valid tag sequence, P(y* given x) in SeqMix, Eq. 1.
 
         A softmax gives the product of the decoded tags' probabilities, a CRF exp(score) / Z. The
-        docs are not changed; entities that they have already are not regarded.
+        docs are not changed; entities that they have already are ignored.
 
         RETURNS (Floats1d): one value a doc, 1.0 where it has no tokens.
         """
@@ -282,7 +282,7 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         )
 
     def _rows(self, eg: Example) -> Any:
-        """Target rows over this component's tags; says once which labels it does not know."""
+        """Target rows over this component's tags; warns once of each unknown label."""
         for label in sorted(known_labels(eg) - set(self.labels) - self._unknown):
             self._unknown.add(label)
             warnings.warn(Warnings.W201.format(name=self.name, label=label), stacklevel=2)

@@ -16,7 +16,7 @@ from ..query.policies import QueryPolicy
 from ..query.reading import reading, spans_found
 from ..query.sources import SOURCES
 
-# Components that write what others listen to.
+# Components whose output others listen to.
 ENCODERS = ("tok2vec", "transformer", "curated_transformer")
 
 
@@ -43,7 +43,7 @@ def make_seqmix_uncertainty(
 class SeqMixUncertainty(Pipe):
     """Set ``doc._.uncertainty``, and ``span._.confidence`` of each predicted span.
 
-    The uncertainty is what a query policy makes of the token probabilities: higher means that an
+    The uncertainty is a query policy's score of the token probabilities: higher means that an
     annotator's time is better spent there. The confidence is the probability of exactly this span:
     for ``seqmix_ner`` a sum over all tag sequences that have it, for ``ner`` and ``beam_ner`` over
     the parses in a beam, for span categorisers their score. Log-scores are divided by the
@@ -67,8 +67,8 @@ class SeqMixUncertainty(Pipe):
         nlp (Language): the pipeline that it is part of.
         name (str): its name.
         component (str | None): the component, earlier in the pipeline, whose probabilities are
-            taken; None: the only one before it that has any.
-        policy (QueryPolicy): what makes a number of a doc's token probabilities.
+            used; None: the only one before it that has any.
+        policy (QueryPolicy): turns a doc's token probabilities into one number.
         temperature (float): above 1 the component counts as less sure than it says.
         RAISES (SeqMixError): S443 for a temperature that is not positive, S444 for a policy that
             needs more than token probabilities.
@@ -113,11 +113,11 @@ class SeqMixUncertainty(Pipe):
             else:
                 yield from docs
 
-    def asked(self) -> str:
-        """The name of the component whose probabilities are taken.
+    def observed(self) -> str:
+        """The name of the component whose probabilities are used.
 
-        RAISES (SeqMixError): S442 when it is none, or not clear which; S448 when an encoder stands
-            between, whose output the component would take for that of its own.
+        RAISES (SeqMixError): S442 if there is none, or more than one; S448 if an encoder stands
+            between, whose output that component would take for that of its own encoder.
         """
         names = self.nlp.component_names
         before = names[: names.index(self.name)] if self.name in names else names
@@ -131,16 +131,17 @@ class SeqMixUncertainty(Pipe):
                     able=able or "none",
                 )
             )
-        asked = self.component or able[0]
-        for name in before[before.index(asked) :]:
-            if self.nlp.get_pipe_meta(name).factory in ENCODERS:
-                raise SeqMixError(Errors.E448.format(name=self.name, asked=asked, encoder=name))
-        return asked
+        component = self.component or able[0]
+        for encoder in before[before.index(component) :]:
+            if self.nlp.get_pipe_meta(encoder).factory in ENCODERS:
+                values = {"name": self.name, "component": component, "encoder": encoder}
+                raise SeqMixError(Errors.E448.format(**values))
+        return component
 
     def _annotate(self, docs: list[Doc]) -> None:
         if any(doc.vocab is not self.nlp.vocab for doc in docs):
             raise SeqMixError(Errors.E449.format(name=self.name))
-        component = self.asked()
+        component = self.observed()
         scores_of = reading(self.nlp, component, docs)
         probs = dict(zip(map(id, docs), scores_of.tokens(self.temperature), strict=True))
         # A policy that draws would need a generator of its own; those over probabilities do not.

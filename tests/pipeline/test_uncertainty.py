@@ -24,7 +24,7 @@ ARCHITECTURES = ("SoftTagger", "CRFTagger")
 
 
 def build(architecture: str = "SoftTagger", steps: int = 6, **config: object) -> Language:
-    """A recogniser after a few steps, with its uncertainty told."""
+    """A recogniser after a few steps, with its uncertainty."""
     fix_random_seed(0)
     nlp = spacy.blank("en")
     model = {"@architectures": f"spacy-seqmix.{architecture}.v1", "tok2vec": TINY_CNN}
@@ -232,7 +232,7 @@ def test_uncertainty_refuses_an_encoder_between():
     nlp = build()
     nlp.add_pipe("tok2vec", before="seqmix_uncertainty")
     with pytest.raises(ValueError, match=r"S448.*'tok2vec' stands between 'seqmix_ner'"):
-        nlp.get_pipe("seqmix_uncertainty").asked()
+        nlp.get_pipe("seqmix_uncertainty").observed()
 
 
 def test_uncertainty_of_another_pipeline_is_refused():
