@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from thinc.api import Config
+from wasabi.tables import table
 from wasabi.util import can_render
 
 from ..models.names import short_name
@@ -40,7 +42,7 @@ def describe(calibration: Calibration) -> Iterator[str]:
         values = {kind: scores.nats for kind, scores in calibration.scores.items()}
         yield from _histogram(values, calibration.window_nats, log=False)
         yield ""
-    yield from _kept(calibration)
+    yield from _kept(calibration).strip("\n").splitlines()
 
 
 def _histogram(series: dict[str, Floats], inside: Range, *, log: bool) -> Iterator[str]:
@@ -63,31 +65,30 @@ def _histogram(series: dict[str, Floats], inside: Range, *, log: bool) -> Iterat
         yield f"{mark if touched else ' '} {short(low):>6} - {short(high):<6} {bars}".rstrip()
 
 
-def _kept(calibration: Calibration) -> Iterator[str]:
+def _kept(calibration: Calibration) -> str:
     """What share of each kind the proposed ranges keep, as a table."""
     scores = calibration.scores
-    yield f"{'Kept by the proposed ranges':<34}" + "".join(f"{kind:>11}" for kind in scores)
     low, high = (short(limit or 0) for limit in calibration.perplexity)
     kept = {kind: _inside(calibration.perplexity, s.perplexities) for kind, s in scores.items()}
-    yield _row(f"Perplexity {low} to {high}", [one.mean() for one in kept.values()])
-    if calibration.window_nats is None:
-        return
-    nats = {kind: _inside(calibration.window_nats, s.nats) for kind, s in scores.items()}
-    shown = short(calibration.window_nats.high or 0)
-    yield _row(
-        f"At most {shown} nats per word", [one.sum() / max(1, len(one)) for one in nats.values()]
-    )
-    if MIXED in scores:
-        both = (kept[MIXED] & nats[MIXED]).mean()
-        yield _row("Both", [None] * (len(scores) - 1) + [both])
+    rows = [(f"Perplexity {low} to {high}", *map(_share, kept.values()))]
+    if calibration.window_nats is not None:
+        nats = {kind: _inside(calibration.window_nats, s.nats) for kind, s in scores.items()}
+        most = short(calibration.window_nats.high or 0)
+        rows.append((f"At most {most} nats per word", *map(_share, nats.values())))
+        if MIXED in scores:
+            both = _share(kept[MIXED] & nats[MIXED])
+            rows.append(("Both", *[""] * (len(scores) - 1), both))
+    header = ("Kept by the proposed ranges", *scores)
+    aligns: list[Any] = ["l", *"r" * len(scores)]
+    return str(table(rows, header=header, aligns=aligns))
+
+
+def _share(inside: NDArray[np.bool_]) -> str:
+    return f"{inside.mean() if len(inside) else 0:.0%}"
 
 
 def _inside(limits: Range, values: Floats) -> NDArray[np.bool_]:
     return np.array([limits.holds(value) for value in values.tolist()], dtype=bool)
-
-
-def _row(name: str, kept: Sequence[float | None]) -> str:
-    return f"  {name:<32}" + "".join(" " * 11 if one is None else f"{one:>11.0%}" for one in kept)
 
 
 def to_config(calibration: Calibration) -> str:

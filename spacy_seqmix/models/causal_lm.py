@@ -68,7 +68,6 @@ class CausalLM:
         name: str,
         *,
         revision: str | None = None,
-        gguf_file: str | None = None,
         dtype: str = "auto",
         device: str | None = None,
         start_token: str | None = None,
@@ -83,7 +82,6 @@ class CausalLM:
         name (str): a name on the hub, a folder, the path of a ``.gguf`` file,
             ``package:NAME/PATH``, or alternatives ("A | B").
         revision (str | None): branch, tag or commit on the hub.
-        gguf_file (str | None): the GGUF file to take from the folder or hub repository ``name``.
         dtype (str): see ``__init__``.
         device (str | None): a torch device; None for the one that thinc uses (``--gpu-id``).
         start_token (str | None): the token before every text; None for ``<|endoftext|>`` where
@@ -102,7 +100,7 @@ class CausalLM:
         hub = {key: value for key, value in options.items() if value is not None}
         try:
             place = resolve(name)
-            gguf = gguf_path(place, gguf_file, hub)
+            gguf = gguf_path(place)
             folder = place if gguf is None else str(converted_folder(gguf, cache_dir))
             # What was converted is ours; the user's trust is in names on the hub and folders.
             where, trusted = (hub, as_paths(trust_remote_code)) if gguf is None else ({}, ())

@@ -22,25 +22,16 @@ def describe(err: Exception) -> str:
     return f"{type(err).__name__}: {' '.join(str(err).split())}"
 
 
-def gguf_path(name: str, gguf_file: str | None, hub: dict[str, Any]) -> Path | None:
-    """The GGUF file that a name stands for, fetched from the hub if need be; None for other models.
+def gguf_path(name: str) -> Path | None:
+    """The GGUF file that a name stands for; None for other models.
 
-    hub (dict[str, Any]): "revision" and "local_files_only" for the hub.
     RAISES (OSError): if the file does not exist.
     """
-    if gguf_file is None and not name.lower().endswith(".gguf"):
+    if not name.lower().endswith(".gguf"):
         return None
-    if gguf_file is None:
-        path = Path(name)
-    elif Path(name).is_dir():
-        path = Path(name, gguf_file)
-    else:
-        from transformers.utils.hub import cached_file
-
-        path = Path(str(cached_file(name, gguf_file, **hub)))
-    if not path.is_file():
-        raise FileNotFoundError(f"{str(path)!r} is no file.")
-    return path
+    if not Path(name).is_file():
+        raise FileNotFoundError(f"{name!r} is no file.")
+    return Path(name)
 
 
 def from_pretrained(

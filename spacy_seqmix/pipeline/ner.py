@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc, Span
-from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
@@ -184,38 +184,10 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         spans = entity_spans(docs, self.labels)
         return head_of(self.model).span_probs(self.predict(docs), spans)
 
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optimizer | None = None,
-        losses: dict[str, float] | None = None,
-    ) -> dict[str, float]:
-        """Learn from a batch of examples.
-
-        RETURNS (dict): the losses; this component's entry grows by the cross-entropy in nats,
-            summed over the batch's annotated tokens.
-        """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "SeqMixNER.update")
-        if not any(len(eg.predicted) for eg in examples):
-            return losses
-        set_dropout_rate(self.model, drop)
-        probs, backprop = self.model.begin_update([eg.predicted for eg in examples])
-        loss, d_probs = self.get_loss(examples, probs)
-        backprop(d_probs)
-        if sgd:
-            self.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
-
     def get_loss(
         self, examples: Iterable[Example], scores: Sequence[Floats2d]
     ) -> tuple[float, list[Floats2d]]:
-        """Cross-entropy of soft rows and its gradient, as the model's head defines them.
+        """Cross-entropy of soft rows, summed over the batch's annotated tokens, and its gradient.
 
         For a softmax with rows y and probabilities p, the loss is −Σ y log p and the gradient
         p − y (the layer below leaves out the softmax's own derivative). Missing rows count nothing.

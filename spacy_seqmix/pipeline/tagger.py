@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
-from spacy.pipeline.tagger import DEFAULT_TAGGER_MODEL, Tagger, tagger_score
+from spacy.pipeline.tagger import DEFAULT_TAGGER_MODEL, Tagger
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
-from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d
 
@@ -48,26 +47,6 @@ class SeqMixTagger(Tagger):  # type: ignore[misc]
 
     Where a doc has soft labels of the layer "tags", the loss is the cross-entropy against them.
     """
-
-    def __init__(
-        self,
-        vocab: Vocab,
-        model: Model[list[Doc], list[Floats2d]],
-        name: str = "seqmix_tagger",
-        *,
-        overwrite: bool = False,
-        scorer: Callable[..., dict[str, Any]] | None = tagger_score,
-    ) -> None:
-        """Initialise the component.
-
-        vocab (Vocab): the shared vocabulary.
-        model (Model[list[Doc], list[Floats2d]]): token vectors to probabilities while training,
-            such as ``spacy.Tagger.v2``.
-        name (str): the component's name, used in the losses.
-        overwrite (bool): replace tags that stand on the doc.
-        scorer (Callable | None): the scoring method; spaCy's tagger scorer by default.
-        """
-        super().__init__(vocab, model, name, overwrite=overwrite, scorer=scorer)
 
     def initialize(
         self,
