@@ -16,7 +16,7 @@ from .honours import Forward, Step, mix_in
 def build_mix_embed(
     embed: Model[list[Doc], list[Floats2d]],
 ) -> Model[list[Doc], list[Floats2d]]:
-    """Make the embedding layer of a tok2vec honour recipes while it trains.
+    """Make the embedding layer of a tok2vec mix by recipes while it trains.
 
     A mixed token's row becomes λ e_own + (1 − λ) e_partner (SegMix, 2023), where e is what the
     layer makes of a word: hashed features, characters, static vectors. Partners are read as docs

@@ -25,7 +25,7 @@ from transformers import (
 )
 
 from spacy_seqmix import recipes
-from spacy_seqmix.models.honours import honours_recipes, mix_in
+from spacy_seqmix.models.honours import mix_in, mixes_embeddings
 from spacy_seqmix.models.mix_transformer import PLAIN
 
 from .encoders import agree, build, byte_level, direct, mixed_doc, save_encoder, spans_of_docs, step
@@ -304,7 +304,7 @@ def test_mix_transformer_pickles(tiny_encoder_dir):
     made = build(tiny_encoder_dir)
     docs = [mixed_doc(words("the London"), (0, "Paris", 0.5))]
     again = pickle.loads(pickle.dumps(made))
-    assert honours_recipes(again)
+    assert mixes_embeddings(again)
     assert torch.equal(step(again, docs)[0], step(made, docs)[0])
 
 
@@ -385,7 +385,7 @@ def test_mix_transformer_swaps_with_the_plain_one_on_disk(tiny_encoder_dir, labe
     built = pipeline(tiny_encoder_dir).from_bytes(nlp.to_bytes())
     pipelines = (nlp, plain, back, built)
     encoders = [n.get_pipe("transformer") for n in pipelines]
-    assert [honours_recipes(pipe.model) for pipe in encoders] == [True, False, True, True]
+    assert [mixes_embeddings(pipe.model) for pipe in encoders] == [True, False, True, True]
     docs = [mixed_doc(n.make_doc("Ann Lee saw Rome."), (0, "Olga", 0.5)) for n in pipelines]
     said = [
         n.get_pipe("seqmix_ner").predict(list(pipe.pipe([doc])))[0]
@@ -400,12 +400,12 @@ def test_mix_transformer_taken_out_of_its_component_is_plain(tiny_encoder_dir, l
     nlp.replace_listeners("transformer", "seqmix_ner", ["model.tok2vec"])
     config = nlp.config["components"]["seqmix_ner"]["model"]["tok2vec"]
     assert config["@architectures"] == "spacy-transformers.Tok2VecTransformer.v3"
-    assert not honours_recipes(nlp.get_pipe("seqmix_ner").model)
+    assert not mixes_embeddings(nlp.get_pipe("seqmix_ner").model)
 
 
-def test_mix_transformer_honours_recipes(model, tiny_encoder_dir):
-    assert honours_recipes(model)
-    assert not honours_recipes(build(tiny_encoder_dir, plain=True))
+def test_mix_transformer_mixes_embeddings(model, tiny_encoder_dir):
+    assert mixes_embeddings(model)
+    assert not mixes_embeddings(build(tiny_encoder_dir, plain=True))
     forward = model._func
     mix_in(model, forward.mixing)
     assert model._func is forward
