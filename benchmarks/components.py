@@ -3,8 +3,9 @@
     python benchmarks/components.py --model LM [--encoder ENCODER]
 
 Prints medians of alternating runs over the same texts, and ratios to the pipeline alone in the
-same run: the machine's speed cancels out of the ratios. The pipeline is a ``seqmix_ner`` that was
-trained for some steps on the mini corpus.
+same run: the machine's speed cancels out of the ratios. Seconds are those of the processor, which
+other programs on the machine disturb less, on one thread. The pipeline is a ``seqmix_ner`` that
+was trained for some steps on the mini corpus.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import statistics
 from datetime import date
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Annotated, Any
 
 import spacy
@@ -48,6 +49,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Of weights and batches")] = 0,
 ) -> None:
     """Time the pipeline alone and with each component."""
+    torch.set_num_threads(1)
     nlp = build(encoder, steps, seed)
     nlp.add_pipe("seqmix_uncertainty")
     nlp.add_pipe("seqmix_discriminator", config={"model": model})
@@ -57,12 +59,12 @@ def main(
     for repeat in range(repeats + 1):
         for name in ("", *extra):
             with nlp.select_pipes(disable=[other for other in extra if other != name]):
-                began = perf_counter()
+                began = process_time()
                 for _ in nlp.pipe(texts):
                     pass
             if repeat:  # the first run warms up
-                times.setdefault(name, []).append(perf_counter() - began)
-    print(f"{date.today()}, torch {torch.__version__}, {torch.get_num_threads()} threads, ", end="")
+                times.setdefault(name, []).append(process_time() - began)
+    print(f"{date.today()}, torch {torch.__version__}, one thread, ", end="")
     print(f"seed {seed}, {encoder or 'CNN'}, {model}, {len(texts)} texts, {repeats} runs of each")
     for name, of_name in times.items():
         ratio = statistics.median(a / b for a, b in zip(times[""], of_name, strict=True))
