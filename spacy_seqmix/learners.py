@@ -11,7 +11,7 @@ from thinc.api import Config, Model
 
 from .errors import Errors, SeqMixError, Warnings
 from .layers import ENTS, RELATIONS, SPANS, TAGS
-from .models.honours import honours_recipes
+from .models.honours import mixes_embeddings
 from .types import Strategy
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def check_recipes(nlp: Language) -> None:
     A component that listens to a shared encoder does not, but the encoder is in the pipeline, too.
     """
     models = [getattr(proc, "model", None) for _, proc in nlp.pipeline]
-    if not any(isinstance(model, Model) and honours_recipes(model) for model in models):
+    if not any(isinstance(model, Model) and mixes_embeddings(model) for model in models):
         warnings.warn(Warnings.W224.format(pipes=nlp.pipe_names), stacklevel=3)
 
 

@@ -104,7 +104,6 @@ def test_configs_can_be_read(path: Path) -> None:
         "report",
         "sweep",
         "confidence",
-        "find-model",
     ],
 )
 def test_help_is_complete(command: str) -> None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..atomic import replacing
 from ..errors import Errors, SeqMixError
-from ..models.judge import Range
 from ..models.names import short_name
+from ..models.settings import Range
 from ..report.figures import COLOURS
-from .bins import Floats, shares, short
-from .run import Calibration
+from .run import Calibration, Floats
+from .text import shares, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,17 +25,17 @@ LOOKS: tuple[dict[str, Any], ...] = (
 
 
 def require_matplotlib() -> None:
-    """Raise an ImportError (S515) where nothing can be drawn."""
+    """Raise S515 if matplotlib is not installed."""
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise SeqMixError(Errors.E515) from error
 
 
-def draw(found: Calibration, path: Path) -> Path:
+def draw(calibration: Calibration, path: Path) -> Path:
     """Draw the distributions, with the proposed ranges shaded.
 
-    found (Calibration): what ``calibrate`` returned.
+    calibration (Calibration): what ``calibrate`` returned.
     path (Path): the PNG to write, or a folder for ``perplexity.png``.
     RETURNS (Path): the file.
     RAISES (SeqMixError): S515 without matplotlib.
@@ -45,28 +45,28 @@ def draw(found: Calibration, path: Path) -> Path:
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
-    panels = 1 if found.window_nats is None else 2
+    panels = 1 if calibration.window_nats is None else 2
     figure = Figure(figsize=(1.0 + 5.5 * panels, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, panels, squeeze=False)[0]
 
-    values = {kind: scores.perplexities for kind, scores in found.scores.items()}
+    values = {kind: scores.perplexities for kind, scores in calibration.scores.items()}
     axes[0].set_xscale("log")
-    _distributions(axes[0], values, found.perplexity, log=True)
+    _distributions(axes[0], values, calibration.perplexity, log=True)
     low, high = axes[0].get_xlim()
     axes[0].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1e3 * low else (1, 3)))
     axes[0].xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axes[0].xaxis.set_minor_formatter(NullFormatter())
-    axes[0].set_xlabel(f"perplexity of each {found.judge.unit} (log scale)")
+    axes[0].set_xlabel(f"perplexity of each {calibration.discriminator.unit} (log scale)")
     axes[0].set_ylabel("share")
 
-    if found.window_nats is not None:
-        values = {kind: scores.nats for kind, scores in found.scores.items()}
-        _distributions(axes[1], values, found.window_nats, log=False)
+    if calibration.window_nats is not None:
+        values = {kind: scores.nats for kind, scores in calibration.scores.items()}
+        _distributions(axes[1], values, calibration.window_nats, log=False)
         axes[1].set_xlabel("nats per word in windows that were mixed, or could be")
     for ax in axes:
         ax.yaxis.set_major_formatter(PercentFormatter(xmax=1.0, decimals=0))
-    figure.suptitle(short_name(found.judge.model), fontsize="medium")
+    figure.suptitle(short_name(calibration.discriminator.settings.model), fontsize="medium")
     path = path if path.suffix.lower() == ".png" else path / "perplexity.png"
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150)
@@ -75,14 +75,14 @@ def draw(found: Calibration, path: Path) -> Path:
 
 def _distributions(ax: Axes, series: dict[str, Floats], inside: Range, *, log: bool) -> None:
     """The first series filled, the second as an outline, the range behind them."""
-    found, edges = shares(series.values(), log=log)
+    columns, edges = shares(series.values(), log=log)
     limits = [short(limit) for limit in inside if limit]
-    says = f"proposed: {' to '.join(limits) if inside.low else f'at most {limits[-1]}'}"
+    label = f"proposed: {' to '.join(limits) if inside.low else f'at most {limits[-1]}'}"
     low, high = max(inside.low, edges[0]), min(inside.high or edges[-1], edges[-1])
-    ax.axvspan(low, high, color=COLOURS[4], alpha=0.18, linewidth=0, label=says, zorder=0)
+    ax.axvspan(low, high, color=COLOURS[4], alpha=0.18, linewidth=0, label=label, zorder=0)
     for limit in filter(None, inside):
         ax.axvline(limit, color=COLOURS[4], linewidth=1.2)
-    for one, (kind, values), look in zip(found, series.items(), LOOKS, strict=False):
+    for one, (kind, values), look in zip(columns, series.items(), LOOKS, strict=False):
         ax.stairs(one, edges, label=f"{kind} (n = {len(values)})", **look)
     ax.set_xlim(edges[0], edges[-1])
     ax.grid(visible=True, axis="y", color="#DDDDDD", linewidth=0.8)

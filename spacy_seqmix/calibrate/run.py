@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import spacy
+from numpy.typing import NDArray
 from spacy.tokens import Doc
 from tqdm import tqdm
 
@@ -17,12 +19,14 @@ from ..docbin import read_docs
 from ..errors import Errors, SeqMixError, Warnings
 from ..mixing.origin import get_origin
 from ..mixing.segments import Windows
-from ..models.judge import PerplexityDiscriminator, Range
+from ..models.judge import PerplexityDiscriminator
 from ..models.nlls import perplexity, window_nats
+from ..models.settings import Range
 from ..models.windows import Window, passage_of, text_of, window_in
-from .bins import Floats, propose
 
-__all__ = ["Calibration", "Scores", "calibrate"]
+__all__ = ["Calibration", "Floats", "Scores", "calibrate", "propose"]
+
+Floats: TypeAlias = NDArray[np.float64]
 
 WRITTEN, MIXED = "not mixed", "mixed"
 CHUNK = 1024  # texts whose scores, token by token, are in memory at a time
@@ -31,7 +35,7 @@ FEW = 5  # fewer values than this beyond a quantile say little about where it li
 
 
 class Scores(NamedTuple):
-    """What a language model says of docs.
+    """Scores of docs under a language model.
 
     perplexities (Floats): of each text that has any token.
     nats (Floats): per word, of each window in its context. A mixed doc has one.
@@ -45,20 +49,20 @@ class Scores(NamedTuple):
 class Calibration:
     """Distributions, and the ranges that the first of them suggests.
 
-    judge (PerplexityDiscriminator): what scored; its own ranges mean nothing here.
+    discriminator (PerplexityDiscriminator): what scored the texts; its own ranges are not used.
     scores (dict[str, Scores]): of the docs that are "not mixed", and of the "mixed" ones.
     perplexity (Range): proposed for the perplexity.
     window_nats (Range | None): proposed for windows, from 0 on; None where there are none.
     """
 
-    judge: PerplexityDiscriminator
+    discriminator: PerplexityDiscriminator
     scores: dict[str, Scores]
     perplexity: Range
     window_nats: Range | None
 
 
 def calibrate(
-    judge: PerplexityDiscriminator,
+    discriminator: PerplexityDiscriminator,
     paths: Sequence[Path],
     *,
     quantiles: tuple[float, float] = (0.05, 0.95),
@@ -66,22 +70,22 @@ def calibrate(
     limit: int = 0,
     lang: str = "en",
 ) -> Calibration:
-    """Find the ranges between two quantiles of what text scores.
+    """Propose the ranges between two quantiles of the scores of texts.
 
-    Text that people wrote is the measure; where all docs are mixed, these are.
+    The quantiles are those of docs that are not mixed, or of all docs if all are mixed.
 
-    judge (PerplexityDiscriminator): its language model and its unit are used, its ranges are not.
+    discriminator (PerplexityDiscriminator): its language model and its unit are used, its ranges
+        are not.
     paths (Sequence[Path]): .spacy files of docs, mixed or not.
     quantiles (tuple[float, float]): in [0, 1]. Windows have no lower limit.
-    windows (Windows | None): what windows of docs that are not mixed are like those that will
-        be mixed: they are full of names, which are more surprising than other words.
+    windows (Windows | None): which windows of docs that are not mixed resemble those that will
+        be mixed. Those are full of names, which are more surprising than other words.
     limit (int): the most docs of each kind, always the same ones; 0 for all.
     lang (str): the language of the docs.
-    RETURNS (Calibration): distributions and proposed ranges. Warnings tell if the values are few
-        (W312), or if there are no windows (W313).
-    RAISES (SeqMixError): S403 for unusable files, S516 for quantiles that are none, S517 where
-        nothing has a text, S518 or S314 for unknown sentences.
-    RAISES (OSError, ValueError): as ``CausalLM.load``.
+    RETURNS (Calibration): distributions and proposed ranges. Warns of few values (W312) and if
+        there are no windows (W313).
+    RAISES (SeqMixError): S403 for unusable files, S516 for bad quantiles, S517 if no doc has a
+        text, S518 or S314 for unknown sentences; and as ``CausalLM.load``.
     """
     if not 0 <= quantiles[0] < quantiles[1] <= 1:
         raise SeqMixError(Errors.E516.format(quantiles="{:g},{:g}".format(*quantiles)))
@@ -92,11 +96,13 @@ def calibrate(
     mixed = _drawn([doc for doc in docs if get_origin(doc) is not None], limit)
     # Whatever is wrong with the docs shows before the model is loaded.
     passages = {
-        WRITTEN: [one for doc in written for one in _passages(doc, judge.unit, windows)],
-        MIXED: [(text, [window]) for text, window in (passage_of(d, judge.unit) for d in mixed)],
+        WRITTEN: [one for doc in written for one in _passages(doc, discriminator.unit, windows)],
+        MIXED: [
+            (text, [window]) for text, window in (passage_of(d, discriminator.unit) for d in mixed)
+        ],
     }
-    scores = {kind: _score(kind, found, judge) for kind, found in passages.items()}
-    scores = {kind: found for kind, found in scores.items() if len(found.perplexities)}
+    scores = {kind: _score(kind, of_kind, discriminator) for kind, of_kind in passages.items()}
+    scores = {kind: of_kind for kind, of_kind in scores.items() if len(of_kind.perplexities)}
     if not scores:
         raise SeqMixError(Errors.E517.format(paths=", ".join(map(str, paths))))
     measure, nats = next(iter(scores.values()))
@@ -107,11 +113,27 @@ def calibrate(
         inside = Range(0.0, propose(nats, quantiles).high)
     else:
         warnings.warn(Warnings.W313.format(what=windows.describe()), stacklevel=2)
-    return Calibration(judge, scores, propose(measure, quantiles), inside)
+    return Calibration(discriminator, scores, propose(measure, quantiles), inside)
+
+
+def propose(values: Floats, quantiles: tuple[float, float]) -> Range:
+    """The range between two quantiles, its limits rounded outwards to three digits.
+
+    values (Floats): perplexities or nats, at least one.
+    quantiles (tuple[float, float]): the quantiles, in [0, 1].
+    RETURNS (Range): holds at least the share high - low of the values.
+    """
+    low, high = np.quantile(values, quantiles).tolist()
+    # Through the shortest decimal, so that 12.3 does not become 12.4.
+    low, high = (
+        float(Context(prec=3, rounding=rounding).create_decimal(repr(value)))
+        for value, rounding in ((low, ROUND_FLOOR), (high, ROUND_CEILING))
+    )
+    return Range(low, high)
 
 
 def _passages(doc: Doc, unit: str, windows: Windows) -> Iterator[tuple[str, list[Window | None]]]:
-    """The texts of a doc that is not mixed, each with the windows that could be mixed in it."""
+    """Yield the texts of a doc that is not mixed, each with the windows that could be mixed."""
     spans = [doc[:]]
     if unit == "sentence":
         if not doc.has_annotation("SENT_START"):
@@ -133,7 +155,7 @@ def _drawn(docs: list[Doc], limit: int) -> list[Doc]:
 def _score(
     kind: str,
     passages: Sequence[tuple[str, Sequence[Window | None]]],
-    judge: PerplexityDiscriminator,
+    discriminator: PerplexityDiscriminator,
 ) -> Scores:
     perplexities: list[float] = []
     nats: list[float] = []
@@ -141,8 +163,8 @@ def _score(
     with tqdm(total=len(passages), desc=kind, leave=False, disable=None) as bar:
         for at in range(0, len(passages), CHUNK):
             chunk = passages[at : at + CHUNK]
-            found = judge.score([text for text, _ in chunk], progress=bar.update)
-            for nlls, (_, windows) in zip(found, chunk, strict=True):
+            scores = discriminator.score([text for text, _ in chunk], progress=bar.update)
+            for nlls, (_, windows) in zip(scores, chunk, strict=True):
                 if len(nlls):
                     perplexities.append(min(perplexity(nlls), LARGEST))
                     nats += [window_nats(nlls, *w[:3]) for w in windows if w is not None]

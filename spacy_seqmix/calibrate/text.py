@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from thinc.api import Config
+from wasabi.tables import table
 from wasabi.util import can_render
 
-from ..models.judge import Range
 from ..models.names import short_name
-from .bins import Floats, share, shares, short
-from .run import MIXED, Calibration
+from ..models.settings import LMSettings, Range
+from .run import MIXED, Calibration, Floats
 
-__all__ = ["describe", "histogram", "to_config"]
+__all__ = ["describe", "shares", "short", "to_config"]
 
 WIDTH = 20  # of the longest bar
 BLOCKS = "▏▎▍▌▋▊▉█"  # eighths
 SECTION = "augment.discriminator"
+MOST_BINS = 20
+NARROW = 1e-6  # values this close, for their size, count as one
 
 
-def describe(found: Calibration) -> Iterator[str]:
+def describe(calibration: Calibration) -> Iterator[str]:
     """The lines that show a calibration: bins that a proposed range touches are marked.
 
-    found (Calibration): what ``calibrate`` returned.
+    calibration (Calibration): what ``calibrate`` returned.
     YIELDS (str): lines, without colours.
     """
-    unit = found.judge.unit
-    yield f"Perplexity of each {unit} under {short_name(found.judge.model)}"
-    values = {kind: scores.perplexities for kind, scores in found.scores.items()}
-    yield from histogram(values, found.perplexity, log=True)
+    unit = calibration.discriminator.unit
+    yield f"Perplexity of each {unit} under {short_name(calibration.discriminator.settings.model)}"
+    values = {kind: scores.perplexities for kind, scores in calibration.scores.items()}
+    yield from _histogram(values, calibration.perplexity, log=True)
     yield ""
-    if found.window_nats is not None:
+    if calibration.window_nats is not None:
         yield "Nats per word in windows that were mixed, or could be"
-        values = {kind: scores.nats for kind, scores in found.scores.items()}
-        yield from histogram(values, found.window_nats, log=False)
+        values = {kind: scores.nats for kind, scores in calibration.scores.items()}
+        yield from _histogram(values, calibration.window_nats, log=False)
         yield ""
-    yield from _kept(found)
+    yield from _kept(calibration).strip("\n").splitlines()
 
 
-def histogram(series: dict[str, Floats], inside: Range, *, log: bool) -> Iterator[str]:
+def _histogram(series: dict[str, Floats], inside: Range, *, log: bool) -> Iterator[str]:
     """Bars for each series of values, side by side, by the share of its values.
 
     series (dict[str, Floats]): values by the name of their series.
@@ -49,54 +54,83 @@ def histogram(series: dict[str, Floats], inside: Range, *, log: bool) -> Iterato
     YIELDS (str): a heading, and a line for each bin.
     """
     mark, blocks = ("┃", BLOCKS) if can_render(f"┃{BLOCKS}") else ("|", "#")
-    found, edges = shares(series.values(), log=log)
-    scale = WIDTH / max(float(one.max()) for one in found)
+    columns, edges = shares(series.values(), log=log)
+    scale = WIDTH / max(float(one.max()) for one in columns)
     headings = (f"{f'{name} ({len(values)})':<{WIDTH + 7}}" for name, values in series.items())
     yield (" " * 20 + "".join(headings)).rstrip()
     for i, (low, high) in enumerate(pairwise(edges.tolist())):
         touched = high >= inside.low and (inside.high is None or low <= inside.high)
-        shown = ((one[i], _bar(one[i] * scale, blocks)) for one in found)
+        shown = ((one[i], _bar(one[i] * scale, blocks)) for one in columns)
         bars = "".join(f"{part:>5.0%} {bar:<{WIDTH + 1}}" for part, bar in shown)
         yield f"{mark if touched else ' '} {short(low):>6} - {short(high):<6} {bars}".rstrip()
 
 
-def _kept(found: Calibration) -> Iterator[str]:
+def _kept(calibration: Calibration) -> str:
     """What share of each kind the proposed ranges keep, as a table."""
-    yield f"{'Kept by the proposed ranges':<34}" + "".join(f"{kind:>11}" for kind in found.scores)
-    low, high = (short(limit or 0) for limit in found.perplexity)
-    kept = [share(found.perplexity, scores.perplexities) for scores in found.scores.values()]
-    yield _row(f"Perplexity {low} to {high}", kept)
-    if found.window_nats is None:
-        return
-    kept = [share(found.window_nats, scores.nats) for scores in found.scores.values()]
-    yield _row(f"At most {short(found.window_nats.high or 0)} nats per word", kept)
-    if (mixed := found.scores.get(MIXED)) is not None:
-        pairs = zip(mixed.perplexities.tolist(), mixed.nats.tolist(), strict=True)
-        both = [found.perplexity.holds(p) and found.window_nats.holds(n) for p, n in pairs]
-        yield _row("Both", [None] * (len(found.scores) - 1) + [sum(both) / len(both)])
+    scores = calibration.scores
+    low, high = (short(limit or 0) for limit in calibration.perplexity)
+    kept = {kind: _inside(calibration.perplexity, s.perplexities) for kind, s in scores.items()}
+    rows = [(f"Perplexity {low} to {high}", *map(_share, kept.values()))]
+    if calibration.window_nats is not None:
+        nats = {kind: _inside(calibration.window_nats, s.nats) for kind, s in scores.items()}
+        most = short(calibration.window_nats.high or 0)
+        rows.append((f"At most {most} nats per word", *map(_share, nats.values())))
+        if MIXED in scores:
+            both = _share(kept[MIXED] & nats[MIXED])
+            rows.append(("Both", *[""] * (len(scores) - 1), both))
+    header = ("Kept by the proposed ranges", *scores)
+    aligns: list[Any] = ["l", *"r" * len(scores)]
+    return str(table(rows, header=header, aligns=aligns))
 
 
-def _row(name: str, kept: Sequence[float | None]) -> str:
-    return f"  {name:<32}" + "".join(" " * 11 if one is None else f"{one:>11.0%}" for one in kept)
+def _share(inside: NDArray[np.bool_]) -> str:
+    return f"{inside.mean() if len(inside) else 0:.0%}"
 
 
-def to_config(found: Calibration) -> str:
+def _inside(limits: Range, values: Floats) -> NDArray[np.bool_]:
+    return np.array([limits.holds(value) for value in values.tolist()], dtype=bool)
+
+
+def to_config(calibration: Calibration) -> str:
     """The discriminator with the proposed ranges, as a section to paste in a config."""
-    judge = found.judge
-    settings: dict[str, Any] = {
+    settings = calibration.discriminator.settings.as_config()
+    defaults = LMSettings().as_config()
+    low, high = calibration.perplexity
+    section = {
         "@misc": "spacy-seqmix.PerplexityDiscriminator.v1",
-        "model": judge.model,
-        "revision": judge.revision,
-        "min_perplexity": found.perplexity.low,
-        "max_perplexity": found.perplexity.high,
-        "max_window_nats": None if found.window_nats is None else found.window_nats.high,
-        "unit": judge.unit if judge.unit != "doc" else None,
-        "start_token": judge.start_token,
-        "trust_remote_code": list(judge.trust_remote_code) or None,
+        "model": settings.pop("model"),
+        **{key: value for key, value in settings.items() if value != defaults[key]},
+        **{"min_perplexity": low, "max_perplexity": high},
     }
-    given = {key: value for key, value in settings.items() if value is not None}
-    config = Config({"section": given}).to_str(interpolate=False)
+    if calibration.window_nats is not None:
+        section["max_window_nats"] = calibration.window_nats.high
+    if calibration.discriminator.unit != "doc":
+        section["unit"] = calibration.discriminator.unit
+    config = Config({"section": section}).to_str(interpolate=False)
     return config.replace("[section]", f"[{SECTION}]").strip()
+
+
+def shares(series: Iterable[Floats], *, log: bool) -> tuple[list[Floats], Floats]:
+    """Histograms of several series over the same bins.
+
+    series (Iterable[Floats]): at least one value in all.
+    log (bool): whether bins are equally wide in logarithms; values are above 0 then.
+    RETURNS (tuple): for each series the share of its values in each bin, and the bins' edges.
+    """
+    series = [np.log10(values) if log else values for values in series]
+    both = np.concatenate(series)
+    low, high = float(both.min()), float(both.max())
+    if high - low < NARROW * max(1.0, abs(low), abs(high)):
+        low, high = low - 0.5, high + 0.5
+    bins = min(MOST_BINS, math.ceil(2 * len(both) ** 0.5))
+    edges = np.histogram_bin_edges(both, bins, (low, high))
+    columns = [np.histogram(values, edges)[0] / max(1, len(values)) for values in series]
+    return columns, np.power(10.0, edges) if log else edges
+
+
+def short(value: float) -> str:
+    """Three digits, without an exponent where that is readable: 0.5, 12.3, 1260."""
+    return f"{float(f'{value:.3g}'):.10g}"
 
 
 def _bar(length: float, blocks: str) -> str:

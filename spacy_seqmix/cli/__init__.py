@@ -14,7 +14,6 @@ from .augment import augment_cli
 from .calibrate import calibrate_cli
 from .confidence import confidence_cli
 from .convert import convert_cli
-from .find_model import find_model_cli
 from .report import report_cli
 from .show import show_cli
 from .sweep import sweep_cli
@@ -30,7 +29,6 @@ app.command("show", no_args_is_help=True)(show_cli)
 app.command("calibrate", no_args_is_help=True)(calibrate_cli)
 app.command("convert", no_args_is_help=True)(convert_cli)
 app.command("confidence", no_args_is_help=True)(confidence_cli)
-app.command("find-model", no_args_is_help=True)(find_model_cli)
 app.command("sweep", no_args_is_help=True, context_settings=CONTEXT)(sweep_cli)
 app.command("report", no_args_is_help=True)(report_cli)
 

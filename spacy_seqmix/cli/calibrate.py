@@ -18,7 +18,9 @@ def calibrate_cli(
     ],
     model: Annotated[
         str,
-        typer.Option("--model", "-m", help="Causal LM: name, folder or .gguf file; or 'A | B'"),
+        typer.Option(
+            "--model", "-m", help="Causal LM: name, folder, .gguf file or package:NAME/PATH"
+        ),
     ] = "gpt2",
     output: Annotated[
         Path | None,
@@ -52,15 +54,16 @@ def calibrate_cli(
 ) -> None:
     """Show how a language model scores your text, and propose the discriminator's range.
 
-    The right range depends on the model and on the domain: it is taken between two quantiles of
-    what text scores that is not mixed. Of mixed docs, if there are any, it says how many are in it.
+    The right range depends on the model and on the domain. The proposed range lies between two
+    quantiles of the perplexities of texts that are not mixed. If there are mixed docs, too, a
+    table shows how many of them are in that range.
     """
     from spacy.cli._util import setup_gpu
 
     from ..calibrate import calibrate, describe, draw, require_matplotlib, to_config
     from ..mixing.segments import Windows
     from ..models.judge import PerplexityDiscriminator
-    from ..models.names import first_available
+    from ..models.settings import LMSettings
 
     try:
         with told_warnings():
@@ -69,20 +72,24 @@ def calibrate_cli(
             if output is not None:
                 require_matplotlib()
             setup_gpu(use_gpu, silent=False)
-            judge = PerplexityDiscriminator(
-                first_available(model),
+            settings = LMSettings(
+                model,
                 revision=revision,
-                unit="sentence" if sentences else "doc",
                 start_token=start_token,
                 trust_remote_code=trust or (),
             )
-            found = calibrate(
-                judge, paths, quantiles=wanted, windows=windows, limit=limit, lang=lang
+            calibration = calibrate(
+                PerplexityDiscriminator(settings, unit="sentence" if sentences else "doc"),
+                paths,
+                quantiles=wanted,
+                windows=windows,
+                limit=limit,
+                lang=lang,
             )
-            picture = None if output is None else draw(found, output)
+            picture = None if output is None else draw(calibration, output)
     except (ValueError, ImportError, OSError) as err:
         msg.fail(str(err), exits=1)
-    print("\n".join(describe(found)), to_config(found), sep="\n\n")
+    print("\n".join(describe(calibration)), to_config(calibration), sep="\n\n")
     if picture is not None:
         msg.good(f"Wrote {picture}")
 

@@ -25,13 +25,13 @@ def confidence_cli(
         typer.Option("--output", "-o", help="New folder for the pipeline with the temperature"),
     ] = None,
     component: Annotated[
-        str | None, typer.Option("--component", "-c", help="Component that finds the spans")
+        str | None, typer.Option("--component", "-c", help="Component that predicts the spans")
     ] = None,
     use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for the CPU")] = -1,
 ) -> None:
-    """Tell how well span._.confidence fits, and fit its temperature.
+    """Measure how well span._.confidence is calibrated, and fit its temperature.
 
-    Of the spans with confidence 0.9, nine of ten should be correct. Shows how far MODEL is from
+    Nine of ten spans with confidence 0.9 should be correct. Shows how far MODEL is from
     that, before and after one number, the temperature, was fitted; "after" is measured on other
     docs than it was fitted to (five folds). With --output the pipeline is saved with a
     seqmix_uncertainty component that has it.
@@ -43,20 +43,20 @@ def confidence_cli(
     try:
         with told_warnings():
             setup_gpu(use_gpu, silent=False)
-            found = fit_file(model, path, output, component)
+            result = fit_file(model, path, output, component)
     except (ValueError, ImportError, OSError) as err:
         msg.fail(str(err), exits=1)
-    msg.info(f"{found.n_spans} spans of '{found.component}', {found.n_correct} of them correct")
+    msg.info(f"{result.n_spans} spans of '{result.component}', {result.n_correct} of them correct")
     header = ["", "before", "after"]
     rows = [
-        ("calibration error", found.before.error, found.after.error),
-        ("Brier score", found.before.brier, found.after.brier),
-        ("log-loss (nats)", found.before.log_loss, found.after.log_loss),
+        ("calibration error", result.before.error, result.after.error),
+        ("Brier score", result.before.brier, result.after.brier),
+        ("log-loss (nats)", result.before.log_loss, result.after.log_loss),
     ]
     shown = [(name, f"{a:.4f}", f"{b:.4f}") for name, a, b in rows]
     print(table(shown, header=header, divider=True, aligns=["l", "r", "r"]))
-    print(_reliability(found.before, found.after))
-    msg.good(f"Temperature: {found.temperature:.3f}")
+    print(_reliability(result.before, result.after))
+    msg.good(f"Temperature: {result.temperature:.3f}")
     if output is not None:
         msg.good(f"Saved the pipeline to {output}")
 

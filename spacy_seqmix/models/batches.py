@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import Errors, SeqMixError
 
@@ -53,7 +53,17 @@ def gather(pieces: Iterable[Piece], most_rows: int, most_tokens: int) -> Iterato
 
 
 def check_sizes(batch_size: int, max_batch_items: int) -> None:
-    """Raise a ValueError (S311) if a batch would have no room for anything."""
+    """Raise S311 if a batch would have no room for anything."""
     for what, value in (("batch_size", batch_size), ("max_batch_items", max_batch_items)):
         if value < 1:
             raise SeqMixError(Errors.E311.format(what=what, value=value))
+
+
+def position_limit(config: Any, most: int) -> int:
+    """The most tokens that a model reads at a time, and no more than ``most``.
+
+    config (PretrainedConfig): the model's config. XLNet's says -1 where there is no limit; others
+        say 0 or None, or have no such field.
+    """
+    limit = getattr(config, "max_position_embeddings", None)
+    return min(int(limit), most) if limit and limit > 0 else most

@@ -1,4 +1,4 @@
-"""A Hugging Face causal language model that tells the surprise of every token of a text."""
+"""A Hugging Face causal language model that scores every token of a text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..types import Floats1d
-from .batches import MAX_BATCH_ITEMS, Piece, check_sizes, cut, gather
+from .batches import MAX_BATCH_ITEMS, Piece, check_sizes, cut, gather, position_limit
 from .gguf import converted_folder
 from .lm_loading import (
     default_device,
@@ -26,12 +26,13 @@ from .lm_loading import (
     gguf_path,
     start_id,
 )
+from .names import resolve
 from .nlls import TokenNlls, perplexity, trim_offsets, window_nats
-from .safety import as_names
+from .safety import as_paths
+from .settings import check_dtype
 
 __all__ = ["CausalLM", "TokenNlls", "get_shared", "perplexity", "window_nats"]
 
-DTYPES = ("auto", "bfloat16", "float32")
 MAX_WINDOW = 2048  # tokens of context: attention and logits of more cost memory and change little
 MAX_LOGITS = 1 << 27  # numbers in the logits of one batch: 256 MB in bfloat16
 LOSS_ROWS = 256  # tokens whose logits are held in float32 at a time
@@ -49,7 +50,7 @@ class CausalLM:
         tokenizer (PreTrainedTokenizerFast): its tokenizer.
         start_id (int): the token that stands before the first token of every text.
         name (str): for messages.
-        dtype (str): what ``token_nlls`` uses unless told: "float32", "bfloat16" or "auto".
+        dtype (str): the default of ``token_nlls``: "float32", "bfloat16" or "auto".
         RAISES (ValueError): if the dtype is unknown or the model sees later tokens.
         """
         self.model = model.eval()
@@ -58,8 +59,7 @@ class CausalLM:
         self.name = name
         self.dtype = check_dtype(dtype)
         self.device = torch.device(model.device)
-        positions = getattr(model.config, "max_position_embeddings", None) or MAX_WINDOW
-        self.window = min(int(positions), MAX_WINDOW)
+        self.window = position_limit(model.config, MAX_WINDOW)
         self._require_causal()
 
     @classmethod
@@ -68,7 +68,6 @@ class CausalLM:
         name: str,
         *,
         revision: str | None = None,
-        gguf_file: str | None = None,
         dtype: str = "auto",
         device: str | None = None,
         start_token: str | None = None,
@@ -80,30 +79,31 @@ class CausalLM:
 
         Weights are read from safetensors (or GGUF), never from pickle files.
 
-        name (str): a name on the hub, a folder, or the path of a ``.gguf`` file.
+        name (str): a name on the hub, a folder, the path of a ``.gguf`` file,
+            ``package:NAME/PATH``, or alternatives ("A | B").
         revision (str | None): branch, tag or commit on the hub.
-        gguf_file (str | None): the GGUF file to take from the folder or hub repository ``name``.
         dtype (str): see ``__init__``.
         device (str | None): a torch device; None for the one that thinc uses (``--gpu-id``).
         start_token (str | None): the token before every text; None for ``<|endoftext|>`` where
             the vocabulary has it, else the tokenizer's token for the beginning, else for the end.
         cache_dir (str | Path | None): where GGUF files are converted to, see ``gguf.cache_root``.
-        local_files_only (bool): never ask the hub.
+        local_files_only (bool): use no network.
         trust_remote_code (Collection[str]): names of models whose own Python code may run; that of
             others, other repositories that a model refers to included, never does.
         RETURNS (CausalLM): the model, with float32 weights.
-        RAISES (OSError): if it cannot be found, read or converted.
-        RAISES (ValueError): if it cannot serve: weights in pickle files, code that is not trusted,
-            no fast tokenizer, no start token, untrained weights, not causal, unknown dtype.
+        RAISES (SeqMixFileError): if it cannot be read or converted.
+        RAISES (SeqMixError): if it is no usable model: weights in pickle files, code that is not
+            trusted, no fast tokenizer, no start token, untrained weights, not causal.
         """
         check_dtype(dtype)
         options = {"revision": revision, "local_files_only": local_files_only}
         hub = {key: value for key, value in options.items() if value is not None}
         try:
-            gguf = gguf_path(name, gguf_file, hub)
-            folder = name if gguf is None else str(converted_folder(gguf, cache_dir))
+            place = resolve(name)
+            gguf = gguf_path(place)
+            folder = place if gguf is None else str(converted_folder(gguf, cache_dir))
             # What was converted is ours; the user's trust is in names on the hub and folders.
-            where, trusted = (hub, as_names(trust_remote_code)) if gguf is None else ({}, ())
+            where, trusted = (hub, as_paths(trust_remote_code)) if gguf is None else ({}, ())
             model, tokenizer, missing = from_pretrained(folder, where, trusted)
             model.to(device or default_device())
         except (SeqMixError, MemoryError):
@@ -131,7 +131,7 @@ class CausalLM:
                 os.replace(file, folder / file.name)
 
     def precision(self, dtype: str | None = None) -> str:
-        """What "auto" means here: bfloat16 where the hardware is fast at it, else float32."""
+        """Resolve "auto": bfloat16 where the hardware is fast at it, else float32."""
         dtype = check_dtype(dtype or self.dtype)
         if dtype == "auto":
             return "bfloat16" if fast_bfloat16(self.device.type) else "float32"
@@ -157,7 +157,7 @@ class CausalLM:
             where the vocabulary is large, and always one window at least.
         dtype (str | None): "float32", "bfloat16" (weights stay float32), "auto" (``precision``);
             None for the object's own.
-        progress (Callable[[int], object] | None): told the number of texts after each batch.
+        progress (Callable[[int], object] | None): called with the number of texts after each batch.
         RETURNS (list[TokenNlls]): one for each text, in the order of the texts.
         RAISES (ValueError): if a size is below 1 or the dtype unknown.
         """
@@ -243,7 +243,7 @@ def shared_lm(
     device: str | None,
     trusted: frozenset[str],
 ) -> CausalLM:
-    """``CausalLM.load``, once for all who ask with the same settings. Use ``get_shared``."""
+    """``CausalLM.load``, once for all callers with the same settings. Use ``get_shared``."""
     return CausalLM.load(
         name,
         revision=revision,
@@ -262,12 +262,5 @@ def get_shared(
     trust_remote_code: Collection[str] = (),
 ) -> CausalLM:
     """A model that all objects of the same settings share; arguments as in ``CausalLM.load``."""
-    trusted = as_names(trust_remote_code)
-    return shared_lm(name, revision, start_token, device or default_device(), trusted)
-
-
-def check_dtype(dtype: str) -> str:
-    """The dtype itself. Raises a ValueError if it is not one of ``DTYPES``."""
-    if dtype not in DTYPES:
-        raise SeqMixError(Errors.E307.format(dtype=dtype, known=", ".join(DTYPES)))
-    return dtype
+    trusted = as_paths(trust_remote_code)
+    return shared_lm(resolve(name), revision, start_token, device or default_device(), trusted)

@@ -57,23 +57,23 @@ class Chain:
         Behind a sequence's end, those of its last token.
         """
         alpha = self.start + self.emissions[:, 0]
-        found = [alpha]
+        alphas = [alpha]
         for t in range(1, self.emissions.shape[1]):
             new = torch.logsumexp(alpha[:, :, None] + self.moves, dim=1) + self.emissions[:, t]
             alpha = torch.where(self.mask[:, t, None], new, alpha)
-            found.append(alpha)
-        return torch.stack(found, dim=1)
+            alphas.append(alpha)
+        return torch.stack(alphas, dim=1)
 
     @cached_property
     def betas(self) -> Tensor:
         """Log-sums over what may follow tag j at t, e_t[j] left out; shape (B, T, L)."""
         beta = self.end
-        found = [beta]
+        betas = [beta]
         for t in range(self.emissions.shape[1] - 1, 0, -1):
             new = torch.logsumexp(self.moves + self._after(t, beta)[:, None, :], dim=2)
             beta = torch.where(self.mask[:, t, None], new, beta)
-            found.append(beta)
-        return torch.stack(found[::-1], dim=1)
+            betas.append(beta)
+        return torch.stack(betas[::-1], dim=1)
 
     def _after(self, t: int, beta: Tensor) -> Tensor:
         return self.emissions[:, t] + beta
@@ -121,8 +121,8 @@ class Chain:
     def forced_outside(self, tokens: Sequence[Sequence[int]]) -> "Chain":
         """The same where some tokens of each sequence can only be O."""
         emissions = self.emissions.clone()
-        for row, found in zip(emissions, tokens, strict=True):
-            row[list(found), 1:] = NEVER
+        for row, outside in zip(emissions, tokens, strict=True):
+            row[list(outside), 1:] = NEVER
         return replace(self, emissions=emissions)
 
     def tempered(self, temperature: float) -> "Chain":

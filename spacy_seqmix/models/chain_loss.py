@@ -110,11 +110,11 @@ def _runs(known: Tensor, whole: bool) -> list[Run]:
     """Every stretch of annotated tokens; with complete annotation one for each sequence."""
     if whole:
         return [Run(row, 0, n) for row, n in enumerate(known.sum(dim=1).tolist())]
-    found = []
+    runs = []
     for row, on in enumerate(known.tolist()):
         edges = [t for t in range(len(on) + 1) if (t < len(on) and on[t]) != (t > 0 and on[t - 1])]
-        found += [Run(row, a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    return found
+        runs += [Run(row, a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return runs
 
 
 def _cut(chain: Chain, runs: list[Run]) -> Chain:

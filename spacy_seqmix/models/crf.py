@@ -175,11 +175,11 @@ def _span_probs(scores: Scores, spans: Spans) -> list[Floats1d]:
     """The sum over all valid paths with exactly this entity, by the forward algorithm."""
     chain = _chain_of(scores)
     nan = torch.tensor(float("nan"))
-    found = []
+    confidences = []
     for row, of_doc in enumerate(spans):
         each = [chain.span_log_prob(row, *s).cpu() if s[2] >= 0 else nan for s in of_doc]
-        found.append(np.array([float(score.exp()) for score in each], dtype="float32"))
-    return found
+        confidences.append(np.array([float(score.exp()) for score in each], dtype="float32"))
+    return confidences
 
 
 def _tempered(scores: Scores, temperature: float) -> Scores:

@@ -12,11 +12,14 @@ from spacy.language import Language
 
 from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..types import Floats2d
+from .batches import position_limit
+from .names import resolve
 from .safety import refusing_code, require_safetensors
 
 if TYPE_CHECKING:
     import torch
 
+MAX_LENGTH = 512  # word pieces of context
 Floats3d: TypeAlias = NDArray[np.float32]
 
 
@@ -32,15 +35,17 @@ class Encoder:
 
     @classmethod
     def load(cls, name: str) -> Encoder:
-        """Load by hub name or folder, onto the device that spaCy uses: weights in safetensors
-        only, and no code of the model's own.
+        """Load an encoder onto the device that spaCy uses: weights in safetensors only, and no
+        code of the model's own.
 
-        RAISES (SeqMixFileError): S220 when that fails.
+        name (str): a name on the hub, a folder, ``package:NAME/PATH``, or alternatives ("A | B").
+        RAISES (SeqMixFileError): S220 if that fails, S224 if no alternative is available.
         RAISES (SeqMixError): S312 for weights in pickle files, S313 for a model that needs code.
         """
         from thinc.util import get_torch_default_device
         from transformers import AutoModel, AutoTokenizer
 
+        name = resolve(name)
         try:
             with refusing_code(name):
                 options = {"trust_remote_code": False}  # the default asks at the keyboard
@@ -121,7 +126,7 @@ class Encoder:
     def _batch(
         self, docs: Sequence[Sequence[str]], numbers: list[int], layer: int
     ) -> Iterator[tuple[int, Floats2d]]:
-        limit = min(getattr(self.model.config, "max_position_embeddings", 512), 512)
+        limit = position_limit(self.model.config, MAX_LENGTH)
         encoded = self.tokenizer(
             [list(docs[i]) for i in numbers],
             is_split_into_words=True,
@@ -154,17 +159,17 @@ class Encoder:
         self.model.eval()
         try:
             with torch.inference_mode():
-                found = self.model(
+                output = self.model(
                     input_ids=input_ids.to(device),
                     attention_mask=mask.to(device),
                     output_hidden_states=True,
                 )
         finally:
             self.model.train(was_training)
-        n = len(found.hidden_states)
+        n = len(output.hidden_states)
         if not -n <= layer < n:
             raise SeqMixError(Errors.E226.format(layer=layer, last=n - 1, first=-n))
-        states: Floats3d = found.hidden_states[layer].float().cpu().numpy()
+        states: Floats3d = output.hidden_states[layer].float().cpu().numpy()
         return states
 
     def _input_embeddings(self) -> Floats2d:

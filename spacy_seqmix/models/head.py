@@ -90,11 +90,11 @@ def _decode(scores: Scores, docs: Sequence[Doc]) -> list[NDArray[np.int64]]:
 def _path_probs(scores: Scores) -> Floats1d:
     """The product of the probabilities of the decoded tags."""
     arrays = _arrays(scores)
-    found = []
+    probs = []
     with np.errstate(divide="ignore"):
         for p, path in zip(arrays, _paths(arrays), strict=True):
-            found.append(np.exp(np.log(p[np.arange(len(p)), path], dtype="float64").sum()))
-    return np.array(found, dtype="float32")
+            probs.append(np.exp(np.log(p[np.arange(len(p)), path], dtype="float64").sum()))
+    return np.array(probs, dtype="float32")
 
 
 def _span_probs(scores: Scores, spans: Spans) -> list[Floats1d]:

@@ -1,4 +1,4 @@
-"""Which models honour recipes, and the step that they share: the plain layer but for training."""
+"""Layers that mix embeddings by recipes while they train, and are plain layers otherwise."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class RecipeForward:
 
     def __call__(self, model: Any, docs: Any, is_train: bool) -> Step:
         if is_train:
-            found = [recipes.get(doc) if isinstance(doc, Doc) else None for doc in docs]
-            if any(found):
-                return self.mixing(self.plain, model, docs, found)
+            of_docs = [recipes.get(doc) if isinstance(doc, Doc) else None for doc in docs]
+            if any(of_docs):
+                return self.mixing(self.plain, model, docs, of_docs)
         return self.plain(model, docs, is_train)
 
 
@@ -48,7 +48,7 @@ def mix_in(model: Model[Any, Any], mixing: Mixing) -> None:
         model.replace_callbacks(RecipeForward(model._func, mixing), init=model.init)
 
 
-def honours_recipes(model: Model[Any, Any]) -> bool:
+def mixes_embeddings(model: Model[Any, Any]) -> bool:
     """Whether some layer of a model mixes by recipes while it trains.
 
     A component that listens to a shared ``transformer`` or ``tok2vec`` does not mix by itself: ask

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from .safety import as_names
+from .settings import LMSettings
 
 if TYPE_CHECKING:
     from .causal_lm import CausalLM
@@ -18,28 +21,29 @@ def files_of(lm: CausalLM) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
 
 
-def load_folder(
-    folder: str | Path, start_token: str | None, trusted: Collection[str] = ()
-) -> CausalLM:
+def load_folder(folder: str | Path, settings: LMSettings) -> CausalLM:
     """Load what ``CausalLM.save`` wrote.
 
     folder (str | Path): the folder.
-    start_token (str | None): see ``CausalLM.load``.
-    trusted (Collection[str]): if any, code in the folder may run, and that of these repositories.
+    settings (LMSettings): those of the model that was saved. Its code may run if its name is one
+        of those that the settings trust.
     RETURNS (CausalLM): the model.
-    RAISES (OSError, ValueError): as ``CausalLM.load``.
+    RAISES (SeqMixError): as ``CausalLM.load``.
     """
     from .causal_lm import CausalLM
 
-    names = [*trusted, str(folder)] if trusted else []
-    return CausalLM.load(str(folder), start_token=start_token, trust_remote_code=names)
+    names = as_names(settings.trust_remote_code)
+    return CausalLM.load(
+        str(folder),
+        start_token=settings.start_token,
+        device=settings.device,
+        trust_remote_code=[*names, str(folder)] if settings.model in names else [],
+    )
 
 
-def load_files(
-    files: Mapping[str, bytes], start_token: str | None, trusted: Collection[str] = ()
-) -> CausalLM:
-    """Load what ``files_of`` gave; otherwise as ``load_folder``."""
+def load_files(files: Mapping[str, bytes], settings: LMSettings) -> CausalLM:
+    """Load what ``files_of`` returned; otherwise as ``load_folder``."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             Path(folder, Path(name).name).write_bytes(content)
-        return load_folder(folder, start_token, trusted)
+        return load_folder(folder, settings)

@@ -1,4 +1,4 @@
-"""Where the files of a language model are, and what they are read into."""
+"""Locate the files of a language model and read them."""
 
 from __future__ import annotations
 
@@ -22,25 +22,16 @@ def describe(err: Exception) -> str:
     return f"{type(err).__name__}: {' '.join(str(err).split())}"
 
 
-def gguf_path(name: str, gguf_file: str | None, hub: dict[str, Any]) -> Path | None:
-    """The GGUF file that a name stands for, fetched from the hub if need be; None if it is none.
+def gguf_path(name: str) -> Path | None:
+    """The GGUF file that a name stands for; None for other models.
 
-    hub (dict[str, Any]): "revision" and "local_files_only" for the hub.
     RAISES (OSError): if the file does not exist.
     """
-    if gguf_file is None and not name.lower().endswith(".gguf"):
+    if not name.lower().endswith(".gguf"):
         return None
-    if gguf_file is None:
-        path = Path(name)
-    elif Path(name).is_dir():
-        path = Path(name, gguf_file)
-    else:
-        from transformers.utils.hub import cached_file
-
-        path = Path(str(cached_file(name, gguf_file, **hub)))
-    if not path.is_file():
-        raise FileNotFoundError(f"{str(path)!r} is no file.")
-    return path
+    if not Path(name).is_file():
+        raise FileNotFoundError(f"{name!r} is no file.")
+    return Path(name)
 
 
 def from_pretrained(
@@ -58,8 +49,8 @@ def from_pretrained(
 
     # Never left to the default of transformers, which asks at the keyboard.
     options = {**hub, "trust_remote_code": may_run_code(name, trust_remote_code, hub)}
-    # Heads that a checkpoint lacks are drawn at random (we refuse them then): not from the user's
-    # generator.
+    # Weights that are missing in a checkpoint are drawn at random (and then refused): not from the
+    # user's generator.
     with refusing_code(name), torch.random.fork_rng(devices=[]), quiet():
         # The configuration alone first: it fails after one retried request rather than many.
         config = AutoConfig.from_pretrained(name, **options)
@@ -85,7 +76,7 @@ def start_id(tokenizer: Any, start_token: str | None, name: str) -> int:
     The beginning-of-text token of a tokenizer cannot be trusted first: the one that transformers
     makes for SmolLM2 from GGUF says ``<|im_start|>``, which multiplies perplexities by five.
 
-    RAISES (ValueError): if the token asked for is unknown, or none is found.
+    RAISES (SeqMixError): S304 if the start token is unknown, or the tokenizer names none.
     """
     vocab: dict[str, int] = tokenizer.get_vocab()
     if start_token is not None:

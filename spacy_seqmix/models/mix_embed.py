@@ -16,7 +16,7 @@ from .honours import Forward, Step, mix_in
 def build_mix_embed(
     embed: Model[list[Doc], list[Floats2d]],
 ) -> Model[list[Doc], list[Floats2d]]:
-    """Make the embedding layer of a tok2vec honour recipes while it trains.
+    """Make the embedding layer of a tok2vec mix by recipes while it trains.
 
     A mixed token's row becomes λ e_own + (1 − λ) e_partner (SegMix, 2023), where e is what the
     layer makes of a word: hashed features, characters, static vectors. Partners are read as docs
@@ -32,10 +32,10 @@ def build_mix_embed(
 
 
 def _mixing(
-    plain: Forward, model: Any, docs: Sequence[Doc], found: Sequence[Recipe | None]
+    plain: Forward, model: Any, docs: Sequence[Doc], of_docs: Sequence[Recipe | None]
 ) -> Step:
     ops = model.ops
-    partners = [word for recipe in found if recipe for word in recipe.partners]
+    partners = [word for recipe in of_docs if recipe for word in recipe.partners]
     words = sorted({word for word in partners if word is not None})
     number = {word: i for i, word in enumerate(words)}
     mixtures = [
@@ -46,7 +46,7 @@ def _mixing(
             ops.asarray1i([len(words) if w is None else number[w] for w in recipe.partners]),
             ops.asarray2f([[weight] for weight in recipe.weights]),
         )
-        for k, recipe in enumerate(found)
+        for k, recipe in enumerate(of_docs)
         if recipe
     ]
     # Behind the docs, in one pass with them: layers keep what their own backward pass needs. One

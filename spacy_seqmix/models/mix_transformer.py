@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from spacy.tokens import Doc
@@ -16,6 +17,7 @@ from thinc.api import Model
 
 from ..recipes import Recipe
 from .honours import Forward, Step, mix_in
+from .names import is_choice, resolve
 from .pieces import mixed, partner_pieces, plan
 
 PLAIN = "spacy-transformers.TransformerModel.v3"
@@ -30,13 +32,14 @@ def build_mix_transformer(
     mixed_precision: bool = False,
     grad_scaler_config: dict[str, Any] = NO_SETTINGS,
 ) -> Model[list[Doc], FullTransformerBatch]:
-    """Build ``spacy-transformers.TransformerModel.v3`` that honours recipes while it trains.
+    """Build a ``spacy-transformers.TransformerModel.v3`` that mixes by recipes while it trains.
 
     The input embedding of each word piece of a mixed token becomes λ e_own + (1 − λ) e_partner
     (SegMix, 2023); the encoder adds positions and types to it as ever. Without recipes, and when
     it predicts, this is the plain model; so are its structure and its bytes.
 
-    name (str): the encoder, by hub name or folder.
+    name (str): the encoder: a name on the hub, a folder, ``package:NAME/PATH``, or alternatives
+        ("A | B"). A trained pipeline holds the encoder and looks for no other.
     get_spans (Callable[[list[Doc]], list[list[Span]]]): cuts docs into texts for the encoder.
     tokenizer_config (dict): settings of the tokenizer.
     transformer_config (dict): settings of the encoder.
@@ -54,19 +57,35 @@ def build_mix_transformer(
         mixed_precision,
         dict(grad_scaler_config),
     )
+    if is_choice(name):
+        model.init = partial(_init, model.init)
     mix_in(model, _mixing)
     return model
 
 
+def _init(plain: Callable[..., Any], model: Any, X: Any = None, Y: Any = None) -> None:  # noqa: N803
+    """Initialise from the encoder that the name stands for.
+
+    The name is saved with the model and stays as the config has it, without a path of this machine.
+    """
+    name = model.attrs["name"]
+    if not model.attrs["has_transformer"]:
+        model.attrs["name"] = resolve(name)
+    try:
+        plain(model, X=X, Y=Y)
+    finally:
+        model.attrs["name"] = name
+
+
 def _mixing(
-    plain: Forward, model: Any, docs: Sequence[Doc], found: Sequence[Recipe | None]
+    plain: Forward, model: Any, docs: Sequence[Doc], of_docs: Sequence[Recipe | None]
 ) -> Step:
     """The forward of spacy-transformers in training, with the encoder's embeddings mixed.
 
     Written out, since the plain one does not give away which pieces belong to which token.
     """
     tokenizer = model.tokenizer
-    mixtures = {doc: recipe for doc, recipe in zip(docs, found, strict=True) if recipe}
+    mixtures = {doc: recipe for doc, recipe in zip(docs, of_docs, strict=True) if recipe}
     words = [word for recipe in mixtures.values() for word in recipe.partners]
     partners = partner_pieces(tokenizer, words)
 

@@ -2,49 +2,60 @@
 
 from __future__ import annotations
 
-import socket
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ..errors import Errors, SeqMixFileError, Warnings
 
 PACKAGE = "package:"
-WISH, OR = "||", "|"
+REQUIRED, OR = "||", "|"
 SECONDS = 5.0  # to wait for the hub
 
 
 def first_available(names: str, *, check: bool = False) -> str:
-    """The first of several model names that can be found here.
+    """Return the first of several model names that is available on this machine.
 
     names (str): alternatives separated by " | ". Each is a folder or file, a name on the Hugging
         Face hub, or "package:NAME/PATH" for a file in an installed Python package. Empty ones
-        are skipped. What stands before " || " is not an alternative: unless it is empty, it is
-        taken or refused.
-    check (bool): look for a single name, too; otherwise it comes back as it is.
-    RETURNS (str): a name or path that can be loaded. Where it is not the first, a warning (W220)
+        are skipped. A name before " || " is no alternative: unless it is empty, it is used, and
+        nothing else is.
+    check (bool): also look for a single name; otherwise it is returned as it is.
+    RETURNS (str): a name or path that can be loaded. If it is not the first, a warning (W220)
         says so.
-    RAISES (SeqMixFileError): S224 when none can be found.
+    RAISES (SeqMixFileError): S224 if none is available.
     """
-    wish, mark, rest = names.partition(WISH)
+    required, mark, rest = names.partition(REQUIRED)
     wanted = [name.strip() for name in (rest if mark else names).split(OR) if name.strip()]
-    if mark and wish.strip():
-        wanted = [wish.strip()]
+    if mark and required.strip():
+        wanted = [required.strip()]
     if len(wanted) == 1 and not check and not wanted[0].startswith(PACKAGE):
         return wanted[0]
     for name in wanted:
-        found = _find(name)
-        if found is not None:
+        path = _find(name)
+        if path is not None:
             if name != wanted[0]:
                 warnings.warn(Warnings.W220.format(wanted=wanted[0], found=name), stacklevel=2)
-            return found
+            return path
     raise SeqMixFileError(Errors.E224.format(names=wanted))
 
 
 def is_choice(name: str) -> bool:
-    """Whether ``first_available`` has anything to choose or to find."""
+    """Whether a name has alternatives, or is one that only this package understands."""
     return OR in name or name.startswith(PACKAGE)
+
+
+def resolve(name: str) -> str:
+    """Return a name that transformers can load. Nothing is looked up for a plain name.
+
+    RAISES (SeqMixFileError): S224, see ``first_available``.
+    """
+    return first_available(name) if is_choice(name) else name
+
+
+def is_local(name: str) -> bool:
+    """Whether a name is a path on this machine, which other machines need not have."""
+    return not is_choice(name) and (Path(name).is_absolute() or Path(name).exists())
 
 
 def short_name(name: str) -> str:
@@ -55,7 +66,7 @@ def short_name(name: str) -> str:
 def _find(name: str) -> str | None:
     if name.startswith(PACKAGE):
         package, _, inside = name.removeprefix(PACKAGE).partition("/")
-        spec = find_spec(package)
+        spec = find_spec(package) if package.isidentifier() else None
         if spec is None or not spec.submodule_search_locations:
             return None
         path = Path(spec.submodule_search_locations[0], inside)
@@ -64,26 +75,24 @@ def _find(name: str) -> str | None:
 
 
 def _on_hub(name: str) -> bool:
-    """Whether the hub's copy (or a download of it) can be had. Asked of the network only once it
-    answers at all: the hub's client would try again for half a minute, aloud."""
-    from huggingface_hub import constants, try_to_load_from_cache
-    from transformers.configuration_utils import PretrainedConfig
+    """Whether a model was downloaded, or the hub has it.
+
+    The hub's own client sends one request, without retries: it knows proxies, HF_ENDPOINT, tokens
+    and offline mode. Transformers would retry for half a minute and log each attempt.
+    """
+    from huggingface_hub import (
+        constants,
+        get_hf_file_metadata,
+        hf_hub_url,
+        try_to_load_from_cache,
+    )
 
     try:
-        cached = try_to_load_from_cache(name, "config.json")
-    except ValueError:  # no name that the hub could have, such as that of a missing folder
-        return False
-    if cached is None:
+        if isinstance(try_to_load_from_cache(name, "config.json"), str):
+            return True
         if constants.HF_HUB_OFFLINE:
             return False
-        url = urlsplit(constants.ENDPOINT)
-        port = url.port or (443 if url.scheme == "https" else 80)
-        try:
-            socket.create_connection((url.hostname or "", port), timeout=SECONDS).close()
-        except OSError:
-            return False
-    try:  # without making anything of it: a model that needs code is there, and refused later
-        PretrainedConfig.get_config_dict(name)
-    except (OSError, ValueError):
+        get_hf_file_metadata(hf_hub_url(name, "config.json"), timeout=SECONDS)
+    except (OSError, ValueError):  # unreachable or unknown; not a valid name on the hub
         return False
     return True

@@ -89,12 +89,12 @@ def init(model: Model[InT, OutT], X: InT | None = None, Y: Any = None) -> None: 
     if X is None:
         tok2vec.initialize()
         return
-    docs, found = X
+    docs, candidates = X
     tok2vec.initialize(X=docs)
     tokens = tok2vec.predict(docs)
-    table, rows, lengths = _parts(model, tokens, flat_pairs(found, [len(doc) for doc in docs]))
+    table, rows, lengths = _parts(model, tokens, flat_pairs(candidates, [len(doc) for doc in docs]))
     reducer.initialize(X=Ragged(table[rows], lengths))
-    vectors, _ = _vectors(model, tokens, found, is_train=False)
+    vectors, _ = _vectors(model, tokens, candidates, is_train=False)
     classify.initialize(X=vectors)
 
 
@@ -104,18 +104,18 @@ def forward(
     is_train: bool,
 ) -> tuple[OutT, Callable[[OutT], list[Doc]]]:
     """Probabilities of the pairs of all docs in one go."""
-    docs, found = X
+    docs, candidates = X
     tok2vec, _, classify, *_ = model.layers
     tokens, backprop_tokens = tok2vec(docs, is_train)
-    if not any(map(len, found)):
+    if not any(map(len, candidates)):
         # The encoder waits for the gradient of each component that listens to it.
         width = model.get_ref("output_layer").get_dim("nO")
         return [model.ops.alloc2f(0, width) for _ in docs], lambda _: backprop_tokens(
             [model.ops.alloc2f(*vectors.shape) for vectors in tokens]
         )
-    vectors, backprop_vectors = _vectors(model, tokens, found, is_train)
+    vectors, backprop_vectors = _vectors(model, tokens, candidates, is_train)
     flat, backprop_classify = classify(vectors, is_train)
-    cuts = np.cumsum([len(pairs) for pairs in found])[:-1].tolist()
+    cuts = np.cumsum([len(pairs) for pairs in candidates])[:-1].tolist()
 
     def backprop(d_probs: OutT) -> list[Doc]:
         d_vectors = backprop_classify(model.ops.xp.concatenate(list(d_probs)))
@@ -125,21 +125,21 @@ def forward(
 
 
 def _vectors(
-    model: Model[InT, OutT], tokens: list[Floats2d], found: list[Candidates], is_train: bool
+    model: Model[InT, OutT], tokens: list[Floats2d], candidates: list[Candidates], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[Floats2d]]]:
     """What is known of each pair, (n_pairs, width), and the way back to the token vectors."""
     ops: Any = model.ops
     xp = ops.xp
     _, reducer, _, *types = model.layers
     sizes = [len(vectors) for vectors in tokens]
-    pairs = flat_pairs(found, sizes)
+    pairs = flat_pairs(candidates, sizes)
     table, rows, lengths = _parts(model, tokens, pairs)
     pooled, backprop_pooled = reducer(Ragged(table[rows], lengths), is_train)
     width = PARTS * pooled.shape[1]
     columns = [pooled.reshape(len(pairs), width), ops.asarray2f(plain_features(pairs))]
     backprop_types = None
     if types:
-        kinds = np.concatenate([of_doc.types for of_doc in found]).ravel()
+        kinds = np.concatenate([of_doc.types for of_doc in candidates]).ravel()
         embedded, backprop_types = types[0](ops.asarray(kinds), is_train)
         columns.append(embedded.reshape(len(pairs), -1))
     n_other = sum(array.shape[1] for array in columns[:2])
@@ -167,10 +167,10 @@ def _parts(model: Model[InT, OutT], tokens: list[Floats2d], pairs: Any) -> tuple
     return table, ops.asarray1i(rows), ops.asarray1i(lengths)
 
 
-def flat_pairs(found: Sequence[Candidates], sizes: Sequence[int]) -> NDArray[np.int32]:
+def flat_pairs(candidates: Sequence[Candidates], sizes: Sequence[int]) -> NDArray[np.int32]:
     """The pairs of all docs, shape (n, 4), in tokens counted through from the first doc."""
     firsts = np.cumsum([0, *sizes])[:-1]
-    moved = [of_doc.pairs + first for of_doc, first in zip(found, firsts, strict=True)]
+    moved = [of_doc.pairs + first for of_doc, first in zip(candidates, firsts, strict=True)]
     flat: NDArray[np.int32] = np.concatenate(moved).astype("int32")
     return flat
 

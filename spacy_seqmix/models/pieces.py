@@ -46,14 +46,14 @@ def partner_pieces(tokenizer: Any, words: Sequence[str | None]) -> dict[str | No
 
     RAISES (SeqMixError): S242 for a word without pieces, S243 for None without a padding token.
     """
-    found: dict[str | None, list[int]] = {}
+    pieces: dict[str | None, list[int]] = {}
     if None in words:
         if tokenizer.pad_token_id is None:
             raise SeqMixError(Errors.E243.format(name=getattr(tokenizer, "name_or_path", "?")))
-        found[None] = [tokenizer.pad_token_id]
+        pieces[None] = [tokenizer.pad_token_id]
     texts = list(dict.fromkeys(word for word in words if word is not None))
     if not texts:
-        return found
+        return pieces
     encoded = tokenizer(
         [f" {text}" for text in texts],
         add_special_tokens=False,
@@ -68,8 +68,8 @@ def partner_pieces(tokenizer: Any, words: Sequence[str | None]) -> dict[str | No
             ids = [i for i, end in zip(ids, ends, strict=True) if end > 1]
         if not ids:
             raise SeqMixError(Errors.E242.format(word=text))
-        found[text] = ids
-    return found
+        pieces[text] = ids
+    return pieces
 
 
 def resample(pieces: Sequence[int], size: int) -> list[list[int]]:
@@ -84,7 +84,7 @@ def resample(pieces: Sequence[int], size: int) -> list[list[int]]:
 
 
 def plan(
-    found: Mapping[Doc, Recipe],
+    mixtures: Mapping[Doc, Recipe],
     partners: Mapping[str | None, Sequence[int]],
     spans: Sequence[Span],
     align: Ragged,
@@ -97,7 +97,7 @@ def plan(
     over those that are there (a long text may be cut off). A piece that two mixed tokens share is
     the first one's.
 
-    found (Mapping): the docs that have a recipe.
+    mixtures (Mapping): the docs that have a recipe.
     partners (Mapping): the ids of the partners.
     spans (Sequence[Span]): the texts of the batch, a row each.
     align (Ragged): for each token of the batch, the flat positions of its pieces.
@@ -116,7 +116,7 @@ def plan(
     ends = np.cumsum(lengths)
     taken: dict[int, float] = {}
     groups: list[list[int]] = []
-    for doc, recipe in found.items():
+    for doc, recipe in mixtures.items():
         for i, word, weight in zip(recipe.tokens, recipe.partners, recipe.weights, strict=True):
             if doc not in starts:
                 continue

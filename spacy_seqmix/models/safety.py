@@ -1,4 +1,4 @@
-"""What a model repository may do here: hand over weights in safetensors, and run nothing."""
+"""What a model repository may do here: provide weights in safetensors, and run no code."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import Errors, SeqMixError
+from ..errors import Errors, SeqMixError, SeqMixFileError
+from .names import resolve
 
-__all__ = ["as_names", "may_run_code", "refusing_code", "require_safetensors"]
+__all__ = ["as_names", "as_paths", "may_run_code", "refusing_code", "require_safetensors"]
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"  # of weights in several files
@@ -20,8 +21,8 @@ PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 def require_safetensors(name: str, hub: dict[str, Any], auto_class: str) -> None:
     """Make sure that a model's weights can be read without unpickling anything.
 
-    Asked before transformers is: for a repository that has only pickles it would look for a
-    conversion that others made.
+    Checked before transformers loads anything: for a repository that has only pickles, it would
+    look for a conversion that others made.
 
     name (str): a folder, or a name on the hub, from which the weights are fetched.
     hub (dict[str, Any]): "revision" and "local_files_only" for the hub.
@@ -36,8 +37,8 @@ def require_safetensors(name: str, hub: dict[str, Any], auto_class: str) -> None
         index = _file(name, INDEX, hub)
         safe = index is not None and _only_safetensors(index)
     except LocalEntryNotFoundError:
-        # Offline it is not known what the repository lacks. If nothing is at hand, transformers
-        # will say so.
+        # Offline nobody knows what is missing in the repository. If nothing was downloaded,
+        # transformers will say so.
         safe = not any(_in_cache(name, file, hub) for file in PICKLES)
     if not safe:
         raise SeqMixError(Errors.E312.format(name=name, auto_class=auto_class))
@@ -46,6 +47,11 @@ def require_safetensors(name: str, hub: dict[str, Any], auto_class: str) -> None
 def as_names(trusted: str | Collection[str]) -> frozenset[str]:
     """Names as a set. A single string is one name, not a collection of letters."""
     return frozenset([trusted] if isinstance(trusted, str) else trusted)
+
+
+def as_paths(trusted: str | Collection[str]) -> frozenset[str]:
+    """The same, with paths in place of names in installed packages."""
+    return frozenset(_path_of(name) for name in as_names(trusted))
 
 
 def may_run_code(name: str, trusted: Collection[str], hub: dict[str, Any]) -> bool:
@@ -74,6 +80,13 @@ def refusing_code(name: str) -> Iterator[None]:
         if "trust_remote_code" in str(err):
             raise SeqMixError(Errors.E313.format(name=name)) from err
         raise
+
+
+def _path_of(name: str) -> str:
+    try:
+        return resolve(name)
+    except SeqMixFileError:  # trust in what is not installed
+        return name
 
 
 def _file(name: str, file: str, hub: dict[str, Any]) -> Path | None:
@@ -112,7 +125,7 @@ def _repositories_of_code(name: str, hub: dict[str, Any]) -> set[str]:
     config, _ = PretrainedConfig.get_config_dict(name, **hub)
     maps = [config.get("auto_map"), get_tokenizer_config(name, **hub).get("auto_map")]
     classes: list[Any] = []
-    for found in maps:
-        for value in found.values() if isinstance(found, dict) else [found]:
+    for auto_map in maps:
+        for value in auto_map.values() if isinstance(auto_map, dict) else [auto_map]:
             classes += value if isinstance(value, (list, tuple)) else [value]
     return {one.split("--")[0] for one in classes if isinstance(one, str) and "--" in one}

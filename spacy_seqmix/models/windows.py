@@ -1,4 +1,4 @@
-"""What is judged of a doc: its text or one sentence of it, and where that was mixed."""
+"""The part of a doc that is scored: its text or one sentence of it, and where that was mixed."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Passage(NamedTuple):
 
 
 def passage_of(doc: Doc, unit: str = "doc") -> Passage:
-    """What a discriminator judges of a doc.
+    """The part of a doc that a discriminator scores.
 
     doc (Doc): the doc, mixed or not.
     unit (str): "doc", or "sentence" for the sentence of the mixed window alone (from the first to
-        the last where the window spans several). Docs that are not mixed are judged whole.
+        the last where the window spans several). Docs that are not mixed are scored whole.
     RETURNS (Passage): the text and, of a mixed doc, the window.
     RAISES (SeqMixError): S309 if the window does not fit the doc, S314 if its sentence is unknown.
     """
@@ -55,7 +55,7 @@ def passage_of(doc: Doc, unit: str = "doc") -> Passage:
 
 
 def text_of(doc: Doc | Span) -> str:
-    """What is scored of a doc: pre-tokenised ones end in a space that nobody wrote."""
+    """The text without the space at the end that pre-tokenised docs have."""
     return doc.text.rstrip()
 
 

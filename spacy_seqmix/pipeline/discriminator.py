@@ -1,7 +1,9 @@
 """``seqmix_discriminator``: the perplexity of docs and sentences as a pipeline component."""
 
 import json
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,21 +13,22 @@ from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..errors import Errors, SeqMixError
+from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings
 from ..extensions import register_extensions
-from ..models.batches import MAX_BATCH_ITEMS
 from ..models.judge import PerplexityDiscriminator
 from ..models.lm_files import files_of, load_files, load_folder
+from ..models.names import first_available, is_local
 from ..models.nlls import perplexity
-from ..models.safety import as_names
+from ..models.settings import LMSettings, takes_lm_settings
 from ..models.windows import text_of
 from ..types import Verdict
 
-DEFAULT_MODEL = "gpt2"
+# float32, since in bfloat16 a perplexity changes by some percent with the other texts of a batch.
+DEFAULTS = LMSettings(dtype="float32")
 
 
 class DocScores(NamedTuple):
-    """What ``predict`` finds: the doc's verdict, and perplexities of its sentences if asked."""
+    """What ``predict`` computes: the doc's verdict, and the perplexities of its sentences."""
 
     verdict: Verdict
     sentences: list[float] | None
@@ -34,123 +37,52 @@ class DocScores(NamedTuple):
 @Language.factory(
     "seqmix_discriminator",
     assigns=["doc._.perplexity", "doc._.plausible", "span._.perplexity"],
-    default_config={
-        "model": DEFAULT_MODEL,
-        "revision": None,
-        "min_perplexity": 0.0,
-        "max_perplexity": 500.0,
-        "sentences": False,
-        "batch_size": 16,
-        "max_batch_items": MAX_BATCH_ITEMS,
-        "dtype": "auto",
-        "start_token": None,
-        "save_weights": False,
-        "trust_remote_code": [],
-    },
+    default_config={**DEFAULTS.as_config(), "sentences": False, "save_weights": False},
 )
+@takes_lm_settings
 def make_seqmix_discriminator(
-    nlp: Language,
-    name: str,
-    model: str,
-    revision: str | None,
-    min_perplexity: float,
-    max_perplexity: float | None,
-    sentences: bool,
-    batch_size: int,
-    max_batch_items: int,
-    dtype: str,
-    start_token: str | None,
-    save_weights: bool,
-    trust_remote_code: list[str],
+    nlp: Language, name: str, sentences: bool, save_weights: bool, settings: LMSettings
 ) -> "SeqMixDiscriminator":
     """Construct a ``seqmix_discriminator``. See ``SeqMixDiscriminator`` for the arguments."""
-    return SeqMixDiscriminator(
-        name,
-        model=model,
-        revision=revision,
-        min_perplexity=min_perplexity,
-        max_perplexity=max_perplexity,
-        sentences=sentences,
-        batch_size=batch_size,
-        max_batch_items=max_batch_items,
-        dtype=dtype,
-        start_token=start_token,
-        save_weights=save_weights,
-        trust_remote_code=trust_remote_code,
-    )
+    return SeqMixDiscriminator(name, settings, sentences=sentences, save_weights=save_weights)
 
 
 class SeqMixDiscriminator(Pipe):
-    """Sets each doc's perplexity under a causal language model, and whether it is plausible.
+    """Set each doc's perplexity under a causal language model, and whether it is plausible.
 
     ``doc._.perplexity`` (float) is Eq. 9 of SeqMix, ``doc._.plausible`` (bool) Eq. 10. A doc
     without text has the perplexity nan and is not plausible. With ``sentences``, each sentence
     has its own ``span._.perplexity``, scored by itself, so that it compares with those of docs.
+
+    All settings stand in the pipeline's config and nowhere else, so that overrides at loading
+    count. What is saved besides is which model the saved weights are of.
     """
 
     def __init__(
         self,
         name: str = "seqmix_discriminator",
+        settings: LMSettings = DEFAULTS,
         *,
-        model: str = DEFAULT_MODEL,
-        revision: str | None = None,
-        min_perplexity: float = 0.0,
-        max_perplexity: float | None = 500.0,
         sentences: bool = False,
-        batch_size: int = 16,
-        max_batch_items: int = MAX_BATCH_ITEMS,
-        dtype: str = "auto",
-        start_token: str | None = None,
         save_weights: bool = False,
-        trust_remote_code: Sequence[str] = (),
     ) -> None:
         """Create the component; the language model is loaded at its first use.
 
         name (str): the component's name.
-        model, revision (str, str | None): a causal LM: a name on the Hugging Face hub, a folder,
-            or a ``.gguf`` file; branch, tag or commit on the hub.
-        min_perplexity, max_perplexity (float, float | None): the plausible range; None: no limit.
+        settings (LMSettings): the language model and the plausible range.
         sentences (bool): score each sentence too.
-        batch_size (int): the most texts that the language model scores at a time.
-        max_batch_items (int): the most tokens at a time, padding included; see ``token_nlls``.
-        dtype (str): "float32", "bfloat16", or "auto": bfloat16 where it changes no decision.
-        start_token (str | None): see ``CausalLM.load``.
         save_weights (bool): keep the language model's weights in the pipeline's own folder.
-        trust_remote_code (Sequence[str]): names of models whose own Python code may run.
-        RAISES (SeqMixError): for a negative or inverted range, an unknown dtype, an empty batch.
         """
         self.name = name
         self.sentences = sentences
         self.save_weights = save_weights
-        self.judge = PerplexityDiscriminator(
-            model=model,
-            revision=revision,
-            min_perplexity=min_perplexity,
-            max_perplexity=max_perplexity,
-            batch_size=batch_size,
-            max_batch_items=max_batch_items,
-            dtype=dtype,
-            start_token=start_token,
-            trust_remote_code=trust_remote_code,
-        )
+        self.discriminator = PerplexityDiscriminator(settings)
         register_extensions()
 
     @property
-    def cfg(self) -> dict[str, Any]:
-        """The settings, as the config has them. Whom to trust is not among them: that stands in
-        the config alone, where it can be read, and not in what a component has stored."""
-        return {
-            "model": self.judge.model,
-            "revision": self.judge.revision,
-            "min_perplexity": self.judge.perplexity.low,
-            "max_perplexity": self.judge.perplexity.high,
-            "sentences": self.sentences,
-            "batch_size": self.judge.batch_size,
-            "max_batch_items": self.judge.max_batch_items,
-            "dtype": self.judge.dtype,
-            "start_token": self.judge.start_token,
-            "save_weights": self.save_weights,
-        }
+    def settings(self) -> LMSettings:
+        """The language model and the plausible range."""
+        return self.discriminator.settings
 
     def __call__(self, doc: Doc) -> Doc:
         """Score one doc. Raises as ``predict``."""
@@ -178,18 +110,18 @@ class SeqMixDiscriminator(Pipe):
 
         docs (Sequence[Doc]): the docs.
         RETURNS (list[DocScores]): one for each doc.
-        RAISES (OSError, ValueError): if the language model cannot be loaded; if sentences are to
-            be scored and a doc has no sentence boundaries.
+        RAISES (SeqMixError): as ``CausalLM.load``; S310 if a doc has no sentence boundaries and
+            sentences are to be scored.
         """
         if self.sentences:
             self._require_sentences(docs)
-        verdicts = self.judge(docs)
+        verdicts = self.discriminator(docs)
         if not self.sentences:
             return [DocScores(verdict, None) for verdict in verdicts]
         sents = [list(doc.sents) if len(doc) else [] for doc in docs]
         # The only sentence of a doc is the doc, whose score is known.
         texts = [text_of(sent) for spans in sents if len(spans) > 1 for sent in spans]
-        scores = iter(self.judge.score(texts))
+        scores = iter(self.discriminator.score(texts))
         return [
             DocScores(verdict, [perplexity(next(scores)) for _ in spans])
             if len(spans) > 1
@@ -215,86 +147,98 @@ class SeqMixDiscriminator(Pipe):
     ) -> None:
         """Load the language model now, so that a wrong name shows before training starts.
 
-        RAISES (OSError, ValueError): as ``CausalLM.load``.
+        RAISES (SeqMixError): as ``CausalLM.load``.
         """
-        _ = self.judge.lm
+        _ = self.discriminator.lm
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the settings, and the language model if ``save_weights``, to a folder.
+        """Write the language model to a folder if ``save_weights``, and which one it is.
+
+        Without the weights, a path as its name causes a warning (W314).
 
         exclude (Iterable[str]): "cfg" or "model".
         """
-        # Not srsly's JSON: it gives 0.6 back as another number.
         writers: dict[str, Callable[[Path], Any]] = {
-            "cfg": lambda file: file.write_text(json.dumps(self.cfg), encoding="utf8")
+            "cfg": lambda file: file.write_text(json.dumps(self._origin()), encoding="utf8")
         }
         if self.save_weights:
-            writers["model"] = lambda folder: self.judge.lm.save(folder)
+            writers["model"] = lambda folder: self.discriminator.lm.save(folder)
+        elif is_local(self.settings.model):
+            text = Warnings.W314.format(name=self.name, model=self.settings.model)
+            warnings.warn(text, stacklevel=2)
         util.to_disk(path, writers, exclude)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SeqMixDiscriminator":
-        """Read what ``to_disk`` wrote.
+        """Load the weights that ``to_disk`` wrote, if they are those of the model in the config.
 
-        Saved weights are loaded from the folder. Without them, a model that the config names
-        (any but the factory's default) wins over the stored name: it may lie elsewhere here.
-
-        RAISES (OSError, ValueError): as ``CausalLM.load``, for saved weights.
+        RAISES (SeqMixError): as ``CausalLM.load`` for saved weights; S316 or S317 if a model
+            without saved weights can't be used here.
         """
-        util.from_disk(
-            path, {"cfg": lambda file: self._restore(json.loads(file.read_text("utf8")))}, exclude
-        )
-        if self.save_weights:
-            util.from_disk(path, {"model": self._load_folder}, exclude)
+        origin: dict[str, Any] = {}
+        folder = Path(path, "model")
+        if Path(path, "cfg").is_file():
+            origin.update(json.loads(Path(path, "cfg").read_text("utf8")))
+        if "model" not in exclude and folder.is_dir() and self._is_own(origin):
+            self.discriminator.lm = load_folder(folder, self.settings)
+        else:
+            self._require_model()
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """The settings, and the language model's files if ``save_weights``, as bytes."""
-        writers: dict[str, Callable[[], Any]] = {"cfg": lambda: self.cfg}
+        """The language model's files if ``save_weights``, and which one it is, as bytes."""
+        writers: dict[str, Callable[[], Any]] = {"cfg": self._origin}
         if self.save_weights:
-            writers["model"] = lambda: files_of(self.judge.lm)
+            writers["model"] = lambda: files_of(self.discriminator.lm)
         return bytes(util.to_bytes(writers, exclude))
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "SeqMixDiscriminator":
-        """Read what ``to_bytes`` gave; the model's name is treated as in ``from_disk``."""
+        """Read what ``to_bytes`` returned; otherwise as ``from_disk``."""
+        origin: dict[str, Any] = {}
         files: dict[str, bytes] = {}
-        readers: dict[str, Callable[[Any], Any]] = {"cfg": self._restore, "model": files.update}
+        readers: dict[str, Callable[[Any], Any]] = {"cfg": origin.update, "model": files.update}
         util.from_bytes(data, readers, exclude)
-        if files:
-            self._load_files(files)
+        if files and self._is_own(origin):
+            self.discriminator.lm = load_files(files, self.settings)
+        else:
+            self._require_model()
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         # To other processes: a model is loaded there by its name, but weights that belong to the
         # pipeline travel with it, as their origin may be gone.
-        carried = self.save_weights and self.judge.is_loaded
-        return _unpickled, (self.name, vars(self), files_of(self.judge.lm) if carried else {})
+        carried = self.save_weights and self.discriminator.is_loaded
+        files = files_of(self.discriminator.lm) if carried else {}
+        return _unpickled, (self.name, vars(self), files)
 
     def _require_sentences(self, docs: Iterable[Doc]) -> None:
         for doc in docs:
             if len(doc) and not doc.has_annotation("SENT_START"):
                 raise SeqMixError(Errors.E310.format(name=self.name, text=doc.text[:80]))
 
-    def _restore(self, cfg: dict[str, Any]) -> None:
-        if (self.judge.model, self.judge.revision) != (DEFAULT_MODEL, None):
-            cfg = {**cfg, "model": self.judge.model, "revision": self.judge.revision}
-        cfg = {**cfg, "trust_remote_code": self.judge.trust_remote_code}
-        SeqMixDiscriminator.__init__(self, self.name, **cfg)
+    def _origin(self) -> dict[str, Any]:
+        """Which model the saved weights are of."""
+        return {"model": self.settings.model, "revision": self.settings.revision}
 
-    def _load_folder(self, folder: Path) -> None:
-        self.judge.lm = load_folder(folder, self.judge.start_token, self._trusted())
+    def _is_own(self, origin: dict[str, Any]) -> bool:
+        return self.save_weights and origin == self._origin()
 
-    def _load_files(self, files: dict[str, bytes]) -> None:
-        self.judge.lm = load_files(files, self.judge.start_token, self._trusted())
+    def _require_model(self) -> None:
+        """Find out now, not at the first doc, whether the language model is available.
 
-    def _trusted(self) -> frozenset[str]:
-        # Weights that were saved with the pipeline are those of the model that the config names.
-        names = as_names(self.judge.trust_remote_code)
-        return names if self.judge.model in names else frozenset()
+        RAISES (SeqMixFileError): S316 if it is not, S317 if its format can't be read.
+        """
+        values = {"name": self.name, "model": self.settings.model}
+        try:
+            place = first_available(self.settings.model, check=True)
+        except SeqMixFileError as err:
+            raise SeqMixFileError(Errors.E316.format(**values)) from err
+        if place.lower().endswith(".gguf") and not (find_spec("gguf") and find_spec("accelerate")):
+            raise SeqMixFileError(Errors.E317.format(**values))
 
 
 def _unpickled(name: str, state: dict[str, Any], files: dict[str, bytes]) -> SeqMixDiscriminator:
     pipe = SeqMixDiscriminator(name)
     vars(pipe).update(state)
     if files:
-        pipe._load_files(files)
+        pipe.discriminator.lm = load_files(files, pipe.settings)
     return pipe

@@ -1,4 +1,4 @@
-"""Which entity labels examples carry, hard or soft."""
+"""The entity labels of examples, hard or soft."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,7 +17,7 @@ def take_label(proc: Any, label: str) -> bool:
 
     proc (TrainablePipe): with its labels in ``cfg``.
     RETURNS (bool): whether the label is new. Then the caller sets the layer's size.
-    RAISES (ValueError): spaCy's E187 for what is no text, E922 for a trained layer that can't grow.
+    RAISES (ValueError): spaCy's E187 if the label is no text, E922 if a trained layer can't grow.
     """
     if not isinstance(label, str):
         raise ValueError(SpacyErrors.E187)
@@ -40,11 +40,8 @@ def known_labels(eg: Example) -> set[str]:
 
 
 def labels_of(examples: Iterable[Example]) -> list[str]:
-    """All of them; sorted, so that the columns do not change from run to run."""
-    found: set[str] = set()
-    for eg in examples:
-        found |= known_labels(eg)
-    return sorted(found)
+    """Return all labels of examples, sorted: the columns must not change from run to run."""
+    return sorted({label for eg in examples for label in known_labels(eg)})
 
 
 def have_recipes(examples: Iterable[Example]) -> bool:

@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc, Span
-from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
@@ -139,7 +139,7 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         return probs
 
     def set_annotations(self, docs: Sequence[Doc], scores: Sequence[Floats2d]) -> None:
-        """Decode probabilities and write entities (and, if told so, the probabilities).
+        """Decode probabilities and write entities (and, with ``store_probs``, the probabilities).
 
         docs (Sequence[Doc]): the docs to change.
         scores (Sequence[Floats2d]): what ``predict`` returned.
@@ -150,8 +150,8 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         paths = head_of(self.model).decode(scores, docs)
         for doc, path, probs in zip(docs, paths, scores, strict=True):
             if len(doc):
-                found = spans_of([tags[i] for i in path])
-                new = [Span(doc, start, end, label=label) for start, end, label in found]
+                spans = spans_of([tags[i] for i in path])
+                new = [Span(doc, start, end, label=label) for start, end, label in spans]
                 doc.set_ents([*doc.ents, *new], default="unmodified")
                 unset = [doc[t.i : t.i + 1] for t in doc if t.ent_iob_ == ""]
                 if unset:
@@ -164,7 +164,7 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         """The probability of each doc's best valid tag sequence, P(y* given x) in SeqMix, Eq. 1.
 
         A softmax gives the product of the decoded tags' probabilities, a CRF exp(score) / Z. The
-        docs are not changed; entities that they have already are not regarded.
+        docs are not changed; entities that they have already are ignored.
 
         RETURNS (Floats1d): one value a doc, 1.0 where it has no tokens.
         """
@@ -184,38 +184,10 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         spans = entity_spans(docs, self.labels)
         return head_of(self.model).span_probs(self.predict(docs), spans)
 
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optimizer | None = None,
-        losses: dict[str, float] | None = None,
-    ) -> dict[str, float]:
-        """Learn from a batch of examples.
-
-        RETURNS (dict): the losses; this component's entry grows by the cross-entropy in nats,
-            summed over the batch's annotated tokens.
-        """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "SeqMixNER.update")
-        if not any(len(eg.predicted) for eg in examples):
-            return losses
-        set_dropout_rate(self.model, drop)
-        probs, backprop = self.model.begin_update([eg.predicted for eg in examples])
-        loss, d_probs = self.get_loss(examples, probs)
-        backprop(d_probs)
-        if sgd:
-            self.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
-
     def get_loss(
         self, examples: Iterable[Example], scores: Sequence[Floats2d]
     ) -> tuple[float, list[Floats2d]]:
-        """Cross-entropy of soft rows and its gradient, as the model's head defines them.
+        """Cross-entropy of soft rows, summed over the batch's annotated tokens, and its gradient.
 
         For a softmax with rows y and probabilities p, the loss is −Σ y log p and the gradient
         p − y (the layer below leaves out the softmax's own derivative). Missing rows count nothing.
@@ -282,7 +254,7 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         )
 
     def _rows(self, eg: Example) -> Any:
-        """Target rows over this component's tags; says once which labels it does not know."""
+        """Target rows over this component's tags; warns once of each unknown label."""
         for label in sorted(known_labels(eg) - set(self.labels) - self._unknown):
             self._unknown.add(label)
             warnings.warn(Warnings.W201.format(name=self.name, label=label), stacklevel=2)

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
-from spacy.pipeline.tagger import DEFAULT_TAGGER_MODEL, Tagger, tagger_score
+from spacy.pipeline.tagger import DEFAULT_TAGGER_MODEL, Tagger
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
-from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d
 
@@ -48,26 +48,6 @@ class SeqMixTagger(Tagger):  # type: ignore[misc]
     Where a doc has soft labels of the layer "tags", the loss is the cross-entropy against them.
     """
 
-    def __init__(
-        self,
-        vocab: Vocab,
-        model: Model[list[Doc], list[Floats2d]],
-        name: str = "seqmix_tagger",
-        *,
-        overwrite: bool = False,
-        scorer: Callable[..., dict[str, Any]] | None = tagger_score,
-    ) -> None:
-        """Initialise the component.
-
-        vocab (Vocab): the shared vocabulary.
-        model (Model[list[Doc], list[Floats2d]]): token vectors to probabilities while training,
-            such as ``spacy.Tagger.v2``.
-        name (str): the component's name, used in the losses.
-        overwrite (bool): replace tags that stand on the doc.
-        scorer (Callable | None): the scoring method; spaCy's tagger scorer by default.
-        """
-        super().__init__(vocab, model, name, overwrite=overwrite, scorer=scorer)
-
     def initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],
@@ -75,7 +55,7 @@ class SeqMixTagger(Tagger):  # type: ignore[misc]
         nlp: Language | None = None,
         labels: Sequence[str] | None = None,
     ) -> None:
-        """As spaCy's tagger; warns with W224 where recipes would be ignored."""
+        """Initialise as spaCy's tagger; warns with W224 if recipes would be ignored."""
         super().initialize(get_examples, nlp=nlp, labels=labels)
         if nlp is not None and have_recipes(islice(get_examples(), 10)):
             check_recipes(nlp)
@@ -96,3 +76,19 @@ class SeqMixTagger(Tagger):  # type: ignore[misc]
         if np.isnan(loss):
             raise ValueError(SpacyErrors.E910.format(name=self.name))
         return loss, gradient
+
+    # spaCy's tagger saves "overwrite" with its labels, and reads it over what the config says.
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SeqMixTagger":
+        """Load labels and weights from bytes; settings stay those of the config."""
+        overwrite = self.cfg["overwrite"]
+        super().from_bytes(bytes_data, exclude=exclude)
+        self.cfg["overwrite"] = overwrite
+        return self
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SeqMixTagger":
+        """Load labels and weights from a folder; settings stay those of the config."""
+        overwrite = self.cfg["overwrite"]
+        super().from_disk(path, exclude=exclude)
+        self.cfg["overwrite"] = overwrite
+        return self

@@ -1,12 +1,9 @@
-"""``seqmix_uncertainty``: how sure a pipeline is of a doc, and of each span that it found."""
+"""``seqmix_uncertainty``: how sure a pipeline is of a doc, and of each span that it predicts."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import srsly
 from spacy import util
 from spacy.language import Language
 from spacy.pipeline import Pipe
@@ -19,7 +16,7 @@ from ..query.policies import QueryPolicy
 from ..query.reading import reading, spans_found
 from ..query.sources import SOURCES
 
-# Components that write what others listen to.
+# Components whose output others listen to.
 ENCODERS = ("tok2vec", "transformer", "curated_transformer")
 
 
@@ -44,13 +41,16 @@ def make_seqmix_uncertainty(
 
 
 class SeqMixUncertainty(Pipe):
-    """Sets ``doc._.uncertainty`` and each found span's ``span._.confidence``.
+    """Set ``doc._.uncertainty``, and ``span._.confidence`` of each predicted span.
 
-    The uncertainty is what a query policy makes of the token probabilities: higher means that an
+    The uncertainty is a query policy's score of the token probabilities: higher means that an
     annotator's time is better spent there. The confidence is the probability of exactly this span:
     for ``seqmix_ner`` a sum over all tag sequences that have it, for ``ner`` and ``beam_ner`` over
     the parses in a beam, for span categorisers their score. Log-scores are divided by the
     temperature first (Guo et al. 2017); ``spacy seqmix confidence`` fits it to labelled docs.
+
+    All settings stand in the pipeline's config and nowhere else, so that overrides at loading
+    count: the component itself saves nothing.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class SeqMixUncertainty(Pipe):
         nlp (Language): the pipeline that it is part of.
         name (str): its name.
         component (str | None): the component, earlier in the pipeline, whose probabilities are
-            taken; None: the only one before it that has any.
-        policy (QueryPolicy): what makes a number of a doc's token probabilities.
+            used; None: the only one before it that has any.
+        policy (QueryPolicy): turns a doc's token probabilities into one number.
         temperature (float): above 1 the component counts as less sure than it says.
         RAISES (SeqMixError): S443 for a temperature that is not positive, S444 for a policy that
             needs more than token probabilities.
@@ -79,8 +79,23 @@ class SeqMixUncertainty(Pipe):
         self.name = name
         self.component = component
         self.policy = policy
-        self.temperature = check_temperature(temperature)
+        self._temperature = check_temperature(temperature)
         register_extensions()
+
+    @property
+    def temperature(self) -> float:
+        """What log-scores are divided by. Setting it changes the pipeline's config, too.
+
+        RAISES (SeqMixError): S443 for a temperature that is not positive.
+        """
+        return self._temperature
+
+    @temperature.setter
+    def temperature(self, temperature: float) -> None:
+        self._temperature = check_temperature(temperature)
+        names = self.nlp.component_names
+        if self.name in names and self.nlp.get_pipe(self.name) is self:
+            self.nlp.get_pipe_config(self.name)["temperature"] = self._temperature
 
     def __call__(self, doc: Doc) -> Doc:
         """Annotate one doc."""
@@ -98,11 +113,11 @@ class SeqMixUncertainty(Pipe):
             else:
                 yield from docs
 
-    def asked(self) -> str:
-        """The name of the component whose probabilities are taken.
+    def observed(self) -> str:
+        """The name of the component whose probabilities are used.
 
-        RAISES (SeqMixError): S442 when it is none, or not clear which; S448 when an encoder stands
-            between, whose output the component would take for that of its own.
+        RAISES (SeqMixError): S442 if there is none, or more than one; S448 if an encoder stands
+            between, whose output that component would take for that of its own encoder.
         """
         names = self.nlp.component_names
         before = names[: names.index(self.name)] if self.name in names else names
@@ -116,18 +131,19 @@ class SeqMixUncertainty(Pipe):
                     able=able or "none",
                 )
             )
-        asked = self.component or able[0]
-        for name in before[before.index(asked) :]:
-            if self.nlp.get_pipe_meta(name).factory in ENCODERS:
-                raise SeqMixError(Errors.E448.format(name=self.name, asked=asked, encoder=name))
-        return asked
+        component = self.component or able[0]
+        for encoder in before[before.index(component) :]:
+            if self.nlp.get_pipe_meta(encoder).factory in ENCODERS:
+                values = {"name": self.name, "component": component, "encoder": encoder}
+                raise SeqMixError(Errors.E448.format(**values))
+        return component
 
     def _annotate(self, docs: list[Doc]) -> None:
         if any(doc.vocab is not self.nlp.vocab for doc in docs):
             raise SeqMixError(Errors.E449.format(name=self.name))
-        component = self.asked()
-        found = reading(self.nlp, component, docs)
-        probs = dict(zip(map(id, docs), found.tokens(self.temperature), strict=True))
+        component = self.observed()
+        scores_of = reading(self.nlp, component, docs)
+        probs = dict(zip(map(id, docs), scores_of.tokens(self.temperature), strict=True))
         # A policy that draws would need a generator of its own; those over probabilities do not.
         scores = score_docs(
             self.policy,
@@ -137,44 +153,16 @@ class SeqMixUncertainty(Pipe):
         )
         for doc, score in zip(docs, scores.tolist(), strict=True):
             doc._.uncertainty = score if math.isfinite(score) else None
-        if found.spans is not None:
-            for doc, values in zip(docs, found.spans(self.temperature), strict=True):
+        if scores_of.spans is not None:
+            for doc, values in zip(docs, scores_of.spans(self.temperature), strict=True):
                 for span, value in zip(
                     spans_found(self.nlp, component, doc), values.tolist(), strict=True
                 ):
                     span._.confidence = None if math.isnan(value) else value
 
-    # What is saved is what can be fitted after the pipeline was made.
-
-    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Serialise the temperature."""
-        writers: dict[str, Callable[[], Any]] = {"cfg": self._cfg}
-        return bytes(util.to_bytes(writers, exclude))
-
-    def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "SeqMixUncertainty":
-        """Load the temperature from bytes."""
-        readers: dict[str, Callable[[Any], Any]] = {"cfg": self._load}
-        util.from_bytes(data, readers, exclude)
-        return self
-
-    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Save the temperature to a folder."""
-        util.to_disk(path, {"cfg": lambda p: srsly.write_json(p, self._cfg())}, exclude)
-
-    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SeqMixUncertainty":
-        """Load the temperature from a folder."""
-        util.from_disk(path, {"cfg": lambda p: self._load(srsly.read_json(p))}, exclude)
-        return self
-
-    def _cfg(self) -> dict[str, float]:
-        return {"temperature": self.temperature}
-
-    def _load(self, cfg: dict[str, Any]) -> None:
-        self.temperature = check_temperature(cfg["temperature"])
-
 
 def check_temperature(temperature: float) -> float:
-    """RAISES (SeqMixError): S443 for a temperature that is not a positive number."""
+    """The temperature itself. Raises S443 if it is not a positive number."""
     if not (math.isfinite(temperature) and temperature > 0):
         raise SeqMixError(Errors.E443.format(temperature=temperature))
     return float(temperature)

@@ -6,7 +6,7 @@ import spacy
 from spacy.tokens import Doc, DocBin
 
 from spacy_seqmix.mixing.origin import set_origin
-from spacy_seqmix.models.judge import PerplexityDiscriminator
+from spacy_seqmix.models.judge import make_perplexity_discriminator
 from spacy_seqmix.models.nlls import TokenNlls
 
 from ..mixed import origin_of
@@ -35,11 +35,11 @@ def vocab():
 
 
 @pytest.fixture
-def make_judge():
+def make_discriminator():
     def make(unit="doc"):
-        judge = PerplexityDiscriminator("owner/fake", unit=unit)
-        judge.lm = FakeLM()
-        return judge
+        discriminator = make_perplexity_discriminator("owner/fake", unit=unit)
+        discriminator.lm = FakeLM()
+        return discriminator
 
     return make
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spacy_seqmix.calibrate.bins import propose, share, shares, short
-from spacy_seqmix.models.judge import Range
+from spacy_seqmix.calibrate.run import propose
+from spacy_seqmix.calibrate.text import shares, short
 
 NUMBERS = st.lists(st.floats(1, 1e9), min_size=1, max_size=50)
 
@@ -30,11 +30,6 @@ def test_bins_proposed_range_holds_what_it_should(numbers, low, high):
     assert inside.high >= at_high
     assert inside.low >= 0.989 * at_low
     assert inside.high <= 1.011 * at_high
-
-
-def test_bins_share():
-    assert share(Range(2.0, 3.0), np.array([1.0, 2.0, 3.0, 4.0])) == 0.5
-    assert share(Range(0.0, None), np.array([])) == 0.0
 
 
 def test_bins_shares_by_hand():

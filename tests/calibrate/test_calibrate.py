@@ -12,7 +12,8 @@ from thinc.api import Config
 from spacy_seqmix.calibrate import Calibration, calibrate, describe, draw, to_config
 from spacy_seqmix.calibrate.run import Scores
 from spacy_seqmix.mixing.segments import Windows
-from spacy_seqmix.models.judge import PerplexityDiscriminator, Range
+from spacy_seqmix.models.judge import PerplexityDiscriminator, make_perplexity_discriminator
+from spacy_seqmix.models.settings import Range
 
 PAIRS = Windows(size=2, density=1.0)
 FEW = "ignore:.*W312:UserWarning"
@@ -23,10 +24,10 @@ def logs(values):
 
 
 @pytest.mark.filterwarnings(FEW)
-def test_calibrate_scores_docs_and_windows(make_judge, make_doc, save):
+def test_calibrate_scores_docs_and_windows(make_discriminator, make_doc, save):
     # Means of letters: 2 and 4; windows of two names: (2 + 4) / 2 and (4 + 3) / 2, in that order.
     path = save(make_doc("An Anna bbb c b b"), make_doc("ccccccc Cccc Ddd ee"))
-    found = calibrate(make_judge(), [path], windows=PAIRS, quantiles=(0.0, 1.0))
+    found = calibrate(make_discriminator(), [path], windows=PAIRS, quantiles=(0.0, 1.0))
     assert list(found.scores) == ["not mixed"]
     assert logs(found.scores["not mixed"].perplexities) == [2, 4]
     assert found.scores["not mixed"].nats.tolist() == [3.0, 3.5]
@@ -34,25 +35,25 @@ def test_calibrate_scores_docs_and_windows(make_judge, make_doc, save):
     assert found.window_nats == (0.0, 3.5)
 
 
-def test_calibrate_quantiles_by_hand(make_judge, make_doc, save):
+def test_calibrate_quantiles_by_hand(make_discriminator, make_doc, save):
     # 1 to 101 nats per word: the q-quantile of windows is 1 + 100 q, that of perplexity exp of it.
     path = save(*(make_doc("A" * n + " " + "B" * n) for n in range(1, 102)))
-    found = calibrate(make_judge(), [path], windows=PAIRS, quantiles=(0.1, 0.9))
+    found = calibrate(make_discriminator(), [path], windows=PAIRS, quantiles=(0.1, 0.9))
     assert found.window_nats == (0.0, 91.0)
     assert logs(found.perplexity) == pytest.approx([11.0, 91.0], abs=0.01)
 
 
 @pytest.mark.filterwarnings(FEW)
-def test_calibrate_sentences(make_judge, make_doc, save):
+def test_calibrate_sentences(make_discriminator, make_doc, save):
     # The names stand together in the doc, but not in one sentence.
     path = save(make_doc("aa Bb Dd cccc", starts={0, 2}), make_doc("Ee Ffff", starts={0}))
-    found = calibrate(make_judge("sentence"), [path], windows=PAIRS)
+    found = calibrate(make_discriminator("sentence"), [path], windows=PAIRS)
     assert logs(found.scores["not mixed"].perplexities) == [2, 3, 3]
     assert found.scores["not mixed"].nats.tolist() == [3.0]
 
 
 @pytest.mark.filterwarnings(FEW)
-def test_calibrate_mixed_docs_do_not_shift_the_range(make_judge, make_doc, save):
+def test_calibrate_mixed_docs_do_not_shift_the_range(make_discriminator, make_doc, save):
     written = [make_doc("An Anna"), make_doc("Cccc Ddd e")]
     one = save(*written)
     # As `augment --with-originals` writes them. The windows need not be dense, nor of one length.
@@ -62,84 +63,85 @@ def test_calibrate_mixed_docs_do_not_shift_the_range(make_judge, make_doc, save)
         make_doc("dd eeee ff Hhhhhhhh", window=(0, 3)),
         name="two.spacy",
     )
-    alone = calibrate(make_judge(), [one], windows=PAIRS)
-    found = calibrate(make_judge(), [two], windows=PAIRS)
+    alone = calibrate(make_discriminator(), [one], windows=PAIRS)
+    found = calibrate(make_discriminator(), [two], windows=PAIRS)
     assert list(found.scores) == ["not mixed", "mixed"]
     assert logs(found.scores["mixed"].perplexities) == [4, 4]
     np.testing.assert_allclose(found.scores["mixed"].nats, [3.0, 8 / 3])
     assert (found.perplexity, found.window_nats) == (alone.perplexity, alone.window_nats)
-    both = calibrate(make_judge(), [one, two], windows=PAIRS)
+    both = calibrate(make_discriminator(), [one, two], windows=PAIRS)
     assert [len(scores.nats) for scores in both.scores.values()] == [4, 2]
 
 
 @pytest.mark.filterwarnings(FEW)
-def test_calibrate_mixed_docs_alone_are_their_own_measure(make_judge, make_doc, save):
+def test_calibrate_mixed_docs_alone_are_their_own_measure(make_discriminator, make_doc, save):
     path = save(make_doc("aaaaaa bb cccc dddd", window=(1, 3), starts={0, 1}))
-    found = calibrate(make_judge("sentence"), [path])
+    found = calibrate(make_discriminator("sentence"), [path])
     assert list(found.scores) == ["mixed"]
     assert logs(found.scores["mixed"].perplexities) == [round(10 / 3, 3)]
     assert found.window_nats == (0.0, 3.0)
 
 
 @pytest.mark.filterwarnings(FEW)
-def test_calibrate_limit_draws_the_same_docs(make_judge, make_doc, save):
+def test_calibrate_limit_draws_the_same_docs(make_discriminator, make_doc, save):
     path = save(*(make_doc("A" * n + " Bb") for n in range(1, 31)))
     first, again = (
-        calibrate(make_judge(), [path], limit=5, windows=PAIRS).scores["not mixed"]
+        calibrate(make_discriminator(), [path], limit=5, windows=PAIRS).scores["not mixed"]
         for _ in range(2)
     )
     assert first.perplexities.tolist() == again.perplexities.tolist()
     assert len(first.perplexities) == 5
     assert (
-        len(calibrate(make_judge(), [path], limit=99, windows=PAIRS).scores["not mixed"][0]) == 30
+        len(calibrate(make_discriminator(), [path], limit=99, windows=PAIRS).scores["not mixed"][0])
+        == 30
     )
 
 
-def test_calibrate_warns_of_few_values_and_of_no_windows(make_judge, make_doc, save):
+def test_calibrate_warns_of_few_values_and_of_no_windows(make_discriminator, make_doc, save):
     path = save(*(make_doc("aa " * n) for n in range(1, 51)))
     with pytest.warns(UserWarning) as told:
-        found = calibrate(make_judge(), [path])
+        found = calibrate(make_discriminator(), [path])
     assert [str(w.message)[:6] for w in told] == ["[W312]", "[W313]"]
     assert "0.05 and 0.95 of 50 texts" in str(told[0].message)
     assert "a window of 5 tokens with at least 60% valid labels" in str(told[1].message)
     assert found.window_nats is None
     with pytest.warns(UserWarning, match="W313") as told:
-        calibrate(make_judge(), [path], quantiles=(0.1, 0.9))
+        calibrate(make_discriminator(), [path], quantiles=(0.1, 0.9))
     assert len(told) == 1
 
 
 @pytest.mark.parametrize("quantiles", [(0.9, 0.1), (0.5, 0.5), (-0.1, 0.9), (0, 95), (math.nan, 1)])
-def test_calibrate_refuses_quantiles(make_judge, make_doc, save, quantiles):
+def test_calibrate_refuses_quantiles(make_discriminator, make_doc, save, quantiles):
     with pytest.raises(ValueError, match=r"\[S516\]"):
-        calibrate(make_judge(), [save(make_doc("a"))], quantiles=quantiles)
+        calibrate(make_discriminator(), [save(make_doc("a"))], quantiles=quantiles)
 
 
 def test_calibrate_refuses_docs_before_the_model_is_loaded(make_doc, save, vocab, tmp_path):
-    judge = PerplexityDiscriminator("/no/such/model")
-    by_sentence = PerplexityDiscriminator("/no/such/model", unit="sentence")
+    discriminator = make_perplexity_discriminator("/no/such/model")
+    by_sentence = make_perplexity_discriminator("/no/such/model", unit="sentence")
     with pytest.raises(ValueError, match=r"\[S403\].*no docs"):
-        calibrate(judge, [save()])
+        calibrate(discriminator, [save()])
     with pytest.raises(ValueError, match=r"\[S403\].*no such file"):
-        calibrate(judge, [tmp_path / "none.spacy"])
+        calibrate(discriminator, [tmp_path / "none.spacy"])
     with pytest.raises(ValueError, match=r"\[S518\].*'sentencizer'.*a b c"):
         calibrate(by_sentence, [save(make_doc("a b c"))])
     with pytest.raises(ValueError, match=r"\[S314\]"):
         calibrate(by_sentence, [save(make_doc("a b c", window=(0, 1)))])
     with pytest.raises(OSError, match=r"\[S301\]"):
-        calibrate(judge, [save(make_doc("a b c"))])
+        calibrate(discriminator, [save(make_doc("a b c"))])
 
 
-def test_calibrate_refuses_docs_without_text(make_judge, save, vocab):
+def test_calibrate_refuses_docs_without_text(make_discriminator, save, vocab):
     with pytest.raises(ValueError, match=r"\[S517\].*docs\.spacy"):
-        calibrate(make_judge(), [save(Doc(vocab, words=[" ", "\n"]))])
+        calibrate(make_discriminator(), [save(Doc(vocab, words=[" ", "\n"]))])
 
 
 @pytest.fixture
-def found(make_judge):
+def found(make_discriminator):
     written = Scores(np.array([10.0, 20.0, 40.0, 80.0]), np.array([4.0, 5.0, 6.0]))
     mixed = Scores(np.array([40.0, 1000.0]), np.array([7.0, 4.0]))
-    judge, scores = make_judge(), {"not mixed": written, "mixed": mixed}
-    return Calibration(judge, scores, Range(15.0, 80.0), Range(0.0, 5.5))
+    discriminator, scores = make_discriminator(), {"not mixed": written, "mixed": mixed}
+    return Calibration(discriminator, scores, Range(15.0, 80.0), Range(0.0, 5.5))
 
 
 def test_calibrate_describe(found):
@@ -162,29 +164,30 @@ def test_calibrate_describe(found):
     assert lines[-1].split() == ["Both", "0%"]
 
 
-def test_calibrate_describe_one_value(make_judge):
+def test_calibrate_describe_one_value(make_discriminator):
     scores = {"not mixed": Scores(np.array([10.0]), np.array([]))}
-    lines = list(describe(Calibration(make_judge("sentence"), scores, Range(10, 10), None)))
+    lines = list(describe(Calibration(make_discriminator("sentence"), scores, Range(10, 10), None)))
     assert lines[0].startswith("Perplexity of each sentence")
     assert not any("nats" in line for line in lines)
 
 
 @pytest.mark.parametrize("unit", ["doc", "sentence"])
 def test_calibrate_config_can_be_pasted(found, unit):
-    judge = PerplexityDiscriminator(
+    discriminator = make_perplexity_discriminator(
         'a "b"\\c', unit=unit, revision="v1", start_token="<s>", trust_remote_code=["x/y"]
     )
-    text = to_config(Calibration(judge, found.scores, Range(15.0, 80.0), Range(0.0, 5.5)))
+    text = to_config(Calibration(discriminator, found.scores, Range(15.0, 80.0), Range(0.0, 5.5)))
     assert text.startswith("[augment.discriminator]\n@misc")
     built = registry.resolve(Config().from_str("[augment]\n\n" + text))["augment"]["discriminator"]
     assert isinstance(built, PerplexityDiscriminator)
-    assert (built.perplexity, built.window_nats) == ((15.0, 80.0), (0.0, 5.5))
-    for name in ("model", "unit", "revision", "start_token", "trust_remote_code"):
-        assert getattr(built, name) == getattr(judge, name)
+    assert (built.settings.perplexity, built.window_nats) == ((15.0, 80.0), (0.0, 5.5))
+    assert built.unit == discriminator.unit
+    for name in ("model", "revision", "start_token", "trust_remote_code"):
+        assert getattr(built.settings, name) == getattr(discriminator.settings, name)
 
 
 def test_calibrate_config_leaves_out_what_is_not_set(found):
-    text = to_config(Calibration(found.judge, found.scores, Range(15.0, 80.0), None))
+    text = to_config(Calibration(found.discriminator, found.scores, Range(15.0, 80.0), None))
     assert [line.split(" = ")[0] for line in text.splitlines()[1:]] == [
         "@misc",
         "model",
@@ -198,7 +201,7 @@ def test_calibrate_draws_a_file_or_into_a_folder(found, tmp_path):
     assert paths == [tmp_path / "new" / "x.PNG", tmp_path / "out" / "perplexity.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
     written = {"not mixed": found.scores["not mixed"]}
-    draw(Calibration(found.judge, written, found.perplexity, None), paths[0])
+    draw(Calibration(found.discriminator, written, found.perplexity, None), paths[0])
     assert paths[0].stat().st_size < paths[1].stat().st_size
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()].count("x.PNG") == 1
     assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 2

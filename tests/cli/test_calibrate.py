@@ -34,10 +34,10 @@ def test_calibrate_proposes_what_can_be_pasted(
     assert "not mixed (30)" in output
     section = output[output.index("[augment.discriminator]") :]
     built = registry.resolve(Config().from_str("[augment]\n\n" + section))["augment"]
-    judge = built["discriminator"]
+    discriminator = built["discriminator"]
     # What is proposed, the filter does: the quantiles leave out six of thirty docs at either end.
-    assert sum(verdict.keep for verdict in judge(news)) == 18
-    assert judge.window_nats.high > 0
+    assert sum(verdict.keep for verdict in discriminator(news)) == 18
+    assert discriminator.window_nats.high > 0
 
 
 def test_calibrate_draws(in_path: Path, tiny_lm_dir: Path, tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Windows over long texts, and batches of bounded size."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_seqmix.models.batches import Piece, check_sizes, cut, gather
+from spacy_seqmix.models.batches import Piece, check_sizes, cut, gather, position_limit
 
 
 def test_batches_cut_by_hand():
@@ -46,3 +48,14 @@ def test_batches_check_sizes():
     for sizes in ((0, 1), (1, 0)):
         with pytest.raises(ValueError, match=r"\[S311\].*at least 1, not 0"):
             check_sizes(*sizes)
+
+
+@pytest.mark.parametrize("limit", [-1, 0, None])
+def test_batches_position_limit_that_is_none(limit):
+    assert position_limit(SimpleNamespace(max_position_embeddings=limit), 512) == 512
+
+
+def test_batches_position_limit():
+    assert position_limit(SimpleNamespace(), 512) == 512
+    assert position_limit(SimpleNamespace(max_position_embeddings=40), 512) == 40
+    assert position_limit(SimpleNamespace(max_position_embeddings=1024), 512) == 512

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from spacy_seqmix.models.causal_lm import CausalLM, TokenNlls, perplexity, window_nats
+from spacy_seqmix.models.causal_lm import MAX_WINDOW, CausalLM, TokenNlls, perplexity, window_nats
 
 TEXTS = [
     "The quick brown fox jumps over the lazy dog.",
@@ -95,6 +95,12 @@ def test_causal_lm_strided_windows_score_each_token_once(wide_lm):
                 row = torch.log_softmax(wide_lm.model(part).logits[0, -1], -1)
             candidates.append(-row[ids[i + 1]].item())
         assert np.isclose(candidates, got.nlls[i], rtol=1e-3, atol=1e-3).any(), i
+
+
+@pytest.mark.parametrize("limit", [-1, 0, None])
+def test_causal_lm_positions_without_limit(lm, monkeypatch, limit):
+    monkeypatch.setattr(lm.model.config, "n_positions", limit)
+    assert CausalLM(lm.model, lm.tokenizer, lm.start_id).window == MAX_WINDOW
 
 
 def test_causal_lm_text_of_exactly_one_window(lm):

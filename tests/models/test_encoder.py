@@ -1,5 +1,7 @@
 """The encoder as a source of word vectors: pieces, averages, states of a layer."""
 
+import shutil
+
 import numpy as np
 import pytest
 import spacy
@@ -99,6 +101,24 @@ def test_encoder_contextual_reads_texts_beyond_the_positions(encoder):
     vectors = dict(encoder.contextual([words], -1))[0]
     assert vectors.shape == (60, 16)
     assert np.abs(vectors).sum(axis=1).all()
+
+
+def test_encoder_positions_without_limit(encoder, monkeypatch):
+    """XLNet's config says -1."""
+    monkeypatch.setattr(encoder.model.config, "max_position_embeddings", -1)
+    ((_, vectors),) = encoder.contextual([["London", "the"]], -1)
+    assert vectors.any(axis=1).all()
+
+
+def test_encoder_load_from_a_package(tiny_encoder_dir, tmp_path, monkeypatch):
+    shutil.copytree(tiny_encoder_dir, tmp_path / "tiny_encoder_package" / "model")
+    (tmp_path / "tiny_encoder_package" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    got = Encoder.load("package:tiny_encoder_package/model").embed(["London"])
+    np.testing.assert_array_equal(got, Encoder.load(str(tiny_encoder_dir)).embed(["London"]))
+    with pytest.raises(OSError, match="no_such_package") as err:
+        Encoder.load("package:no_such_package/model")
+    assert err.value.code == "S224"
 
 
 def test_encoder_leaves_modes_as_they_were(encoder):

@@ -12,7 +12,8 @@ from spacy.tokens import Doc
 
 from spacy_seqmix.mixing.origin import set_origin
 from spacy_seqmix.models.causal_lm import CausalLM, TokenNlls, perplexity, window_nats
-from spacy_seqmix.models.judge import PerplexityDiscriminator, Range, make_perplexity_discriminator
+from spacy_seqmix.models.judge import make_perplexity_discriminator
+from spacy_seqmix.models.settings import Range
 
 from ..mixed import origin_of
 
@@ -53,18 +54,20 @@ class FakeLM:
         ]
 
 
-def judge_with(lm, **settings):
-    judge = PerplexityDiscriminator("fake", **settings)
-    judge.lm = lm
-    return judge
+def discriminator_with(lm, **settings):
+    discriminator = make_perplexity_discriminator("fake", **settings)
+    discriminator.lm = lm
+    return discriminator
 
 
-def test_judge_verdicts_equal_direct_scores(tiny_lm_dir, vocab):
-    judge = make_perplexity_discriminator(str(tiny_lm_dir), dtype="float32", max_perplexity=None)
+def test_discriminator_verdicts_equal_direct_scores(tiny_lm_dir, vocab):
+    discriminator = make_perplexity_discriminator(
+        str(tiny_lm_dir), dtype="float32", max_perplexity=None
+    )
     docs = [mixed(vocab), Doc(vocab, words=WORDS), mixed(vocab, start=0, end=1)]
     lm = CausalLM.load(str(tiny_lm_dir), dtype="float32")
     (want,) = lm.token_nlls([" ".join(WORDS)])
-    verdicts = judge(docs)
+    verdicts = discriminator(docs)
     assert [v.perplexity for v in verdicts] == pytest.approx([perplexity(want)] * 3, rel=1e-4)
     assert verdicts[0].window_nats == pytest.approx(window_nats(want, 12, 27, 3), rel=1e-4)
     assert verdicts[1].window_nats is None
@@ -72,16 +75,16 @@ def test_judge_verdicts_equal_direct_scores(tiny_lm_dir, vocab):
     assert all(v.keep for v in verdicts)
 
 
-def test_judge_ranges(tiny_lm_dir, vocab):
+def test_discriminator_ranges(tiny_lm_dir, vocab):
     docs = [mixed(vocab), Doc(vocab, words=WORDS)]
-    free = PerplexityDiscriminator(str(tiny_lm_dir), dtype="float32", max_perplexity=None)
+    free = make_perplexity_discriminator(str(tiny_lm_dir), dtype="float32", max_perplexity=None)
     found = free(docs)[0]
 
     def keeps(**settings):
-        judge = PerplexityDiscriminator(
+        discriminator = make_perplexity_discriminator(
             str(tiny_lm_dir), dtype="float32", **{"max_perplexity": None, **settings}
         )
-        return [verdict.keep for verdict in judge(docs)]
+        return [verdict.keep for verdict in discriminator(docs)]
 
     assert keeps(max_perplexity=found.perplexity * 1.01) == [True, True]
     assert keeps(max_perplexity=found.perplexity * 0.99) == [False, False]
@@ -92,9 +95,9 @@ def test_judge_ranges(tiny_lm_dir, vocab):
     assert keeps(min_window_nats=found.window_nats * 1.01) == [False, True]
 
 
-def test_judge_empty_docs_and_trailing_space(tiny_lm_dir, vocab):
-    judge = PerplexityDiscriminator(str(tiny_lm_dir), max_perplexity=None)
-    blank, space, spaced, plain = judge(
+def test_discriminator_empty_docs_and_trailing_space(tiny_lm_dir, vocab):
+    discriminator = make_perplexity_discriminator(str(tiny_lm_dir), max_perplexity=None)
+    blank, space, spaced, plain = discriminator(
         [
             Doc(vocab),
             Doc(vocab, words=[" "]),
@@ -107,51 +110,51 @@ def test_judge_empty_docs_and_trailing_space(tiny_lm_dir, vocab):
     assert not blank.keep
     assert not space.keep
     assert spaced == plain
-    assert judge([]) == []
+    assert discriminator([]) == []
 
 
-def test_judge_stale_window_is_an_error(tiny_lm_dir, vocab):
-    judge = PerplexityDiscriminator(str(tiny_lm_dir))
+def test_discriminator_stale_window_is_an_error(tiny_lm_dir, vocab):
+    discriminator = make_perplexity_discriminator(str(tiny_lm_dir))
     with pytest.raises(ValueError, match=r"\[S309\].*12 to 99"):
-        judge([mixed(vocab, start=12, end=99)])
+        discriminator([mixed(vocab, start=12, end=99)])
 
 
 @pytest.mark.parametrize("error", [-0.5, 0.5])
-def test_judge_auto_scores_doubtful_docs_again(vocab, error):
+def test_discriminator_auto_scores_doubtful_docs_again(vocab, error):
     lm = FakeLM(error)
-    judge = judge_with(lm, max_perplexity=math.exp(6.0))
+    discriminator = discriminator_with(lm, max_perplexity=math.exp(6.0))
     values = [3.0, 5.7, 6.3, 9.0]
     docs = [Doc(vocab, words=[str(v), *"abcdefg"]) for v in values]
-    keeps = [verdict.keep for verdict in judge(docs)]
+    keeps = [verdict.keep for verdict in discriminator(docs)]
     assert keeps == [True, True, False, False]
     assert lm.calls[1][0] == "float32"
     assert 1 <= len(lm.calls[1][1]) < len(docs)
 
 
-def test_judge_auto_scores_doubtful_windows_again(vocab):
+def test_discriminator_auto_scores_doubtful_windows_again(vocab):
     lm = FakeLM(0.1)
-    judge = judge_with(lm, max_perplexity=None, max_window_nats=8.05 / 3)
+    discriminator = discriminator_with(lm, max_perplexity=None, max_window_nats=8.05 / 3)
     docs = [mixed(vocab, words=[n, *"bcdefgh"], start=0, end=3) for n in ("1.0", "9.0")]
-    assert [verdict.keep for verdict in judge(docs)] == [True, False]
+    assert [verdict.keep for verdict in discriminator(docs)] == [True, False]
     assert lm.calls[1] == ("float32", ["1.0 b c d e f g h"])
 
 
-def test_judge_auto_gives_up_on_bfloat16_if_it_is_worse_than_measured(vocab):
+def test_discriminator_auto_gives_up_on_bfloat16_if_it_is_worse_than_measured(vocab):
     lm = FakeLM(1.9)
-    judge = judge_with(lm, max_perplexity=math.exp(6.0))
+    discriminator = discriminator_with(lm, max_perplexity=math.exp(6.0))
     docs = [Doc(vocab, words=[str(v), *"abcdefg"]) for v in (5.9, 5.0, 4.3)]
-    assert [verdict.keep for verdict in judge(docs)] == [True, True, True]
+    assert [verdict.keep for verdict in discriminator(docs)] == [True, True, True]
     assert [len(texts) for _, texts in lm.calls] == [3, 1, 3]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_judge_fixed_dtype_scores_once(vocab, dtype):
+def test_discriminator_fixed_dtype_scores_once(vocab, dtype):
     lm = FakeLM(0.5)
-    judge_with(lm, dtype=dtype)([Doc(vocab, words=["6.2", "x"])])
+    discriminator_with(lm, dtype=dtype)([Doc(vocab, words=["6.2", "x"])])
     assert [call[0] for call in lm.calls] == [dtype]
 
 
-def test_judge_range_is_near():
+def test_discriminator_range_is_near():
     assert Range(0.0, None).is_near(0.0, 9.0) is False
     assert Range(0.0, 5.0).is_near(4.0, 1.5)
     assert not Range(0.0, 5.0).is_near(3.0, 1.5)
@@ -171,34 +174,34 @@ def test_judge_range_is_near():
         ({"unit": "word"}, "S315"),
     ],
 )
-def test_judge_bad_settings(settings, code):
+def test_discriminator_bad_settings(settings, code):
     with pytest.raises(ValueError, match=rf"\[{code}\]"):
         make_perplexity_discriminator(**settings)
 
 
-def test_judge_unknown_model_fails_at_first_call(vocab):
-    judge = PerplexityDiscriminator("/no/such/model")
+def test_discriminator_unknown_model_fails_at_first_call(vocab):
+    discriminator = make_perplexity_discriminator("/no/such/model")
     with pytest.raises(OSError, match=r"\[S301\].*/no/such/model"):
-        judge([Doc(vocab, words=["x"])])
+        discriminator([Doc(vocab, words=["x"])])
 
 
-def test_judge_is_shared_registered_and_pickled(tiny_lm_dir, vocab):
+def test_discriminator_is_shared_registered_and_pickled(tiny_lm_dir, vocab):
     block = {
-        "judge": {
+        "discriminator": {
             "@misc": "spacy-seqmix.PerplexityDiscriminator.v1",
             "model": str(tiny_lm_dir),
             "max_perplexity": None,
         }
     }
-    first = spacy.registry.resolve(block)["judge"]
-    second = spacy.registry.resolve(block)["judge"]
+    first = spacy.registry.resolve(block)["discriminator"]
+    second = spacy.registry.resolve(block)["discriminator"]
     assert first.lm is second.lm
     again = pickle.loads(pickle.dumps(first))
     assert again._lm is None
     assert again([mixed(vocab)]) == first([mixed(vocab)])
 
 
-def test_judge_modules_import_no_torch():
+def test_discriminator_modules_import_no_torch():
     code = (
         "import sys, spacy, builtins\n"
         "import thinc.compat\n"  # thinc itself imports torch where it is installed
@@ -212,7 +215,7 @@ def test_judge_modules_import_no_torch():
 
 @pytest.mark.models
 @pytest.mark.slow
-def test_judge_bfloat16_decides_like_float32(smollm2_path, vocab):
+def test_discriminator_bfloat16_decides_like_float32(smollm2_path, vocab):
     """Forty docs, mixed and plain, with limits put right into the middle of their scores."""
     rng = np.random.default_rng(0)
     docs = []
@@ -221,13 +224,13 @@ def test_judge_bfloat16_decides_like_float32(smollm2_path, vocab):
             words = [str(w) for w in rng.choice(WORDS, size, replace=False)]
             docs.append(mixed(vocab, words=words, start=size // 3, end=size // 3 + 1))
 
-    def judge(**settings):
-        return PerplexityDiscriminator(smollm2_path, **settings)(docs)
+    def discriminator(**settings):
+        return make_perplexity_discriminator(smollm2_path, **settings)(docs)
 
-    exact = judge(max_perplexity=None, dtype="float32")
+    exact = discriminator(max_perplexity=None, dtype="float32")
     perplexities, nats = np.array([(v.perplexity, v.window_nats) for v in exact]).T
     for share in (0.25, 0.6):
         most = np.quantile(perplexities, share), np.quantile(nats, share)
-        keeps = [v.keep for v in judge(max_perplexity=most[0], max_window_nats=most[1])]
+        keeps = [v.keep for v in discriminator(max_perplexity=most[0], max_window_nats=most[1])]
         assert keeps == [bool(k) for k in (perplexities <= most[0]) & (nats <= most[1])]
         assert 0 < sum(keeps) < len(docs)

@@ -81,7 +81,7 @@ def test_load_gguf_that_is_none(tmp_path):
     with pytest.raises(OSError, match=r"\[S302\].*junk\.gguf.*SPACY_SEQMIX_CACHE"):
         CausalLM.load(str(path), cache_dir=tmp_path / "cache")
     with pytest.raises(OSError, match=r"\[S301\].*none\.gguf"):
-        CausalLM.load(str(tmp_path), gguf_file="none.gguf")
+        CausalLM.load(str(tmp_path / "none.gguf"))
     assert list((tmp_path / "cache" / "gguf").iterdir()) == []
 
 

@@ -13,7 +13,7 @@ from spacy.util import load_model_from_config, registry
 from thinc.api import data_validation, fix_random_seed, set_dropout_rate
 
 from spacy_seqmix import recipes
-from spacy_seqmix.models.honours import honours_recipes
+from spacy_seqmix.models.honours import mixes_embeddings
 from spacy_seqmix.models.mix_embed import build_mix_embed
 
 from .encoders import mixed_doc
@@ -148,8 +148,8 @@ def test_mix_embed_is_plain_but_in_training_with_recipes(name, vectors, vocab):
     model, plain = make(name, vectors, vocab), make(name, vectors, vocab, mix=False)
     assert model.to_bytes() == plain.to_bytes()
     assert [node.name for node in model.walk()] == [node.name for node in plain.walk()]
-    assert honours_recipes(model)
-    assert not honours_recipes(plain)
+    assert mixes_embeddings(model)
+    assert not mixes_embeddings(plain)
     assert all(map(np.array_equal, model.predict(docs), plain.predict(docs)))
     copies = [model.copy(), copy.deepcopy(model), make(name, vectors, vocab)]
     copies[2].from_bytes(plain.to_bytes())
@@ -238,7 +238,7 @@ def test_mix_embed_trains_in_a_pipeline(vectors, vocab, labelled, tmp_path):
 
     optimizer = nlp.initialize(lambda: examples(False))
     tok2vec = nlp.get_pipe("tok2vec")
-    assert honours_recipes(tok2vec.model)
+    assert mixes_embeddings(tok2vec.model)
     set_dropout_rate(tok2vec.model, 0.0)
     mixed = tok2vec.model.begin_update([examples(True)[0].predicted])[0]
     plain = tok2vec.model.begin_update([examples(False)[0].predicted])[0]
@@ -252,8 +252,8 @@ def test_mix_embed_trains_in_a_pipeline(vectors, vocab, labelled, tmp_path):
     section = config["components"]["tok2vec"]["model"]
     section["embed"] = section["embed"]["embed"]
     swapped = load_model_from_config(config).from_disk(tmp_path)
-    assert not honours_recipes(swapped.get_pipe("tok2vec").model)
+    assert not mixes_embeddings(swapped.get_pipe("tok2vec").model)
     rows = [n.get_pipe("seqmix_ner").predict([n(gold.text)]) for n in (nlp, swapped)]
     assert np.array_equal(rows[0][0], rows[1][0])
     again = spacy.load(tmp_path)
-    assert honours_recipes(again.get_pipe("tok2vec").model)
+    assert mixes_embeddings(again.get_pipe("tok2vec").model)

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import shutil
 import threading
 from functools import partial
 
@@ -24,7 +25,7 @@ from transformers import (
 )
 
 from spacy_seqmix import recipes
-from spacy_seqmix.models.honours import honours_recipes, mix_in
+from spacy_seqmix.models.honours import mix_in, mixes_embeddings
 from spacy_seqmix.models.mix_transformer import PLAIN
 
 from .encoders import agree, build, byte_level, direct, mixed_doc, save_encoder, spans_of_docs, step
@@ -303,7 +304,7 @@ def test_mix_transformer_pickles(tiny_encoder_dir):
     made = build(tiny_encoder_dir)
     docs = [mixed_doc(words("the London"), (0, "Paris", 0.5))]
     again = pickle.loads(pickle.dumps(made))
-    assert honours_recipes(again)
+    assert mixes_embeddings(again)
     assert torch.equal(step(again, docs)[0], step(made, docs)[0])
 
 
@@ -384,7 +385,7 @@ def test_mix_transformer_swaps_with_the_plain_one_on_disk(tiny_encoder_dir, labe
     built = pipeline(tiny_encoder_dir).from_bytes(nlp.to_bytes())
     pipelines = (nlp, plain, back, built)
     encoders = [n.get_pipe("transformer") for n in pipelines]
-    assert [honours_recipes(pipe.model) for pipe in encoders] == [True, False, True, True]
+    assert [mixes_embeddings(pipe.model) for pipe in encoders] == [True, False, True, True]
     docs = [mixed_doc(n.make_doc("Ann Lee saw Rome."), (0, "Olga", 0.5)) for n in pipelines]
     said = [
         n.get_pipe("seqmix_ner").predict(list(pipe.pipe([doc])))[0]
@@ -399,12 +400,12 @@ def test_mix_transformer_taken_out_of_its_component_is_plain(tiny_encoder_dir, l
     nlp.replace_listeners("transformer", "seqmix_ner", ["model.tok2vec"])
     config = nlp.config["components"]["seqmix_ner"]["model"]["tok2vec"]
     assert config["@architectures"] == "spacy-transformers.Tok2VecTransformer.v3"
-    assert not honours_recipes(nlp.get_pipe("seqmix_ner").model)
+    assert not mixes_embeddings(nlp.get_pipe("seqmix_ner").model)
 
 
-def test_mix_transformer_honours_recipes(model, tiny_encoder_dir):
-    assert honours_recipes(model)
-    assert not honours_recipes(build(tiny_encoder_dir, plain=True))
+def test_mix_transformer_mixes_embeddings(model, tiny_encoder_dir):
+    assert mixes_embeddings(model)
+    assert not mixes_embeddings(build(tiny_encoder_dir, plain=True))
     forward = model._func
     mix_in(model, forward.mixing)
     assert model._func is forward
@@ -533,3 +534,28 @@ def test_mix_transformer_on_a_gpu(tiny_encoder_dir, mixed_precision):
     close = partial(torch.testing.assert_close, atol=0.05, rtol=0.05)
     close(states.float().cpu(), expected)
     close(grad.float().cpu(), expected_grad)
+
+
+def test_mix_transformer_of_a_package(tiny_encoder_dir, tmp_path, monkeypatch):
+    """Any pipeline of ``spacy train`` may name a model in a package: this layer finds it."""
+    package = tmp_path / "another_encoder_package"
+    shutil.copytree(tiny_encoder_dir, package / "model")
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    name = "package:another_encoder_package/model"
+    nlp = spacy.blank("en")
+    layer = {
+        "@architectures": OURS,
+        "name": name,
+        "get_spans": {"@span_getters": "spacy-transformers.doc_spans.v1"},
+    }
+    nlp.add_pipe("transformer", config={"model": layer})
+    nlp.initialize()
+    want = nlp("the London")._.trf_data.model_output.last_hidden_state
+    nlp.to_disk(tmp_path / "nlp")
+    shutil.rmtree(package)  # the trained pipeline has its own copy
+    assert nlp.get_pipe("transformer").model.attrs["name"] == name
+    again = spacy.load(tmp_path / "nlp")
+    np.testing.assert_allclose(
+        again("the London")._.trf_data.model_output.last_hidden_state, want, rtol=1e-5
+    )

@@ -6,7 +6,7 @@ from spacy.tokens import Doc
 
 from spacy_seqmix.mixing.origin import set_origin
 from spacy_seqmix.models.causal_lm import CausalLM, perplexity, window_nats
-from spacy_seqmix.models.judge import PerplexityDiscriminator
+from spacy_seqmix.models.judge import make_perplexity_discriminator
 from spacy_seqmix.models.windows import Passage, Window, passage_of, window_in
 
 from ..mixed import origin_of
@@ -45,8 +45,10 @@ def test_windows_window_in_a_span():
 
 
 def test_windows_judge_of_sentences_scores_them_by_themselves(tiny_lm_dir):
-    judge = PerplexityDiscriminator(str(tiny_lm_dir), dtype="float32", unit="sentence")
-    (verdict,) = judge([make(5, 7)])
+    discriminator = make_perplexity_discriminator(
+        str(tiny_lm_dir), dtype="float32", unit="sentence"
+    )
+    (verdict,) = discriminator([make(5, 7)])
     lm = CausalLM.load(str(tiny_lm_dir), dtype="float32")
     (want,) = lm.token_nlls(["Anna Berg of Oslo won again ."])
     assert verdict.perplexity == pytest.approx(perplexity(want), rel=1e-4)

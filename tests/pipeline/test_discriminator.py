@@ -10,10 +10,10 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from spacy_seqmix.models.causal_lm import CausalLM, perplexity
-from spacy_seqmix.pipeline.discriminator import SeqMixDiscriminator
+from spacy_seqmix.models.causal_lm import CausalLM, perplexity, shared_lm
 
 NAME = "seqmix_discriminator"
+LOCAL = "ignore:.*W314:UserWarning"
 TEXTS = ["The quick brown fox .", "", "Friday", "Somerset beat Norway by an innings . The end ."]
 
 
@@ -99,9 +99,9 @@ def test_discriminator_values_survive_bytes_and_docbin(make_nlp):
 
 def test_discriminator_loads_lazily_or_in_initialize(make_nlp):
     pipe = make_nlp().get_pipe(NAME)
-    assert pipe.judge._lm is None
+    assert pipe.discriminator._lm is None
     pipe.initialize(lambda: [])
-    assert pipe.judge._lm is not None
+    assert pipe.discriminator._lm is not None
     bad = make_nlp(model="/no/such/model")
     with pytest.raises(OSError, match=r"\[S301\]"):
         bad.initialize()
@@ -112,28 +112,161 @@ def test_discriminator_bad_range(make_nlp):
         make_nlp(min_perplexity=2.0, max_perplexity=1.0)
 
 
+@pytest.mark.filterwarnings(LOCAL)
 def test_discriminator_keeps_settings_without_weights(make_nlp, tmp_path):
     nlp = make_nlp(min_perplexity=2.0, max_perplexity=77.0, batch_size=3, start_token="x")
     nlp.to_disk(tmp_path)
     assert sorted(p.name for p in (tmp_path / NAME).iterdir()) == ["cfg"]
     again = spacy.load(tmp_path)
-    assert again.get_pipe(NAME).cfg == nlp.get_pipe(NAME).cfg
+    assert again.get_pipe(NAME).settings == nlp.get_pipe(NAME).settings
     assert again(TEXTS[0])._.perplexity == nlp(TEXTS[0])._.perplexity
-    # A component that names no model of its own takes the stored one.
-    data = nlp.get_pipe(NAME).to_bytes()
-    assert SeqMixDiscriminator().from_bytes(data).cfg == nlp.get_pipe(NAME).cfg
-    assert len(data) < 1000
-    from_bytes = spacy.blank("en")
-    from_bytes.add_pipe(NAME)
-    assert from_bytes.from_bytes(nlp.to_bytes()).get_pipe(NAME).cfg == nlp.get_pipe(NAME).cfg
+    assert len(nlp.get_pipe(NAME).to_bytes()) < 1000
+    from_bytes = nlp.from_config(nlp.config).from_bytes(nlp.to_bytes())
+    assert from_bytes.get_pipe(NAME).settings == nlp.get_pipe(NAME).settings
 
 
+@pytest.mark.filterwarnings(LOCAL)
+def test_discriminator_settings_of_the_config_win(make_nlp, tmp_path):
+    """Each setting, its default included: what ``nlp.config`` shows is what counts."""
+    nlp = make_nlp(sentencizer=True, max_perplexity=1e9, sentences=True)
+    assert nlp(TEXTS[0])._.plausible
+    nlp.to_disk(tmp_path)
+    new = {
+        "min_perplexity": 0.5,
+        "max_perplexity": 1.5,
+        "sentences": False,
+        "batch_size": 7,
+        "max_batch_items": 99,
+        "dtype": "auto",
+        "start_token": "x",
+        "device": "cpu",
+        "save_weights": True,
+        "revision": "main",
+        "trust_remote_code": ["a/b"],
+    }
+    defaults = nlp.get_factory_meta(NAME).default_config
+    assert new.keys() == defaults.keys() - {"model"}  # which has a test of its own
+    for key, value in [*new.items(), *((key, defaults[key]) for key in new)]:
+        again = spacy.load(tmp_path, config={f"components.{NAME}.{key}": value})
+        pipe = again.get_pipe(NAME)
+        assert getattr(pipe if hasattr(pipe, key) else pipe.settings, key) == value, key
+        assert again.config["components"][NAME][key] == value
+    low = spacy.load(tmp_path, config={f"components.{NAME}.max_perplexity": 1.5})
+    assert not low(TEXTS[0])._.plausible
+
+
+@pytest.mark.filterwarnings(LOCAL)
 def test_discriminator_model_of_the_config_wins(make_nlp, tiny_lm_dir, tmp_path):
     make_nlp(max_perplexity=77.0).to_disk(tmp_path / "nlp")
     moved = str(shutil.copytree(tiny_lm_dir, tmp_path / "moved"))
     nlp = spacy.load(tmp_path / "nlp", config={"components": {NAME: {"model": moved}}})
-    cfg = nlp.get_pipe(NAME).cfg
-    assert (cfg["model"], cfg["max_perplexity"]) == (moved, 77.0)
+    settings = nlp.get_pipe(NAME).settings
+    assert (settings.model, settings.max_perplexity) == (moved, 77.0)
+
+
+def test_discriminator_saved_weights_give_way_to_another_model(make_nlp, tiny_lm_dir, tmp_path):
+    source = str(shutil.copytree(tiny_lm_dir, tmp_path / "source"))
+    make_nlp(save_weights=True, model=source).to_disk(tmp_path / "nlp")
+    for settings in ({"model": str(tiny_lm_dir)}, {"save_weights": False}):
+        nlp = spacy.load(tmp_path / "nlp", config={"components": {NAME: settings}})
+        nlp(TEXTS[0])
+        assert nlp.get_pipe(NAME).discriminator.lm.name != str(tmp_path / "nlp" / NAME / "model")
+    nlp = spacy.load(tmp_path / "nlp")
+    assert nlp.get_pipe(NAME).discriminator.lm.name == str(tmp_path / "nlp" / NAME / "model")
+
+
+@pytest.fixture
+def packaged(tiny_lm_dir, tmp_path, monkeypatch):
+    """The tiny language model inside an installed package."""
+    package = tmp_path / "site" / "tiny_lm_package"
+    shutil.copytree(tiny_lm_dir, package / "model")
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    return package
+
+
+@pytest.mark.parametrize("name", ["package:{0}", "no-such-lm | package:{0}"])
+@pytest.mark.filterwarnings("ignore:.*W220:UserWarning")
+def test_discriminator_takes_a_model_in_a_package(
+    make_nlp, lm, packaged, tmp_path, monkeypatch, name
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    name = name.format("tiny_lm_package/model")
+    nlp = make_nlp(model=name)
+    want = perplexity(lm.token_nlls(TEXTS[:1])[0])
+    assert nlp(TEXTS[0])._.perplexity == pytest.approx(want, rel=1e-4)
+    nlp.to_disk(tmp_path / "nlp")  # without a warning
+    assert str(tmp_path) not in (tmp_path / "nlp" / "config.cfg").read_text("utf8")
+    assert spacy.load(tmp_path / "nlp")(TEXTS[0])._.perplexity == pytest.approx(want, rel=1e-4)
+    shutil.rmtree(packaged)
+    shared_lm.cache_clear()
+    with pytest.raises(OSError, match="tiny_lm_package") as err:
+        spacy.load(tmp_path / "nlp")
+    assert err.value.code == "S316"
+    assert f"exclude=['{NAME}']" in str(err.value)
+    assert spacy.load(tmp_path / "nlp", exclude=[NAME]).pipe_names == []
+
+
+def test_discriminator_warns_of_a_path_that_others_do_not_have(make_nlp, tmp_path, tiny_lm_dir):
+    with pytest.warns(UserWarning, match=r"\[W314\].*save_weights") as caught:
+        make_nlp().to_disk(tmp_path / "plain")
+    assert str(tiny_lm_dir) in str(caught[0].message)
+    make_nlp(save_weights=True).to_disk(tmp_path / "carried")  # without a warning
+
+
+@pytest.mark.filterwarnings(LOCAL)
+def test_discriminator_loading_tells_what_is_missing(make_nlp, tiny_lm_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    source = shutil.copytree(tiny_lm_dir, tmp_path / "source")
+    nlp = make_nlp(model=str(source))
+    nlp.to_disk(tmp_path / "nlp")
+    data = nlp.to_bytes()
+    for name in (str(tmp_path / "gone"), "no-such-owner/no-such-model"):
+        with pytest.raises(OSError, match=name) as err:
+            spacy.load(tmp_path / "nlp", config={f"components.{NAME}.model": name})
+        assert err.value.code == "S316"
+    shutil.rmtree(source)
+    for load in (
+        lambda: spacy.load(tmp_path / "nlp"),
+        lambda: nlp.from_config(nlp.config).from_bytes(data),
+    ):
+        with pytest.raises(OSError, match="source") as err:
+            load()
+        assert err.value.code == "S316"
+
+
+@pytest.mark.filterwarnings(LOCAL)
+def test_discriminator_loading_tells_that_gguf_is_missing(make_nlp, tmp_path, monkeypatch):
+    (tmp_path / "x.gguf").touch()
+    make_nlp(model=str(tmp_path / "x.gguf")).to_disk(tmp_path / "nlp")
+    monkeypatch.setattr("spacy_seqmix.pipeline.discriminator.find_spec", lambda name: None)
+    with pytest.raises(OSError, match=r"x\.gguf") as err:
+        spacy.load(tmp_path / "nlp")
+    assert err.value.code == "S317"
+
+
+def test_discriminator_perplexity_does_not_depend_on_neighbours(tiny_lm_dir, monkeypatch):
+    """Also where the hardware is fast at bfloat16, whose rounding changes with the batch."""
+    monkeypatch.setattr("spacy_seqmix.models.causal_lm.fast_bfloat16", lambda device: True)
+    nlp = spacy.blank("en")
+    nlp.add_pipe(NAME, config={"model": str(tiny_lm_dir)})  # the component's own dtype
+    alone = [nlp(text)._.perplexity for text in TEXTS if text]
+    for neighbours in (["fox"], ["Norway beat Somerset . " * 9], [*TEXTS, "a b c"] * 4):
+        docs = nlp.pipe([*neighbours, *(text for text in TEXTS if text)])
+        got = [doc._.perplexity for doc in docs][len(neighbours) :]
+        np.testing.assert_allclose(got, alone, rtol=1e-4)
+
+
+@pytest.mark.models
+@pytest.mark.slow
+def test_discriminator_perplexity_does_not_depend_on_neighbours_smollm2(smollm2_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe(NAME, config={"model": smollm2_path})
+    texts = [" ".join(TEXTS), *(text for text in TEXTS if text)] * 3
+    texts += ["The harbour master closed both piers after the storm."] * 9
+    together = [doc._.perplexity for doc in nlp.pipe(texts)]
+    alone = [nlp(text)._.perplexity for text in texts[:4]]
+    np.testing.assert_allclose(together[:4], alone, rtol=1e-4)
 
 
 def test_discriminator_carries_weights_on_request(make_nlp, tiny_lm_dir, tmp_path):
@@ -141,21 +274,21 @@ def test_discriminator_carries_weights_on_request(make_nlp, tiny_lm_dir, tmp_pat
     nlp = make_nlp(save_weights=True, model=str(source))
     want = nlp(TEXTS[0])._.perplexity
     nlp.to_disk(tmp_path / "nlp")
-    data = nlp.get_pipe(NAME).to_bytes()
+    data = nlp.to_bytes()
     shutil.rmtree(source)
     (tmp_path / "nlp").rename(tmp_path / "moved")
     again = spacy.load(tmp_path / "moved")
     assert again(TEXTS[0])._.perplexity == want
     again.to_disk(tmp_path / "moved")  # over the files that its weights came from
     assert spacy.load(tmp_path / "moved")(TEXTS[0])._.perplexity == want
-    from_bytes = SeqMixDiscriminator().from_bytes(data)
-    assert from_bytes(again.make_doc(TEXTS[0]))._.perplexity == want
+    from_bytes = nlp.from_config(nlp.config).from_bytes(data)
+    assert from_bytes(TEXTS[0])._.perplexity == want
 
 
 def test_discriminator_pipe_streams_mixed_lengths_in_bounded_batches(make_nlp, monkeypatch):
     """Neither many docs nor long ones make a batch larger than it may be."""
     nlp = make_nlp(max_batch_items=64, batch_size=8)
-    lm = nlp.get_pipe(NAME).judge.lm
+    lm = nlp.get_pipe(NAME).discriminator.lm
     shapes = []
     logits = lm._logits
     monkeypatch.setattr(lm, "_logits", lambda x, m: shapes.append(tuple(x.shape)) or logits(x, m))

@@ -94,3 +94,15 @@ def test_tagger_refuses_a_loss_that_is_no_number():
     nlp, examples = build()
     with pytest.raises(ValueError, match="E910"):
         nlp.get_pipe("tagger").get_loss([examples[1]], [np.full((2, 3), np.nan, dtype="float32")])
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_tagger_overwrite_of_the_config_wins(tmp_path, overwrite):
+    nlp, _ = build()
+    nlp.get_pipe("tagger").cfg["overwrite"] = not overwrite
+    nlp.to_disk(tmp_path)
+    again = spacy.load(tmp_path, config={"components.tagger.overwrite": overwrite})
+    assert again.get_pipe("tagger").cfg["overwrite"] is overwrite
+    assert again.get_pipe("tagger").labels == nlp.get_pipe("tagger").labels
+    by_bytes = again.from_config(again.config).from_bytes(nlp.to_bytes())
+    assert by_bytes.get_pipe("tagger").cfg["overwrite"] is overwrite

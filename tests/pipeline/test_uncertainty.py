@@ -24,7 +24,7 @@ ARCHITECTURES = ("SoftTagger", "CRFTagger")
 
 
 def build(architecture: str = "SoftTagger", steps: int = 6, **config: object) -> Language:
-    """A recogniser after a few steps, with its uncertainty told."""
+    """A recogniser after a few steps, with its uncertainty."""
     fix_random_seed(0)
     nlp = spacy.blank("en")
     model = {"@architectures": f"spacy-seqmix.{architecture}.v1", "tok2vec": TINY_CNN}
@@ -179,9 +179,21 @@ def test_uncertainty_saves_its_temperature(tmp_path):
     nlp.get_pipe("seqmix_uncertainty").temperature = 2.5
     expected = nlp(TEXT)
     nlp.to_disk(tmp_path / "model")
-    for again in (spacy.load(tmp_path / "model"), build().from_bytes(nlp.to_bytes())):
+    by_bytes = nlp.from_config(nlp.config).from_bytes(nlp.to_bytes())
+    for again in (spacy.load(tmp_path / "model"), by_bytes):
         assert again.get_pipe("seqmix_uncertainty").temperature == 2.5
         assert again(TEXT)._.uncertainty == pytest.approx(expected._.uncertainty, rel=1e-5)
+
+
+def test_uncertainty_temperature_of_the_config_wins(tmp_path):
+    nlp = build(temperature=4.0)
+    nlp.get_pipe("seqmix_uncertainty").temperature = 2.5
+    assert nlp.config["components"]["seqmix_uncertainty"]["temperature"] == 2.5
+    nlp.to_disk(tmp_path)
+    for value in (1.0, 4.0, 7.0):
+        again = spacy.load(tmp_path, config={"components.seqmix_uncertainty.temperature": value})
+        assert again.get_pipe("seqmix_uncertainty").temperature == value
+        assert again.config["components"]["seqmix_uncertainty"]["temperature"] == value
 
 
 def test_uncertainty_works_in_processes():
@@ -220,7 +232,7 @@ def test_uncertainty_refuses_an_encoder_between():
     nlp = build()
     nlp.add_pipe("tok2vec", before="seqmix_uncertainty")
     with pytest.raises(ValueError, match=r"S448.*'tok2vec' stands between 'seqmix_ner'"):
-        nlp.get_pipe("seqmix_uncertainty").asked()
+        nlp.get_pipe("seqmix_uncertainty").observed()
 
 
 def test_uncertainty_of_another_pipeline_is_refused():
