@@ -67,7 +67,10 @@ class Errors:
         "{text!r}. Name the column of the tags with --column, or leave out the sentences of these "
         "rows with --skip."
     )
-    E510 = "[S510] Can't read the journal of run {name!r} at {path}: {reason}."
+    E510 = (
+        "[S510] Can't read the journal of run {name!r} at {path}: {reason}. Restore the file, or "
+        "run again in a new folder."
+    )
     E511 = "[S511] The journal of run {name!r} at {path} has no finished round: nothing to report."
     E512 = (
         "[S512] The runs can't be compared: {reason}. Run them with the same pool, seed set, "
@@ -353,8 +356,9 @@ class Errors:
 
     # 4xx active learning
     E401 = (
-        "[S401] '{name}' has no token probabilities. The pipeline is {pipes}; with probabilities: "
-        "{able}. Set active.component to one of those, or take a policy that needs none."
+        "[S401] '{name}' has no token probabilities. The pipeline is {pipes}; components with "
+        "probabilities: {able}. Set active.component to one of them, or use "
+        "spacy-seqmix.RandomPolicy.v1."
     )
     E402 = "[S402] Section [active]: {problems}."
     E403 = "[S403] Can't use '{path}': {reason}. Give a .spacy file with labelled docs."
@@ -398,8 +402,9 @@ class Errors:
         "give the same. Set active.committee.kind to 'seeds', or add dropout to the model."
     )
     E424 = (
-        "[S424] '{name}' can't tell how probable its decoded tags are. Components that can: "
-        "{able}. Ask one of them, or set mode = 'sum' or 'mean' of spacy-seqmix.LeastConfidence.v1."
+        "[S424] '{name}' does not know the probability of the tags that it decodes. Components "
+        "that do: {able}. Set active.component to one of them, or set mode = 'sum' or 'mean' of "
+        "spacy-seqmix.LeastConfidence.v1."
     )
     E425 = (
         "[S425] The probabilities of '{name}' are not numbers (NaN or infinite). Train the "
@@ -429,6 +434,12 @@ class Errors:
         "[S434] active.mix_set = 'pool' mixes docs with the labels that '{name}' ({factory}) gives "
         "them, which are not probabilities of entities or tags of tokens. Set "
         "active.mix_set to 'round' or 'all'."
+    )
+    E435 = "[S435] The oracle returned {returned} docs for {given}. Return one for each, in order."
+    E436 = (
+        "[S436] The members of a committee would score different pairs of entities: '{setter}' "
+        "predicts the entities that '{name}' takes, and differs from member to member. Take a "
+        "policy over one model, such as spacy-seqmix.NTE.v1, or entities that come with the docs."
     )
     E440 = (
         "[S440] '{name}' finds no spans whose confidence could be told. Of this pipeline these do: "
@@ -537,8 +548,8 @@ class Warnings:
         "unmixed. Read .spacy files with spacy-seqmix.Corpus.v1."
     )
     W402 = (
-        "[W402] The augmenter {augmenter} of [{name}] is left out: in active learning "
-        "[active.mixing] mixes. Set '{name}.augmenter' to null to say so."
+        "[W402] The augmenter {augmenter} of [{name}] is not used: in active learning "
+        "[active.mixing] mixes. Set {name}.augmenter to null to silence this warning."
     )
     W602 = (
         "[W602] The arms {one!r} and {other!r} have other values of {fields}. Arms are compared "

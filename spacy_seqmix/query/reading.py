@@ -1,4 +1,4 @@
-"""What a component's scores say of docs that it has annotated, at any temperature."""
+"""A component's probabilities of docs that it has annotated, at any temperature."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,7 @@ from ..learners import SPAN_CATEGORISERS
 from ..models.head import entity_spans, head_of, tempered_rows
 from ..types import Floats1d, TokenProbs
 from .beam import Parse, beam_parses, parse_marginals
-from .probabilities import check_has_probs
-from .sources import SOURCES, Source
+from .probabilities import SOURCES, Source, check_needs
 
 
 @dataclass(frozen=True)
@@ -33,14 +32,14 @@ class Reading:
 
 
 def reading(nlp: Language, component: str, docs: Sequence[Doc]) -> Reading:
-    """Ask a component, once, for its scores of docs.
+    """Take a component's scores of docs, once for all temperatures.
 
     nlp (Language): a trained pipeline.
     component (str): the name of a component that has token probabilities.
     docs (Sequence[Doc]): docs that the pipeline has annotated; they are not changed.
     RAISES (SeqMixError): S401 when the component has no token probabilities.
     """
-    check_has_probs(nlp, component)
+    check_needs("tokens", nlp, component)
     factory = nlp.get_pipe_meta(component).factory
     proc: Any = nlp.get_pipe(component)
     if factory in READERS:

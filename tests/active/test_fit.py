@@ -107,10 +107,10 @@ def test_fit_best_or_last(training, news, tmp_path, monkeypatch):
 
     monkeypatch.setattr(SeqMixNER, "finish_update", sabotage)
     last = fit(training, news, news, tmp_path / "work", settings(30), None)[0]
-    assert evaluate(last, news)["ents_f"] == 0.0
+    assert evaluate(last, news).ents_f == 0.0
     calls.clear()
     best = fit(training, news, news, tmp_path / "work", settings(30, best=True), None)[0]
-    assert evaluate(best, news)["ents_f"] > 0.3
+    assert evaluate(best, news).ents_f > 0.3
 
 
 def test_fit_averages_the_weights_where_the_optimizer_does(training, news, tmp_path, count_updates):
@@ -179,11 +179,11 @@ def test_fit_nan_weights_of_a_component_that_does_not_look(training, news, tmp_p
 def test_evaluate_by_type_in_a_fixed_order(training, news, tmp_path):
     nlp = fit(training, news, news, tmp_path / "work", settings(25), None)[0]
     scores = evaluate(nlp, news)
-    assert list(scores["ents_per_type"]) == ["LOC", "MISC", "ORG", "PER"]
-    assert 0.0 < scores["ents_f"] <= 1.0
-    assert set(scores) == {*SCORES, "seqeval_f", "confusion"}
+    assert list(scores.ents_per_type) == ["LOC", "MISC", "ORG", "PER"]
+    assert 0.0 < scores.ents_f <= 1.0
+    assert scores.model_fields_set == {*SCORES, "seqeval_f", "confusion"}
     bare = evaluate(nlp, [Doc(nlp.vocab, words=["x"], ents=["O"])])
-    assert bare["ents_per_type"] == {} or all(v["f"] == 0 for v in bare["ents_per_type"].values())
+    assert all(v.f == 0 for v in bare.ents_per_type.values())
 
 
 def test_warn_of_unseen(news, labelled):

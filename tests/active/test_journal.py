@@ -7,7 +7,8 @@ import pytest
 from thinc.api import Config
 
 import spacy_seqmix
-from spacy_seqmix.active.journal import RunFolder, disk_errors, flatten
+from spacy_seqmix.active.journal import RoundRecord, Scores, Seconds
+from spacy_seqmix.active.run_folder import RunFolder, disk_errors
 from spacy_seqmix.atomic import replacing_folder
 
 CONFIG = Config({"paths": {"a": "x"}, "active": {"n": 3, "list": [1, 2], "none": None}})
@@ -16,6 +17,19 @@ DIGESTS = {"pool": "12", "dev": "34"}
 
 def changed(**values):
     return Config({"paths": {"a": "x"}, "active": {**CONFIG["active"], **values}})
+
+
+def record(number, value=0.5):
+    scores = {"dev": Scores(ents_p=value, ents_r=value, ents_f=value)}
+    return RoundRecord(
+        round=number,
+        queried=[number],
+        n_labelled=1,
+        n_mixed=0,
+        steps=2,
+        scores=scores,
+        seconds=Seconds(train=0.1),
+    )
 
 
 def contents(path):
@@ -31,8 +45,8 @@ def test_journal_new_folder(folder):
     assert folder.open(CONFIG, DIGESTS) == []
     assert Config().from_disk(folder.config) == CONFIG
     records = []
-    folder.append(records, {"round": 0, "x": 0.1})
-    folder.append(records, {"round": 1, "x": None})
+    folder.append(records, record(0, value=0.1))
+    folder.append(records, record(1, value=None))
     assert folder.read() == records == folder.open(CONFIG, DIGESTS)
     assert set(contents(folder.path)) == {"config.cfg", "inputs.json", "journal.jsonl"}
 
@@ -55,7 +69,7 @@ def test_journal_of_an_empty_folder(folder):
 )
 def test_journal_of_another_run_is_left_alone(folder, config, digests, field):
     folder.open(CONFIG, DIGESTS)
-    folder.append([], {"round": 0})
+    folder.append([], record(0))
     before = contents(folder.path)
     with pytest.raises(ValueError, match=rf"S406.*differ: {field}"):
         folder.open(config, digests)
@@ -103,7 +117,7 @@ def test_journal_leaves_files_to_the_process_that_runs(folder):
 def test_journal_damaged(folder, text):
     folder.open(CONFIG, DIGESTS)
     folder.journal.write_text(text)
-    with pytest.raises(ValueError, match=r"S407.*journal\.jsonl"):
+    with pytest.raises(ValueError, match=r"S510.*run 'run'.*journal\.jsonl"):
         folder.open(CONFIG, DIGESTS)
 
 
@@ -177,12 +191,6 @@ def test_disk_errors_get_a_code():
         raise OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(OSError, match=r"^\[S220\]"), disk_errors():
         raise OSError("[S220] ...")
-
-
-def test_flatten():
-    nested = {"a": {"b": {"c": 1}, "d": {}}, "e": [1], "f": None}
-    assert flatten(nested) == {"a.b.c": 1, "a.d": {}, "e": [1], "f": None}
-    assert flatten({}) == {"": {}}
 
 
 def test_journal_folder_is_locked_while_it_is_run(tmp_path):

@@ -23,7 +23,7 @@ def read(**values):
 def test_schema_defaults_are_the_papers():
     active = read()
     assert (active.start, active.mix_set, active.select_model) == ("cold", "round", "last")
-    assert (active.epochs, active.max_steps, active.mixing) == (10.0, None, None)
+    assert (active.epochs, active.max_steps, active.mixing) == (10.0, None, [])
     assert active.steps_of(1) is None
 
 
