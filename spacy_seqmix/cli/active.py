@@ -57,7 +57,7 @@ def active_cli(
         raise typer.Exit(LOCKED_EXIT_CODE if locked else 1) from err
     missing = run.active.n_rounds + 1 - len(records)
     if missing:
-        msg.warn(f"The pool is used up: {missing} of the planned rounds had nothing to query")
+        msg.warn(f"The pool is used up: {missing} of the rounds had nothing to query")
     msg.good(f"Last model: {run.folder.model(len(records) - 1)}")
 
 

@@ -1,5 +1,8 @@
 """One round's training with spaCy's own loop."""
 
+import io
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import spacy
@@ -11,6 +14,7 @@ from spacy_seqmix.active.fit import (
     check_training_config,
     count_steps,
     fit,
+    registered_names,
     warn_of_unseen,
     without_own_mixing,
 )
@@ -233,3 +237,25 @@ def test_without_own_mixing_leaves_out_the_augmenter(training):
     corpus.update({"augmenter": None, "@readers": "spacy-seqmix.MixedCorpus.v1"})
     with pytest.raises(ValueError, match=r"S408.*MixedCorpus"):
         without_own_mixing(training)
+
+
+def test_without_own_mixing_looks_at_names_not_at_text(training):
+    """A path may hold the name of an augmenter."""
+    corpus = training["corpora"]["train"]
+    corpus["path"] = "out/spacy-seqmix.SeqMix.v1/MixedCorpus.v1/train.spacy"
+    assert without_own_mixing(training) == training
+    nested = {"@augmenters": "spacy-seqmix.SeqMix.v1"}
+    assert set(registered_names({"a": [{"b": nested}], "@c": "d"})) == {"d", *nested.values()}
+
+
+def test_fit_shows_a_bar_while_it_trains(training, news, tmp_path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for progress in (True, False):
+        terminal = Terminal()
+        monkeypatch.setattr("sys.stderr", terminal)
+        wanted = replace(settings(6), progress=progress)
+        fit(training, news[:9], news[22:], tmp_path / "work", wanted, None)
+        assert ("Epoch" in terminal.getvalue()) == progress

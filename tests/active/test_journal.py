@@ -2,17 +2,22 @@
 
 import errno
 import json
+from pathlib import Path
 
 import pytest
 from thinc.api import Config
 
 import spacy_seqmix
-from spacy_seqmix.active.journal import RoundRecord, Scores, Seconds
+from spacy_seqmix.active.journal import RoundRecord, Scores, Seconds, read_journal
 from spacy_seqmix.active.run_folder import RunFolder, disk_errors
 from spacy_seqmix.atomic import replacing_folder
 
 CONFIG = Config({"paths": {"a": "x"}, "active": {"n": 3, "list": [1, 2], "none": None}})
 DIGESTS = {"pool": "12", "dev": "34"}
+# One journal of each kept study.
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+STUDIES = sorted(path for path in RESULTS.iterdir() if path.is_dir())
+KEPT = [found[0] for one in STUDIES if (found := sorted(one.rglob("journal.jsonl")))]
 
 
 def changed(**values):
@@ -202,3 +207,30 @@ def test_journal_folder_is_locked_while_it_is_run(tmp_path):
     assert not (tmp_path / "lock.tmp").exists()
     with other.lock():
         pass
+
+
+def test_journal_keeps_what_was_set(folder):
+    folder.open(CONFIG, DIGESTS)
+    folder.append([], record(0))
+    line = json.loads(folder.journal.read_text())
+    assert set(line) == {"round", "queried", "n_labelled", "n_mixed", "steps", "scores", "seconds"}
+    assert line["seconds"] == {"train": 0.1}
+    (back,) = read_journal(folder.journal)
+    assert (back, back.line()) == (record(0), folder.journal.read_text().strip())
+    assert back.score("dev") == 0.5
+    assert back.score("test") is None
+    with pytest.raises(ValueError, match="frozen"):
+        back.steps = 3
+
+
+def test_journal_labels_may_hold_line_separators(folder):
+    folder.open(CONFIG, DIGESTS)
+    scores = {"ents_p": 1.0, "ents_r": 1.0, "ents_f": 1.0, "confusion": [("A\u2028B", "", 1)]}
+    folder.append([], record(0).model_copy(update={"scores": {"dev": Scores(**scores)}}))
+    assert folder.read()[0].scores["dev"].confusion == [("A\u2028B", "", 1)]
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: "-".join(path.parts[-4:-1]))
+def test_journal_of_kept_results_is_read(path):
+    lines = path.read_text("utf8").splitlines()
+    assert [r.queried for r in read_journal(path)] == [json.loads(x)["queried"] for x in lines]

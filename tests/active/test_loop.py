@@ -16,6 +16,7 @@ from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.active.scores import SCORES
 from spacy_seqmix.config import load_config
 from spacy_seqmix.docbin import read_docs
+from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.mixing.origin import by_key, doc_key, get_origin, parent_keys
 from spacy_seqmix.pipeline.ner import SeqMixNER
 from spacy_seqmix.types import Verdict
@@ -488,3 +489,75 @@ def test_load_config_says_what_is_wrong(files, tmp_path, name, overrides):
         load_config(tmp_path / name, overrides)
     # the file that is at fault, be it the other one
     assert f"'{tmp_path / overrides.get('active.extends', name)}'" in str(caught.value)
+
+
+def test_loop_round_that_fails_changes_nothing(start, monkeypatch):
+    """Compute first, commit after the journal has the round."""
+    whole = start({"active.n_rounds": 1}, "whole").run()
+    run = start({"active.n_rounds": 1})
+
+    def fails(*args):
+        raise OSError("no space left")
+
+    for number in (0, 1):
+        before = run.pool
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "fit", fails)
+            for _ in range(2):
+                with pytest.raises(OSError, match="no space left"):
+                    run.run()
+        assert run.pool is before
+        assert len(run.pool.labelled) == (8 if number else 0)
+        assert [len(run.records), len(run.mixed)] == [number, number]
+        if number == 0:
+            run._round(0)
+    assert plain(run.run()) == plain(whole)
+
+
+def test_loop_queried_ids_count_the_empty_docs_of_the_file(start, files, blank_en):
+    docs = list(DocBin().from_disk(files["paths.pool"]).get_docs(blank_en.vocab))
+    docs.insert(0, blank_en.make_doc(""))
+    docs.insert(7, blank_en.make_doc(""))
+    DocBin(docs=docs).to_disk(files["paths.pool"])
+    settings = {"active.n_rounds": 0, "active.mixing": None, "active.n_seed": 22}
+    run = start(settings)
+    (record,) = run.run()
+    assert sorted(record.queried) == [i for i in range(24) if i not in (0, 7)]
+    assert all(run.pool.docs[i].text == docs[i].text for i in record.queried)
+    assert record.queried_tokens == [len(docs[i]) for i in record.queried]
+    assert start(settings).pool.labelled == tuple(record.queried)
+
+
+def test_loop_oracle_that_leaves_out_docs(start):
+    run = start({"active.n_rounds": 0, "active.mixing": None})
+    run.oracle = lambda docs: docs[1:]
+    with pytest.raises(SeqMixError, match="returned 7 docs for 8") as caught:
+        run.run()
+    assert caught.value.code == "S435"
+
+
+def test_loop_shows_each_round_when_it_is_done(start):
+    run = start({"active.n_rounds": 1, "active.mixing": None})
+    seen = []
+    run.run(on_round=lambda record: seen.append((record, len(run.records))))
+    assert seen == [(run.records[0], 1), (run.records[1], 2)]
+
+
+def test_load_config_drops_only_inherited_augmenters_that_mix(files, tmp_path, recwarn):
+    training = tmp_path / "training.cfg"
+    mixes = '[corpora.train.augmenter]\n@augmenters = "spacy-seqmix.SeqMix.v1"\nrate = 0.5\n\n'
+    training.write_text(training.read_text().replace("[corpora.dev]", f"{mixes}[corpora.dev]"))
+    path = tmp_path / "active.cfg"
+    config = load_config(path, files)
+    assert config["corpora"]["train"]["augmenter"] is None
+    ActiveRun(config, tmp_path / "run", progress=False)
+    assert not [w for w in recwarn if "W402" in str(w.message)]
+    # Whoever writes it, on the command line or in the file, is warned that it is not used.
+    for own, overrides in (("", {"corpora.train.augmenter.rate": 0.3}), (mixes, {})):
+        path.write_text(f"{path.read_text()}\n[corpora]\n\n[corpora.train]\n\n{own}")
+        config = load_config(path, {**files, **overrides})
+        assert config["corpora"]["train"]["augmenter"]["@augmenters"] == "spacy-seqmix.SeqMix.v1"
+        with pytest.warns(UserWarning, match="W402"):
+            ActiveRun(config, tmp_path / "run", progress=False)
+        path.write_text(path.read_text().partition("\n[corpora]")[0])
+    assert load_config(training, {})["corpora"]["train"]["augmenter"]["rate"] == 0.5

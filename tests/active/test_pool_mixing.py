@@ -85,8 +85,7 @@ def test_loop_mixes_what_is_left_of_the_pool(start, monkeypatch):
     assert all(len(one["parents"]) == 1 for one in examples)
     assert len({id(nlp) for nlp in asked}) == 2  # each round asks the model before it
     stopped = start(settings, "again")
-    stopped.active.n_rounds = 0
-    stopped.run()
+    stopped._round(0)
     again = start(settings, "again").run()
     assert [(r.queried, r.scores) for r in again] == [(r.queried, r.scores) for r in records]
 
@@ -95,7 +94,7 @@ def test_loop_never_looks_at_labels_of_the_pool(start, files, tmp_path):
     """Mixed docs are the same whatever the annotation of docs not queried."""
     settings = {**COPIES, "active.n_rounds": 0}
     first = start(settings, "first")
-    queried = set(first.run()[0]["queried"])
+    queried = set(first.run()[0].queried)
     blank = spacy.blank("en")
     docs = read_docs(files["paths.pool"], blank)
     for i, doc in enumerate(docs):
@@ -103,7 +102,7 @@ def test_loop_never_looks_at_labels_of_the_pool(start, files, tmp_path):
             doc.set_ents([], default="outside")
     DocBin(docs=docs, store_user_data=True).to_disk(files["paths.pool"])
     other = start(settings, "other")
-    assert set(other.run()[0]["queried"]) == queried
+    assert set(other.run()[0].queried) == queried
     one, two = (read_docs(r.folder.mixed(0), blank, need_entities=False) for r in (first, other))
     assert [doc.text for doc in one] == [doc.text for doc in two]
     for a, b in zip(one, two, strict=True):
