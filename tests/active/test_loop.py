@@ -558,6 +558,6 @@ def test_load_config_drops_only_inherited_augmenters_that_mix(files, tmp_path, r
         config = load_config(path, {**files, **overrides})
         assert config["corpora"]["train"]["augmenter"]["@augmenters"] == "spacy-seqmix.SeqMix.v1"
         with pytest.warns(UserWarning, match="W402"):
-            ActiveRun(config, tmp_path / "run", progress=False)
+            ActiveRun(config, tmp_path / f"run-{len(own)}", progress=False)
         path.write_text(path.read_text().partition("\n[corpora]")[0])
     assert load_config(training, {})["corpora"]["train"]["augmenter"]["rate"] == 0.5
