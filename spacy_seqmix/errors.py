@@ -382,24 +382,24 @@ class Errors:
     )
     E410 = "[S410] Can't read the config '{path}': {reason}"
     E411 = (
-        "[S411] A file could not be read or written: {reason}. Free disk space, or mend the "
+        "[S411] A file could not be read or written: {reason}. Free disk space or correct the "
         "permissions, and start the same command again: finished rounds are kept."
     )
     E412 = (
-        "[S412] Another process is running in {path}. Wait for it, end it, or take another folder."
+        "[S412] Another process is running in {path}. Wait for it, end it, or use another folder."
     )
     E420 = "[S420] The policy {name} has no mode {mode!r}. Set one of: {allowed}."
     E421 = (
-        "[S421] A committee has two members or more, not {members}: one alone agrees with itself. "
-        "Raise active.committee.members."
+        "[S421] A committee has at least two members, not {members}. Raise "
+        "active.committee.members."
     )
     E422 = (
         "[S422] The members of the committee do not fit together: {reason}. Score the same docs "
         "with members that were trained on the same labels."
     )
     E423 = (
-        "[S423] '{name}' has no dropout layers, nor has what comes before it: every pass would "
-        "give the same. Set active.committee.kind to 'seeds', or add dropout to the model."
+        "[S423] Neither '{name}' nor a component before it has dropout layers: all passes would be "
+        "equal. Set active.committee.kind to 'seeds', or add dropout to the model."
     )
     E424 = (
         "[S424] '{name}' does not know the probability of the tags that it decodes. Components "
@@ -408,14 +408,14 @@ class Errors:
     )
     E425 = (
         "[S425] The probabilities of '{name}' are not numbers (NaN or infinite). Train the "
-        "pipeline again with a lower learning rate, or mend its weights."
+        "pipeline again with a lower learning rate."
     )
     E426 = (
-        "[S426] The policy's score of doc {number} is not a number. Check that the probabilities "
-        "it was given are numbers, and, in a policy of your own, its logarithms and quotients."
+        "[S426] The policy's score of doc {number} is not a number. Check the probabilities that "
+        "it scores, and the logarithms and quotients of a policy of your own."
     )
     E430 = (
-        "[S430] '{name}' can't learn the new labels {labels}, since its layers can't grow. Set "
+        "[S430] '{name}' can't learn the new labels {labels}: its layers can't grow. Set "
         "active.start to 'cold', or give all labels in [initialize.components.{name}.labels]."
     )
     E431 = (
@@ -423,17 +423,16 @@ class Errors:
         "some, check that the conversion kept it, or set active.component to another component."
     )
     E432 = (
-        "[S432] spaCy could not train '{name}': its beam has no parse for the gold entities. Take "
-        "off entities that begin with whitespace, or set components.{name}.beam_update_prob to 0."
+        "[S432] spaCy could not train '{name}': its beam has no parse for the gold entities. "
+        "Remove entities that begin with whitespace, or set components.{name}.beam_update_prob to 0."
     )
     E433 = (
         "[S433] The strategy mixes '{layer}', which '{name}' ({factory}) does not learn. {fix}, or "
         "active.mixing.rate to 0."
     )
     E434 = (
-        "[S434] active.mix_set = 'pool' mixes docs with the labels that '{name}' ({factory}) gives "
-        "them, which are not probabilities of entities or tags of tokens. Set "
-        "active.mix_set to 'round' or 'all'."
+        "[S434] active.mix_set = 'pool' needs probabilities of each token's tags, which '{name}' "
+        "({factory}) does not predict. Set active.mix_set to 'round' or 'all'."
     )
     E435 = "[S435] The oracle returned {returned} docs for {given}. Return one for each, in order."
     E436 = (
@@ -442,12 +441,12 @@ class Errors:
         "policy over one model, such as spacy-seqmix.NTE.v1, or entities that come with the docs."
     )
     E440 = (
-        "[S440] '{name}' finds no spans whose confidence could be told. Of this pipeline these do: "
-        "{able}."
+        "[S440] '{name}' has no confidences in spans. Components of this pipeline that have them: "
+        "{able}. Name one of them, or add one to the pipeline."
     )
     E441 = (
-        "[S441] The spans under the key '{key}' have no scores: they were changed after the span "
-        "categoriser had set them, or set by something else. Text: {text!r}"
+        "[S441] The spans under the key '{key}' have no scores. Leave them as the span categoriser "
+        "set them. Text: {text!r}"
     )
     E442 = (
         "[S442] '{name}' has to stand behind the component whose uncertainty it tells "
@@ -460,13 +459,13 @@ class Errors:
         "token probabilities, such as spacy-seqmix.NTE.v1."
     )
     E445 = (
-        "[S445] '{component}' found {found} spans in '{path}', {correct} of them correct: a "
-        "temperature needs at least one of each kind. Give more labelled docs."
+        "[S445] '{component}' predicts {found} spans in '{path}', {correct} of them correct: a "
+        "temperature needs at least one correct and one wrong span. Give more labelled docs."
     )
     E446 = "[S446] '{path}' exists and is not empty. Give a new folder."
     E447 = (
-        "[S447] Not clear whose confidence is asked for: the pipeline is {pipes}, and of it {able} "
-        "can tell how sure they are of a span. Name one with --component."
+        "[S447] Several components of the pipeline {pipes} have confidences in spans: {able}. Name "
+        "one of them with --component."
     )
     E448 = (
         "[S448] '{encoder}' stands between '{asked}' and '{name}', and would change what '{asked}' "

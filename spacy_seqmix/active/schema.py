@@ -190,18 +190,18 @@ def read_active_config(config: Config) -> ActiveConfig:
     check_training_config(training, active.component)
     training = without_own_mixing(training)
     check_needs(active.policy.needs, training, active.component)
-    found = ActiveConfig(active, training)
-    if found.of_pool:
+    whole = ActiveConfig(active, training)
+    if whole.of_pool:
         check_config_can_label(training, active.component)
-    for mixer in found.mixers:
+    for mixer in whole.mixers:
         check_mixed_layer(
             mixer.strategy,
             training,
             active.component,
             labels=mixer.labels,
-            soft_parents=found.of_pool,
+            soft_parents=whole.of_pool,
         )
-    return found
+    return whole
 
 
 def read_active_section(config: Config) -> ActiveSchema:

@@ -56,12 +56,12 @@ def spans_found(nlp: Language, component: str, doc: Doc) -> list[Span]:
 
 
 def span_finders(nlp: Language) -> list[str]:
-    """The components of a pipeline that can tell how sure they are of a span."""
+    """The components of a pipeline that have confidences in spans."""
     return [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in READERS]
 
 
 def check_has_spans(nlp: Language, component: str) -> None:
-    """RAISES (SeqMixError): S440, naming the components that do find spans."""
+    """RAISES (SeqMixError): S440, naming the components with confidences in spans."""
     able = span_finders(nlp)
     if component not in able:
         raise SeqMixError(Errors.E440.format(name=component, able=able or "none"))
@@ -75,7 +75,7 @@ def _rows(source: Source, proc: Any, docs: Sequence[Doc]) -> Callable[[float], T
 def _of_head(proc: Any, docs: Sequence[Doc]) -> Reading:
     """``seqmix_ner``: its model's head knows how scores become probabilities."""
     head, spans = head_of(proc.model), entity_spans(docs, proc.labels)
-    # Tokens and spans are asked at one temperature, and a CRF sums over its paths for each.
+    # Tokens and spans are needed at one temperature, and a CRF sums over its paths for each.
     tempered = lru_cache(maxsize=1)(partial(head.tempered, proc.predict(docs)))
 
     def tokens(temperature: float) -> TokenProbs:
@@ -86,15 +86,15 @@ def _of_head(proc: Any, docs: Sequence[Doc]) -> Reading:
 
 def _of_beam(proc: Any, docs: Sequence[Doc]) -> Reading:
     """spaCy's transition-based recognisers: the probability of those parses that have a span."""
-    found = beam_parses(proc, docs)
+    parses_of = beam_parses(proc, docs)
     spans = [[(e.start, e.end, e.label_) for e in doc.ents] for doc in docs]
 
     def tokens(temperature: float) -> TokenProbs:
-        return parse_marginals(proc, docs, [_tempered(parses, temperature) for parses in found])
+        return parse_marginals(proc, docs, [_tempered(parses, temperature) for parses in parses_of])
 
     def confidences(temperature: float) -> list[Floats1d]:
         out = []
-        for parses, of_doc in zip(found, spans, strict=True):
+        for parses, of_doc in zip(parses_of, spans, strict=True):
             tempered = [(p, set(ents)) for p, ents in _tempered(parses, temperature)]
             sums = [sum(p for p, ents in tempered if span in ents) for span in of_doc]
             out.append(np.array(sums, dtype="float32"))

@@ -113,30 +113,30 @@ def _digests(path: Path) -> dict[str, str]:
 
 def pairing_differences(one: Run, other: Run) -> list[str]:
     """What keeps two runs of a seed from being compared, besides data and steps: a phrase each."""
-    pair, found = _pair(one, other), []
+    pair, reasons = _pair(one, other), []
     if set(one.rounds[0].queried) != set(other.rounds[0].queried):
-        found.append(f"{pair} have different seed sets")
+        reasons.append(f"{pair} have different seed sets")
     if len(one.rounds) != len(other.rounds):
-        found.append(f"{pair} have {len(one.rounds)} and {len(other.rounds)} rounds")
+        reasons.append(f"{pair} have {len(one.rounds)} and {len(other.rounds)} rounds")
     for n, m, number in _both(one, other, "n_labelled"):
-        found.append(f"{pair} have {n} and {m} labelled sentences in round {number}")
-    return found
+        reasons.append(f"{pair} have {n} and {m} labelled sentences in round {number}")
+    return reasons
 
 
 def data_differences(one: Run, other: Run) -> list[str]:
     """What keeps two runs from standing in one report, whatever their seeds: a phrase each."""
-    pair, found = _pair(one, other), []
+    pair, reasons = _pair(one, other), []
     if any(map(differs, one.pool, other.pool)):
-        found.append(f"{pair} have different pools")
+        reasons.append(f"{pair} have different pools")
     for split in EVALUATED:
         if differs(one.evaluated.get(split), other.evaluated.get(split)):
-            found.append(f"{pair} are evaluated on different files of {split}")
+            reasons.append(f"{pair} are evaluated on different files of {split}")
     if one.measure != other.measure:
-        found.append(f"{pair} are scored by {one.measure} and {other.measure}")
+        reasons.append(f"{pair} are scored by {one.measure} and {other.measure}")
     a, b = one.models.get("encoder"), other.models.get("encoder")
     if differs(a, b):
-        found.append(f"{pair} have the encoders {a} and {b}")
-    return found
+        reasons.append(f"{pair} have the encoders {a} and {b}")
+    return reasons
 
 
 def step_differences(one: Run, other: Run) -> list[str]:
