@@ -424,7 +424,8 @@ class Errors:
     )
     E432 = (
         "[S432] spaCy could not train '{name}': its beam has no parse for the gold entities. "
-        "Remove entities that begin with whitespace, or set components.{name}.beam_update_prob to 0."
+        "Remove entities that begin with whitespace, or set components.{name}.beam_update_prob "
+        "to 0."
     )
     E433 = (
         "[S433] The strategy mixes '{layer}', which '{name}' ({factory}) does not learn. {fix}, or "
