@@ -3,7 +3,8 @@
 import io
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
-from spacy.util import registry
+from spacy.util import dict_to_dot, dot_to_object, registry
 from thinc.api import Config
 
 from .. import recipes
@@ -197,7 +198,7 @@ def without_own_mixing(config: Config) -> Config:
         section["augmenter"] = None
         kind = augmenter["@augmenters"]
         warnings.warn(Warnings.W402.format(name=name, augmenter=kind), stacklevel=3)
-    for kind in sorted(MIXING & set(registered_names(section))):
+    for kind in sorted(MIXING & registered_names(section)):
         reason = (
             f"[{name}] mixes by itself ({kind}), as [active.mixing] does; take "
             "spacy-seqmix.Corpus.v1 as its reader, with augmenters that do not mix"
@@ -206,22 +207,17 @@ def without_own_mixing(config: Config) -> Config:
     return config
 
 
-def registered_names(section: Any) -> Iterator[str]:
+def registered_names(section: dict[str, Any]) -> set[str]:
     """The names of the registered functions of a section and of those within it."""
-    if isinstance(section, Mapping):
-        yield from (value for key, value in section.items() if key.startswith("@"))
-        for value in section.values():
-            yield from registered_names(value)
-    elif isinstance(section, list | tuple):
-        for value in section:
-            yield from registered_names(value)
+    values: dict[str, Any] = dict_to_dot(section)
+    return {str(value) for key, value in values.items() if key.rpartition(".")[2].startswith("@")}
 
 
 def _corpus_section(config: Config, field: str) -> dict[str, Any]:
-    section: Any = config
     name = str(config["training"].get(field, ""))
-    for part in name.split("."):
-        section = section.get(part) if isinstance(section, dict) else None
+    section: Any = None
+    with suppress(KeyError):
+        section = dot_to_object(config, name)
     if not isinstance(section, dict) or "path" not in section:
         reason = f"training.{field} = '{name}' names no corpus with a 'path'"
         raise SeqMixError(Errors.E408.format(reason=reason))

@@ -46,6 +46,8 @@ def evaluate(
     examples = [make_example(nlp, doc) for doc in docs]
     if component is not None and takes_entities(nlp, component):
         for eg in examples:
+            for ent in eg.reference.ents:  # the pipeline may not know this type yet
+                nlp.vocab.strings.add(ent.label_)
             eg.predicted.set_ents(aligned_ents(eg))
     # Docs of like length together: transformers pad each batch to its longest.
     by_length = sorted(examples, key=lambda eg: len(eg.predicted))

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
 
 from spacy_seqmix import relations
 from spacy_seqmix.active.annotation import gold_labels
 from spacy_seqmix.active.journal import read_journal
+from spacy_seqmix.active.scores import evaluate
 from spacy_seqmix.docbin import read_docs
 from spacy_seqmix.query.policies import make_nte_policy, score_docs
 from spacy_seqmix.query.probabilities import check_needs, token_probs
@@ -58,6 +60,9 @@ def make_docs(n=30):
         relations.put(doc, [Relation((0, 1), (2, 3), label)] if label else [])
         out.append(doc)
     return out
+
+
+DOCS = make_docs(12)
 
 
 @pytest.fixture
@@ -160,3 +165,27 @@ def test_sweep_over_relations(relation_files, tmp_path):
     assert names[0] == "config"
     assert "none" in names
     assert len(names) == 3
+
+
+@pytest.fixture
+def trained():
+    nlp = spacy.Language(vocab=DOCS[0].vocab)
+    tok2vec = {"width": 16, "embed_size": 100, "depth": 1}
+    nlp.add_pipe("seqmix_relations", config={"model": {"tok2vec": tok2vec}})
+    nlp.initialize(lambda: [Example(Doc(nlp.vocab, words=[t.text for t in d]), d) for d in DOCS])
+    return nlp
+
+
+def test_uncertainty_over_the_pairs_of_entities(trained):
+    trained.add_pipe("seqmix_uncertainty")
+    assert trained(DOCS[0].copy())._.uncertainty > 0
+    assert trained(Doc(trained.vocab, words=["nobody", "came"]))._.uncertainty is None
+
+
+def test_evaluate_on_entities_of_types_that_the_pipeline_has_not_met(trained, tmp_path):
+    trained.to_disk(tmp_path / "pipeline")
+    nlp = spacy.load(tmp_path / "pipeline")
+    doc = Doc(spacy.blank("en").vocab, words=["Ana", "leads", "Acme"])
+    doc.set_ents([Span(doc, 0, 1, label="NEW"), Span(doc, 2, 3, label="NEWER")])
+    relations.put(doc, [Relation((0, 1), (2, 3), "Leads")])
+    assert evaluate(nlp, [doc], "seqmix_relations").main.name == "rel_micro_f"
