@@ -30,7 +30,7 @@ TARGET = 3.2
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "one member": ("spacy-seqmix.NTE.v1", {}),
     "three by seeds": ("spacy-seqmix.QBC.v1", {"members": 3, "kind": "seeds"}),
-    "three by dropout": ("spacy-seqmix.BALD.v1", {"members": 3, "kind": "dropout"}),
+    "three by dropout": ("spacy-seqmix.QBC.v1", {"members": 3, "kind": "dropout"}),
 }
 
 

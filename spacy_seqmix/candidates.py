@@ -1,18 +1,26 @@
-"""Which pairs of entities may be related, and what an example's reference says of them."""
+"""Candidate pairs of entities, and what a training corpus says about them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Span
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from . import relations
+from .errors import Errors, SeqMixError, Warnings
 from .relations import NONE, Offsets, Pair
 from .types import Floats2d
+
+SAMPLE_SIZE = 10
+
+# (head type, label, tail type)
+Kinds = set[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Candidates:
 
 
 def candidates(spans: Sequence[Span], max_distance: int) -> Candidates:
-    """Every entity with every other one, in both directions, that is near enough.
+    """Pair each entity with every other one that is near enough, in both directions.
 
     spans (Sequence[Span]): the entities of a doc.
     max_distance (int): the number of tokens that may stand between two of them.
@@ -61,11 +69,11 @@ def aligned_ents(example: Example) -> list[Span]:
 def aligned_offsets(example: Example, offsets: Offsets) -> Offsets | None:
     """A span of the reference on the tokens of ``example.predicted``; None where that fails."""
     start, end = offsets
-    found = example.get_aligned_spans_y2x([example.reference[start:end]], allow_overlap=True)
-    return (found[0].start, found[0].end) if found else None
+    spans = example.get_aligned_spans_y2x([example.reference[start:end]], allow_overlap=True)
+    return (spans[0].start, spans[0].end) if spans else None
 
 
-def target_rows(example: Example, found: Candidates, columns: Sequence[str]) -> Floats2d:
+def target_rows(example: Example, pairs: Candidates, columns: Sequence[str]) -> Floats2d:
     """What the reference says of candidate pairs of ``example.predicted``.
 
     columns (Sequence[str]): the L labels, "no_relation" among them.
@@ -73,12 +81,12 @@ def target_rows(example: Example, found: Candidates, columns: Sequence[str]) -> 
         relation" for others; all zeros for pairs with labels that are no column, and for all pairs
         where the reference is not annotated.
     """
-    rows = np.zeros((len(found), len(columns)), dtype="float32")
+    rows = np.zeros((len(pairs), len(columns)), dtype="float32")
     gold = relations.of(example.reference)
     if gold is None:
         return rows
     rows[:, list(columns).index(NONE)] = 1.0
-    number = {pair: i for i, pair in enumerate(found.tuples())}
+    number = {pair: i for i, pair in enumerate(pairs.tuples())}
     for pair, row in zip(
         aligned_pairs(example, gold.pairs), relations.with_columns(gold, columns), strict=True
     ):
@@ -96,3 +104,87 @@ def aligned_pairs(example: Example, pairs: Sequence[Pair]) -> list[Pair | None]:
         h, t = place[head], place[tail]
         out.append(None if h is None or t is None else (h, t))
     return out
+
+
+@dataclass
+class Survey:
+    """What a training corpus has for ``seqmix_relations``.
+
+    labels (list[str]): the labels with any weight, sorted.
+    kinds (Kinds): the types of the entities that each label connects.
+    sample (list[Example]), pairs (list[Candidates]): a few examples with their candidate pairs.
+    """
+
+    labels: list[str] = field(default_factory=list)
+    kinds: Kinds = field(default_factory=set)
+    sample: list[Example] = field(default_factory=list)
+    pairs: list[Candidates] = field(default_factory=list)
+
+
+def survey(examples: Iterable[Example], name: str, max_distance: int) -> Survey:
+    """Go through a corpus; warns (W250) of relations that are no candidates.
+
+    name (str): the component's, for messages.
+    RAISES (SeqMixError): S253 where nothing is annotated, S255 where there is no candidate.
+    """
+    out = Survey()
+    labels: set[str] = set()
+    annotated = False
+    total = no_entity = far = 0
+    for eg in examples:
+        gold = relations.of(eg.reference)
+        if gold is None:
+            continue
+        annotated = True
+        ents = aligned_ents(eg)
+        pairs = candidates(ents, max_distance)
+        if len(pairs) and len(out.sample) < SAMPLE_SIZE:
+            out.sample.append(eg)
+            out.pairs.append(pairs)
+        types = {(ent.start, ent.end): ent.label_ for ent in ents}
+        candidate_pairs = set(pairs.tuples())
+        for pair, row in zip(aligned_pairs(eg, gold.pairs), gold.probs, strict=True):
+            given = {gold.labels[i] for i in np.flatnonzero(row).tolist()} - {NONE}
+            labels |= given
+            total += bool(given)
+            if pair is None or pair[0] not in types or pair[1] not in types:
+                no_entity += bool(given)
+            else:
+                far += bool(given) and pair not in candidate_pairs
+                out.kinds |= {(types[pair[0]], label, types[pair[1]]) for label in given}
+    if not annotated:
+        raise SeqMixError(Errors.E253.format(name=name))
+    if not out.sample:
+        raise SeqMixError(Errors.E255.format(name=name, distance=max_distance))
+    if no_entity + far:
+        counts = {"lost": no_entity + far, "all": total, "no_entity": no_entity, "far": far}
+        warnings.warn(
+            Warnings.W250.format(name=name, distance=max_distance, **counts), stacklevel=3
+        )
+    out.labels = sorted(labels)
+    return out
+
+
+def known_labels(eg: Example) -> set[str]:
+    """The labels, "no relation" included, that an example's reference gives any weight."""
+    gold = relations.of(eg.reference)
+    if gold is None:
+        return set()
+    used = gold.probs.sum(axis=0) > 0
+    return {label for label, on in zip(gold.labels, used, strict=True) if on}
+
+
+def allowed(
+    probs: Floats2d, pairs: Candidates, labels: Sequence[str], kinds: Kinds, vocab: Vocab
+) -> Floats2d:
+    """Remove the probability of labels that never connect entities of these types.
+
+    probs (Floats2d): shape (n_pairs, 1 + L): "no relation", then the labels.
+    RETURNS (Floats2d): rows that sum to 1 again.
+    """
+    mask = np.ones(probs.shape, dtype="float32")
+    for row, types in zip(mask, pairs.types.tolist(), strict=True):
+        head, tail = (vocab.strings[kind] if kind else "" for kind in types)
+        row[1:] = [(head, label, tail) in kinds for label in labels]
+    masked = probs * mask
+    return np.asarray(masked / np.maximum(masked.sum(axis=1, keepdims=True), 1e-30))

@@ -11,21 +11,30 @@ from .errors import Errors, SeqMixError
 
 
 def read_docs(path: Path, nlp: Language, *, need_entities: bool = True) -> list[Doc]:
-    """The docs of a .spacy file, empty ones left out.
+    """Read the docs of a .spacy file, without the empty ones.
+
+    RAISES (SeqMixError): see ``read_numbered_docs``.
+    """
+    return list(read_numbered_docs(path, nlp, need_entities=need_entities).values())
+
+
+def read_numbered_docs(path: Path, nlp: Language, *, need_entities: bool = True) -> dict[int, Doc]:
+    """Read the docs of a .spacy file by their numbers in it, without the empty ones.
 
     RAISES (SeqMixError): S403 when the file is missing, unreadable or empty, S405 when no doc has
         an entity.
     """
     try:
-        docs = [doc for doc in DocBin().from_disk(path).get_docs(nlp.vocab) if len(doc)]
+        docs = dict(enumerate(DocBin().from_disk(path).get_docs(nlp.vocab)))
     except FileNotFoundError:
         raise SeqMixError(Errors.E403.format(path=path, reason="there is no such file")) from None
     except Exception as err:  # a damaged DocBin fails in zlib, msgpack or numpy, as it likes
         reason = f"it is not a DocBin ({type(err).__name__})"
         raise SeqMixError(Errors.E403.format(path=path, reason=reason)) from err
+    docs = {number: doc for number, doc in docs.items() if len(doc)}
     if not docs:
         raise SeqMixError(Errors.E403.format(path=path, reason="it holds no docs"))
-    if need_entities and not any(doc.ents for doc in docs):
+    if need_entities and not any(doc.ents for doc in docs.values()):
         raise SeqMixError(Errors.E405.format(path=path))
     return docs
 

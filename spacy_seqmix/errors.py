@@ -67,7 +67,10 @@ class Errors:
         "{text!r}. Name the column of the tags with --column, or leave out the sentences of these "
         "rows with --skip."
     )
-    E510 = "[S510] Can't read the journal of run {name!r} at {path}: {reason}."
+    E510 = (
+        "[S510] Can't read the journal of run {name!r} at {path}: {reason}. Restore the file, or "
+        "run again in a new folder."
+    )
     E511 = "[S511] The journal of run {name!r} at {path} has no finished round: nothing to report."
     E512 = (
         "[S512] The runs can't be compared: {reason}. Run them with the same pool, seed set, "
@@ -371,8 +374,9 @@ class Errors:
 
     # 4xx active learning
     E401 = (
-        "[S401] '{name}' has no token probabilities. The pipeline is {pipes}; with probabilities: "
-        "{able}. Set active.component to one of those, or take a policy that needs none."
+        "[S401] '{name}' has no token probabilities. The pipeline is {pipes}; components with "
+        "probabilities: {able}. Set active.component to one of them, or use "
+        "spacy-seqmix.RandomPolicy.v1."
     )
     E402 = "[S402] Section [active]: {problems}."
     E403 = "[S403] Can't use '{path}': {reason}. Give a .spacy file with labelled docs."
@@ -396,39 +400,40 @@ class Errors:
     )
     E410 = "[S410] Can't read the config '{path}': {reason}"
     E411 = (
-        "[S411] A file could not be read or written: {reason}. Free disk space, or mend the "
+        "[S411] A file could not be read or written: {reason}. Free disk space or correct the "
         "permissions, and start the same command again: finished rounds are kept."
     )
     E412 = (
-        "[S412] Another process is running in {path}. Wait for it, end it, or take another folder."
+        "[S412] Another process is running in {path}. Wait for it, end it, or use another folder."
     )
     E420 = "[S420] The policy {name} has no mode {mode!r}. Set one of: {allowed}."
     E421 = (
-        "[S421] A committee has two members or more, not {members}: one alone agrees with itself. "
-        "Raise active.committee.members."
+        "[S421] A committee has at least two members, not {members}. Raise "
+        "active.committee.members."
     )
     E422 = (
         "[S422] The members of the committee do not fit together: {reason}. Score the same docs "
         "with members that were trained on the same labels."
     )
     E423 = (
-        "[S423] '{name}' has no dropout layers, nor has what comes before it: every pass would "
-        "give the same. Set active.committee.kind to 'seeds', or add dropout to the model."
+        "[S423] Neither '{name}' nor a component before it has dropout layers: all passes would be "
+        "equal. Set active.committee.kind to 'seeds', or add dropout to the model."
     )
     E424 = (
-        "[S424] '{name}' can't tell how probable its decoded tags are. Components that can: "
-        "{able}. Ask one of them, or set mode = 'sum' or 'mean' of spacy-seqmix.LeastConfidence.v1."
+        "[S424] '{name}' does not know the probability of the tags that it decodes. Components "
+        "that do: {able}. Set active.component to one of them, or set mode = 'sum' or 'mean' of "
+        "spacy-seqmix.LeastConfidence.v1."
     )
     E425 = (
         "[S425] The probabilities of '{name}' are not numbers (NaN or infinite). Train the "
-        "pipeline again with a lower learning rate, or mend its weights."
+        "pipeline again with a lower learning rate."
     )
     E426 = (
-        "[S426] The policy's score of doc {number} is not a number. Check that the probabilities "
-        "it was given are numbers, and, in a policy of your own, its logarithms and quotients."
+        "[S426] The policy's score of doc {number} is not a number. Check the probabilities that "
+        "it scores, and the logarithms and quotients of a policy of your own."
     )
     E430 = (
-        "[S430] '{name}' can't learn the new labels {labels}, since its layers can't grow. Set "
+        "[S430] '{name}' can't learn the new labels {labels}: its layers can't grow. Set "
         "active.start to 'cold', or give all labels in [initialize.components.{name}.labels]."
     )
     E431 = (
@@ -436,25 +441,31 @@ class Errors:
         "some, check that the conversion kept it, or set active.component to another component."
     )
     E432 = (
-        "[S432] spaCy could not train '{name}': its beam has no parse for the gold entities. Take "
-        "off entities that begin with whitespace, or set components.{name}.beam_update_prob to 0."
+        "[S432] spaCy could not train '{name}': its beam has no parse for the gold entities. "
+        "Remove entities that begin with whitespace, or set components.{name}.beam_update_prob "
+        "to 0."
     )
     E433 = (
         "[S433] The strategy mixes '{layer}', which '{name}' ({factory}) does not learn. {fix}, or "
         "active.mixing.rate to 0."
     )
     E434 = (
-        "[S434] active.mix_set = 'pool' mixes docs with the labels that '{name}' ({factory}) gives "
-        "them, which are not probabilities of entities or tags of tokens. Set "
-        "active.mix_set to 'round' or 'all'."
+        "[S434] active.mix_set = 'pool' needs probabilities of each token's tags, which '{name}' "
+        "({factory}) does not predict. Set active.mix_set to 'round' or 'all'."
+    )
+    E435 = "[S435] The oracle returned {returned} docs for {given}. Return one for each, in order."
+    E436 = (
+        "[S436] The members of a committee would score different pairs of entities: '{setter}' "
+        "predicts the entities that '{name}' takes, and differs from member to member. Take a "
+        "policy over one model, such as spacy-seqmix.NTE.v1, or entities that come with the docs."
     )
     E440 = (
-        "[S440] '{name}' predicts no spans with a confidence. Components of this pipeline that do: "
-        "{able}."
+        "[S440] '{name}' has no confidences in spans. Components of this pipeline that have them: "
+        "{able}. Name one of them, or add one to the pipeline."
     )
     E441 = (
-        "[S441] The spans under the key '{key}' have no scores: they were changed after the span "
-        "categoriser had set them, or set by something else. Text: {text!r}"
+        "[S441] The spans under the key '{key}' have no scores. Leave them as the span categoriser "
+        "set them. Text: {text!r}"
     )
     E442 = (
         "[S442] '{name}' must come after the component whose uncertainty it measures "
@@ -467,13 +478,13 @@ class Errors:
         "token probabilities, such as spacy-seqmix.NTE.v1."
     )
     E445 = (
-        "[S445] '{component}' predicted {found} spans in '{path}', {correct} of them correct: a "
-        "temperature needs a correct and a wrong one at least. Give more labelled docs."
+        "[S445] '{component}' predicts {found} spans in '{path}', {correct} of them correct: a "
+        "temperature needs at least one correct and one wrong span. Give more labelled docs."
     )
     E446 = "[S446] '{path}' exists and is not empty. Give a new folder."
     E447 = (
-        "[S447] Several components of the pipeline {pipes} predict spans with a confidence: "
-        "{able}. Name one with --component."
+        "[S447] Several components of the pipeline {pipes} have confidences in spans: {able}. Name "
+        "one of them with --component."
     )
     E448 = (
         "[S448] '{encoder}' stands between '{component}' and '{name}', and would change the "
@@ -560,8 +571,8 @@ class Warnings:
         "unmixed. Read .spacy files with spacy-seqmix.Corpus.v1."
     )
     W402 = (
-        "[W402] The augmenter {augmenter} of [{name}] is left out: in active learning "
-        "[active.mixing] mixes. Set '{name}.augmenter' to null to say so."
+        "[W402] The augmenter {augmenter} of [{name}] is not used: in active learning "
+        "[active.mixing] mixes. Set {name}.augmenter to null to silence this warning."
     )
     W602 = (
         "[W602] The arms {one!r} and {other!r} have other values of {fields}. Arms are compared "

@@ -12,7 +12,7 @@ from spacy.training import Example
 from . import relations
 from .relations import Offsets
 
-# Where the head and the tail are, their entity types, and the label.
+# The places of head and tail, their entity types, and the label.
 Fact = tuple[object, object, str, str, str]
 
 
@@ -36,8 +36,7 @@ def score_relations(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any
     gold_labels: set[str] = set()
     annotated = False
     for example in examples:
-        found = relations.get(example.reference)
-        if found is None:
+        if relations.get(example.reference) is None:
             continue
         annotated = True
         gold = _facts(example.reference, lambda offsets: offsets)
@@ -68,8 +67,11 @@ def _facts(doc: Doc, place: Callable[[Offsets], object]) -> set[Fact]:
 
 
 def _place_in_reference(example: Example) -> Callable[[Offsets], object]:
-    """From a span of the predicted doc to the reference's; to one that is never right where the
-    reference's tokens do not have it (spaCy's own scorers leave such spans out)."""
+    """A function from a span of the predicted doc to that of the reference.
+
+    Where the reference's tokens do not fit, it is a span that is never right; spaCy's own scorers
+    leave those out.
+    """
     doc = example.predicted
 
     def place(offsets: Offsets) -> object:

@@ -19,7 +19,6 @@ POLICIES = (
     ("spacy-seqmix.MNLP.v1", {}),
     ("spacy-seqmix.QBC.v1", {}),
     ("spacy-seqmix.QBC.v1", {"mode": "kl"}),
-    ("spacy-seqmix.BALD.v1", {}),
 )
 
 # With the settings that the short samples take.

@@ -11,9 +11,8 @@ from spacy.tokens import Doc
 from spacy.util import registry
 
 from spacy_seqmix.query.dropout import dropout_probs
-from spacy_seqmix.query.evidence import check_evidence, evidence, score_docs
-from spacy_seqmix.query.policies import QueryPolicy
-from spacy_seqmix.query.select import top_k
+from spacy_seqmix.query.policies import QueryPolicy, evidence, score_docs, top_k
+from spacy_seqmix.query.probabilities import check_needs
 
 from .query.conftest import PIPES, VECTORS, add_pipes, bare, train
 from .query.conftest import gold as gold  # the fixture
@@ -91,7 +90,7 @@ def every_component(gold):
     return nlp, [*(bare(nlp, doc) for doc in docs), Doc(nlp.vocab), Doc(nlp.vocab, words=["a"])]
 
 
-def asked(nlp, component, policy, docs):
+def evidence_from(nlp, component, policy, docs):
     """What a component says of docs, as the loop asks it."""
     if policy.needs == "nothing":
         return docs
@@ -108,10 +107,10 @@ def test_registered_policies_over_every_component(name, settings, component, eve
     factory = nlp.get_pipe_meta(component).factory
     if policy.needs == "paths" and factory != "seqmix_ner":
         with pytest.raises(ValueError, match=rf"S424\] '{component}'.*'seqmix_ner', 'seqmix_crf'"):
-            check_evidence(policy.needs, nlp, component)
+            check_needs(policy.needs, nlp, component)
         return
-    check_evidence(policy.needs, nlp, component)
-    ask = partial(asked, nlp, component, policy)
+    check_needs(policy.needs, nlp, component)
+    ask = partial(evidence_from, nlp, component, policy)
     scores = score_docs(policy, docs, ask, rng(3))
     assert scores.shape == (len(docs),)
     assert [s == -np.inf for s in scores] == [len(doc) == 0 for doc in docs]
@@ -132,7 +131,7 @@ def test_registered_policies_over_components_without_probabilities(name, setting
     nlp.add_pipe("tagger")
     policy = registry.get("misc", name)(**settings)
     if policy.needs == "nothing":
-        check_evidence(policy.needs, nlp, "without_probs")
+        check_needs(policy.needs, nlp, "without_probs")
     else:
         with pytest.raises(ValueError, match=r"S401\] 'without_probs' has no.*\['tagger'\]"):
-            check_evidence(policy.needs, nlp, "without_probs")
+            check_needs(policy.needs, nlp, "without_probs")

@@ -1,4 +1,4 @@
-"""What a component learns from a doc, and which of its scores counts."""
+"""The labels that a component learns from a doc, and the score that counts."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -8,7 +8,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..layers import ENTS, SPANS, TAGS
+from .. import relations
+from ..layers import ENTS, RELATIONS, SPANS, TAGS
 from ..learners import learned_layer
 
 # doc -> the labels that its annotation has for a component
@@ -39,19 +40,22 @@ def span_labels(doc: Doc, key: str) -> set[str]:
     return {span.label_ for span in doc.spans.get(key, ())}
 
 
+def relation_labels(doc: Doc) -> set[str]:
+    """The labels of the relations."""
+    return {relation.label for relation in relations.get(doc) or ()}
+
+
 def gold_labels(section: dict[str, Any]) -> GoldLabels:
-    """Which labels of a doc a component learns: those of entities, where nothing else is known.
+    """Choose which labels of a doc a component learns; those of entities for unknown components.
 
     section (dict): [components.NAME] of a config.
     """
     if section.get("factory") == "morphologizer":
         return morph_labels
     layer = learned_layer(section) or ENTS
-    if layer == TAGS:
-        return tag_labels
-    if layer != ENTS:
+    if layer.startswith(SPANS):
         return partial(span_labels, key=layer.removeprefix(SPANS))
-    return entity_labels
+    return {ENTS: entity_labels, TAGS: tag_labels, RELATIONS: relation_labels}[layer]
 
 
 def all_labels(docs: Iterable[Doc], labels_of: GoldLabels) -> set[str]:
@@ -61,7 +65,7 @@ def all_labels(docs: Iterable[Doc], labels_of: GoldLabels) -> set[str]:
 
 def main_score(nlp: Language, component: str, examples: Sequence[Example]) -> str | None:
     """The name of a component's own score: the one with the highest default weight, else an F1 or
-    accuracy (spans under another key have other names); None where the component is not scored.
+    an accuracy (the names of span scores depend on the key); None where it is not scored.
 
     examples (Sequence[Example]): some examples, to see which scores the component's scorer gives.
     """

@@ -1,4 +1,4 @@
-"""The committee of a run: who its members are, and what they say about the pool."""
+"""The committee of a run: its members, and their probabilities of the pool."""
 
 import gc
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from ..errors import Errors, SeqMixError
 from ..query.dropout import check_has_dropout, dropout_probs
 from ..query.probabilities import token_probs
 from ..types import TokenProbs
-from .journal import RunFolder
+from .run_folder import RunFolder
 from .schema import CommitteeSchema
 
 STREAM = 5  # of random numbers, beside those of the loop
@@ -28,9 +28,9 @@ class Committee:
     """Members 1 to C of every round; the first is the round's own model.
 
     settings (CommitteeSchema): the section [active.committee].
-    component (str): the component that is asked for probabilities.
+    component (str): the component whose probabilities are compared.
     seed (int): the run's seed.
-    folder (RunFolder): where the members lie.
+    folder (RunFolder): the folder with the saved members.
     """
 
     settings: CommitteeSchema
@@ -52,8 +52,8 @@ class Committee:
         """Train and save the members that the next round's query needs.
 
         number (int): the round that trained the first member.
-        fit (Callable): trains a pipeline from a seed and the pipeline to go on with, if any.
-        warm (bool): each member goes on from its own model of the round before.
+        fit (Callable): trains a pipeline from a seed and the path of the pipeline to start from.
+        warm (bool): each member starts from its own model of the round before.
         """
         for member in self.trained:
             start = self.folder.trained(number - 1, member) if warm else None
@@ -63,7 +63,7 @@ class Committee:
             gc.collect()  # pipelines hang in reference cycles, with their encoder
 
     def check(self, nlp: Language) -> None:
-        """RAISES (SeqMixError): S423 for dropout passes through a model that drops nothing."""
+        """RAISES (SeqMixError): S423 for dropout passes through a model without dropout."""
         if self.settings.kind == "dropout":
             check_has_dropout(nlp, self.component)
 
@@ -88,22 +88,22 @@ class Committee:
             return dropout_probs(
                 first, self.component, docs, self.settings.dropout, seeds, progress
             )
-        found = [token_probs(first, self.component, docs, progress=progress)]
+        probs = [token_probs(first, self.component, docs, progress=progress)]
         for member in self.trained:
             nlp = spacy.load(self.folder.trained(number, member))
             check_same_labels(first, nlp, self.component, member)
-            found.append(token_probs(nlp, self.component, docs, progress=progress))
+            probs.append(token_probs(nlp, self.component, docs, progress=progress))
             del nlp
             gc.collect()
-        return found
+        return probs
 
 
 def check_same_labels(first: Language, other: Language, component: str, member: int) -> None:
     """RAISES (SeqMixError): S422 when a member's columns are not those of the first."""
     procs: list[Any] = [nlp.get_pipe(component) for nlp in (first, other)]
-    expected, found = (list(proc.labels) for proc in procs)
-    if expected != found:
-        reason = f"member {member} has the labels {found}, the first has {expected}"
+    expected, given = (list(proc.labels) for proc in procs)
+    if expected != given:
+        reason = f"member {member} has the labels {given}, the first has {expected}"
         raise SeqMixError(Errors.E422.format(reason=reason))
 
 

@@ -4,6 +4,7 @@ import io
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,29 +14,30 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
-from spacy.util import registry
+from spacy.util import dict_to_dot, dot_to_object, registry
 from thinc.api import Config
 
 from .. import recipes
 from ..augmenter import make_example
+from ..config import MIXERS
 from ..docbin import write_docs
 from ..errors import Errors, SeqMixError, Warnings
 from ..learners import check_recipes
 from .annotation import GoldLabels, all_labels, entity_labels, gold_labels
 
 # spaCy's loop evaluates at its first step and at its last, for its log and for "best". Where the
-# last model is taken, a few docs do.
+# last model is taken, a few docs are enough.
 PROGRESS_DOCS = 20
-# Augmenters that mix, which the loop does itself.
-MIXERS = ("spacy-seqmix.SeqMix.v1", "spacy-seqmix.MultiSeqMix.v1")
+# Registered functions that mix by themselves, which the loop does.
+MIXING = {*MIXERS, "spacy-seqmix.MixedCorpus.v1"}
 
 
 @dataclass(frozen=True)
 class FitSettings:
     """How a round trains.
 
-    component (str): which component learns.
-    seed (int): written over the config's training.seed.
+    component (str): the component that learns.
+    seed (int): replaces the config's training.seed.
     steps (int | None): optimiser steps; None to count them from epochs.
     epochs (float): passes over the training set.
     best (bool): return the model that was best on dev, not the last.
@@ -83,7 +85,8 @@ def fit(
     training["logger"] = {
         "@loggers": "spacy.ConsoleLogger.v3",
         "progress_bar": "train" if settings.progress else None,
-        "console_output": False,
+        # Without it there is no bar either. What it prints goes nowhere, see ``_train``.
+        "console_output": settings.progress,
     }
     _fit_schedule(training["optimizer"], steps)
     if start is not None:
@@ -144,7 +147,7 @@ def _is_finite(proc: Any) -> bool:
 
 
 def count_steps(config: Config, docs: Sequence[Doc], epochs: float) -> int:
-    """Optimiser steps of so many passes, as the config's own batcher cuts them; at least 2."""
+    """The optimiser steps of some passes, by the config's own batcher; at least 2."""
     section = {"batcher": config["training"]["batcher"]}
     batcher: Callable[..., Any] = registry.resolve(section)["batcher"]
     nlp = spacy.blank(config["nlp"]["lang"])
@@ -158,7 +161,7 @@ def warn_of_unseen(
     name: str,
     labels_of: GoldLabels = entity_labels,
 ) -> None:
-    """Warn of labels that a corpus has and the training set lacks: they count as misses."""
+    """Warn (W401) of labels that a corpus has and the training set does not: they are misses."""
     unseen = sorted(all_labels(docs, labels_of) - all_labels(train_docs, labels_of))
     if unseen:
         warnings.warn(Warnings.W401.format(corpus=name, labels=unseen), stacklevel=2)
@@ -181,11 +184,11 @@ def check_training_config(config: Config, component: str) -> None:
 
 
 def without_own_mixing(config: Config) -> Config:
-    """The config, whose training corpus does not mix: in active learning [active.mixing] does.
+    """Remove the mixing augmenter of the training corpus, since [active.mixing] mixes.
 
-    RAISES (SeqMixError): S408 where mixing can't be taken out of it.
+    RAISES (SeqMixError): S408 where something else in the corpus mixes.
 
-    Warns with W402 when an augmenter is left out.
+    Warns with W402 when an augmenter is removed.
     """
     config = config.copy()
     name = config["training"]["train_corpus"]
@@ -195,21 +198,26 @@ def without_own_mixing(config: Config) -> Config:
         section["augmenter"] = None
         kind = augmenter["@augmenters"]
         warnings.warn(Warnings.W402.format(name=name, augmenter=kind), stacklevel=3)
-    for kind in (*MIXERS, "spacy-seqmix.MixedCorpus.v1"):
-        if kind in repr(section):
-            reason = (
-                f"[{name}] mixes by itself ({kind}), as [active.mixing] does; take "
-                "spacy-seqmix.Corpus.v1 as its reader, with augmenters that do not mix"
-            )
-            raise SeqMixError(Errors.E408.format(reason=reason))
+    for kind in sorted(MIXING & registered_names(section)):
+        reason = (
+            f"[{name}] mixes by itself ({kind}), as [active.mixing] does; take "
+            "spacy-seqmix.Corpus.v1 as its reader, with augmenters that do not mix"
+        )
+        raise SeqMixError(Errors.E408.format(reason=reason))
     return config
 
 
+def registered_names(section: dict[str, Any]) -> set[str]:
+    """The names of the registered functions of a section and of those within it."""
+    values: dict[str, Any] = dict_to_dot(section)
+    return {str(value) for key, value in values.items() if key.rpartition(".")[2].startswith("@")}
+
+
 def _corpus_section(config: Config, field: str) -> dict[str, Any]:
-    section: Any = config
     name = str(config["training"].get(field, ""))
-    for part in name.split("."):
-        section = section.get(part) if isinstance(section, dict) else None
+    section: Any = None
+    with suppress(KeyError):
+        section = dot_to_object(config, name)
     if not isinstance(section, dict) or "path" not in section:
         reason = f"training.{field} = '{name}' names no corpus with a 'path'"
         raise SeqMixError(Errors.E408.format(reason=reason))
@@ -230,7 +238,7 @@ def _fit_schedule(optimizer: dict[str, Any], steps: int) -> None:
 
 
 def _add_labels(nlp: Language, component: str, docs: Sequence[Doc]) -> None:
-    """A warm start does not initialise: labels that the last model had not met are added.
+    """Add labels that are new to the last model: a warm start does not initialise.
 
     RAISES (SeqMixError): S430 where the component cannot grow.
     """

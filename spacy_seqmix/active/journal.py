@@ -1,201 +1,201 @@
-"""The run folder: what was asked for, and one line for each finished round."""
+"""The journal of a run: one line for each finished round, with its one type and one reader."""
+
+from __future__ import annotations
 
 import json
-import shutil
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
-from filelock import FileLock, Timeout
-from thinc.api import Config
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    FiniteFloat,
+    NonNegativeFloat,
+    NonNegativeInt,
+    ValidationError,
+)
 
 from .. import __version__
-from ..atomic import replacing
-from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings
+from ..errors import Errors, SeqMixError, SeqMixFileError
+from ..types import Judged
 
-Record = dict[str, Any]
-MISSING = object()
+# What `spacy seqmix active` exits with where another process holds the run folder. Other errors
+# exit with 1.
+LOCKED_EXIT_CODE = 12
 
 
-class RunFolder:
-    """Paths of a run, and its journal. Whatever is written appears whole or not at all."""
+class Record(BaseModel):
+    """A frozen part of a line. Fields of other versions are ignored."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.journal = path / "journal.jsonl"
-        self.config = path / "config.cfg"
-        self.inputs = path / "inputs.json"
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
-    def mixed(self, number: int) -> Path:
-        """The docs that a round added by mixing."""
-        return self.path / "mixed" / f"round-{number:02d}.spacy"
 
-    def rejected(self, number: int) -> Path:
-        """The first that the discriminator threw out, for people to look at."""
-        return self.path / "mixed" / f"round-{number:02d}-rejected.spacy"
+class Seconds(Record):
+    """The time that each phase of a round took."""
 
-    def parents(self, number: int) -> Path:
-        """What these were made of, where a model had labelled it."""
-        return self.path / "mixed" / f"round-{number:02d}-parents.spacy"
-
-    def model(self, number: int, member: int = 1) -> Path:
-        """The pipeline that a round trained; of a committee, the first member."""
-        suffix = f"-member-{member}" if member > 1 else ""
-        return self.path / "models" / f"round-{number:02d}{suffix}"
-
-    def trained(self, number: int, member: int = 1) -> Path:
-        """The same, where it must be there. RAISES (SeqMixError): S407."""
-        path = self.model(number, member)
-        if not path.exists():
-            raise self._unusable(f"models/{path.name} is missing")
-        return path
-
-    def remove_models(self, number: int) -> None:
-        """Remove the pipeline of a round, and the other members of its committee."""
-        path = self.model(number)
-        for folder in (path, *path.parent.glob(f"{path.name}-member-*")):
-            shutil.rmtree(folder, ignore_errors=True)
+    query: NonNegativeFloat = 0.0
+    mix: NonNegativeFloat = 0.0
+    train: NonNegativeFloat = 0.0
+    committee: NonNegativeFloat = 0.0
+    evaluate: NonNegativeFloat = 0.0
+    annotate: NonNegativeFloat = 0.0
+    save: NonNegativeFloat = 0.0
 
     @property
-    def work(self) -> Path:
-        """Files that only the round in progress needs."""
-        return self.path / "work"
+    def total(self) -> float:
+        """The time of the whole round."""
+        return sum(self.model_dump().values(), 0.0)
 
-    def open(self, config: Config, digests: dict[str, str]) -> list[Record]:
-        """Begin a run, or go on with the same one.
 
-        config (Config): everything that was asked for, overrides applied.
-        digests (dict): SHA-256 of each input file, by the field that names it.
-        RETURNS (list): the records of the rounds that are finished.
-        RAISES (SeqMixError): S406 when the folder belongs to another config or other data, with
-            the fields that differ; S407 when it holds something else or is damaged.
+class MixingSeconds(Record):
+    """The time that each part of mixing took; ``lm`` is the language model."""
 
-        Warns with W403 when another version of this package began the run.
-        """
-        asked = {"version": __version__, "config": flatten(config), "sha256": digests}
-        if self.path.exists() and not self.path.is_dir():
-            raise self._unusable("it is a file")
-        if self.inputs.exists():
-            changed = self._changed(asked)
-            if changed:
-                raise SeqMixError(Errors.E406.format(path=self.path, fields=", ".join(changed)))
-            begun = version_of(self.inputs)
+    table: NonNegativeFloat = 0.0
+    mixing: NonNegativeFloat = 0.0
+    lm: NonNegativeFloat = 0.0
+
+
+class TypeScores(Record):
+    """Precision, recall and F1 of one entity type, 0 to 1."""
+
+    p: FiniteFloat
+    r: FiniteFloat
+    f: FiniteFloat
+
+
+class MainScore(Record):
+    """The score of a component that is no entity recogniser, by spaCy's name for it."""
+
+    name: str
+    value: FiniteFloat | None
+
+
+class Scores(Record):
+    """Scores on one set of docs, 0 to 1; None where nothing sets entities.
+
+    Older journals have neither seqeval's score nor confused types: (gold, predicted, count).
+    """
+
+    ents_p: FiniteFloat | None
+    ents_r: FiniteFloat | None
+    ents_f: FiniteFloat | None
+    ents_per_type: dict[str, TypeScores] | None = None
+    seqeval_f: FiniteFloat | None = None
+    confusion: list[tuple[str, str, NonNegativeInt]] = []
+    main: MainScore | None = None
+
+    @property
+    def value(self) -> float | None:
+        """The score of the trained component: entity F1, unless ``main`` has another."""
+        return self.ents_f if self.main is None else self.main.value
+
+
+class Mixing(Record):
+    """The number of docs at each step of mixing; see ``MixCounts``."""
+
+    docs: NonNegativeInt = 0
+    eligible: NonNegativeInt
+    tried: NonNegativeInt
+    repeated: NonNegativeInt = 0
+    rejected: NonNegativeInt
+    kept: NonNegativeInt
+
+
+class RoundRecord(Record):
+    """A finished round.
+
+    queried (list[int]): the numbers of the newly labelled docs in the pool's file.
+    n_labelled, n_mixed (int): the docs that the round trained on.
+    n_mixed_new (int): the mixed docs that the round added.
+    queried_tokens, queried_entities (list[int]): the sizes of the newly labelled docs.
+    judged (list[Judged] | None): the discriminator's verdict on each candidate.
+    """
+
+    round: NonNegativeInt
+    queried: list[int]
+    n_labelled: NonNegativeInt
+    n_mixed: NonNegativeInt
+    n_mixed_new: NonNegativeInt = 0
+    queried_tokens: list[NonNegativeInt] = []
+    queried_entities: list[NonNegativeInt] = []
+    mixing: Mixing | None = None
+    judged: list[Judged] | None = None
+    steps: NonNegativeInt
+    scores: dict[str, Scores]
+    seconds: Seconds
+    seconds_mixing: MixingSeconds | None = None
+
+    def score(self, split: str) -> float | None:
+        """The component's score on "dev" or "test", 0 to 1; None where there is none."""
+        scores = self.scores.get(split)
+        return None if scores is None else scores.value
+
+    def line(self) -> str:
+        """The record as a line of the journal, without fields that were not set."""
+        return self.model_dump_json(exclude_unset=True)
+
+
+def read_journal(path: Path, name: str | None = None) -> list[RoundRecord]:
+    """Read the finished rounds of a run.
+
+    path (Path): the journal; ``inputs.json`` beside it says which version began the run.
+    name (str | None): the run's name in messages; by default that of its folder.
+    RAISES (SeqMixError): S510 for a journal that can't be read, is damaged, or misses a round.
+    """
+    name = name or path.parent.name
+    try:
+        lines = path.read_text("utf8").split("\n")
+    except (OSError, UnicodeDecodeError) as err:
+        raise SeqMixFileError(Errors.E510.format(name=name, path=path, reason=err)) from err
+    records = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            records.append(RoundRecord.model_validate_json(line))
+        except ValidationError as err:
+            reason = f"line {number}: {_first_problem(err)}"
+            begun = version_of(path.with_name("inputs.json"))
             if begun not in (None, __version__):
-                text = Warnings.W403.format(path=self.path, begun=begun, here=__version__)
-                warnings.warn(text, stacklevel=3)
-        elif any(not name.endswith(".tmp") for name in self._names()):
-            raise self._unusable("it is not a run folder")
-        records = self.read()
-        # A kill may come between any two of these lines.
-        if not self.inputs.exists():
-            with replacing(self.inputs) as temporary:
-                temporary.write_text(json.dumps(asked, indent=2), encoding="utf8")
-        if not self.config.exists():
-            with replacing(self.config) as temporary:
-                config.to_disk(temporary)
-        return records
-
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep other processes from running in the folder. RAISES (SeqMixError): S412."""
-        path = self.path / "lock.tmp"
-        lock = FileLock(path)
-        try:
-            with disk_errors():
-                lock.acquire(timeout=0)
-        except Timeout:
-            raise SeqMixError(Errors.E412.format(path=self.path)) from None
-        try:
-            # Of a killed run. Before the lock they may be those of one that lives.
-            for left_over in (*self.path.glob(".*.tmp"), *self.path.glob("mixed/.*.tmp")):
-                left_over.unlink(missing_ok=True)
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-            lock.release()
-
-    def _names(self) -> list[str]:
-        return [path.name for path in self.path.iterdir()] if self.path.exists() else []
-
-    def _changed(self, asked: dict[str, Any]) -> list[str]:
-        """The fields that differ from those that the run began with."""
-        try:
-            # Not srsly's reader: it gives 0.6 back as another number.
-            known = json.loads(self.inputs.read_text(encoding="utf8"))
-            differing = [
-                (section, name)
-                for section in ("config", "sha256")
-                for name in sorted({*known[section], *asked[section]})
-                if known[section].get(name, MISSING) != asked[section].get(name, MISSING)
-            ]
-        except (ValueError, TypeError, KeyError, AttributeError) as err:
-            raise self._unusable(f"inputs.json is damaged ({err})") from err
-        return [name if section == "config" else f"{section}.{name}" for section, name in differing]
-
-    def _unusable(self, reason: str) -> SeqMixError:
-        return SeqMixError(Errors.E407.format(path=self.path, reason=reason))
-
-    def read(self) -> list[Record]:
-        """The records so far. RAISES (SeqMixError): S407 when a line is damaged."""
-        if not self.journal.exists():
-            return []
-        try:
-            lines = self.journal.read_text(encoding="utf8").splitlines()
-            records = [json.loads(line) for line in lines]
-            numbers = [record["round"] for record in records]
-        except (ValueError, TypeError, KeyError) as err:
-            raise self._unusable(f"journal.jsonl is damaged ({err})") from err
-        if numbers != list(range(len(records))):
-            raise self._unusable("rounds are missing in journal.jsonl")
-        return records
-
-    def append(self, records: list[Record], record: Record) -> None:
-        """Add a finished round: from here on it will not be repeated."""
-        with replacing(self.journal) as temporary:
-            lines = [json.dumps(r) for r in (*records, record)]
-            temporary.write_text("\n".join([*lines, ""]), encoding="utf8")
-        records.append(record)
-
-    def tidy(self, number: int, keep_models: str) -> None:
-        """Remove what no later round needs, once round ``number`` stands in the journal."""
-        shutil.rmtree(self.work, ignore_errors=True)
-        if keep_models == "last":
-            for old in range(number):
-                self.remove_models(old)
-
-    def discard(self, number: int) -> None:
-        """Remove what a round left that failed; if it was the first, the folder is empty again."""
-        shutil.rmtree(self.work, ignore_errors=True)
-        self.remove_models(number)
-        for path in (self.mixed(number), self.rejected(number), self.parents(number)):
-            path.unlink(missing_ok=True)
-        if number == 0:
-            self.config.unlink(missing_ok=True)
-            self.inputs.unlink(missing_ok=True)
-            for folder in (self.mixed(0).parent, self.model(0).parent):
-                shutil.rmtree(folder, ignore_errors=True)
+                reason += f" (version {begun} of spacy-seqmix began it, this is {__version__})"
+            raise SeqMixError(Errors.E510.format(name=name, path=path, reason=reason)) from err
+    numbers = [record.round for record in records]
+    if numbers != list(range(len(records))):
+        reason = f"rounds {numbers} are not 0 to {len(records) - 1}"
+        raise SeqMixError(Errors.E510.format(name=name, path=path, reason=reason))
+    return records
 
 
 def version_of(inputs: Path) -> str | None:
     """The version of this package that began a run; None where its inputs.json does not say."""
     try:
-        found = json.loads(inputs.read_text(encoding="utf8"))["version"]
+        version = json.loads(inputs.read_text(encoding="utf8"))["version"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found if isinstance(found, str) else None
+    return version if isinstance(version, str) else None
 
 
-@contextmanager
-def disk_errors() -> Iterator[None]:
-    """Give the operating system's errors a code. RAISES (SeqMixFileError): S411."""
-    try:
+class Clock:
+    """Seconds by phase."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, phase: str) -> Iterator[None]:
+        """Add the time of a block to a phase, which may have several blocks."""
+        began = perf_counter()
         yield
-    except OSError as err:
-        if err.errno is None:  # a message of ours, or of spaCy
-            raise
-        raise SeqMixFileError(Errors.E411.format(reason=err)) from err
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + perf_counter() - began
+
+
+def _first_problem(err: ValidationError) -> str:
+    first = err.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]
 
 
 def flatten(config: Any, prefix: str = "") -> dict[str, Any]:

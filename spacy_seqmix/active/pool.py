@@ -1,22 +1,37 @@
-"""Labelled and unlabelled ids, and the docs behind them."""
+"""The docs of a run: the pool and its labelled ids, the other files, and the oracle."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..docbin import read_docs, read_numbered_docs
 from ..errors import Errors, SeqMixError
+from ..types import Oracle
+from .annotation import GoldLabels, entity_labels
+from .schema import ActiveConfig
+
+# The fields that name files of docs.
+FILES = ("pool", "dev", "test", "unlabelled")
+# Streams of random numbers, besides those of the loop.
+POOL, UNLABELLED = 1, 6
 
 
-@dataclass
+@dataclass(frozen=True)
 class Pool:
-    """The docs of a run by their number in the pool's file, and which are labelled so far."""
+    """The docs of a run, and which of them are labelled.
 
-    docs: dict[int, Doc]
-    labelled: list[int] = field(default_factory=list)
+    docs (Mapping[int, Doc]): by their number in the pool's file, where empty docs count too.
+    labelled (tuple[int, ...]): ids, in the order in which they were labelled.
+    """
+
+    docs: Mapping[int, Doc]
+    labelled: tuple[int, ...] = ()
 
     @property
     def unlabelled(self) -> list[int]:
@@ -28,25 +43,77 @@ class Pool:
         """The docs of these ids, in their order."""
         return [self.docs[i] for i in ids]
 
+    def with_labels(self, ids: Sequence[int], docs: Sequence[Doc]) -> "Pool":
+        """The pool with more labelled docs; this one stays as it is."""
+        changed = {**self.docs, **dict(zip(ids, docs, strict=True))}
+        return replace(self, docs=changed, labelled=(*self.labelled, *ids))
 
-def make_pool(docs: Sequence[Doc], size: int | None, n_seed: int, seed: int, path: Path) -> Pool:
-    """A pool of all docs, or of a random sample of them.
 
-    RAISES (SeqMixError): S404 when it is smaller than asked for or than the seed set.
+class Data(NamedTuple):
+    """The docs of a run; the annotation of ``unlabelled`` is ignored."""
+
+    pool: Pool
+    dev: list[Doc]
+    test: list[Doc] | None
+    unlabelled: list[Doc]
+
+
+def read_data(config: ActiveConfig, nlp: Language, labels_of: GoldLabels) -> Data:
+    """Read the files that a config names.
+
+    nlp (Language): the docs get its vocabulary.
+    labels_of (GoldLabels): what the component learns from a doc.
+    RAISES (SeqMixError): S403 to S405 for files that can't be used, S431 where nothing that the
+        component learns is annotated.
+    """
+    active = config.active
+
+    def labelled(path: Path) -> dict[int, Doc]:
+        docs = read_numbered_docs(path, nlp, need_entities=labels_of is entity_labels)
+        if not any(labels_of(doc) for doc in docs.values()):
+            factory = config.training["components"][active.component]["factory"]
+            name = active.component
+            raise SeqMixError(Errors.E431.format(path=path, name=name, factory=factory))
+        return docs
+
+    docs = labelled(active.pool)
+    pool = make_pool(docs, active.pool_size, active.n_seed, active.seed, active.pool)
+    dev = list(labelled(active.dev).values())
+    test = list(labelled(active.test).values()) if active.test else None
+    return Data(pool, dev, test, _read_unlabelled(config, nlp))
+
+
+def digests(config: ActiveConfig) -> dict[str, str]:
+    """SHA-256 of each file that ``read_data`` reads, by the field that names it."""
+    paths = {name: getattr(config.active, name) for name in FILES}
+    if not config.of_pool:
+        del paths["unlabelled"]
+    return {name: file_digest(path) for name, path in paths.items() if path is not None}
+
+
+def make_pool(
+    docs: Mapping[int, Doc], size: int | None, n_seed: int, seed: int, path: Path
+) -> Pool:
+    """Make a pool of all docs, or of a random sample of them.
+
+    RAISES (SeqMixError): S404 when there are fewer docs than the sample or the seed set needs.
     """
     check_size(len(docs), size or n_seed, "pool_size" if size else "n_seed", path)
     check_size(size or n_seed, n_seed, "n_seed", path)
-    return Pool({i: docs[i] for i in sample(len(docs), size, [seed, 1])})
+    ids = list(docs)
+    return Pool({ids[i]: docs[ids[i]] for i in sample(len(docs), size, [seed, POOL])})
 
 
-def check_size(found: int, wanted: int, field: str, path: Path) -> None:
-    """RAISES (SeqMixError): S404 where a file has fewer docs than a field asks for."""
-    if found < wanted:
-        raise SeqMixError(Errors.E404.format(path=path, found=found, field=field, wanted=wanted))
+def check_size(available: int, wanted: int, field: str, path: Path) -> None:
+    """RAISES (SeqMixError): S404 where a file has fewer docs than a field needs."""
+    if available < wanted:
+        raise SeqMixError(
+            Errors.E404.format(path=path, found=available, field=field, wanted=wanted)
+        )
 
 
 def sample(n_docs: int, size: int | None, seed: Sequence[int]) -> list[int]:
-    """So many numbers of docs, drawn at random, in order; all of them for None."""
+    """Draw some of the numbers below n_docs at random, in order; all of them for None."""
     if size is None:
         return list(range(n_docs))
     return sorted(np.random.default_rng(seed).permutation(n_docs)[:size].tolist())
@@ -55,3 +122,26 @@ def sample(n_docs: int, size: int | None, seed: Sequence[int]) -> list[int]:
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def make_gold_oracle() -> Oracle:
+    """Create the oracle that reveals the annotation that the pool has: for simulations."""
+    return list
+
+
+def ask(oracle: Oracle, docs: Sequence[Doc]) -> list[Doc]:
+    """Have docs labelled. RAISES (SeqMixError): S435 unless the oracle returns as many docs."""
+    labelled = list(oracle(docs))
+    if len(labelled) != len(docs):
+        raise SeqMixError(Errors.E435.format(returned=len(labelled), given=len(docs)))
+    return labelled
+
+
+def _read_unlabelled(config: ActiveConfig, nlp: Language) -> list[Doc]:
+    active = config.active
+    if active.unlabelled is None or not config.of_pool:
+        return []
+    docs = read_docs(active.unlabelled, nlp, need_entities=False)
+    size = active.unlabelled_size
+    check_size(len(docs), size or 0, "unlabelled_size", active.unlabelled)
+    return [docs[i] for i in sample(len(docs), size, [active.seed, UNLABELLED])]

@@ -14,8 +14,7 @@ from ..decoding import tag_names
 from ..errors import Errors, SeqMixError
 from ..layers import ENTS, TAGS, is_iob
 from ..learners import learned_layer
-from ..query.probabilities import copy_tokens, token_probs
-from ..query.sources import SOURCES
+from ..query.probabilities import SOURCES, copy_tokens, token_probs
 from ..types import SoftLabels
 
 

@@ -1,50 +1,70 @@
-"""The [active] section of a config."""
+"""The [active] section of a config, checked and built. No data is read."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
+from spacy.util import registry
 from thinc.api import Config
 
 from ..errors import Errors, SeqMixError
+from ..learners import check_mixed_layer
+from ..mixing.mix import Mixer
+from ..query.policies import QueryPolicy
+from ..query.probabilities import check_needs
+from ..types import Oracle
+from .fit import check_training_config, without_own_mixing
+from .mixing import make_mixers
+from .pseudo_labels import check_config_can_label
 
 # How ``precision.matmul_precision`` multiplies.
 Precision: TypeAlias = Literal["highest", "high", "medium", "bfloat16"]
+# The fields that are registered functions, or sections of them.
+FUNCTIONS = ("policy", "oracle", "mixing")
 
 
 class CommitteeSchema(BaseModel):
-    """Who sits in the committee, where the policy asks one."""
+    """The members of the committee, for policies that need one."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     members: int = Field(
         default=3, ge=2, description="Members C; the first is the round's own model. At least 2."
     )
     kind: Literal["seeds", "dropout"] = Field(
         default="seeds",
-        description="Models trained from separate seeds (C times the training), or passes of the "
-        "one model with dropout switched on (C times the scoring).",
+        description="Models trained from different seeds (C times the training), or passes of one "
+        "model with dropout switched on (C times the scoring).",
     )
     dropout: float = Field(
-        default=0.1, gt=0, lt=1, description="Dropout rate of the passes; of kind dropout only."
+        default=0.1, gt=0, lt=1, description="Dropout rate of the passes, for the kind dropout."
     )
 
 
 class ActiveSchema(BaseModel):
     """Every setting of a run; ``docs/active.md`` is written from these descriptions."""
 
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    training: Path | None = Field(
+    extends: Path | None = Field(
         None,
-        description="Training config that this one is laid over, relative to this file; null when "
-        "this file has the training sections itself.",
+        description="Config that this one extends, relative to this file; null when this file has "
+        "the training sections itself.",
     )
-    pool: Path = Field(description="Labelled docs (.spacy) that play the unlabelled pool.")
-    dev: Path = Field(description="Docs for evaluation after each round, and for choosing models.")
+    pool: Path = Field(description="Labelled docs (.spacy) that stand in for the unlabelled pool.")
+    dev: Path = Field(description="Docs to evaluate each round on, and to choose models with.")
     test: Path | None = Field(
-        None, description="Docs for a second evaluation; nothing is tuned on it."
+        None, description="Docs for a second evaluation; nothing is tuned on them."
     )
     pool_size: PositiveInt | None = Field(
         None, description="Use a random sample of this many docs of the pool; null for all."
@@ -52,7 +72,8 @@ class ActiveSchema(BaseModel):
     seed: int = Field(
         0,
         ge=0,
-        description="Of the seed set, the queries and the mixing. Training takes seed + round.",
+        description="Seed of the seed set, the queries and the mixing. A round trains with seed + "
+        "its number.",
     )
     n_seed: PositiveInt = Field(description="Docs labelled before the first round.")
     n_query: PositiveInt | list[PositiveInt] = Field(
@@ -60,12 +81,13 @@ class ActiveSchema(BaseModel):
     )
     n_rounds: int = Field(ge=0, description="Rounds after the seed round.")
     component: str = Field(
-        "seqmix_ner", description="The component that is trained and asked for probabilities."
+        "seqmix_ner",
+        description="The component that is trained, and whose probabilities the policy scores.",
     )
     epochs: PositiveFloat = Field(
         10.0,
-        description="Passes over each round's training set, mixed docs included; steps follow "
-        "from the batcher.",
+        description="Passes over each round's training set, mixed docs included; the batcher "
+        "decides how many steps these are.",
     )
     max_steps: PositiveInt | list[PositiveInt] | None = Field(
         None,
@@ -77,18 +99,17 @@ class ActiveSchema(BaseModel):
     )
     mix_set: Literal["round", "all", "pool"] = Field(
         "round",
-        description="Mix within the newly labelled docs (the paper), within all labelled so far, "
-        "or within docs that nobody has labelled yet, with the labels that a model gives them.",
+        description="Mix the newly labelled docs (the paper), all labelled docs, or the unlabelled "
+        "docs with the labels that the last model predicts.",
     )
     unlabelled: Path | None = Field(
         None,
-        description='Further docs (.spacy) for mix_set = "pool", besides what is left of the '
-        "pool; their annotation is not looked at.",
+        description='More docs (.spacy) for mix_set = "pool", besides the rest of the pool; their '
+        "annotation is ignored.",
     )
     unlabelled_size: PositiveInt | None = Field(
         None,
-        description="Use a random sample of this many docs of unlabelled, drawn by the seed; null "
-        "for all.",
+        description="Use a random sample of this many docs of unlabelled; null for all.",
     )
     select_model: Literal["last", "best"] = Field(
         "last", description="Keep each round's last model (the paper), or its best on dev."
@@ -98,20 +119,24 @@ class ActiveSchema(BaseModel):
     )
     matmul_precision: Precision = Field(
         "highest",
-        description="Of torch's products of float32 matrices: high takes TensorFloat-32, medium "
-        "bfloat16, where the processor or the GPU is faster with it; bfloat16 is medium and, on "
-        "the CPU, torch's autocast: everything that is multiplied is rounded to bfloat16.",
+        description="How torch multiplies float32 matrices. high: in TensorFloat-32; medium: in "
+        "bfloat16; both only where the device is faster with it. bfloat16: medium, and torch's "
+        "autocast on the CPU, which rounds all factors to bfloat16.",
     )
-    policy: Any = Field(description="Query policy, for example spacy-seqmix.NTE.v1.")
+    policy: InstanceOf[QueryPolicy] = Field(
+        description="Query policy, for example spacy-seqmix.NTE.v1."
+    )
     committee: CommitteeSchema = Field(
         default_factory=CommitteeSchema,
-        description="members, kind, dropout; only used where the policy needs a committee.",
+        description="members, kind, dropout; used where the policy needs a committee.",
     )
-    oracle: Any = Field(description="Who labels, for example spacy-seqmix.GoldOracle.v1.")
-    mixing: Any = Field(
-        None,
-        description="strategy, realiser, discriminator, rate, labels, or several such sections of "
-        "any name; null for no augmentation.",
+    oracle: Oracle = Field(
+        description="What labels the docs, for example spacy-seqmix.GoldOracle.v1."
+    )
+    mixing: list[InstanceOf[Mixer]] = Field(
+        [],
+        description="strategy, realiser, discriminator, rate, labels, or several sections of this "
+        "kind with names of your own; null for no mixing.",
     )
 
     def n_new(self, number: int) -> int:
@@ -127,35 +152,113 @@ class ActiveSchema(BaseModel):
         return self.max_steps
 
 
-def read_active_section(config: Config) -> ActiveSchema:
-    """Check the [active] section of an interpolated config.
+@dataclass(frozen=True)
+class ActiveConfig:
+    """What a config with [active] says.
 
-    RAISES (SeqMixError): S402 with every field that is wrong.
+    active (ActiveSchema): the section, its registered functions built.
+    training (Config): the training sections, interpolated.
+    """
+
+    active: ActiveSchema
+    training: Config
+
+    @property
+    def policy(self) -> QueryPolicy:
+        """The query policy."""
+        return self.active.policy
+
+    @property
+    def mixers(self) -> list[Mixer]:
+        """The mixers with a rate above 0."""
+        return self.active.mixing
+
+    @property
+    def of_pool(self) -> bool:
+        """Whether unlabelled docs are mixed."""
+        return bool(self.mixers) and self.active.mix_set == "pool"
+
+
+def read_active_config(config: Config) -> ActiveConfig:
+    """Check a config with the sections of a training config and [active]; no data is read.
+
+    RAISES (SeqMixError): S402, S408 and those of its parts, see ``errors.py``.
+    """
+    plain = config.copy().interpolate()
+    active = read_active_section(plain)
+    training = Config({k: v for k, v in plain.items() if k not in ("active", "augment")})
+    check_training_config(training, active.component)
+    training = without_own_mixing(training)
+    check_needs(active.policy.needs, training, active.component)
+    whole = ActiveConfig(active, training)
+    if whole.of_pool:
+        check_config_can_label(training, active.component)
+    for mixer in whole.mixers:
+        check_mixed_layer(
+            mixer.strategy,
+            training,
+            active.component,
+            labels=mixer.labels,
+            soft_parents=whole.of_pool,
+        )
+    return whole
+
+
+def read_active_section(config: Config) -> ActiveSchema:
+    """Check the [active] section of an interpolated config, and build its functions.
+
+    RAISES (SeqMixError): S402 with every field that is wrong, or the code of a function.
     """
     if "active" not in config:
         raise SeqMixError(Errors.E402.format(problems="the section itself is missing"))
+    section = config["active"]
     try:
-        active = ActiveSchema.model_validate(config["active"])
+        active = ActiveSchema.model_validate({**section, **resolve_functions(section)})
     except ValidationError as err:
-        found = [_problem(".".join(map(str, e["loc"])), e) for e in err.errors()]
-        raise SeqMixError(Errors.E402.format(problems="; ".join(found))) from None
-    steps = active.max_steps
+        problems = [_problem(".".join(map(str, e["loc"])), e) for e in err.errors()]
+        raise SeqMixError(Errors.E402.format(problems="; ".join(problems))) from None
+    problem = _contradiction(active)
+    if problem:
+        raise SeqMixError(Errors.E402.format(problems=problem))
+    return active
+
+
+def resolve_functions(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the policy, the oracle and the mixers of an interpolated [active] section.
+
+    RAISES (SeqMixError): S402 with what is wrong, or the code of the function that refused its
+        arguments.
+    """
+    try:
+        parts = registry.resolve({name: section.get(name) or {} for name in FUNCTIONS})
+        parts["mixing"] = make_mixers(parts["mixing"])
+    except SeqMixError:
+        raise
+    except (ValueError, TypeError) as err:
+        raise SeqMixError(Errors.E402.format(problems=str(err).strip())) from err
+    wrong = [] if isinstance(parts["policy"], QueryPolicy) else ["policy"]
+    wrong += [] if callable(parts["oracle"]) else ["oracle"]
+    if wrong:
+        problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
+        raise SeqMixError(Errors.E402.format(problems=problems))
+    return parts
+
+
+def _contradiction(active: ActiveSchema) -> str:
+    """What is wrong with fields that depend on one another; empty where nothing is."""
+    steps, n_rounds = active.max_steps, active.n_rounds
     given = steps if isinstance(steps, list) else [steps or 2]
     if any(n < 2 for n in given):
-        raise SeqMixError(Errors.E402.format(problems="max_steps: at least 2 steps a round"))
+        return "max_steps: at least 2 steps a round"
     if active.mix_set == "pool" and given[0] < 4 and steps is not None:
-        wanted = 'max_steps: at least 4 in the seed round, which trains twice with mix_set = "pool"'
-        raise SeqMixError(Errors.E402.format(problems=wanted))
-    if isinstance(steps, list) and len(steps) != active.n_rounds + 1:
-        wanted = f"max_steps: {active.n_rounds + 1} numbers for n_rounds = {active.n_rounds}"
-        raise SeqMixError(Errors.E402.format(problems=wanted))
+        return 'max_steps: at least 4 in the seed round, which trains twice with mix_set = "pool"'
+    if isinstance(steps, list) and len(steps) != n_rounds + 1:
+        return f"max_steps: {n_rounds + 1} numbers for n_rounds = {n_rounds}"
     if active.unlabelled_size is not None and active.unlabelled is None:
-        wanted = "unlabelled_size: there are no docs to draw from, set active.unlabelled"
-        raise SeqMixError(Errors.E402.format(problems=wanted))
-    if isinstance(active.n_query, list) and len(active.n_query) != active.n_rounds:
-        wanted = f"n_query: {active.n_rounds} numbers for n_rounds = {active.n_rounds}"
-        raise SeqMixError(Errors.E402.format(problems=wanted))
-    return active
+        return "unlabelled_size: there are no docs to draw from, set active.unlabelled"
+    if isinstance(active.n_query, list) and len(active.n_query) != n_rounds:
+        return f"n_query: {n_rounds} numbers for n_rounds = {n_rounds}"
+    return ""
 
 
 def _problem(field: str, error: Mapping[str, Any]) -> str:

@@ -1,10 +1,10 @@
-"""What a round is scored by: spaCy's own scores, seqeval's beside them, and confused types."""
+"""The scores of a round: spaCy's own, seqeval's beside them, and confused entity types."""
 
 from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from spacy.language import Language
@@ -14,61 +14,77 @@ from spacy.training import Example
 
 from .. import layers
 from ..augmenter import make_example
+from ..candidates import aligned_ents
+from ..query.probabilities import takes_entities
 from .annotation import main_score
+from .journal import MainScore, Scores
 
 SCORES = ("ents_p", "ents_r", "ents_f", "ents_per_type")
-# In the place of a type: an entity that was not found, or is none.
+# In place of a type: the prediction, or the gold annotation, has no entity there.
 NOTHING = ""
 
 # (label, start, end) in the tokens of the reference
 Entity: TypeAlias = tuple[str, int, int]
 
 
-def evaluate(nlp: Language, docs: Sequence[Doc], component: str | None = None) -> dict[str, Any]:
+def evaluate(
+    nlp: Language,
+    docs: Sequence[Doc],
+    component: str | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Scores:
     """Precision, recall and F1 of entities in 0..1, overall and by type, by spaCy's own scorer.
 
-    component (str | None): what was trained; where it is no entity recogniser, ``main`` has the
-        name and the value of its own score.
-    RETURNS (dict): the scores; those of entities are None where nothing in the pipeline sets any.
-        Where they are not, ``seqeval_f`` is seqeval's strict F1 over IOB2 tags, and ``confusion``
-        has [gold type, found type, count] of entities, with "" for none.
+    component (str | None): the trained component; where it is no entity recogniser, ``main`` has
+        the name and the value of its own score. One that needs entities which the pipeline does
+        not set is scored on the gold ones.
+    progress (Callable | None): called with the number of docs done.
+    RETURNS (Scores): those of entities are None where nothing in the pipeline sets any. Otherwise
+        ``seqeval_f`` is seqeval's strict F1 over IOB2 tags, and ``confusion`` has (gold type,
+        predicted type, count) of entities, with "" for none.
     """
     examples = [make_example(nlp, doc) for doc in docs]
+    if component is not None and takes_entities(nlp, component):
+        for eg in examples:
+            for ent in eg.reference.ents:  # the pipeline may not know this type yet
+                nlp.vocab.strings.add(ent.label_)
+            eg.predicted.set_ents(aligned_ents(eg))
     # Docs of like length together: transformers pad each batch to its longest.
     by_length = sorted(examples, key=lambda eg: len(eg.predicted))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
         # ``Language.evaluate`` would annotate copies.
-        docs_found = nlp.pipe(eg.predicted for eg in by_length)
-        for eg, doc in zip(by_length, docs_found, strict=True):
+        annotated = nlp.pipe(eg.predicted for eg in by_length)
+        for eg, doc in zip(by_length, annotated, strict=True):
             eg.predicted = doc
+            if progress is not None:
+                progress(1)
         scores = Scorer(nlp).score(examples)
-    found = {name: scores.get(name) for name in SCORES}
-    by_type = found["ents_per_type"] or {}
-    found["ents_per_type"] = {label: by_type[label] for label in sorted(by_type)}
-    if found["ents_f"] is not None:
-        found["seqeval_f"] = seqeval_f1(examples)
-        found["confusion"] = [list(counted) for counted in confusion(examples)]
+    values: dict[str, Any] = {name: scores.get(name) for name in SCORES}
+    by_type = values["ents_per_type"] or {}
+    values["ents_per_type"] = {label: by_type[label] for label in sorted(by_type)}
+    if values["ents_f"] is not None:
+        values |= {"seqeval_f": seqeval_f1(examples), "confusion": confusion(examples)}
     main = "ents_f" if component is None else main_score(nlp, component, examples[:1])
     if main is not None and main != "ents_f":
-        found["main"] = {"name": main, "value": scores.get(main)}
-    return found
+        values["main"] = MainScore(name=main, value=scores.get(main))
+    return Scores(**values)
 
 
 def confusion(examples: Iterable[Example]) -> list[tuple[str, str, int]]:
-    """How many entities of each type were taken for one of each type, borders being the same.
+    """Count the entities of each gold type and each predicted type that have the same borders.
 
-    RETURNS (list): (gold type, found type, count) in alphabetical order; "" stands for none.
+    RETURNS (list): (gold type, predicted type, count) in alphabetical order; "" stands for none.
     """
     counts: Counter[tuple[str, str]] = Counter()
     for eg in examples:
         if not eg.reference.has_annotation("ENT_IOB"):
             continue
         gold = {(ent.start, ent.end): ent.label_ for ent in eg.reference.ents}
-        found = {(start, end): label for label, start, end in aligned_entities(eg)}
-        for span in sorted({*gold, *found}):
-            counts[gold.get(span, NOTHING), found.get(span, NOTHING)] += 1
-    return [(one, other, n) for (one, other), n in sorted(counts.items())]
+        predicted = {(start, end): label for label, start, end in aligned_entities(eg)}
+        for span in sorted({*gold, *predicted}):
+            counts[gold.get(span, NOTHING), predicted.get(span, NOTHING)] += 1
+    return [(wanted, given, n) for (wanted, given), n in sorted(counts.items())]
 
 
 def aligned_entities(eg: Example) -> Iterator[Entity]:
@@ -86,7 +102,7 @@ def seqeval_f1(examples: Iterable[Example]) -> float | None:
     from seqeval.metrics import f1_score
     from seqeval.scheme import IOB2
 
-    gold, found = [], []
+    gold, predicted = [], []
     for eg in examples:
         wanted = layers.read(eg.reference)
         if not wanted or None in wanted:
@@ -95,9 +111,9 @@ def seqeval_f1(examples: Iterable[Example]) -> float | None:
         tags = ["O"] * len(eg.reference)
         for label, start, end in aligned_entities(eg):
             tags[start:end] = [f"B-{label}", *[f"I-{label}"] * (end - start - 1)]
-        found.append(tags)
+        predicted.append(tags)
     if not gold:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of numpy, and of scores without any entity
-        return float(f1_score(gold, found, mode="strict", scheme=IOB2, zero_division=0))
+        return float(f1_score(gold, predicted, mode="strict", scheme=IOB2, zero_division=0))

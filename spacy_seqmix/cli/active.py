@@ -1,17 +1,23 @@
 """`spacy seqmix active`."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from wasabi import msg
-from wasabi.tables import table
+from wasabi.tables import row
 
 from ._warnings import told_warnings
 
-__all__ = ["active_cli", "rounds_table"]
+if TYPE_CHECKING:
+    from ..active.journal import RoundRecord
+
+__all__ = ["active_cli", "header_row", "mixing_line", "round_row"]
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
+WIDTHS = (5, 8, 6, 6, 14, 14, 7)
 
 
 def active_cli(
@@ -23,12 +29,13 @@ def active_cli(
 ) -> None:
     """Run active learning: seed, augment, train, evaluate, query, repeat.
 
-    CONFIG has an [active] section and training sections (or names a training config to lay over).
+    CONFIG has an [active] section and training sections (or extends a config that has them).
     Any of its values can be overridden: --active.n_seed 100 --paths.encoder bert-base-cased.
     Started again with the same RUN_DIR, it goes on from the last finished round.
     """
     from spacy.cli._util import parse_config_overrides, setup_gpu
 
+    from ..active.journal import LOCKED_EXIT_CODE
     from ..active.loop import ActiveRun
     from ..config import load_config
 
@@ -41,37 +48,61 @@ def active_cli(
             done = len(run.records)
             if done:
                 msg.info(f"Going on in {run_dir}: {done} rounds are finished")
-            records = run.run()
+            for record in run.records:
+                _show(record)
+            records = run.run(on_round=_show)
     except (ValueError, ImportError, OSError) as err:
-        msg.fail(str(err), exits=1)
-    print(rounds_table(records))
+        msg.fail(str(err))
+        locked = getattr(err, "code", None) == "S412"
+        raise typer.Exit(LOCKED_EXIT_CODE if locked else 1) from err
     missing = run.active.n_rounds + 1 - len(records)
     if missing:
-        msg.warn(f"The pool is used up: {missing} of the rounds asked for had nothing to query")
+        msg.warn(f"The pool is used up: {missing} of the rounds had nothing to query")
     msg.good(f"Last model: {run.folder.model(len(records) - 1)}")
 
 
-def rounds_table(records: list[dict[str, Any]]) -> str:
-    """The rounds of a journal as a table for the terminal; scores in percent, time in seconds."""
-    name = (records[0]["scores"]["dev"].get("main") or {"name": "F1"})["name"] if records else "F1"
-    header = ["Round", "Labelled", "Mixed", "Steps", f"Dev {name}", f"Test {name}", "Seconds"]
-    rows = [
-        [
-            r["round"],
-            r["n_labelled"],
-            r["n_mixed"],
-            r["steps"],
-            *(_percent(r["scores"].get(split)) for split in ("dev", "test")),
-            f"{sum(r['seconds'].values()):.0f}",
-        ]
-        for r in records
-    ]
-    return str(table(rows, header=header, divider=True, aligns=["r"] * len(header)))
+def _show(record: RoundRecord) -> None:
+    """Print a round at once, below the header if it is the first."""
+    if record.round == 0:
+        print(header_row(record))
+        print(_row(["-" * width for width in WIDTHS]))
+    print(round_row(record), flush=True)
+    if record.mixing is not None:
+        print(mixing_line(record), flush=True)
 
 
-def _percent(scores: dict[str, Any] | None) -> str:
-    """The score of what was trained: entity F1, unless the journal names another."""
-    if scores is None:
+def header_row(record: RoundRecord) -> str:
+    """The names of the columns; the score is that of the trained component."""
+    main = record.scores["dev"].main
+    name = "F1" if main is None else main.name
+    return _row(["Round", "Labelled", "Mixed", "Steps", f"Dev {name}", f"Test {name}", "Seconds"])
+
+
+def round_row(record: RoundRecord) -> str:
+    """A round as a row for the terminal; scores in percent."""
+    scores = [_percent(record, split) for split in ("dev", "test")]
+    seconds = f"{record.seconds.total:.0f}"
+    values = [record.round, record.n_labelled, record.n_mixed, record.steps, *scores, seconds]
+    return _row([str(value) for value in values])
+
+
+def mixing_line(record: RoundRecord) -> str:
+    """One line on what became of the docs that a round mixed."""
+    counts = record.mixing
+    if counts is None:
+        return ""
+    return (
+        f"{counts.eligible} of {counts.docs} docs eligible, {counts.tried} candidates, "
+        f"{counts.rejected} rejected, {counts.kept} kept"
+    )
+
+
+def _row(values: list[str]) -> str:
+    return str(row(values, widths=WIDTHS, aligns=["r"] * len(WIDTHS)))
+
+
+def _percent(record: RoundRecord, split: str) -> str:
+    """A score in percent; "-" where the round was not scored on the split."""
+    if split not in record.scores:
         return "-"
-    value = scores["main"]["value"] if "main" in scores else scores["ents_f"]
-    return f"{100 * (value or 0):.1f}"
+    return f"{100 * (record.score(split) or 0):.1f}"

@@ -38,7 +38,7 @@ def confidence_cli(
     """
     from spacy.cli._util import setup_gpu
 
-    from ..query.fit_file import fit_file
+    from ..query.temperature import fit_file
 
     try:
         with told_warnings():

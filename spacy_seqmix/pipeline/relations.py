@@ -16,7 +16,15 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 
 from .. import relations
-from ..candidates import Candidates, aligned_ents, candidates, target_rows
+from ..candidates import (
+    Candidates,
+    aligned_ents,
+    allowed,
+    candidates,
+    known_labels,
+    survey,
+    target_rows,
+)
 from ..errors import Errors, SeqMixError, Warnings
 from ..models.head import INDEPENDENT
 from ..models.pairs import DEFAULT_MODEL, InT
@@ -24,7 +32,6 @@ from ..models.soft_tagger import set_output_size
 from ..relation_scorer import score_relations
 from ..relations import NONE, RelationLabels
 from .labels import take_label
-from .relation_sample import allowed, known_labels, survey
 
 
 @Language.factory(
@@ -79,8 +86,8 @@ def make_seqmix_relations(
 class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
     """Classification of pairs of entities, which can train on soft labels.
 
-    Every ordered pair of ``doc.ents`` that are near enough is a candidate: it has one of the labels
-    or none, and the other direction is a candidate of its own.
+    Every ordered pair of entities that are near enough is a candidate. It has one label or none;
+    the opposite direction is a candidate of its own.
     """
 
     def __init__(
@@ -104,11 +111,11 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         name (str): the component's name, used in the losses.
         max_distance (int): the number of tokens that may stand between two entities.
         threshold (float | None): set a pair's best label from this probability on; by default
-            where it is more probable than any other and than that there is none.
+            where it is more probable than every other label and than no relation.
         use_gold_ents (bool): train on pairs of the reference's entities, rather than of those that
             the pipeline has set.
-        known_types_only (bool): predict a label only between types of entities between which it
-            stands in the training corpus.
+        known_types_only (bool): predict a label only between entities of types that it connects
+            in the training corpus.
         store_probs (bool): keep the probabilities of all candidates in ``doc._.relation_probs``.
         scorer (Callable | None): the scoring method.
         RAISES (SeqMixError): S257 for settings out of range.
@@ -161,22 +168,21 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
     def predict(self, docs: Iterable[Doc]) -> list[RelationLabels]:
         """The probabilities of each doc's candidate pairs; the docs are not changed."""
         docs = list(docs)
-        found = [candidates(doc.ents, self.max_distance) for doc in docs]
-        columns = self.columns
-        if not any(map(len, found)):
-            empty = np.zeros((0, len(columns)), dtype="float32")
-            return [RelationLabels((), columns, empty) for _ in docs]
+        pairs = [candidates(doc.ents, self.max_distance) for doc in docs]
+        if not any(map(len, pairs)):
+            empty = np.zeros((0, len(self.columns)), dtype="float32")
+            return [RelationLabels((), self.columns, empty) for _ in docs]
+        kinds = {(head, label, tail) for head, label, tail in self.cfg["kinds"]}
         out = []
-        for pairs, scores in zip(found, self.model.predict((docs, found)), strict=True):
+        for of_doc, scores in zip(pairs, self.model.predict((docs, pairs)), strict=True):
             probs = self.model.ops.to_numpy(scores)  # type: ignore[no-untyped-call]
             if self.known_types_only:
-                kinds = {(head, label, tail) for head, label, tail in self.cfg["kinds"]}
-                probs = allowed(probs, pairs, self.labels, kinds, self.vocab)
-            out.append(RelationLabels(pairs.tuples(), columns, probs))
+                probs = allowed(probs, of_doc, self.labels, kinds, self.vocab)
+            out.append(RelationLabels(of_doc.tuples(), self.columns, probs))
         return out
 
     def set_annotations(self, docs: Sequence[Doc], scores: Sequence[RelationLabels]) -> None:
-        """Write relations (and, if told so, the probabilities of all candidates).
+        """Write relations, and with ``store_probs`` the probabilities of all candidates.
 
         docs (Sequence[Doc]): the docs to change; relations that they have are replaced.
         scores (Sequence[RelationLabels]): what ``predict`` returned.
@@ -207,9 +213,9 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         if not any(map(len, docs)):
             return losses
         set_dropout_rate(self.model, drop)
-        found = self._training_pairs(examples)
-        scores, backprop = self.model.begin_update((docs, found))
-        loss, gradient = self._loss(examples, found, scores)
+        pairs = self._training_pairs(examples)
+        scores, backprop = self.model.begin_update((docs, pairs))
+        loss, gradient = self._loss(examples, pairs, scores)
         backprop(gradient)
         if sgd:
             self.finish_update(sgd)
@@ -221,7 +227,7 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
     ) -> tuple[float, list[Floats2d]]:
         """Cross-entropy −Σ y log p of pairs with rows y, and its gradient p − y.
 
-        Pairs of docs without annotation, and those with labels unknown here, count nothing.
+        Pairs of docs without annotation, and those with unknown labels, do not count.
 
         scores (Sequence[Floats2d]): one array (n_pairs, L) a doc, for the pairs that ``update``
             trains on.
@@ -232,11 +238,11 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         return self._loss(examples, self._training_pairs(examples), scores)
 
     def _loss(
-        self, examples: list[Example], found: list[Candidates], scores: Sequence[Floats2d]
+        self, examples: list[Example], pairs: list[Candidates], scores: Sequence[Floats2d]
     ) -> tuple[float, list[Floats2d]]:
         rows = [
-            self.model.ops.asarray2f(self._rows(eg, pairs))
-            for eg, pairs in zip(examples, found, strict=True)
+            self.model.ops.asarray2f(self._rows(eg, of_doc))
+            for eg, of_doc in zip(examples, pairs, strict=True)
         ]
         loss, gradient = INDEPENDENT.loss(scores, rows)
         if np.isnan(loss):
@@ -245,18 +251,18 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
 
     def _training_pairs(self, examples: list[Example]) -> list[Candidates]:
         """The candidates of each example; none where the reference is not annotated."""
-        known = [relations.get(eg.reference) is not None for eg in examples]
         gold = self.use_gold_ents
         if not gold and not any(eg.predicted.has_annotation("ENT_IOB") for eg in examples):
             raise SeqMixError(Errors.E256.format(name=self.name))
-        ents = [aligned_ents(eg) if gold else eg.predicted.ents for eg in examples]
-        return [
-            candidates(spans if use else [], self.max_distance)
-            for spans, use in zip(ents, known, strict=True)
-        ]
+        out = []
+        for eg in examples:
+            ents = aligned_ents(eg) if gold else eg.predicted.ents
+            known = relations.get(eg.reference) is not None
+            out.append(candidates(ents if known else [], self.max_distance))
+        return out
 
     def _rows(self, eg: Example, pairs: Candidates) -> Any:
-        """Target rows over the columns; says once which labels are unknown."""
+        """Target rows over the columns. Warns (W251) once of each unknown label."""
         for label in sorted(known_labels(eg) - set(self.columns) - self._unknown):
             self._unknown.add(label)
             warnings.warn(Warnings.W251.format(name=self.name, label=label), stacklevel=2)

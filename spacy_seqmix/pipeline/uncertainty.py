@@ -11,10 +11,9 @@ from spacy.tokens import Doc
 
 from ..errors import Errors, SeqMixError
 from ..extensions import register_extensions
-from ..query.evidence import score_docs
-from ..query.policies import QueryPolicy
+from ..query.policies import QueryPolicy, score_docs
+from ..query.probabilities import SOURCES
 from ..query.reading import reading, spans_found
-from ..query.sources import SOURCES
 
 # Components whose output others listen to.
 ENCODERS = ("tok2vec", "transformer", "curated_transformer")

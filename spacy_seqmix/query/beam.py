@@ -39,7 +39,7 @@ def beam_probs(
 def parse_marginals(
     proc: Any, docs: Sequence[Doc], parses: Sequence[Sequence[Parse]]
 ) -> list[Floats2d]:
-    """The same of parses that are known."""
+    """Token probabilities from the parses of a beam; see ``beam_probs``."""
     columns = {tag: i for i, tag in enumerate(tag_names(proc.labels))}
     return [_marginals(of_doc, len(doc), columns) for of_doc, doc in zip(parses, docs, strict=True)]
 
@@ -50,8 +50,8 @@ def beam_parses(
     """The parses in the beam of each doc, with their probabilities.
 
     The probability of a parse is the softmax, over the parses in the beam, of the summed scores of
-    its transitions. Entities that stand on the docs are taken off and put back: they would force
-    the parses, and the component would grow by the labels that it does not know.
+    its transitions. The docs' own entities are removed and put back: they would force the
+    parses, and add their labels to the component.
 
     width (int | None): parses to keep at each step; by default the component's own number
         (``beam_ner`` has one), or 16.
@@ -69,7 +69,7 @@ def beam_parses(
         try:
             beams = proc.beam_parse(docs, beam_width=width, beam_density=density)
             return [proc.moves.get_beam_parses(beam) for beam in beams]
-        except AssertionError as err:  # what a beam says of scores that are not numbers
+        except AssertionError as err:  # for scores that are not numbers
             raise SeqMixError(Errors.E425.format(name=proc.name)) from err
 
 
@@ -90,12 +90,12 @@ def _marginals(
     n_tokens: int,
     columns: Mapping[str, int],
 ) -> Floats2d:
-    found = np.zeros((n_tokens, len(columns)))
+    probs = np.zeros((n_tokens, len(columns)))
     for prob, ents in parses:
         outside = np.ones(n_tokens, dtype=bool)
         for start, end, label in ents:
-            found[start, columns[f"B-{label}"]] += prob
-            found[start + 1 : end, columns[f"I-{label}"]] += prob
+            probs[start, columns[f"B-{label}"]] += prob
+            probs[start + 1 : end, columns[f"I-{label}"]] += prob
             outside[start:end] = False
-        found[outside, columns["O"]] += prob
-    return found.astype("float32")
+        probs[outside, columns["O"]] += prob
+    return probs.astype("float32")

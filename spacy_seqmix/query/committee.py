@@ -28,16 +28,6 @@ def make_qbc_policy(mode: str = "vote_entropy") -> QueryPolicy:
     return QueryPolicy(partial(_of_each, measure), needs="committee")
 
 
-def make_bald_policy() -> QueryPolicy:
-    """Create the policy BALD (Houlsby et al. 2011; with dropout, Gal et al. 2017).
-
-    1/T Σ_t (H(p̄_t) − 1/C Σ_c H(p_ct)): the entropy of the members' mean less their mean
-    entropy, in nats per token. The same number as the mode "kl" of ``spacy-seqmix.QBC.v1``
-    (the Jensen-Shannon divergence of the members), under the name that dropout passes know.
-    """
-    return QueryPolicy(partial(_of_each, consensus_divergence), needs="committee")
-
-
 def vote_entropy(p: Floats3d) -> float:
     """The mean entropy of the members' votes; a member votes for its first best tag."""
     votes = np.eye(p.shape[2])[p.argmax(axis=2)]
@@ -70,5 +60,5 @@ def _of_each(
     """A measure of each doc; a doc without tokens is never wanted."""
     check_members(members)
     docs = zip(*members, strict=True)
-    found = [measure(np.stack(p).astype("float64")) if len(p[0]) else -np.inf for p in docs]
-    return np.array(found, dtype="float32")
+    scores = [measure(np.stack(p).astype("float64")) if len(p[0]) else -np.inf for p in docs]
+    return np.array(scores, dtype="float32")

@@ -115,14 +115,14 @@ def torch_modules(nlp: Language, component: str) -> list[torch.nn.Module]:
 
 def torch_layers(module: torch.nn.Module) -> list[tuple[torch.nn.Module, str]]:
     """The dropout layers of a module, and the attribute of each that holds its rate."""
-    found: list[tuple[torch.nn.Module, str]] = []
+    layers: list[tuple[torch.nn.Module, str]] = []
     for layer in module.modules():
         if isinstance(layer, _DropoutNd):
-            found.append((layer, "p"))
+            layers.append((layer, "p"))
         elif isinstance(layer, torch.nn.RNNBase) and layer.num_layers > 1:
-            found.append((layer, "dropout"))
-        found += [(layer, name) for name in FUSED if isinstance(getattr(layer, name, None), float)]
-    return found
+            layers.append((layer, "dropout"))
+        layers += [(layer, name) for name in FUSED if isinstance(getattr(layer, name, None), float)]
+    return layers
 
 
 def _up_to(nlp: Language, component: str) -> list[str]:

@@ -1,17 +1,17 @@
-"""Query policies over one model: small functions from probabilities to how much a doc is wanted."""
+"""Query policies: from probabilities to how much a doc is wanted, and to the docs to label next."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import Errors, SeqMixError
 from ..types import Floats1d, Floats2d, TokenProbs
-
-Needs = Literal["nothing", "tokens", "paths", "committee"]
+from .probabilities import Needs, Progress, path_probs, token_probs
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,58 @@ class QueryPolicy:
         if np.isnan(scores).any():
             raise SeqMixError(Errors.E426.format(number=int(np.isnan(scores).argmax())))
         return scores
+
+
+def score_docs(
+    policy: QueryPolicy,
+    docs: Sequence[Doc],
+    evidence_of: Callable[[Sequence[Doc]], Any],
+    rng: np.random.Generator,
+) -> Floats1d:
+    """Score how much a policy wants each doc. No model sees docs without tokens: they come last.
+
+    policy (QueryPolicy): the policy.
+    docs (Sequence[Doc]): unlabelled docs, tokenised.
+    evidence_of (Callable): the evidence that the policy needs of a list of docs.
+    rng (np.random.Generator): for policies that draw.
+    RETURNS (Floats1d): shape (n_docs,), higher is more wanted.
+    """
+    scores = np.full(len(docs), -np.inf, dtype="float32")
+    kept = [i for i, doc in enumerate(docs) if len(doc)]
+    if kept:
+        scores[kept] = policy(evidence_of([docs[i] for i in kept]), rng)
+    return scores
+
+
+def evidence(
+    needs: Needs,
+    nlp: Language,
+    component: str,
+    docs: Sequence[Doc],
+    progress: Progress | None = None,
+) -> Any:
+    """The evidence that one trained pipeline can give; a committee's takes several.
+
+    RAISES (SeqMixError): S401, S424 or S425, see ``token_probs`` and ``path_probs``.
+    """
+    if needs == "paths":
+        return path_probs(nlp, component, docs, progress=progress)
+    return token_probs(nlp, component, docs, progress=progress)
+
+
+def top_k(
+    scores: Floats1d, pool: Sequence[int], budget: int, rng: np.random.Generator
+) -> list[int]:
+    """Pick the docs with the highest scores; ties are broken at random.
+
+    scores (Floats1d): shape (n_docs,), higher is more wanted.
+    pool (Sequence[int]): the id of each doc.
+    budget (int): how many docs to pick; fewer come when the pool is smaller.
+    RETURNS (list[int]): ids, the most wanted first.
+    """
+    shuffled = rng.permutation(len(pool))
+    order = shuffled[np.argsort(-scores[shuffled], kind="stable")]
+    return [pool[int(i)] for i in order[:budget]]
 
 
 def make_random_policy() -> QueryPolicy:
@@ -97,8 +149,8 @@ def _of_each(
     measure: Callable[[Floats2d], float], probs: TokenProbs, rng: np.random.Generator
 ) -> Floats1d:
     """A measure of each doc's token probabilities; a doc without tokens is never wanted."""
-    found = [measure(p.astype("float64")) if len(p) else -np.inf for p in probs]
-    return np.array(found, dtype="float32")
+    scores = [measure(p.astype("float64")) if len(p) else -np.inf for p in probs]
+    return np.array(scores, dtype="float32")
 
 
 def _uniform(docs: Sequence[Doc], rng: np.random.Generator) -> Floats1d:

@@ -1,16 +1,126 @@
-"""Token probabilities from a component of a pipeline."""
+"""Probabilities from a component of a trained pipeline: of tags, of decisions, of decoded paths."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from spacy.language import Language
-from spacy.tokens import Doc
-from thinc.api import Config
+from spacy.tokens import Doc, Span
+from thinc.api import Config, Model
 
 from ..errors import Errors, SeqMixError
-from ..types import Floats2d, TokenProbs
-from .sources import SOURCES, Source
+from ..types import Floats1d, Floats2d, TokenProbs
+from .beam import beam_probs
+
+# What a query policy scores; see ``policies.QueryPolicy``.
+Needs: TypeAlias = Literal["nothing", "tokens", "paths", "committee"]
+# (component, docs that the components before it have annotated) -> one array of rows a doc
+Source: TypeAlias = Callable[[Any, Sequence[Doc]], list[Floats2d]]
+Progress: TypeAlias = Callable[[int], object]
+
+ENTS = "doc.ents"
+
+
+def predicted_probs(proc: Any, docs: Sequence[Doc]) -> list[Floats2d]:
+    """What ``predict`` returns, where that is probabilities already."""
+    return [proc.model.ops.to_numpy(p) for p in proc.predict(docs)]
+
+
+def softmax_probs(proc: Any, docs: Sequence[Doc]) -> list[Floats2d]:
+    """The softmax of a tagger's scores; columns are ``proc.labels``."""
+    if not any(len(doc) for doc in docs):
+        return [np.zeros((0, len(proc.labels)), dtype="float32") for _ in docs]
+    scores = proc.model.predict(docs)
+    return [proc.model.ops.to_numpy(normalised(proc.model, s)) for s in scores]
+
+
+def span_label_probs(proc: Any, docs: Sequence[Doc]) -> list[Floats2d]:
+    """A row for each candidate span: its labels, and in the last column that it has none."""
+    n_columns = len(proc.labels) + int(proc.add_negative_label)
+    return [scores.reshape(-1, n_columns) for scores in _span_scores(proc, docs)]
+
+
+def span_decision_probs(proc: Any, docs: Sequence[Doc]) -> list[Floats2d]:
+    """A row (p, 1 − p) for each label of each candidate span: one label excludes no other."""
+    flat = [scores.ravel() for scores in _span_scores(proc, docs)]
+    return [np.stack([p, 1.0 - p], axis=1) for p in flat]
+
+
+def relation_probs(proc: Any, docs: Sequence[Doc]) -> list[Floats2d]:
+    """A row for each candidate pair of entities: "no relation", then the labels."""
+    return [found.probs for found in proc.predict(docs)]
+
+
+# By the name of a component's factory.
+SOURCES: dict[str, Source] = {
+    "seqmix_ner": predicted_probs,
+    "ner": beam_probs,
+    "beam_ner": beam_probs,
+    "tagger": softmax_probs,
+    "seqmix_tagger": softmax_probs,
+    "morphologizer": softmax_probs,
+    "spancat": span_decision_probs,
+    "spancat_singlelabel": span_label_probs,
+    "seqmix_relations": relation_probs,
+}
+# Components that know the probability of the tags that they decode.
+PATH_FACTORIES = ("seqmix_ner",)
+# Components whose rows depend on entities, and those that set entities the same way every time.
+PAIR_FACTORIES = ("seqmix_relations",)
+RULES = ("entity_ruler", "span_ruler")
+
+
+def normalised(model: Model[Any, Any], scores: Any) -> Any:
+    """Scores that a model predicted, as probabilities.
+
+    ``spacy.Tagger.v2`` leaves the softmax out when it predicts (unless ``normalize`` is set), and
+    so may any model that ends in thinc's ``Softmax.v2``. Models without such a layer predict what
+    they train on, and that has to be probabilities.
+    """
+    layers = [node for node in model.walk(order="dfs_pre") if "softmax_normalize" in node.attrs]
+    if not layers or layers[-1].attrs["softmax_normalize"]:
+        return scores
+    return model.ops.softmax(scores, temperature=layers[-1].attrs["softmax_temperature"])
+
+
+def check_needs(needs: Needs, pipeline: Language | Config, component: str) -> None:
+    """Check that a component can give what a policy needs.
+
+    pipeline (Language | Config): a pipeline, or an interpolated training config before anything is
+        built, where components with a ``source`` pass: they are known once they are loaded.
+    RAISES (SeqMixError): S401 without probabilities, S424 without the probability of a path, S436
+        for a committee whose members would score other pairs of entities.
+    """
+    if needs == "nothing":
+        return
+    if isinstance(pipeline, Language):
+        factories = {n: pipeline.get_pipe_meta(n).factory for n in pipeline.pipe_names}
+    else:
+        sections = {n: pipeline["components"].get(n, {}) for n in pipeline["nlp"]["pipeline"]}
+        if "source" in sections.get(component, {}):
+            return
+        factories = {n: section.get("factory", "") for n, section in sections.items()}
+    pipes = list(factories)
+    able = [name for name, factory in factories.items() if factory in SOURCES]
+    if component not in able:
+        raise SeqMixError(Errors.E401.format(name=component, pipes=pipes, able=able or "none"))
+    if needs == "paths":
+        able = [name for name, factory in factories.items() if factory in PATH_FACTORIES]
+        if component not in able:
+            raise SeqMixError(Errors.E424.format(name=component, able=able or "none"))
+    if needs == "committee" and factories[component] in PAIR_FACTORIES:
+        setter = entity_setter({n: factories[n] for n in pipes[: pipes.index(component)]})
+        if setter is not None:
+            raise SeqMixError(Errors.E436.format(name=component, setter=setter))
+
+
+def entity_setter(factories: Mapping[str, str]) -> str | None:
+    """The first component that predicts entities, rules apart; factories by component."""
+    for name, factory in factories.items():
+        known = Language.has_factory(factory) and factory not in RULES
+        if known and ENTS in Language.get_factory_meta(factory).assigns:
+            return name
+    return None
 
 
 def token_probs(
@@ -18,34 +128,58 @@ def token_probs(
     component: str,
     docs: Sequence[Doc],
     batch_size: int = 128,
-    progress: Callable[[int], object] | None = None,
+    progress: Progress | None = None,
     source: Source | None = None,
 ) -> TokenProbs:
-    """Run the pipeline up to a component and ask that for its probabilities.
+    """Run the pipeline up to a component and take that one's probabilities.
 
     nlp (Language): a trained pipeline.
-    component (str): the name of a component that has token probabilities.
+    component (str): the name of a component that has probabilities.
     docs (Sequence[Doc]): unlabelled docs, tokenised. They are not changed.
-    batch_size (int): docs at once; they are sorted by length, so that little is padded.
+    batch_size (int): docs in a batch; they are sorted by length, so that little is padded.
     progress (Callable | None): called with the number of docs done.
-    source (Callable | None): (component, docs) -> arrays; by default what the component's factory
-        needs, see ``sources.SOURCES``.
+    source (Callable | None): (component, docs) -> arrays; by default the one in ``SOURCES``.
     RETURNS (TokenProbs): one array (T, L) a doc, in the order of ``docs``. Rows are distributions:
-        a row a token, or for span categorisers a row a decision (none without candidate spans).
-    RAISES (SeqMixError): S401 when the component has no token probabilities, S425 when they are
-        not numbers.
+        one a token; for span categorisers one a decision, for relations one a candidate pair.
+    RAISES (SeqMixError): S401 when the component has no probabilities, S425 when they are not
+        numbers.
     """
     if source is None:
-        check_has_probs(nlp, component)
+        check_needs("tokens", nlp, component)
         source = SOURCES[nlp.get_pipe_meta(component).factory]
     proc: Any = nlp.get_pipe(component)
-    found: dict[int, Floats2d] = {}
+    out: dict[int, Floats2d] = {}
     for numbers, batch in annotated_batches(nlp, component, docs, batch_size):
         for i, p in zip(numbers, source(proc, batch), strict=True):
-            found[i] = check_numbers(p, component)
+            out[i] = check_numbers(p, component)
         if progress is not None:
             progress(len(numbers))
-    return [found[i] for i in range(len(docs))]
+    return [out[i] for i in range(len(docs))]
+
+
+def path_probs(
+    nlp: Language,
+    component: str,
+    docs: Sequence[Doc],
+    batch_size: int = 128,
+    progress: Progress | None = None,
+) -> Floats1d:
+    """Run the pipeline up to a component and take the probability of the tags that it decodes.
+
+    component (str): the name of a component with a method ``path_probs``, such as ``seqmix_ner``.
+        Other arguments as for ``token_probs``.
+    RETURNS (Floats1d): shape (n_docs,), P(y* given x), in the order of ``docs``.
+    RAISES (SeqMixError): S401, S424 when the component has no such probabilities, S425 when they
+        are not numbers.
+    """
+    check_needs("paths", nlp, component)
+    proc: Any = nlp.get_pipe(component)
+    out = np.zeros(len(docs), dtype="float32")
+    for numbers, batch in annotated_batches(nlp, component, docs, batch_size):
+        out[numbers] = check_numbers(proc.path_probs(batch), component)
+        if progress is not None:
+            progress(len(numbers))
+    return out
 
 
 def annotated_batches(
@@ -55,15 +189,26 @@ def annotated_batches(
 
     YIELDS (tuple): the numbers of a batch's docs, and the copies; docs of like length together.
     """
+    given = takes_entities(nlp, component)
     before = [proc for _, proc in nlp.pipeline[: nlp.pipe_names.index(component)]]
     lengths = encoded_lengths(before, docs)
     order = sorted(range(len(docs)), key=lengths.__getitem__)
     for at in range(0, len(order), batch_size):
         numbers = order[at : at + batch_size]
         batch = [copy_tokens(docs[i], nlp) for i in numbers]
+        if given:
+            for i, copy in zip(numbers, batch, strict=True):
+                copy.set_ents([Span(copy, e.start, e.end, label=e.label_) for e in docs[i].ents])
         for earlier in before:
             batch = _annotate(earlier, batch)
         yield numbers, batch
+
+
+def takes_entities(nlp: Language, component: str) -> bool:
+    """Whether a component needs entities that nothing before it sets: they come with the docs."""
+    before = nlp.pipe_names[: nlp.pipe_names.index(component)]
+    needed = ENTS in nlp.get_pipe_meta(component).requires
+    return needed and not any(ENTS in nlp.get_pipe_meta(name).assigns for name in before)
 
 
 def encoded_lengths(procs: Sequence[Any], docs: Sequence[Doc]) -> list[int]:
@@ -87,28 +232,6 @@ def check_numbers(p: Any, component: str) -> Any:
     return p
 
 
-def check_has_probs(nlp: Language, component: str) -> None:
-    """RAISES (SeqMixError): S401, naming the components that do have token probabilities."""
-    able = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in SOURCES]
-    if component not in able:
-        raise SeqMixError(
-            Errors.E401.format(name=component, pipes=nlp.pipe_names, able=able or "none")
-        )
-
-
-def check_config_has_probs(config: Config, component: str) -> None:
-    """The same check before anything is built; sourced components are only known once loaded.
-
-    config (Config): an interpolated training config that has the component.
-    RAISES (SeqMixError): S401.
-    """
-    pipes = config["nlp"]["pipeline"]
-    components = config["components"]
-    able = [name for name in pipes if components.get(name, {}).get("factory") in SOURCES]
-    if component not in able and "source" not in components.get(component, {}):
-        raise SeqMixError(Errors.E401.format(name=component, pipes=pipes, able=able or "none"))
-
-
 def copy_tokens(doc: Doc, nlp: Language) -> Doc:
     """The words and spaces of a doc, without any annotation."""
     if doc.has_unknown_spaces:
@@ -120,3 +243,12 @@ def _annotate(proc: Any, docs: list[Doc]) -> list[Doc]:
     if hasattr(proc, "pipe"):
         return list(proc.pipe(docs, batch_size=len(docs)))
     return [proc(doc) for doc in docs]
+
+
+def _span_scores(proc: Any, docs: Sequence[Doc]) -> list[Floats2d]:
+    """The scores (n_spans, n_labels) of each doc's candidates; (0, 0) where no doc has any."""
+    indices, scores = proc.predict(docs)
+    if len(scores):
+        scores = normalised(proc.model, scores)
+    ends = np.cumsum(proc.model.ops.to_numpy(indices.lengths))
+    return np.split(proc.model.ops.to_numpy(scores), ends)[:-1]

@@ -1,4 +1,4 @@
-"""What a component's scores say of docs that it has annotated, at any temperature."""
+"""A component's probabilities of docs that it has annotated, at any temperature."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,7 @@ from ..learners import SPAN_CATEGORISERS
 from ..models.head import entity_spans, head_of, tempered_rows
 from ..types import Floats1d, TokenProbs
 from .beam import Parse, beam_parses, parse_marginals
-from .probabilities import check_has_probs
-from .sources import SOURCES, Source
+from .probabilities import SOURCES, Source, check_needs
 
 
 @dataclass(frozen=True)
@@ -33,14 +32,14 @@ class Reading:
 
 
 def reading(nlp: Language, component: str, docs: Sequence[Doc]) -> Reading:
-    """Ask a component, once, for its scores of docs.
+    """Take a component's scores of docs, once for all temperatures.
 
     nlp (Language): a trained pipeline.
     component (str): the name of a component that has token probabilities.
     docs (Sequence[Doc]): docs that the pipeline has annotated; they are not changed.
     RAISES (SeqMixError): S401 when the component has no token probabilities.
     """
-    check_has_probs(nlp, component)
+    check_needs("tokens", nlp, component)
     factory = nlp.get_pipe_meta(component).factory
     proc: Any = nlp.get_pipe(component)
     if factory in READERS:
@@ -57,12 +56,12 @@ def spans_found(nlp: Language, component: str, doc: Doc) -> list[Span]:
 
 
 def span_finders(nlp: Language) -> list[str]:
-    """The components of a pipeline that can tell how sure they are of a span."""
+    """The components of a pipeline that have confidences in spans."""
     return [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in READERS]
 
 
 def check_has_spans(nlp: Language, component: str) -> None:
-    """RAISES (SeqMixError): S440, naming the components that do find spans."""
+    """RAISES (SeqMixError): S440, naming the components with confidences in spans."""
     able = span_finders(nlp)
     if component not in able:
         raise SeqMixError(Errors.E440.format(name=component, able=able or "none"))
@@ -76,7 +75,7 @@ def _rows(source: Source, proc: Any, docs: Sequence[Doc]) -> Callable[[float], T
 def _of_head(proc: Any, docs: Sequence[Doc]) -> Reading:
     """``seqmix_ner``: its model's head knows how scores become probabilities."""
     head, spans = head_of(proc.model), entity_spans(docs, proc.labels)
-    # Tokens and spans are asked at one temperature, and a CRF sums over its paths for each.
+    # Tokens and spans are needed at one temperature, and a CRF sums over its paths for each.
     tempered = lru_cache(maxsize=1)(partial(head.tempered, proc.predict(docs)))
 
     def tokens(temperature: float) -> TokenProbs:
@@ -87,15 +86,15 @@ def _of_head(proc: Any, docs: Sequence[Doc]) -> Reading:
 
 def _of_beam(proc: Any, docs: Sequence[Doc]) -> Reading:
     """spaCy's transition-based recognisers: the probability of those parses that have a span."""
-    found = beam_parses(proc, docs)
+    parses_of = beam_parses(proc, docs)
     spans = [[(e.start, e.end, e.label_) for e in doc.ents] for doc in docs]
 
     def tokens(temperature: float) -> TokenProbs:
-        return parse_marginals(proc, docs, [_tempered(parses, temperature) for parses in found])
+        return parse_marginals(proc, docs, [_tempered(parses, temperature) for parses in parses_of])
 
     def confidences(temperature: float) -> list[Floats1d]:
         out = []
-        for parses, of_doc in zip(found, spans, strict=True):
+        for parses, of_doc in zip(parses_of, spans, strict=True):
             tempered = [(p, set(ents)) for p, ents in _tempered(parses, temperature)]
             sums = [sum(p for p, ents in tempered if span in ents) for span in of_doc]
             out.append(np.array(sums, dtype="float32"))

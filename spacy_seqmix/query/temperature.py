@@ -1,16 +1,23 @@
-"""How well confidences fit, and the temperature at which they fit best."""
+"""How well a pipeline's confidences fit labelled docs, and the temperature that fits best."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import spacy
 from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Span
 from spacy.training import Example
 
+from ..atomic import replacing_folder
+from ..docbin import read_docs
+from ..errors import Errors, SeqMixError
 from ..types import Floats1d, Floats2d
-from .reading import check_has_spans, reading, spans_found
+from .probabilities import copy_tokens
+from .reading import check_has_spans, reading, span_finders, spans_found
 
 # Near enough to each other that a finer search changes no second digit.
 TEMPERATURES = np.geomspace(0.25, 8.0, 61)
@@ -18,13 +25,14 @@ UNTOUCHED = int(np.abs(np.log(TEMPERATURES)).argmin())  # the number of temperat
 BINS = 10
 FOLDS = 5
 FLOOR = 1e-6
+FACTORY = "seqmix_uncertainty"
 
 Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Found:
-    """The spans that a component found in labelled docs, in the order of the docs.
+class ScoredSpans:
+    """The spans that a component predicts in labelled docs, in the order of the docs.
 
     confidence (Floats2d): shape (n_temperatures, n_spans), a row for each of ``TEMPERATURES``.
     correct (Flags): shape (n_spans,), whether the gold annotation has the same span and label.
@@ -64,11 +72,11 @@ class Fit:
 
 def find_spans(
     nlp: Language, component: str, examples: Sequence[Example], batch_size: int = 128
-) -> Found:
+) -> ScoredSpans:
     """Annotate docs with a pipeline and compare the spans that a component finds.
 
     examples (Sequence[Example]): docs to annotate, with gold references.
-    RAISES (SeqMixError): S401 or S440 when the component cannot tell confidences.
+    RAISES (SeqMixError): S401 or S440 when the component has no confidences.
     """
     check_has_spans(nlp, component)
     columns: list[Floats2d] = []
@@ -77,9 +85,9 @@ def find_spans(
     for at in range(0, len(examples), batch_size):
         batch = examples[at : at + batch_size]
         docs = list(nlp.pipe([eg.predicted for eg in batch], batch_size=batch_size))
-        found = reading(nlp, component, docs)
-        assert found.spans is not None
-        rows = [np.concatenate(found.spans(t)) for t in TEMPERATURES.tolist()]
+        scores = reading(nlp, component, docs)
+        assert scores.spans is not None
+        rows = [np.concatenate(scores.spans(t)) for t in TEMPERATURES.tolist()]
         columns.append(np.stack(rows))
         for i, (eg, doc) in enumerate(zip(batch, docs, strict=True)):
             gold = {_place(span) for span in spans_found(nlp, component, eg.reference)}
@@ -88,27 +96,29 @@ def find_spans(
             numbers += [at + i] * len(places)
     table = np.concatenate(columns, axis=1) if columns else np.zeros((len(TEMPERATURES), 0), "f")
     known = ~np.isnan(table[0]) if table.size else np.zeros(table.shape[1], dtype=bool)
-    return Found(table[:, known], np.array(correct, bool)[known], np.array(numbers, int)[known])
+    return ScoredSpans(
+        table[:, known], np.array(correct, bool)[known], np.array(numbers, int)[known]
+    )
 
 
-def best(found: Found, of: Flags | None = None) -> int:
+def best(scored: ScoredSpans, of: Flags | None = None) -> int:
     """The number of the temperature with the lowest log-loss, over some of the spans."""
-    chosen = np.ones(len(found.correct), dtype=bool) if of is None else of
-    losses = [_log_loss(row[chosen], found.correct[chosen]) for row in found.confidence]
+    chosen = np.ones(len(scored.correct), dtype=bool) if of is None else of
+    losses = [_log_loss(row[chosen], scored.correct[chosen]) for row in scored.confidence]
     return int(np.argmin(losses))
 
 
-def cross_fitted(found: Found, folds: int = FOLDS) -> Floats1d:
+def cross_fitted(scored: ScoredSpans, folds: int = FOLDS) -> Floats1d:
     """Confidences at temperatures fitted to other docs: shape (n_spans,).
 
     The docs are cut, in their order, into folds; each fold's spans get the temperature that fits
     the other folds best.
     """
-    fold = found.doc * folds // (int(found.doc.max(initial=0)) + 1)
-    out = np.zeros(len(found.correct), dtype="float32")
+    fold = scored.doc * folds // (int(scored.doc.max(initial=0)) + 1)
+    out = np.zeros(len(scored.correct), dtype="float32")
     for k in range(folds):
         inside = fold == k
-        out[inside] = found.confidence[best(found, ~inside)][inside]
+        out[inside] = scored.confidence[best(scored, ~inside)][inside]
     return out
 
 
@@ -133,3 +143,84 @@ def _log_loss(confidence: Floats1d, correct: Flags) -> float:
 
 def _place(span: Span) -> tuple[int, int, str]:
     return (span.start_char, span.end_char, span.label_)
+
+
+@dataclass(frozen=True)
+class FileFit:
+    """How well confidences fit a file.
+
+    component (str): the component that predicts the spans.
+    n_spans, n_correct (int): the number of spans, and of correct ones among them.
+    before (Fit): at temperature 1.
+    after (Fit): each fifth of the docs at the temperature that fits the other four best.
+    temperature (float): what fits all of them best.
+    """
+
+    component: str
+    n_spans: int
+    n_correct: int
+    before: Fit
+    after: Fit
+    temperature: float
+
+
+def fit_file(
+    model: str, path: Path, output: Path | None = None, component: str | None = None
+) -> FileFit:
+    """Fit the temperature of a pipeline's confidences to a .spacy file that it was not trained on.
+
+    model (str): a pipeline: a folder or an installed package.
+    path (Path): gold docs; the development set, not the training set.
+    output (Path | None): a new folder, for the pipeline with a ``seqmix_uncertainty`` (added behind
+        the component if there is none) that has the temperature.
+    component (str | None): what predicts the spans; by default the only component that does.
+    RETURNS (FileFit): how well the confidences fit.
+    RAISES (SeqMixError): S401, S403, S440, S442, S445, S446; OSError if the model can't be loaded.
+    """
+    if output is not None and output.exists() and (output.is_file() or any(output.iterdir())):
+        raise SeqMixError(Errors.E446.format(path=output))
+    nlp = spacy.load(model)
+    component = component or _only(nlp)
+    gold = read_docs(path, nlp, need_entities=False)
+    scored = find_spans(nlp, component, [Example(copy_tokens(doc, nlp), doc) for doc in gold])
+    n_correct = int(scored.correct.sum())
+    if not 0 < n_correct < len(scored.correct):
+        raise SeqMixError(
+            Errors.E445.format(
+                component=component, found=len(scored.correct), path=path, correct=n_correct
+            )
+        )
+    temperature = float(TEMPERATURES[best(scored)])
+    if output is not None:
+        _set_temperature(nlp, component, temperature)
+        with replacing_folder(output) as temporary:
+            nlp.to_disk(temporary)
+    return FileFit(
+        component,
+        len(scored.correct),
+        n_correct,
+        fit_of(scored.confidence[UNTOUCHED], scored.correct),
+        fit_of(cross_fitted(scored), scored.correct),
+        temperature,
+    )
+
+
+def _only(nlp: Language) -> str:
+    able = span_finders(nlp)
+    if not able:
+        raise SeqMixError(Errors.E440.format(name="the pipeline", able="none"))
+    if len(able) != 1:
+        raise SeqMixError(Errors.E447.format(pipes=nlp.pipe_names, able=able))
+    return able[0]
+
+
+def _set_temperature(nlp: Language, component: str, temperature: float) -> None:
+    names = [n for n in nlp.component_names if nlp.get_pipe_meta(n).factory == FACTORY]
+    for name in names:
+        proc: Any = nlp.get_pipe(name)
+        if proc.asked() == component:
+            proc.temperature = temperature
+            return
+    name = FACTORY if FACTORY not in nlp.component_names else f"{FACTORY}_{component}"
+    config = {"component": component, "temperature": temperature}
+    nlp.add_pipe(FACTORY, name=name, after=component, config=config)

@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from .. import recipes, soft_labels
-from ..active.journal import RunFolder
+from ..active.run_folder import RunFolder
 from ..docbin import read_docs
 from ..layers import ENTS, RELATIONS
 from ..mixing.origin import Origin, by_key, get_origin, parent_keys

@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..active.journal import RoundRecord
 from ..types import Judged
 from .arms import Arm
-from .runs import Round, differs
+from .runs import differs
 from .statistics import Comparison, Summary, area, compare, holm, summarise
 
 __all__ = ["ArmSummary", "Queried", "ReportSummary", "summarise_arms"]
@@ -161,13 +162,13 @@ def _one(arm: Arm, baseline: Arm | None) -> ArmSummary:
     return one
 
 
-def _at(arm: Arm, point: int) -> list[Round]:
+def _at(arm: Arm, point: int) -> list[RoundRecord]:
     """The round of each seed at a data usage point."""
     found = [run.at(point) for run in arm.runs]
     return [one for one in found if one is not None]
 
 
-def _types(last: Iterable[Round]) -> tuple[dict[str, Summary], dict[tuple[str, str], int]]:
+def _types(last: Iterable[RoundRecord]) -> tuple[dict[str, Summary], dict[tuple[str, str], int]]:
     """Dev F1 by type, and confused types over all seeds, in the last round."""
     values: dict[str, list[float]] = {}
     confused: Counter[tuple[str, str]] = Counter()
@@ -182,7 +183,7 @@ def _types(last: Iterable[Round]) -> tuple[dict[str, Summary], dict[tuple[str, s
     return {label: summarise(values[label]) for label in sorted(values)}, dict(confused)
 
 
-def _queried(point: int, rounds: Sequence[Round]) -> Queried | None:
+def _queried(point: int, rounds: Sequence[RoundRecord]) -> Queried | None:
     """Sizes of what was queried, where journals say so."""
     tokens = [n for one in rounds for n in one.queried_tokens]
     entities = [n for one in rounds for n in one.queried_entities]

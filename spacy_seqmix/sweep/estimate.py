@@ -14,9 +14,9 @@ import spacy
 from spacy.tokens import DocBin
 
 from ..active.annotation import gold_labels
-from ..active.asked import ActiveConfig, read_active_config
 from ..active.fit import count_steps
 from ..active.loop import ActiveRun
+from ..active.schema import ActiveConfig, read_active_config
 from ..docbin import read_docs, write_docs
 from .plan import Arm, Sweep, rates_of
 from .run import runs_of
@@ -79,14 +79,14 @@ def try_out(arm: Arm, asked: ActiveConfig, use_gpu: int) -> Trial:
             run = ActiveRun(config, folder / f"steps-{steps}", use_gpu=use_gpu, progress=False)
             records += run.run()
         docs = run.pool.take(run.pool.labelled)
-    short, long = (record["seconds"] for record in records)
+    short, long = (record.seconds for record in records)
     few, many = TRIAL_STEPS
-    step = max(0.0, (long["train"] - short["train"]) / (many - few))
+    step = max(0.0, (long.train - short.train) / (many - few))
     return Trial(
-        start=max(0.0, short["train"] - few * step) + short["save"],
+        start=max(0.0, short.train - few * step) + short.save,
         step=step,
-        doc=long["evaluate"] / len(dev),
-        mixing=long["mix"],
+        doc=long.evaluate / len(dev),
+        mixing=long.mix,
         steps_per_doc=count_steps(asked.training, docs, 1.0) / len(docs),
     )
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from thinc.api import Config
 
-from ..active.asked import ActiveConfig, read_active_config
 from ..active.journal import flatten
+from ..active.schema import ActiveConfig, read_active_config
 from ..config import lay_over, read_layers
 from ..errors import Errors, SeqMixError, Warnings
 from ..layers import ENTS, RELATIONS, TAGS
@@ -109,7 +109,7 @@ def read_sweep(path: Path, overrides: Mapping[str, Any], names: Sequence[str] = 
     settings = read_section(section)
     config = lay_over(layers, path, rest)
     # Laid over already: where a run's config lies, its training config does not.
-    config["active"].pop("training", None)
+    config["active"].pop("extends", None)
     arms = list(named_arms(config, settings))
     arms += controls(arms, settings.kinds)
     check_arms(arms)

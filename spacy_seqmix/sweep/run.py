@@ -21,7 +21,8 @@ import srsly
 from thinc.api import Config
 from tqdm import tqdm
 
-from ..active.journal import RunFolder, flatten
+from ..active.journal import flatten
+from ..active.run_folder import RunFolder
 from ..atomic import replacing
 from ..errors import Errors, SeqMixError
 from ..sweep_names import DONE, KNOWN
@@ -312,7 +313,7 @@ def _config_of(run: OneRun) -> Config:
     if run.arm.steps_of is None:
         return config
     other = run.out / folder_name(run.arm.steps_of) / run.folder.name
-    steps = [record["steps"] for record in RunFolder(other).read()]
+    steps = [record.steps for record in RunFolder(other).read()]
     # Where the pool ran out it ended early, as this run will.
     steps += steps[-1:] * (run.arm.rounds - len(steps))
     return with_values(config, {"active.max_steps": steps})

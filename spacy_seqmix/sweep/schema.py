@@ -60,7 +60,7 @@ def read_section(section: Any) -> SweepSchema:
     if len(set(found.seeds)) < len(found.seeds):
         raise SeqMixError(Errors.E602.format(problems="seeds: each only once"))
     named = {name for values in (found.grid, *found.arms.values()) for name in values}
-    if named & {"active.seed", "active.training"}:
-        problems = "arms share active.training, and their seeds are those of sweep.seeds"
+    if named & {"active.seed", "active.extends"}:
+        problems = "arms share active.extends, and their seeds are those of sweep.seeds"
         raise SeqMixError(Errors.E602.format(problems=problems))
     return found

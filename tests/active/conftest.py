@@ -79,7 +79,7 @@ dev = null
 encoder = null
 
 [active]
-training = "training.cfg"
+extends = "training.cfg"
 pool = ${paths.pool}
 dev = ${paths.dev}
 n_seed = 8

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
+from spacy_seqmix.active.journal import LOCKED_EXIT_CODE
 from spacy_seqmix.active.loop import ActiveRun
+from spacy_seqmix.active.run_folder import RunFolder
 from spacy_seqmix.cli import app
 from spacy_seqmix.pipeline.ner import SeqMixNER
 
@@ -206,3 +209,33 @@ def test_cli_help_shows_the_arguments():
     result = CliRunner().invoke(app, ["active", "--help"])
     assert result.exit_code == 0
     assert all(name in result.output for name in ("CONFIG", "RUN_DIR", "--gpu-id", "--quiet"))
+
+
+def test_cli_prints_each_round_at_once(cli, monkeypatch):
+    """Also with --quiet, and a round that fails later takes nothing back."""
+    whole = ActiveRun._round
+
+    def second_fails(self, number):
+        if number == 1:
+            raise OSError("no space left")
+        whole(self, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ActiveRun, "_round", second_fails)
+        status, output = cli("-q")
+    assert status == 1
+    header, first = output.index("Labelled"), output.index("8 of 8 docs eligible, ")
+    assert header < first < output.index("no space left")
+    assert re.search(r"8 of 8 docs eligible, \d+ candidates, 0 rejected, \d+ kept", output)
+    status, output = cli("-q")
+    assert status == 0
+    assert output.count("Labelled") == 1
+    assert output.count("docs eligible") == 2
+
+
+def test_cli_exits_with_its_own_code_where_the_folder_is_locked(cli, run_dir):
+    assert cli("-q")[0] == 0
+    with RunFolder(run_dir).lock():
+        status, output = cli("-q")
+    assert (status, output.count("[S412]")) == (LOCKED_EXIT_CODE, 1)
+    assert LOCKED_EXIT_CODE == 12

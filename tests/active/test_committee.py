@@ -6,7 +6,7 @@ import spacy
 
 from spacy_seqmix.active import committee, loop
 from spacy_seqmix.active.committee import Committee, check_same_labels
-from spacy_seqmix.active.journal import RunFolder
+from spacy_seqmix.active.run_folder import RunFolder
 from spacy_seqmix.active.schema import CommitteeSchema
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
@@ -16,14 +16,14 @@ KINDS = {
     "seeds": {**QBC, "active.committee": {"members": 3, "kind": "seeds"}},
     "dropout": {
         **QBC,
-        "active.policy.@misc": "spacy-seqmix.BALD.v1",
+        "active.policy.mode": "kl",
         "active.committee": {"members": 3, "kind": "dropout", "dropout": 0.3},
     },
 }
 
 
 def plain(records):
-    return [{k: v for k, v in r.items() if not k.startswith("seconds")} for r in records]
+    return [r.model_dump(exclude={"seconds", "seconds_mixing"}) for r in records]
 
 
 def models(run):
@@ -47,7 +47,7 @@ def fits(monkeypatch):
 def test_committee_is_trained_for_each_query_that_comes(start, fits):
     run = start(KINDS["seeds"])
     records = run.run()
-    assert [len(r["queried"]) for r in records] == [8, 4, 4]
+    assert [len(r.queried) for r in records] == [8, 4, 4]
     # three members for two queries, one model after the last
     assert len(fits) == 3 + 3 + 1
     assert len({seed for seed, *_ in fits}) == 7
@@ -55,7 +55,7 @@ def test_committee_is_trained_for_each_query_that_comes(start, fits):
     assert [n for _, _, n, _ in fits] == [8] * 3 + [12] * 3 + [16]
     assert {steps for *_, steps in fits} == {4}
     assert models(run) == ["round-02"]
-    assert ["committee" in r["seconds"] for r in records] == [True, True, False]
+    assert [r.seconds.committee > 0 for r in records] == [True, True, False]
 
 
 def test_committee_members_are_other_models(start):
@@ -85,7 +85,7 @@ def test_committee_of_a_warm_start_goes_on_from_its_own_members(start, fits):
 def test_committee_by_dropout_trains_one_model(start, fits):
     run = start(KINDS["dropout"])
     records = run.run()
-    assert [len(r["queried"]) for r in records] == [8, 4, 4]
+    assert [len(r.queried) for r in records] == [8, 4, 4]
     assert [seed for seed, *_ in fits] == [0, 1, 2]
     assert models(run) == ["round-02"]
 
@@ -96,7 +96,7 @@ def test_committee_is_not_trained_where_nobody_asks_it(start, fits, policy):
     run = start(settings)
     records = run.run()
     assert len(fits) == 3
-    assert not any("committee" in r["seconds"] for r in records)
+    assert not any(r.seconds.committee for r in records)
 
 
 def test_committee_has_three_members_where_nothing_is_said(start, fits):
@@ -131,9 +131,9 @@ def test_committee_queries_what_its_members_disagree_about(start, monkeypatch):
     run._round(0)
     monkeypatch.setattr(committee, "token_probs", token_probs)
     run._round(1)
-    rest = [i for i in range(22) if i not in run.records[0]["queried"]]
+    rest = [i for i in range(22) if i not in run.records[0].queried]
     longest = sorted((len(run.pool.docs[i]) for i in rest), reverse=True)[:4]
-    assert [len(run.pool.docs[i]) for i in run.records[1]["queried"]] == longest
+    assert [len(run.pool.docs[i]) for i in run.records[1].queried] == longest
 
 
 def test_committee_with_a_missing_member(start):

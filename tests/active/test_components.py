@@ -1,16 +1,15 @@
 """Whole runs of components other than the package's own, asked for their own probabilities."""
 
-import json
-
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin, Span
 
 from spacy_seqmix.active.annotation import gold_labels, main_score, morph_labels, tag_labels
 from spacy_seqmix.active.fit import warn_of_unseen
+from spacy_seqmix.active.journal import read_journal
 from spacy_seqmix.active.scores import SCORES, evaluate
 from spacy_seqmix.augmenter import make_example
-from spacy_seqmix.cli.active import rounds_table
+from spacy_seqmix.cli.active import header_row, round_row
 from spacy_seqmix.query.probabilities import token_probs
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
@@ -105,16 +104,16 @@ def test_loop_entity_recognisers_with_entropy(start, ner_files, tmp_path, factor
     settings = {**ner_files, "active.mixing": None, "active.n_rounds": 1}
     run = start({**settings, "active.keep_models": "all"})
     records = run.run()
-    assert [r["steps"] for r in records] == [4, 4]
+    assert [r.steps for r in records] == [4, 4]
     for record in records:
-        assert set(record["scores"]["dev"]) == {*SCORES, "seqeval_f", "confusion"}
+        assert record.scores["dev"].model_fields_set == {*SCORES, "seqeval_f", "confusion"}
     # what was queried is what the last round's beam was least sure of
     nlp = spacy.load(run.folder.model(0))
-    rest = [i for i in range(22) if i not in records[0]["queried"]]
+    rest = [i for i in range(22) if i not in records[0].queried]
     probs = token_probs(nlp, "ner", run.pool.take(rest))
     scores = run.policy(probs, None)
     best = sorted(rest, key=lambda i: -scores[rest.index(i)])[:4]
-    assert records[1]["queried"] == best
+    assert records[1].queried == best
     assert len(set(scores.tolist())) > 4
     assert len(start({**settings, "active.start": "warm"}, "warm").run()) == 2
 
@@ -139,23 +138,20 @@ def test_loop_other_components_by_their_own_scores(start, component_files, name,
     settings = component_files(name)
     run = start({**settings, "active.test": settings["paths.dev"], "active.n_rounds": 1})
     records = run.run()
-    assert [r["n_labelled"] for r in records] == [8, 12]
-    assert records == [
-        json.loads(x) for x in (tmp_path / "run/journal.jsonl").read_text().splitlines()
-    ]
+    assert [r.n_labelled for r in records] == [8, 12]
+    assert records == read_journal(tmp_path / "run/journal.jsonl")
     for record in records:
-        scores = record["scores"]["dev"]
-        assert (scores["ents_p"], scores["ents_f"], scores["ents_per_type"]) == (None, None, {})
-        assert scores["main"]["name"] == MAIN[name]
-        assert record["scores"]["test"] == scores
+        scores = record.scores["dev"]
+        assert (scores.ents_p, scores.ents_f, scores.ents_per_type) == (None, None, {})
+        assert scores.main.name == MAIN[name]
+        assert record.scores["test"] == scores
     nlp = spacy.load(run.folder.model(1))
-    value = records[1]["scores"]["dev"]["main"]["value"]
+    value = records[1].scores["dev"].main.value
     again = nlp.evaluate([make_example(nlp, doc) for doc in run.dev])
     assert again[MAIN[name]] == pytest.approx(value)
     assert value > 0 or name.startswith("spancat")
-    table = rounds_table(records)
-    assert f"Dev {MAIN[name]}" in table
-    assert f"{100 * value:.1f}" in table
+    assert f"Dev {MAIN[name]}" in header_row(records[0])
+    assert f"{100 * value:.1f}" in round_row(records[1])
 
 
 def test_loop_pool_without_what_the_component_learns(start, component_files, all_news, tmp_path):
@@ -231,5 +227,5 @@ def test_evaluate_of_a_component_that_is_not_scored(all_news):
     nlp.add_pipe("tagger", config={"scorer": None})
     docs = [annotate(doc) for doc in all_news[:3]]
     nlp.initialize(lambda: [spacy.training.Example(nlp.make_doc(d.text), d) for d in docs])
-    assert "main" not in evaluate(nlp, docs, "tagger")
-    assert evaluate(nlp, docs)["ents_f"] is None
+    assert evaluate(nlp, docs, "tagger").main is None
+    assert evaluate(nlp, docs).ents_f is None

@@ -1,5 +1,8 @@
 """One round's training with spaCy's own loop."""
 
+import io
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import spacy
@@ -11,6 +14,7 @@ from spacy_seqmix.active.fit import (
     check_training_config,
     count_steps,
     fit,
+    registered_names,
     warn_of_unseen,
     without_own_mixing,
 )
@@ -107,10 +111,10 @@ def test_fit_best_or_last(training, news, tmp_path, monkeypatch):
 
     monkeypatch.setattr(SeqMixNER, "finish_update", sabotage)
     last = fit(training, news, news, tmp_path / "work", settings(30), None)[0]
-    assert evaluate(last, news)["ents_f"] == 0.0
+    assert evaluate(last, news).ents_f == 0.0
     calls.clear()
     best = fit(training, news, news, tmp_path / "work", settings(30, best=True), None)[0]
-    assert evaluate(best, news)["ents_f"] > 0.3
+    assert evaluate(best, news).ents_f > 0.3
 
 
 def test_fit_averages_the_weights_where_the_optimizer_does(training, news, tmp_path, count_updates):
@@ -179,11 +183,11 @@ def test_fit_nan_weights_of_a_component_that_does_not_look(training, news, tmp_p
 def test_evaluate_by_type_in_a_fixed_order(training, news, tmp_path):
     nlp = fit(training, news, news, tmp_path / "work", settings(25), None)[0]
     scores = evaluate(nlp, news)
-    assert list(scores["ents_per_type"]) == ["LOC", "MISC", "ORG", "PER"]
-    assert 0.0 < scores["ents_f"] <= 1.0
-    assert set(scores) == {*SCORES, "seqeval_f", "confusion"}
+    assert list(scores.ents_per_type) == ["LOC", "MISC", "ORG", "PER"]
+    assert 0.0 < scores.ents_f <= 1.0
+    assert scores.model_fields_set == {*SCORES, "seqeval_f", "confusion"}
     bare = evaluate(nlp, [Doc(nlp.vocab, words=["x"], ents=["O"])])
-    assert bare["ents_per_type"] == {} or all(v["f"] == 0 for v in bare["ents_per_type"].values())
+    assert all(v.f == 0 for v in bare.ents_per_type.values())
 
 
 def test_warn_of_unseen(news, labelled):
@@ -233,3 +237,25 @@ def test_without_own_mixing_leaves_out_the_augmenter(training):
     corpus.update({"augmenter": None, "@readers": "spacy-seqmix.MixedCorpus.v1"})
     with pytest.raises(ValueError, match=r"S408.*MixedCorpus"):
         without_own_mixing(training)
+
+
+def test_without_own_mixing_looks_at_names_not_at_text(training):
+    """A path may hold the name of an augmenter."""
+    corpus = training["corpora"]["train"]
+    corpus["path"] = "out/spacy-seqmix.SeqMix.v1/MixedCorpus.v1/train.spacy"
+    assert without_own_mixing(training) == training
+    nested = {"@augmenters": "spacy-seqmix.SeqMix.v1"}
+    assert registered_names({"a": {"b": nested}, "@c": "d"}) == {"d", *nested.values()}
+
+
+def test_fit_shows_a_bar_while_it_trains(training, news, tmp_path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for progress in (True, False):
+        terminal = Terminal()
+        monkeypatch.setattr("sys.stderr", terminal)
+        wanted = replace(settings(6), progress=progress)
+        fit(training, news[:9], news[22:], tmp_path / "work", wanted, None)
+        assert ("Epoch" in terminal.getvalue()) == progress

@@ -2,20 +2,39 @@
 
 import errno
 import json
+from pathlib import Path
 
 import pytest
 from thinc.api import Config
 
 import spacy_seqmix
-from spacy_seqmix.active.journal import RunFolder, disk_errors, flatten
+from spacy_seqmix.active.journal import RoundRecord, Scores, Seconds, read_journal
+from spacy_seqmix.active.run_folder import RunFolder, disk_errors
 from spacy_seqmix.atomic import replacing_folder
 
 CONFIG = Config({"paths": {"a": "x"}, "active": {"n": 3, "list": [1, 2], "none": None}})
 DIGESTS = {"pool": "12", "dev": "34"}
+# One journal of each kept study.
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+STUDIES = sorted(path for path in RESULTS.iterdir() if path.is_dir())
+KEPT = [found[0] for one in STUDIES if (found := sorted(one.rglob("journal.jsonl")))]
 
 
 def changed(**values):
     return Config({"paths": {"a": "x"}, "active": {**CONFIG["active"], **values}})
+
+
+def record(number, value=0.5):
+    scores = {"dev": Scores(ents_p=value, ents_r=value, ents_f=value)}
+    return RoundRecord(
+        round=number,
+        queried=[number],
+        n_labelled=1,
+        n_mixed=0,
+        steps=2,
+        scores=scores,
+        seconds=Seconds(train=0.1),
+    )
 
 
 def contents(path):
@@ -31,8 +50,8 @@ def test_journal_new_folder(folder):
     assert folder.open(CONFIG, DIGESTS) == []
     assert Config().from_disk(folder.config) == CONFIG
     records = []
-    folder.append(records, {"round": 0, "x": 0.1})
-    folder.append(records, {"round": 1, "x": None})
+    folder.append(records, record(0, value=0.1))
+    folder.append(records, record(1, value=None))
     assert folder.read() == records == folder.open(CONFIG, DIGESTS)
     assert set(contents(folder.path)) == {"config.cfg", "inputs.json", "journal.jsonl"}
 
@@ -55,7 +74,7 @@ def test_journal_of_an_empty_folder(folder):
 )
 def test_journal_of_another_run_is_left_alone(folder, config, digests, field):
     folder.open(CONFIG, DIGESTS)
-    folder.append([], {"round": 0})
+    folder.append([], record(0))
     before = contents(folder.path)
     with pytest.raises(ValueError, match=rf"S406.*differ: {field}"):
         folder.open(config, digests)
@@ -103,7 +122,7 @@ def test_journal_leaves_files_to_the_process_that_runs(folder):
 def test_journal_damaged(folder, text):
     folder.open(CONFIG, DIGESTS)
     folder.journal.write_text(text)
-    with pytest.raises(ValueError, match=r"S407.*journal\.jsonl"):
+    with pytest.raises(ValueError, match=r"S510.*run 'run'.*journal\.jsonl"):
         folder.open(CONFIG, DIGESTS)
 
 
@@ -179,12 +198,6 @@ def test_disk_errors_get_a_code():
         raise OSError("[S220] ...")
 
 
-def test_flatten():
-    nested = {"a": {"b": {"c": 1}, "d": {}}, "e": [1], "f": None}
-    assert flatten(nested) == {"a.b.c": 1, "a.d": {}, "e": [1], "f": None}
-    assert flatten({}) == {"": {}}
-
-
 def test_journal_folder_is_locked_while_it_is_run(tmp_path):
     folder, other = RunFolder(tmp_path), RunFolder(tmp_path)
     with folder.lock():
@@ -194,3 +207,30 @@ def test_journal_folder_is_locked_while_it_is_run(tmp_path):
     assert not (tmp_path / "lock.tmp").exists()
     with other.lock():
         pass
+
+
+def test_journal_keeps_what_was_set(folder):
+    folder.open(CONFIG, DIGESTS)
+    folder.append([], record(0))
+    line = json.loads(folder.journal.read_text())
+    assert set(line) == {"round", "queried", "n_labelled", "n_mixed", "steps", "scores", "seconds"}
+    assert line["seconds"] == {"train": 0.1}
+    (back,) = read_journal(folder.journal)
+    assert (back, back.line()) == (record(0), folder.journal.read_text().strip())
+    assert back.score("dev") == 0.5
+    assert back.score("test") is None
+    with pytest.raises(ValueError, match="frozen"):
+        back.steps = 3
+
+
+def test_journal_labels_may_hold_line_separators(folder):
+    folder.open(CONFIG, DIGESTS)
+    scores = {"ents_p": 1.0, "ents_r": 1.0, "ents_f": 1.0, "confusion": [("A\u2028B", "", 1)]}
+    folder.append([], record(0).model_copy(update={"scores": {"dev": Scores(**scores)}}))
+    assert folder.read()[0].scores["dev"].confusion == [("A\u2028B", "", 1)]
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: "-".join(path.parts[-4:-1]))
+def test_journal_of_kept_results_is_read(path):
+    lines = path.read_text("utf8").splitlines()
+    assert [r.queried for r in read_journal(path)] == [json.loads(x)["queried"] for x in lines]

@@ -114,8 +114,9 @@ def overrides(folder, write_files):
     source = "active.mixing.realiser.table.source"
     plain = {**write_files(folder), "active.n_rounds": 1, source: "pipeline"}
     seeds = {**plain, "active.policy.@misc": "spacy-seqmix.QBC.v1"}
-    bald = {"active.policy.@misc": "spacy-seqmix.BALD.v1", "active.committee.kind": "dropout"}
-    return {"plain": plain, "seeds": seeds, "dropout": {**plain, **bald}}
+    qbc = {"active.policy.@misc": "spacy-seqmix.QBC.v1", "active.policy.mode": "kl"}
+    qbc |= {"active.committee.kind": "dropout"}
+    return {"plain": plain, "seeds": seeds, "dropout": {**plain, **qbc}}
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ def test_run_mixes_words_with_the_static_vectors_of_its_training(files, news, tm
     training = tmp_path / "training.cfg"
     training.write_text(training.read_text() + f'vectors = "{tmp_path / "vectors"}"\n')
     run = ActiveRun(load_config(path, files), tmp_path / "run", progress=False)
-    assert run.run()[-1]["n_mixed"] == 8
+    assert run.run()[-1].n_mixed == 8
     known = {token.text for doc in news for token in doc}
     for docs in run.mixed:
         for doc in docs:

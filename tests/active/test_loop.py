@@ -11,10 +11,12 @@ from spacy.tokens import DocBin
 
 from spacy_seqmix import soft_labels
 from spacy_seqmix.active import loop
+from spacy_seqmix.active.journal import read_journal
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.active.scores import SCORES
 from spacy_seqmix.config import load_config
 from spacy_seqmix.docbin import read_docs
+from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.mixing.origin import by_key, doc_key, get_origin, parent_keys
 from spacy_seqmix.pipeline.ner import SeqMixNER
 from spacy_seqmix.types import Verdict
@@ -23,12 +25,12 @@ from ..mixed import part_of
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
 
-SECONDS = ("seconds", "seconds_mixing")
+SECONDS = {"seconds", "seconds_mixing"}
 
 
 def plain(records):
     """Records without what differs from run to run."""
-    return [{k: v for k, v in record.items() if k not in SECONDS} for record in records]
+    return [record.model_dump(exclude=SECONDS) for record in records]
 
 
 def contents(path):
@@ -43,30 +45,28 @@ def mixed_docs(run, number):
 def test_loop_journal(start, tmp_path, news):
     run = start()
     records = run.run()
-    assert records == [
-        json.loads(x) for x in (tmp_path / "run/journal.jsonl").read_text().splitlines()
-    ]
-    assert [r["round"] for r in records] == [0, 1, 2]
-    assert [r["n_labelled"] for r in records] == [8, 12, 16]
-    assert [r["n_mixed_new"] for r in records] == [4, 2, 2]
-    assert [r["n_mixed"] for r in records] == [4, 6, 8]
-    assert [r["steps"] for r in records] == [4, 4, 4]
-    queried = [i for r in records for i in r["queried"]]
+    assert records == read_journal(tmp_path / "run/journal.jsonl")
+    assert [r.round for r in records] == [0, 1, 2]
+    assert [r.n_labelled for r in records] == [8, 12, 16]
+    assert [r.n_mixed_new for r in records] == [4, 2, 2]
+    assert [r.n_mixed for r in records] == [4, 6, 8]
+    assert [r.steps for r in records] == [4, 4, 4]
+    queried = [i for r in records for i in r.queried]
     assert len(queried) == len(set(queried)) == 16
     assert set(queried) <= set(range(22))
     for record in records:
-        assert set(record["scores"]) == {"dev"}
-        dev = record["scores"]["dev"]
-        assert set(dev) == {*SCORES, "seqeval_f", "confusion"}
-        assert dev["seqeval_f"] == pytest.approx(dev["ents_f"])
-        docs = [run.pool.docs[i] for i in record["queried"]]
-        assert record["queried_tokens"] == [len(doc) for doc in docs]
-        assert record["queried_entities"] == [len(doc.ents) for doc in docs]
-        assert record["judged"] == []
-        assert set(record["mixing"]) >= {"docs", "eligible", "tried", "rejected", "kept"}
+        assert set(record.scores) == {"dev"}
+        dev = record.scores["dev"]
+        assert dev.model_fields_set == {*SCORES, "seqeval_f", "confusion"}
+        assert dev.seqeval_f == pytest.approx(dev.ents_f)
+        docs = [run.pool.docs[i] for i in record.queried]
+        assert record.queried_tokens == [len(doc) for doc in docs]
+        assert record.queried_entities == [len(doc.ents) for doc in docs]
+        assert record.judged == []
+        assert record.mixing.model_fields_set >= {"docs", "eligible", "tried", "rejected", "kept"}
         phases = {"query", "annotate", "mix", "train", "evaluate", "save"}
-        assert set(record["seconds"]) == phases
-        assert set(record["seconds_mixing"]) == {"table", "mixing", "lm"}
+        assert record.seconds.model_fields_set == phases
+        assert record.seconds_mixing.model_fields_set == {"table", "mixing", "lm"}
 
 
 @pytest.mark.parametrize("mix_set", ["round", "pool"])
@@ -79,7 +79,7 @@ def test_loop_keeps_some_that_the_discriminator_threw_out(start, mix_set):
     run.mixers = [replace(run.mixers[0], discriminator=even)]
     (record,) = run.run()
     rejected = read_docs(run.folder.rejected(0), run.blank, need_entities=False)
-    assert 0 < len(rejected) == min(20, record["mixing"]["rejected"])
+    assert 0 < len(rejected) == min(20, record.mixing.rejected)
     assert all(len(doc) % 2 and get_origin(doc).perplexity == 9.0 for doc in rejected)
     parents = run.folder.parents(0) if mix_set == "pool" else run.active.pool
     known = by_key(read_docs(parents, run.blank, need_entities=False))
@@ -94,13 +94,13 @@ def test_loop_folder(start, tmp_path, news):
     assert [p.name for p in (tmp_path / "run" / "models").iterdir()] == ["round-02"]
     nlp = spacy.load(run.folder.model(2))
     assert nlp.evaluate(run_examples(nlp, news[22:]))["ents_f"] == pytest.approx(
-        records[2]["scores"]["dev"]["ents_f"]
+        records[2].scores["dev"].ents_f
     )
     # each round's mixed docs are of that round's parents, with soft labels
     for number, record in enumerate(records):
-        keys = {doc_key(run.pool.docs[i]) for i in record["queried"]}
+        keys = {doc_key(run.pool.docs[i]) for i in record.queried}
         docs = mixed_docs(run, number)
-        assert len(docs) == record["n_mixed_new"]
+        assert len(docs) == record.n_mixed_new
         assert all({get_origin(d).target, part_of(d).other} <= keys for d in docs)
         assert all(soft_labels.get(doc) is not None for doc in docs)
 
@@ -128,7 +128,7 @@ def test_loop_steps_are_those_taken(start, monkeypatch):
         return result
 
     monkeypatch.setattr(loop, "fit", counted)
-    assert [r["steps"] for r in run.run()] == seen == [3, 5, 2]
+    assert [r.steps for r in run.run()] == seen == [3, 5, 2]
 
 
 @pytest.mark.parametrize("wanted", ["highest", "medium"])
@@ -150,32 +150,32 @@ def test_loop_precision_holds_while_it_runs(start, monkeypatch, wanted):
 
 def test_loop_queries_as_many_as_each_round_says(start):
     records = start({"active.n_query": [4, 6], "active.n_rounds": 2, "active.mixing": None}).run()
-    assert [len(r["queried"]) for r in records[1:]] == [4, 6]
-    assert records[2]["n_labelled"] == records[0]["n_labelled"] + 10
+    assert [len(r.queried) for r in records[1:]] == [4, 6]
+    assert records[2].n_labelled == records[0].n_labelled + 10
 
 
 def test_loop_steps_from_epochs(start):
     # 8 + 4 docs, batches of 4; then 12 + 6
     records = start({"active.max_steps": None, "active.epochs": 2, "active.n_rounds": 1}).run()
-    assert [r["steps"] for r in records] == [6, 10]
+    assert [r.steps for r in records] == [6, 10]
 
 
 def test_loop_seed_set_is_the_same_with_and_without_mixing(start):
     with_mixing = start({"active.n_rounds": 0}, "a").run()
     without = start({"active.n_rounds": 0, "active.mixing": None}, "b").run()
-    assert with_mixing[0]["queried"] == without[0]["queried"]
-    assert without[0]["mixing"] is None
-    assert without[0]["seconds_mixing"] is None
-    assert without[0]["n_mixed"] == 0
+    assert with_mixing[0].queried == without[0].queried
+    assert without[0].mixing is None
+    assert without[0].seconds_mixing is None
+    assert without[0].n_mixed == 0
     other = start({"active.n_rounds": 0, "active.mixing": None, "active.seed": 1}, "c").run()
-    assert other[0]["queried"] != without[0]["queried"]
+    assert other[0].queried != without[0].queried
 
 
 def test_loop_random_queries_are_the_same_with_and_without_mixing(start):
     policy = {"active.policy.@misc": "spacy-seqmix.RandomPolicy.v1"}
     with_mixing = start(policy, "a").run()
     without = start({**policy, "active.mixing": None}, "b").run()
-    assert [r["queried"] for r in with_mixing] == [r["queried"] for r in without]
+    assert [r.queried for r in with_mixing] == [r.queried for r in without]
 
 
 def test_loop_queries_what_the_policy_wants_most(start, monkeypatch):
@@ -186,9 +186,9 @@ def test_loop_queries_what_the_policy_wants_most(start, monkeypatch):
     monkeypatch.setattr(loop, "evidence", by_length)
     run.policy = type(run.policy)(lambda probs, rng: np.array([len(p) for p in probs], "float32"))
     records = run.run()
-    rest = [i for i in range(22) if i not in records[0]["queried"]]
+    rest = [i for i in range(22) if i not in records[0].queried]
     longest = sorted((len(run.pool.docs[i]) for i in rest), reverse=True)[:4]
-    assert [len(run.pool.docs[i]) for i in records[1]["queried"]] == longest
+    assert [len(run.pool.docs[i]) for i in records[1].queried] == longest
 
 
 POLICIES = {
@@ -199,7 +199,6 @@ POLICIES = {
     "Margin": {"mode": "smallest"},
     "MNLP": {},
     "QBC": {"mode": "kl"},
-    "BALD": {},
 }
 
 
@@ -209,8 +208,8 @@ def test_loop_runs_two_rounds_with_each_policy(start, name):
     settings["active.policy.@misc"] = f"spacy-seqmix.{name.split()[0]}.v1"
     run = start({**settings, "active.mixing": None, "active.n_seed": 12})
     records = run.run()
-    assert [len(r["queried"]) for r in records] == [12, 4, 4]
-    assert "committee" in records[0]["seconds"] or run.committee is None
+    assert [len(r.queried) for r in records] == [12, 4, 4]
+    assert records[0].seconds.committee or run.committee is None
 
 
 def test_loop_asks_a_component_for_its_paths(start, monkeypatch):
@@ -223,9 +222,9 @@ def test_loop_asks_a_component_for_its_paths(start, monkeypatch):
     policy = {"active.policy": {"@misc": "spacy-seqmix.LeastConfidence.v1", "mode": "path"}}
     run = start({**policy, "active.n_rounds": 1, "active.mixing": None})
     records = run.run()
-    rest = [i for i in range(22) if i not in records[0]["queried"]]
+    rest = [i for i in range(22) if i not in records[0].queried]
     longest = sorted((len(run.pool.docs[i]) for i in rest), reverse=True)[:4]
-    assert [len(run.pool.docs[i]) for i in records[1]["queried"]] == longest
+    assert [len(run.pool.docs[i]) for i in records[1].queried] == longest
 
 
 def test_loop_probabilities_that_are_not_numbers(start, monkeypatch, tmp_path):
@@ -255,8 +254,8 @@ def test_loop_warm_start(start, news, labelled, tmp_path):
     DocBin(docs=pool).to_disk(tmp_path / "pool.spacy")
     run = start(warm)
     records = run.run()
-    assert 1 not in records[0]["queried"]
-    assert 1 in records[1]["queried"]
+    assert 1 not in records[0].queried
+    assert 1 in records[1].queried
     labels = [spacy.load(run.folder.model(n)).get_pipe("seqmix_ner").labels for n in (0, 1)]
     assert labels[0] == ("LOC", "MISC", "ORG", "PER")
     assert labels[1] == (*labels[0], "EVENT")
@@ -270,17 +269,17 @@ def test_loop_warm_start(start, news, labelled, tmp_path):
 def test_loop_mix_set_all_replaces_earlier_mixtures(start):
     run = start({"active.mix_set": "all"})
     records = run.run()
-    assert [r["n_mixed_new"] for r in records] == [4, 6, 8]
-    assert [r["n_mixed"] for r in records] == [4, 6, 8]
-    assert [r["mixing"]["docs"] for r in records] == [8, 12, 16]
-    keys = {doc_key(run.pool.docs[i]) for i in records[0]["queried"]}
+    assert [r.n_mixed_new for r in records] == [4, 6, 8]
+    assert [r.n_mixed for r in records] == [4, 6, 8]
+    assert [r.mixing.docs for r in records] == [8, 12, 16]
+    keys = {doc_key(run.pool.docs[i]) for i in records[0].queried}
     targets = {get_origin(doc).target for doc in mixed_docs(run, 2)}
     assert targets & keys
 
 
 def test_loop_keep_models_all_and_best(start):
     run = start({"active.keep_models": "all", "active.select_model": "best"})
-    assert [r["steps"] for r in run.run()] == [4, 4, 4]
+    assert [r.steps for r in run.run()] == [4, 4, 4]
     assert all((run.folder.model(n) / "meta.json").exists() for n in range(3))
     assert not run.folder.work.exists()
 
@@ -288,7 +287,7 @@ def test_loop_keep_models_all_and_best(start):
 def test_loop_ends_early_when_the_pool_is_exhausted(start):
     settings = {"active.n_query": 10, "active.n_rounds": 9}
     records = start(settings).run()
-    assert [len(r["queried"]) for r in records] == [8, 10, 4]
+    assert [len(r.queried) for r in records] == [8, 10, 4]
     assert plain(start(settings).run()) == plain(records)
 
 
@@ -296,12 +295,12 @@ def test_loop_ends_early_when_the_pool_is_exhausted(start):
 def test_loop_pool_size_limits_the_pool(start):
     run = start({"active.pool_size": 10, "active.n_rounds": 9})
     records = run.run()
-    assert [len(r["queried"]) for r in records] == [8, 2]
+    assert [len(r.queried) for r in records] == [8, 2]
 
 
 def test_loop_follows_a_schedule_of_rates(start):
     records = start({"active.mixing.rate": [0.5, 0.0], "active.n_rounds": 2}).run()
-    assert [r["n_mixed_new"] for r in records] == [4, 0, 0]
+    assert [r.n_mixed_new for r in records] == [4, 0, 0]
 
 
 def test_loop_resume_gives_the_same_journal(start):
@@ -320,15 +319,15 @@ def test_loop_resume_gives_the_same_journal(start):
 
 def test_loop_test_set(start, files):
     records = start({"active.test": files["paths.dev"], "active.n_rounds": 0}).run()
-    assert records[0]["scores"]["test"] == records[0]["scores"]["dev"]
+    assert records[0].scores["test"] == records[0].scores["dev"]
 
 
 def test_loop_spacys_own_ner(start, ner_files):
     policy = {"active.policy.@misc": "spacy-seqmix.RandomPolicy.v1", "active.mixing.labels": "hard"}
     run = start({**ner_files, **policy})
     records = run.run()
-    assert [r["n_mixed"] for r in records] == [4, 6, 8]
-    assert [r["steps"] for r in records] == [4, 4, 4]
+    assert [r.n_mixed for r in records] == [4, 6, 8]
+    assert [r.steps for r in records] == [4, 4, 4]
     assert all(soft_labels.get(doc) is None for doc in mixed_docs(run, 1))
     warm = start({**ner_files, **policy, "active.start": "warm"}, "warm")
     assert len(warm.run()) == 3
@@ -379,7 +378,7 @@ def test_loop_dev_labels_that_the_training_set_lacks(start, files, labelled):
     run = start({"active.n_rounds": 0, "active.mixing": None})
     with pytest.warns(UserWarning, match=r"W401.*\['EVENT'\] of dev"):
         records = run.run()
-    assert "EVENT" in records[0]["scores"]["dev"]["ents_per_type"]
+    assert "EVENT" in records[0].scores["dev"].ents_per_type
 
 
 def test_loop_one_eligible_window_only(start, files, labelled, blank_en):
@@ -391,7 +390,7 @@ def test_loop_one_eligible_window_only(start, files, labelled, blank_en):
         pytest.warns(UserWarning, match="W401"),
     ):
         records = run.run()
-    assert records[0]["n_mixed"] == 0
+    assert records[0].n_mixed == 0
     assert len(start({"active.n_rounds": 0, "active.n_seed": 13}).records) == 1
 
 
@@ -447,7 +446,7 @@ def test_loop_diverged_training(start, monkeypatch, tmp_path):
 
 def test_loop_config_that_is_stored_is_what_ran(start, files, tmp_path):
     run = start({"active.n_rounds": 0})
-    stored = load_config(tmp_path / "run" / "config.cfg", {"active.training": None})
+    stored = load_config(tmp_path / "run" / "config.cfg", {"active.extends": None})
     assert stored["paths"]["pool"] == files["paths.pool"]
     assert stored["active"]["n_rounds"] == 0
     inputs = json.loads(run.folder.inputs.read_text())
@@ -469,16 +468,16 @@ def test_load_config_lays_one_over_the_other(files, tmp_path):
     assert config["paths"] == {"train": None, "dev": None, "pool": None, "encoder": None}
     other = tmp_path / "other.cfg"
     other.write_text((tmp_path / "training.cfg").read_text().replace("size = 4", "size = 5"))
-    config = load_config(tmp_path / "active.cfg", {"active.training": "other.cfg"})
+    config = load_config(tmp_path / "active.cfg", {"active.extends": "other.cfg"})
     assert config["training"]["batcher"]["size"] == 5
-    assert config["active"]["training"] == "other.cfg"
+    assert config["active"]["extends"] == "other.cfg"
 
 
 @pytest.mark.parametrize(
     ("name", "overrides"),
     [
         ("none.cfg", {}),
-        ("active.cfg", {"active.training": "none.cfg"}),
+        ("active.cfg", {"active.extends": "none.cfg"}),
         ("active.cfg", {"nowhere.x": 1}),
         ("pool.spacy", {}),
         ("broken.cfg", {}),
@@ -489,4 +488,76 @@ def test_load_config_says_what_is_wrong(files, tmp_path, name, overrides):
     with pytest.raises(ValueError, match="S410") as caught:
         load_config(tmp_path / name, overrides)
     # the file that is at fault, be it the other one
-    assert f"'{tmp_path / overrides.get('active.training', name)}'" in str(caught.value)
+    assert f"'{tmp_path / overrides.get('active.extends', name)}'" in str(caught.value)
+
+
+def test_loop_round_that_fails_changes_nothing(start, monkeypatch):
+    """Compute first, commit after the journal has the round."""
+    whole = start({"active.n_rounds": 1}, "whole").run()
+    run = start({"active.n_rounds": 1})
+
+    def fails(*args):
+        raise OSError("no space left")
+
+    for number in (0, 1):
+        before = run.pool
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "fit", fails)
+            for _ in range(2):
+                with pytest.raises(OSError, match="no space left"):
+                    run.run()
+        assert run.pool is before
+        assert len(run.pool.labelled) == (8 if number else 0)
+        assert [len(run.records), len(run.mixed)] == [number, number]
+        if number == 0:
+            run._round(0)
+    assert plain(run.run()) == plain(whole)
+
+
+def test_loop_queried_ids_count_the_empty_docs_of_the_file(start, files, blank_en):
+    docs = list(DocBin().from_disk(files["paths.pool"]).get_docs(blank_en.vocab))
+    docs.insert(0, blank_en.make_doc(""))
+    docs.insert(7, blank_en.make_doc(""))
+    DocBin(docs=docs).to_disk(files["paths.pool"])
+    settings = {"active.n_rounds": 0, "active.mixing": None, "active.n_seed": 22}
+    run = start(settings)
+    (record,) = run.run()
+    assert sorted(record.queried) == [i for i in range(24) if i not in (0, 7)]
+    assert all(run.pool.docs[i].text == docs[i].text for i in record.queried)
+    assert record.queried_tokens == [len(docs[i]) for i in record.queried]
+    assert start(settings).pool.labelled == tuple(record.queried)
+
+
+def test_loop_oracle_that_leaves_out_docs(start):
+    run = start({"active.n_rounds": 0, "active.mixing": None})
+    run.oracle = lambda docs: docs[1:]
+    with pytest.raises(SeqMixError, match="returned 7 docs for 8") as caught:
+        run.run()
+    assert caught.value.code == "S435"
+
+
+def test_loop_shows_each_round_when_it_is_done(start):
+    run = start({"active.n_rounds": 1, "active.mixing": None})
+    seen = []
+    run.run(on_round=lambda record: seen.append((record, len(run.records))))
+    assert seen == [(run.records[0], 1), (run.records[1], 2)]
+
+
+def test_load_config_drops_only_inherited_augmenters_that_mix(files, tmp_path, recwarn):
+    training = tmp_path / "training.cfg"
+    mixes = '[corpora.train.augmenter]\n@augmenters = "spacy-seqmix.SeqMix.v1"\nrate = 0.5\n\n'
+    training.write_text(training.read_text().replace("[corpora.dev]", f"{mixes}[corpora.dev]"))
+    path = tmp_path / "active.cfg"
+    config = load_config(path, files)
+    assert config["corpora"]["train"]["augmenter"] is None
+    ActiveRun(config, tmp_path / "run", progress=False)
+    assert not [w for w in recwarn if "W402" in str(w.message)]
+    # Whoever writes it, on the command line or in the file, is warned that it is not used.
+    for own, overrides in (("", {"corpora.train.augmenter.rate": 0.3}), (mixes, {})):
+        path.write_text(f"{path.read_text()}\n[corpora]\n\n[corpora.train]\n\n{own}")
+        config = load_config(path, {**files, **overrides})
+        assert config["corpora"]["train"]["augmenter"]["@augmenters"] == "spacy-seqmix.SeqMix.v1"
+        with pytest.warns(UserWarning, match="W402"):
+            ActiveRun(config, tmp_path / f"run-{len(own)}", progress=False)
+        path.write_text(path.read_text().partition("\n[corpora]")[0])
+    assert load_config(training, {})["corpora"]["train"]["augmenter"]["rate"] == 0.5

@@ -11,20 +11,19 @@ PATH = Path("pool.spacy")
 
 
 def test_pool_unlabelled_in_the_order_of_the_file(news):
-    pool = Pool(dict(enumerate(news[:5])))
-    pool.labelled += [3, 0]
+    pool = Pool(dict(enumerate(news[:5])), (3, 0))
     assert pool.unlabelled == [1, 2, 4]
     assert pool.take([4, 1]) == [news[4], news[1]]
 
 
 def test_make_pool_samples_the_same_docs_for_a_seed(news):
-    whole = make_pool(news, None, 5, 0, PATH)
+    whole = make_pool(dict(enumerate(news)), None, 5, 0, PATH)
     assert list(whole.docs) == list(range(30))
-    part = make_pool(news, 12, 5, 0, PATH)
+    part = make_pool(dict(enumerate(news)), 12, 5, 0, PATH)
     assert list(part.docs) == sorted(part.docs)
     assert len(part.docs) == 12
-    assert list(make_pool(news, 12, 5, 0, PATH).docs) == list(part.docs)
-    assert list(make_pool(news, 12, 5, 1, PATH).docs) != list(part.docs)
+    assert list(make_pool(dict(enumerate(news)), 12, 5, 0, PATH).docs) == list(part.docs)
+    assert list(make_pool(dict(enumerate(news)), 12, 5, 1, PATH).docs) != list(part.docs)
     assert all(part.docs[i] is news[i] for i in part.docs)
 
 
@@ -33,7 +32,7 @@ def test_make_pool_samples_the_same_docs_for_a_seed(news):
 )
 def test_make_pool_too_small(news, size, n_seed, field):
     with pytest.raises(ValueError, match=rf"S404.*active\.{field}"):
-        make_pool(news, size, n_seed, 0, PATH)
+        make_pool(dict(enumerate(news)), size, n_seed, 0, PATH)
 
 
 def test_file_digest(tmp_path):

@@ -9,7 +9,7 @@ from spacy.tokens import DocBin
 
 from spacy_seqmix import soft_labels
 from spacy_seqmix.active import loop
-from spacy_seqmix.active.data import digests
+from spacy_seqmix.active.pool import digests
 from spacy_seqmix.active.pseudo_labels import pseudo_labelled
 from spacy_seqmix.docbin import read_docs
 from spacy_seqmix.mixing.origin import by_key, parent_keys
@@ -64,15 +64,15 @@ def test_loop_mixes_what_is_left_of_the_pool(start, monkeypatch):
     run = start(settings)
     records = run.run()
     # the seed round has no model yet: one is trained first, with half of its steps
-    assert [r["steps"] for r in records] == [4, 4]
-    assert [r["mixing"]["docs"] for r in records] == [14, 10]
+    assert [r.steps for r in records] == [4, 4]
+    assert [r.mixing.docs for r in records] == [14, 10]
     # the rate is one of labelled docs; mixed docs of earlier rounds are replaced
-    assert [r["n_mixed_new"] for r in records] == [4, 6]
-    assert [r["n_mixed"] for r in records] == [4, 6]
+    assert [r.n_mixed_new for r in records] == [4, 6]
+    assert [r.n_mixed for r in records] == [4, 6]
     texts = {i: doc.text for i, doc in run.pool.docs.items()}
     labelled = []
     for number, record in enumerate(records):
-        labelled += record["queried"]
+        labelled += record.queried
         mixed = read_docs(run.folder.mixed(number), run.blank, need_entities=False)
         assert not {doc.text for doc in mixed} & {texts[i] for i in labelled}
         assert all(soft_labels.get(doc).probs.max(axis=1).min() < 1.0 for doc in mixed)
@@ -85,19 +85,16 @@ def test_loop_mixes_what_is_left_of_the_pool(start, monkeypatch):
     assert all(len(one["parents"]) == 1 for one in examples)
     assert len({id(nlp) for nlp in asked}) == 2  # each round asks the model before it
     stopped = start(settings, "again")
-    stopped.active.n_rounds = 0
-    stopped.run()
+    stopped._round(0)
     again = start(settings, "again").run()
-    assert [(r["queried"], r["scores"]) for r in again] == [
-        (r["queried"], r["scores"]) for r in records
-    ]
+    assert [(r.queried, r.scores) for r in again] == [(r.queried, r.scores) for r in records]
 
 
 def test_loop_never_looks_at_labels_of_the_pool(start, files, tmp_path):
     """Mixed docs are the same whatever the annotation of docs not queried."""
     settings = {**COPIES, "active.n_rounds": 0}
     first = start(settings, "first")
-    queried = set(first.run()[0]["queried"])
+    queried = set(first.run()[0].queried)
     blank = spacy.blank("en")
     docs = read_docs(files["paths.pool"], blank)
     for i, doc in enumerate(docs):
@@ -105,7 +102,7 @@ def test_loop_never_looks_at_labels_of_the_pool(start, files, tmp_path):
             doc.set_ents([], default="outside")
     DocBin(docs=docs, store_user_data=True).to_disk(files["paths.pool"])
     other = start(settings, "other")
-    assert set(other.run()[0]["queried"]) == queried
+    assert set(other.run()[0].queried) == queried
     one, two = (read_docs(r.folder.mixed(0), blank, need_entities=False) for r in (first, other))
     assert [doc.text for doc in one] == [doc.text for doc in two]
     for a, b in zip(one, two, strict=True):
@@ -122,10 +119,10 @@ def test_loop_mixes_further_unlabelled_docs(start, all_news, tmp_path):
     run = start(settings)
     records = run.run()
     # those of the pool are known already; when it is spent, the others are left
-    assert [r["mixing"]["docs"] for r in records] == [15, 1]
+    assert [r.mixing.docs for r in records] == [15, 1]
     (mixed,) = read_docs(run.folder.mixed(1), run.blank, need_entities=False)
     assert mixed.text == new[0].text
-    assert "unlabelled" in digests(run.asked)
+    assert "unlabelled" in digests(run.config)
 
 
 @pytest.mark.filterwarnings("ignore:.*W210")
@@ -173,7 +170,7 @@ def test_loop_seed_round_counts_the_steps_of_its_teacher(start, monkeypatch, max
     steps = {"active.max_steps": max_steps, "active.epochs": 1, "active.n_rounds": 0}
     records = start({**COPIES, **steps}).run()
     assert asked == expected
-    assert [r["steps"] for r in records] == [5]
+    assert [r.steps for r in records] == [5]
 
 
 def test_loop_says_why_there_are_fewer_copies_than_wanted(start):
@@ -187,16 +184,16 @@ def test_loop_trains_no_teacher_for_a_round_that_mixes_nothing(start):
     rates = {**COPIES["active.mixing"], "rate": [0.0, 0.5]}
     run = start({**COPIES, "active.mixing": rates, "active.n_rounds": 1})
     records = run.run()
-    assert [r["steps"] for r in records] == [4, 4]
-    assert [r["n_mixed"] for r in records] == [0, 6]
+    assert [r.steps for r in records] == [4, 4]
+    assert [r.n_mixed for r in records] == [0, 6]
 
 
 def test_loop_writes_no_file_of_no_mixed_docs(start):
     """A report would stop at it."""
     run = start({"active.mixing.rate": [0.01, 0.5], "active.n_rounds": 1})
     records = run.run()
-    assert not records[0]["n_mixed_new"]
-    assert records[1]["n_mixed_new"]
+    assert not records[0].n_mixed_new
+    assert records[1].n_mixed_new
     assert not run.folder.mixed(0).exists()
     assert run.folder.mixed(1).exists()
     examples, notes = mixed_examples(read_arms([str(run.folder.path)])[0], 10)
@@ -213,14 +210,14 @@ def test_loop_counts_the_seconds_of_both_models(start, monkeypatch):
 
     monkeypatch.setattr(loop, "fit", slow)
     run = start({**COPIES, "active.n_rounds": 0})
-    assert run.run()[0]["seconds"]["train"] >= 0.4
+    assert run.run()[0].seconds.train >= 0.4
 
 
 @pytest.mark.filterwarnings("ignore:.*W210")
 def test_loop_has_nothing_to_mix_when_the_pool_is_spent(start):
     records = start({**COPIES, "active.n_query": 14, "active.n_rounds": 1}).run()
-    assert records[1]["n_mixed"] == 0
-    assert records[1]["mixing"] is None
+    assert records[1].n_mixed == 0
+    assert records[1].mixing is None
 
 
 @pytest.mark.parametrize("factory", ["morphologizer", "spancat"])

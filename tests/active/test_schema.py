@@ -4,6 +4,7 @@ import pytest
 from thinc.api import Config
 
 from spacy_seqmix.active.schema import ActiveSchema, CommitteeSchema, read_active_section
+from spacy_seqmix.errors import SeqMixError
 
 LEAST = {
     "pool": "p.spacy",
@@ -23,7 +24,7 @@ def read(**values):
 def test_schema_defaults_are_the_papers():
     active = read()
     assert (active.start, active.mix_set, active.select_model) == ("cold", "round", "last")
-    assert (active.epochs, active.max_steps, active.mixing) == (10.0, None, None)
+    assert (active.epochs, active.max_steps, active.mixing) == (10.0, None, [])
     assert active.steps_of(1) is None
 
 
@@ -85,3 +86,24 @@ def test_schema_needs_the_section():
 def test_schema_names_what_is_not_given():
     with pytest.raises(ValueError, match=r"S402.*pool is not given: set active\.pool"):
         read(pool=None)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"policy": {"@misc": "spacy-seqmix.GoldOracle.v1"}}, "policy: give a registered function"),
+        ({"oracle": {"@misc": "spacy-seqmix.SubSequence.v1"}, "policy": {}}, "policy"),
+        ({"oracle": {"a": 1}}, "oracle: give a registered function"),
+        ({"mixing": {"strategy": 1, "realiser": 2}}, r"mixing\.strategy, mixing\.realiser"),
+    ],
+)
+def test_schema_checks_what_the_functions_are(values, named):
+    with pytest.raises(SeqMixError, match=named) as caught:
+        read(**values)
+    assert caught.value.code == "S402"
+
+
+def test_schema_builds_the_functions():
+    active = read()
+    assert active.policy.needs == "tokens"
+    assert active.oracle([1, 2]) == [1, 2]

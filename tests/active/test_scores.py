@@ -70,8 +70,8 @@ def test_evaluate_takes_docs_in_any_order(monkeypatch):
     assert seen == sorted(lengths)
     monkeypatch.undo()
     wanted = nlp.evaluate([make_example(nlp, doc) for doc in docs])
-    assert 0 < scores["ents_f"] == wanted["ents_f"] < 1
-    assert scores["ents_per_type"] == wanted["ents_per_type"]
+    assert 0 < scores.ents_f == wanted["ents_f"] < 1
+    assert scores.model_dump()["ents_per_type"] == wanted["ents_per_type"]
 
 
 def test_confusion_by_hand():

@@ -6,13 +6,8 @@ import spacy
 from spacy.tokens import Doc
 from thinc.api import Config
 
-from spacy_seqmix.query.evidence import (
-    check_config_evidence,
-    check_evidence,
-    evidence,
-    score_docs,
-)
-from spacy_seqmix.query.policies import QueryPolicy
+from spacy_seqmix.query.policies import QueryPolicy, evidence, score_docs
+from spacy_seqmix.query.probabilities import check_needs
 
 RNG = np.random.default_rng(0)
 
@@ -54,14 +49,14 @@ def test_evidence_is_what_is_needed(news, labelled):
     assert paths.shape == (3,)
 
 
-def test_check_evidence_by_need():
+def test_check_needs_by_need():
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     config = Config({"nlp": {"pipeline": ["a"]}, "components": {"a": {"factory": "sentencizer"}}})
-    check_evidence("nothing", nlp, "sentencizer")
-    check_config_evidence("nothing", config, "a")
+    check_needs("nothing", nlp, "sentencizer")
+    check_needs("nothing", config, "a")
     for needs in ("tokens", "paths", "committee"):
         with pytest.raises(ValueError, match=r"S401"):
-            check_evidence(needs, nlp, "sentencizer")
+            check_needs(needs, nlp, "sentencizer")
         with pytest.raises(ValueError, match=r"S401"):
-            check_config_evidence(needs, config, "a")
+            check_needs(needs, config, "a")

@@ -9,8 +9,8 @@ from spacy.training import Example
 from thinc.api import Config
 
 from spacy_seqmix.pipeline.ner import SeqMixNER
-from spacy_seqmix.query.paths import check_config_has_paths, check_has_paths, path_probs
 from spacy_seqmix.query.policies import make_least_confidence_policy
+from spacy_seqmix.query.probabilities import check_needs, path_probs
 
 from ..tiny import TINY_CNN
 
@@ -82,16 +82,18 @@ def test_path_probs_that_are_not_numbers(nlp, news, monkeypatch):
         path_probs(nlp, "seqmix_ner", news[:2])
 
 
-def test_check_has_paths(nlp):
-    check_has_paths(nlp, "seqmix_ner")
-    with pytest.raises(ValueError, match=r"S424\] 'sentencizer'.*\['seqmix_ner'\]"):
-        check_has_paths(nlp, "sentencizer")
+def test_check_needs_of_paths(nlp):
+    nlp.add_pipe("tagger")
+    check_needs("paths", nlp, "seqmix_ner")
+    with pytest.raises(ValueError, match=r"S424\] 'tagger'.*\['seqmix_ner'\]"):
+        check_needs("paths", nlp, "tagger")
 
 
-def test_check_config_has_paths():
+def test_check_needs_of_paths_in_a_config():
     components = {"ner": {"factory": "ner"}, "mine": {"factory": "seqmix_ner"}}
-    config = Config({"components": {**components, "old": {"source": "somewhere"}}})
-    check_config_has_paths(config, "mine")
-    check_config_has_paths(config, "old")  # only known once it is loaded
+    components["old"] = {"source": "somewhere"}
+    config = Config({"nlp": {"pipeline": list(components)}, "components": components})
+    check_needs("paths", config, "mine")
+    check_needs("paths", config, "old")  # only known once it is loaded
     with pytest.raises(ValueError, match=r"S424\] 'ner'.*\['mine'\]"):
-        check_config_has_paths(config, "ner")
+        check_needs("paths", config, "ner")

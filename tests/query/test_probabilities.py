@@ -14,8 +14,7 @@ from thinc.api import Config
 
 from spacy_seqmix.query.beam import beam_probs
 from spacy_seqmix.query.probabilities import (
-    check_config_has_probs,
-    check_has_probs,
+    check_needs,
     copy_tokens,
     encoded_lengths,
     token_probs,
@@ -175,28 +174,28 @@ def test_token_probs_by_a_source_of_ones_own(trained, unlabelled):
     assert [p.tolist() for p in found] == [p.tolist() for p in certain]
 
 
-def test_check_has_probs_names_those_that_have(nlp, trained):
-    check_has_probs(nlp, "seqmix_ner")
-    check_has_probs(nlp, "ner")
+def test_check_needs_names_those_that_have(nlp, trained):
+    check_needs("tokens", nlp, "seqmix_ner")
+    check_needs("tokens", nlp, "ner")
     have = r"\['seqmix_ner', 'ner'\]"
     with pytest.raises(ValueError, match=rf"S401\] 'sentencizer' has no.*probabilities: {have}"):
         token_probs(nlp, "sentencizer", [])
     with pytest.raises(ValueError, match=r"S401.*none\."):
-        check_has_probs(spacy.blank("en"), "ner")
+        check_needs("tokens", spacy.blank("en"), "ner")
     for name in PIPES:
-        check_has_probs(trained, name)
+        check_needs("tokens", trained, name)
 
 
-def test_check_has_probs_of_components_that_are_renamed_or_disabled(nlp):
+def test_check_needs_of_components_that_are_renamed_or_disabled(nlp):
     other = spacy.blank("en")
     other.add_pipe("seqmix_ner", source=nlp)
     other.rename_pipe("seqmix_ner", "mine")
-    check_has_probs(other, "mine")
+    check_needs("tokens", other, "mine")
     with other.select_pipes(disable=["mine"]), pytest.raises(ValueError, match=r"S401.*none"):
-        check_has_probs(other, "mine")
+        check_needs("tokens", other, "mine")
 
 
-def test_check_config_has_probs():
+def test_check_needs_in_a_config():
     config = Config(
         {
             "nlp": {"pipeline": ["parser", "mine", "old", *PIPES]},
@@ -208,12 +207,12 @@ def test_check_config_has_probs():
             },
         }
     )
-    check_config_has_probs(config, "mine")
-    check_config_has_probs(config, "old")  # only known once it is loaded
+    check_needs("tokens", config, "mine")
+    check_needs("tokens", config, "old")  # only known once it is loaded
     for name in PIPES:
-        check_config_has_probs(config, name)
+        check_needs("tokens", config, name)
     with pytest.raises(ValueError, match=r"S401\] 'parser'.*probabilities: \['mine', 'seqmix_ner'"):
-        check_config_has_probs(config, "parser")
+        check_needs("tokens", config, "parser")
 
 
 def test_copy_tokens_keeps_spaces_and_drops_labels(nlp, news):

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_seqmix.query.select import top_k
+from spacy_seqmix.query.policies import top_k
 
 SCORES = st.lists(st.integers(0, 4), max_size=20)
 

@@ -10,7 +10,7 @@ from spacy.training import Example
 from spacy_seqmix.models.head import tempered_rows
 from spacy_seqmix.query.temperature import (
     TEMPERATURES,
-    Found,
+    ScoredSpans,
     best,
     cross_fitted,
     find_spans,
@@ -47,7 +47,7 @@ def made_up(temperature, n=4000):
     said = np.stack([odds / (1 + odds), 1 / (1 + odds)], axis=1).astype("float32")
     true = tempered_rows(said, temperature)[:, 0]
     table = np.stack([tempered_rows(said, t)[:, 0] for t in TEMPERATURES])
-    return Found(table, rng.random(n) < true, np.arange(n) // 4)
+    return ScoredSpans(table, rng.random(n) < true, np.arange(n) // 4)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0, 5.0])
@@ -65,7 +65,7 @@ def test_cross_fitted_leaves_a_fold_out_of_its_own_fit():
     # The last doc's spans alone say the opposite: they must not have their own temperature.
     found = made_up(4.0, 1000)
     last = found.doc >= 200
-    flipped = Found(found.confidence, np.where(last, False, found.correct), found.doc)
+    flipped = ScoredSpans(found.confidence, np.where(last, False, found.correct), found.doc)
     row = flipped.confidence[best(flipped, ~last)]
     assert_allclose(cross_fitted(flipped)[last], row[last])
 
@@ -73,7 +73,10 @@ def test_cross_fitted_leaves_a_fold_out_of_its_own_fit():
 def test_cross_fitted_of_one_doc():
     found = made_up(1.0, 4)
     assert len(cross_fitted(found)) == 4
-    assert len(cross_fitted(Found(found.confidence[:, :0], found.correct[:0], found.doc[:0]))) == 0
+    assert (
+        len(cross_fitted(ScoredSpans(found.confidence[:, :0], found.correct[:0], found.doc[:0])))
+        == 0
+    )
 
 
 def test_temperatures_hold_one():

@@ -25,7 +25,7 @@ def _round(i: int, dev: float, *, mixed: int = 0, **changes: Any) -> dict[str, A
     by_type = {"PER": {"p": 0.9, "r": 0.9, "f": dev + 0.1}, "MISC": {"p": 0.5, "r": 0.5, "f": 0.5}}
     return {
         "round": i,
-        "queried": list(range(200)) if i == 0 else [f"{i}-{k}" for k in range(100)],
+        "queried": list(range(200)) if i == 0 else [1000 * i + k for k in range(100)],
         "n_labelled": 200 + 100 * i,
         "n_mixed": mixed * (i + 1),
         "steps": 140 + 20 * i,

@@ -117,7 +117,7 @@ def test_plan_reads_a_config_that_is_laid_over_another(planned, config_path):
 seeds = [5]
 
 [active]
-training = "{config_path.name}"
+extends = "{config_path.name}"
 n_seed = 3
 """
     )
@@ -128,7 +128,7 @@ n_seed = 3
     assert sweep.arms[0].name == "sub, rate=0.5"
     assert sweep.arms[0].with_seed(5)["active"]["n_seed"] == 3
     assert sweep.arms[0].rounds == 3
-    small.write_text('[active]\ntraining = "small.cfg"\n')
+    small.write_text('[active]\nextends = "small.cfg"\n')
     with pytest.raises(ValueError, match=r"S410.*small.cfg.*laid over itself"):
         read_sweep(small, {})
 
@@ -208,7 +208,7 @@ def test_plan_has_controls_of_the_arms_layer(planned, pipe, layer, wanted):
         ("[sweep]\nseeds = [0]\n[sweep.grid]\nactive.mixing.rate = []\n", "S602", "rate"),
         ("[sweep]\nseeds = [0]\n[sweep.grid]\nactive.seed = [0, 1]\n", "S602", "sweep.seeds"),
         (
-            "[sweep]\nseeds = [0]\n[sweep.arms]\na = {'active.training': 1}\n".replace("'", '"'),
+            "[sweep]\nseeds = [0]\n[sweep.arms]\na = {'active.extends': 1}\n".replace("'", '"'),
             "S602",
             "share",
         ),

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 import pytest
 from typer.testing import CliRunner
 
-from spacy_seqmix.active.journal import RunFolder
+from spacy_seqmix.active.run_folder import RunFolder
 from spacy_seqmix.cli import app
 from spacy_seqmix.sweep import run as sweep_run
 from spacy_seqmix.sweep.run import (

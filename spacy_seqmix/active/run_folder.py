@@ -1,0 +1,181 @@
+"""The run folder: the files of a run, and what it was started with."""
+
+import json
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from spacy.util import dict_to_dot
+from thinc.api import Config
+
+from .. import __version__
+from ..atomic import replacing
+from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings
+from .journal import RoundRecord, read_journal, version_of
+
+MISSING = object()
+
+
+class RunFolder:
+    """The paths of a run, and its journal. Each file appears whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.journal = path / "journal.jsonl"
+        self.config = path / "config.cfg"
+        self.inputs = path / "inputs.json"
+
+    def mixed(self, number: int) -> Path:
+        """The docs that a round added by mixing."""
+        return self.path / "mixed" / f"round-{number:02d}.spacy"
+
+    def rejected(self, number: int) -> Path:
+        """The first candidates that the discriminator rejected, for people to look at."""
+        return self.path / "mixed" / f"round-{number:02d}-rejected.spacy"
+
+    def parents(self, number: int) -> Path:
+        """The docs that these were made of, where a model labelled them."""
+        return self.path / "mixed" / f"round-{number:02d}-parents.spacy"
+
+    def model(self, number: int, member: int = 1) -> Path:
+        """The pipeline that a round trained, or another member of its committee."""
+        suffix = f"-member-{member}" if member > 1 else ""
+        return self.path / "models" / f"round-{number:02d}{suffix}"
+
+    def trained(self, number: int, member: int = 1) -> Path:
+        """The same pipeline. RAISES (SeqMixError): S407 where it is missing."""
+        path = self.model(number, member)
+        if not path.exists():
+            raise self._unusable(f"models/{path.name} is missing")
+        return path
+
+    def remove_models(self, number: int) -> None:
+        """Remove the pipeline of a round, and the other members of its committee."""
+        path = self.model(number)
+        for folder in (path, *path.parent.glob(f"{path.name}-member-*")):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def work(self) -> Path:
+        """Files that only the round in progress needs."""
+        return self.path / "work"
+
+    def open(self, config: Config, digests: dict[str, str]) -> list[RoundRecord]:
+        """Begin a run, or go on with the same one.
+
+        config (Config): the whole config, overrides applied.
+        digests (dict): SHA-256 of each input file, by the field that names it.
+        RETURNS (list): the records of the rounds that are finished.
+        RAISES (SeqMixError): S406 when the folder belongs to another config or other data, with
+            the fields that differ; S407 when it holds other files or is damaged; S510 when its
+            journal is.
+
+        Warns with W403 when another version of this package began the run.
+        """
+        started = {"version": __version__, "config": dict_to_dot(config), "sha256": digests}
+        if self.path.exists() and not self.path.is_dir():
+            raise self._unusable("it is a file")
+        if self.inputs.exists():
+            changed = self._changed(started)
+            if changed:
+                raise SeqMixError(Errors.E406.format(path=self.path, fields=", ".join(changed)))
+            begun = version_of(self.inputs)
+            if begun not in (None, __version__):
+                text = Warnings.W403.format(path=self.path, begun=begun, here=__version__)
+                warnings.warn(text, stacklevel=3)
+        elif any(not name.endswith(".tmp") for name in self._names()):
+            raise self._unusable("it is not a run folder")
+        records = self.read()
+        # A kill may come between any two of these lines.
+        if not self.inputs.exists():
+            with replacing(self.inputs) as temporary:
+                temporary.write_text(json.dumps(started, indent=2), encoding="utf8")
+        if not self.config.exists():
+            with replacing(self.config) as temporary:
+                config.to_disk(temporary)
+        return records
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from running in the folder. RAISES (SeqMixError): S412."""
+        path = self.path / "lock.tmp"
+        lock = FileLock(path)
+        try:
+            with disk_errors():
+                lock.acquire(timeout=0)
+        except Timeout:
+            raise SeqMixError(Errors.E412.format(path=self.path)) from None
+        try:
+            # Of a killed run. Before the lock they may be those of one that lives.
+            for left_over in (*self.path.glob(".*.tmp"), *self.path.glob("mixed/.*.tmp")):
+                left_over.unlink(missing_ok=True)
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            lock.release()
+
+    def _names(self) -> list[str]:
+        return [path.name for path in self.path.iterdir()] if self.path.exists() else []
+
+    def _changed(self, started: dict[str, Any]) -> list[str]:
+        """The fields that differ from those that the run began with."""
+        try:
+            # Not srsly's reader: it gives 0.6 back as another number.
+            known = json.loads(self.inputs.read_text(encoding="utf8"))
+            differing = [
+                (section, name)
+                for section in ("config", "sha256")
+                for name in sorted({*known[section], *started[section]})
+                if known[section].get(name, MISSING) != started[section].get(name, MISSING)
+            ]
+        except (ValueError, TypeError, KeyError, AttributeError) as err:
+            raise self._unusable(f"inputs.json is damaged ({err})") from err
+        return [name if section == "config" else f"{section}.{name}" for section, name in differing]
+
+    def _unusable(self, reason: str) -> SeqMixError:
+        return SeqMixError(Errors.E407.format(path=self.path, reason=reason))
+
+    def read(self) -> list[RoundRecord]:
+        """The finished rounds. RAISES (SeqMixError): S510 when the journal is damaged."""
+        return read_journal(self.journal) if self.journal.exists() else []
+
+    def append(self, records: list[RoundRecord], record: RoundRecord) -> None:
+        """Add a finished round: from here on it will not be repeated."""
+        with replacing(self.journal) as temporary:
+            lines = [one.line() for one in (*records, record)]
+            temporary.write_text("\n".join([*lines, ""]), encoding="utf8")
+        records.append(record)
+
+    def tidy(self, number: int, keep_models: str) -> None:
+        """Remove what no later round needs, once round ``number`` stands in the journal."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        if keep_models == "last":
+            for old in range(number):
+                self.remove_models(old)
+
+    def discard(self, number: int) -> None:
+        """Remove the files of a round that failed; after the first, the folder is empty again."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.remove_models(number)
+        for path in (self.mixed(number), self.rejected(number), self.parents(number)):
+            path.unlink(missing_ok=True)
+        if number == 0:
+            self.config.unlink(missing_ok=True)
+            self.inputs.unlink(missing_ok=True)
+            for folder in (self.mixed(0).parent, self.model(0).parent):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """Give the operating system's errors a code. RAISES (SeqMixFileError): S411."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno is None:  # a message of ours, or of spaCy
+            raise
+        raise SeqMixFileError(Errors.E411.format(reason=err)) from err
