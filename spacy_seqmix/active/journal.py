@@ -17,6 +17,8 @@ from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings
 
 Record = dict[str, Any]
 MISSING = object()
+# Of `spacy seqmix active` where another process runs in the folder (S412).
+LOCKED_EXIT_CODE = 12
 
 
 class RunFolder:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from wasabi import msg
 
-from ._warnings import told_warnings
+from ._common import show_warnings
 
 __all__ = ["Format", "convert_cli"]
 
@@ -106,7 +106,7 @@ def convert_cli(
                 known = ", ".join(name.value for name in formats)
                 raise SeqMixError(Errors.E538.format(option=option, formats=known))
         if format in EVENTS:
-            with told_warnings():
+            with show_warnings():
                 if format is Format.ace05:
                     counts = convert.convert_ace(
                         in_path, out_path, lang=lang, types=types, skip=skip, only=docs

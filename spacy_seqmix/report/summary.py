@@ -46,7 +46,7 @@ class ArmSummary:
     name: str
     against: str | None  # what it is compared with
     seeds: list[int | None]
-    lacking: int
+    unfinished: int
     points: list[int]
     steps: list[list[int]]  # of each point, the different numbers of the seeds
     mixed: list[float]
@@ -134,7 +134,7 @@ def _one(arm: Arm, baseline: Arm | None) -> ArmSummary:
         name=arm.name,
         against=baseline.name if baseline is not None else None,
         seeds=list(arm.seeds),
-        lacking=arm.lacking,
+        unfinished=arm.unfinished,
         points=arm.points,
         steps=[sorted({r.steps for r in found}) for found in rounds.values()],
         mixed=[mean(r.n_mixed for r in found) for found in rounds.values()],

@@ -329,7 +329,7 @@ def test_report_of_a_sweep(tmp_path: Path, runs: dict[str, Path]) -> None:
     # the arm that does not mix is the baseline, and steps may differ
     assert "- sub against none on dev: +0.0 points, one seed: nothing can be concluded." in text
     assert "> **Note:** 'none' and 'sub' took 140 and 200 optimiser steps a run." in text
-    assert "> **Note:** 1 runs of 'sub' are not finished." in text
+    assert "> **Note:** 1 run of 'sub' is not finished." in text
     assert _line(text, "200", "140 / 200", "70.0 ± 0.0", "70.0")
     for seed in (0, 1):
         (sweep / "none" / f"seed-{seed}.json").write_text('{"status": "failed"}')

@@ -4,10 +4,9 @@ import json
 
 import pytest
 
-from spacy_seqmix.config import load_config
+from spacy_seqmix.config import choose, load_config
 from spacy_seqmix.sweep.plan import folder_name, read_sweep
 from spacy_seqmix.sweep.values import short_names, text_of
-from spacy_seqmix.sweep_names import choose
 
 ONE = "[sweep]\nseeds = [0]\ncontrols = true\n"
 POLICIES = """
@@ -202,7 +201,7 @@ def test_plan_has_controls_of_the_arms_layer(planned, pipe, layer, wanted):
     [
         ("", "S602", "the section itself is missing"),
         ("[sweep]\n", "S602", "seeds"),
-        ("[sweep]\nseeds = [0, 0]\n", "S602", "each only once"),
+        ("[sweep]\nseeds = [0, 0]\n", "S602", "only once"),
         ("[sweep]\nseeds = [-1]\n", "S602", "seeds"),
         ("[sweep]\nseeds = [0]\nsteps = 3\n", "S602", "steps"),
         ("[sweep]\nseeds = [0]\n[sweep.grid]\nactive.mixing.rate = []\n", "S602", "rate"),
