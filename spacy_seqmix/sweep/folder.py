@@ -115,7 +115,7 @@ def runs_of(sweep: Sweep, out: Path) -> list[OneRun]:
 
 def known_arms(out: Path) -> SweepRecord:
     """The arms of which a folder has runs. RAISES (SeqMixError): S522 for a damaged sweep.json."""
-    record = read_sweep_record(out) or SweepRecord()
+    record = read_sweep_record(out) or SweepRecord(arms=())
     return SweepRecord(arms=tuple(arm for arm in record.arms if (out / arm.folder).exists()))
 
 

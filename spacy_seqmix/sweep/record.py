@@ -63,7 +63,7 @@ class ArmRecord(_Record):
 class SweepRecord(_Record):
     """The content of sweep.json: the arms of all calls."""
 
-    arms: tuple[ArmRecord, ...] = ()
+    arms: tuple[ArmRecord, ...]
 
     @validator(mode="before")
     @classmethod

@@ -344,6 +344,26 @@ def test_report_of_a_sweep(tmp_path: Path, runs: dict[str, Path]) -> None:
         write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
 
 
+def test_report_of_a_sweep_whose_arms_have_seeds_of_their_own(tmp_path: Path) -> None:
+    arms: dict[str, dict[str, Any]] = {
+        "none": {"values": {"active.mixing": None}},
+        "mix": {"values": {"active.mixing.rate": 0.2}, "mixes": True},
+    }
+    sweep = _sweep(tmp_path / "sweep", arms)
+    content = json.loads((sweep / "sweep.json").read_text())
+    del content["seeds"]
+    content["arms"][0]["seeds"], content["arms"][1]["seeds"] = [0, 1], [0]
+    (sweep / "sweep.json").write_text(json.dumps(content))
+    (sweep / "mix" / "seed-1.json").unlink()
+    write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    assert "not finished" not in text
+    content["arms"][1]["seeds"] = [0, 1]
+    (sweep / "sweep.json").write_text(json.dumps(content))
+    write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
+    assert "1 run of 'mix' is not finished" in (tmp_path / "out" / "report.md").read_text("utf8")
+
+
 def test_report_with_unequal_rounds_leaves_cells_empty(
     tmp_path: Path, runs: dict[str, Path]
 ) -> None:

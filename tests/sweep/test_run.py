@@ -7,13 +7,15 @@ import signal
 import threading
 import time
 from concurrent.futures import Future
+from typing import ClassVar
 
 import pytest
 from typer.testing import CliRunner
 
-from spacy_seqmix.active.journal import RunFolder
+from spacy_seqmix.active.journal import LOCKED_EXIT_CODE, RunFolder
 from spacy_seqmix.cli import app
 from spacy_seqmix.sweep import run as sweep_run
+from spacy_seqmix.sweep.estimate import duration
 from spacy_seqmix.sweep.folder import OneRun, check_folder, known_arms, runs_of, write_arms
 from spacy_seqmix.sweep.run import Runner, _follow, run_sweep
 
@@ -281,3 +283,37 @@ def test_run_with_a_damaged_status_is_not_done(planned, tmp_path, content):
     run.status_path.write_text(content)
     assert not run.is_done
     assert run.error == ""
+
+
+class Ended:
+    """A process that has ended with a line in its log."""
+
+    commands: ClassVar[list[list[str]]] = []
+
+    def __init__(self, command, stdout, **kwargs):
+        self.commands.append(command)
+        stdout.write(b"a doc has [S412] in its text")
+
+    def poll(self):
+        return self.returncode
+
+
+@pytest.mark.parametrize("returncode", [1, LOCKED_EXIT_CODE])
+def test_run_sweep_knows_a_locked_folder_by_its_exit_code(
+    planned, tmp_path, monkeypatch, returncode
+):
+    process = type("Process", (Ended,), {"returncode": returncode, "commands": []})
+    monkeypatch.setattr(sweep_run.subprocess, "Popen", process)
+    sweep = planned({**QUICK, "active.mixing": None}, "[sweep]\nseeds = [0]\n")
+    (run,) = run_sweep(sweep, tmp_path / "out", code=tmp_path / "own.py", progress=False)
+    assert run.status_path.exists() == (returncode == 1)
+    (command,) = process.commands
+    assert command[command.index("--code") + 1] == str(tmp_path / "own.py")
+
+
+def test_durations_are_in_the_unit_that_people_use():
+    texts = [duration(n) for n in (0, 1, 59.4, 59.6, 90, 5400, 3600, 36000, 982020)]
+    assert texts == [
+        *("0 seconds", "1 second", "59 seconds", "1 minute", "2 minutes"),
+        *("1.5 hours", "1 hour", "10 hours", "11 days"),
+    ]
