@@ -216,7 +216,7 @@ def check_arms(
 
     baselines (Mapping[str, Arm]): what an arm is compared with; some may be compared with none.
     RETURNS (list[str]): what differs, where that is allowed; which arms share no seed, which seeds
-        lack a score, and by which versions of this package the runs were begun, if by several.
+        have no score, and by which versions of this package the runs were begun, if by several.
     RAISES (SeqMixError): S512 with what differs.
     """
     wrong = list(_other_data([run for arm in arms for run in arm.runs]))
@@ -264,10 +264,9 @@ def _other_data(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _without_scores(arm: Arm) -> Iterator[str]:
-    """Which seeds are left out on a split that others are scored on."""
+    """Say which seeds are left out on a split where other seeds have scores."""
     for split in EVALUATED:
         scored = arm.scored(split)
-        lacking = [str(seed) for seed in arm.seeds if seed not in scored]
-        if scored and lacking:
-            seeds = ", ".join(lacking)
-            yield f"{arm.name!r} lacks scores on {split} with seed {seeds}: left out there"
+        missing = ", ".join(str(seed) for seed in arm.seeds if seed not in scored)
+        if scored and missing:
+            yield f"{arm.name!r} has no score on {split} with seed {missing}: left out there"

@@ -28,7 +28,7 @@ Curve: TypeAlias = list[Summary]
 
 @dataclass(frozen=True)
 class Queried:
-    """What was queried at one data usage point, as means over seeds.
+    """The docs queried at one data usage point, as means over seeds.
 
     tokens (float): length of a doc, in tokens.
     entities (float): entities over tokens.
@@ -41,7 +41,7 @@ class Queried:
 
 @dataclass
 class ArmSummary:
-    """One arm; dicts are by "dev" and "test", and lack what was not scored."""
+    """One arm; dicts are by "dev" and "test", without a split that was not scored."""
 
     name: str
     against: str | None  # what it is compared with
@@ -128,7 +128,7 @@ def summarise_arms(arms: Sequence[Arm], baselines: Mapping[str, Arm]) -> ReportS
 
 
 def _one(arm: Arm, baseline: Arm | None) -> ArmSummary:
-    """What an arm's own runs say."""
+    """Summarise an arm's own runs."""
     rounds = {point: _at(arm, point) for point in arm.points}
     one = ArmSummary(
         name=arm.name,

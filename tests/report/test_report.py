@@ -547,7 +547,7 @@ def test_report_leaves_out_a_seed_without_a_score(tmp_path: Path) -> None:
             given.append(f"{name}={folder}")
     write_report(given, tmp_path / "out", "Three", "x")
     text = (tmp_path / "out" / "report.md").read_text("utf8")
-    assert "'mix' lacks scores on dev with seed 1: left out there." in text
+    assert "'mix' has no score on dev with seed 1: left out there." in text
     report = json.loads((tmp_path / "out" / "results.json").read_text())
     mix = next(arm for arm in report["arms"] if arm["name"] == "mix")
     assert mix["comparisons"]["dev"]["gain"]["n"] == 2
