@@ -44,7 +44,7 @@ def convert_cli(
             help="brackets: [PER Ana Duarte] left, one sentence per line; conll: columns of "
             "CoNLL-2003; relations: JSON lines of tokens, entities and relations; semeval: "
             "SemEval-2010 Task 8, sentences with <e1> and <e2>; ace05: event triggers from a "
-            "folder of .sgm and .apf.xml files; jmee, dygiepp, oneie: event triggers from their JSON",
+            "folder of .sgm and .apf.xml files; jmee, dygiepp, oneie: triggers from their JSON",
         ),
     ] = Format.brackets,
     lang: Annotated[

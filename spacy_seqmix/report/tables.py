@@ -156,8 +156,8 @@ def _confusion(arm: ArmSummary) -> Table:
     ]
     note = (
         "Entities of dev in the last round, over all seeds: the annotated type by row, the "
-        "predicted type by column, where the borders are the same. *(none)* in a column: no entity was "
-        "predicted; *(none)* in a row: no entity is annotated."
+        "predicted type by column, where the borders are the same. *(none)* in a column: no entity "
+        "was predicted; *(none)* in a row: no entity is annotated."
     )
     head = ["gold", *(other or "(none)" for other in found)]
     return Table(f"confusion-{arm.name}", f"Confused types: {arm.name}", note, head, rows)
