@@ -19,7 +19,7 @@ import srsly
 import typer
 
 from spacy_seqmix.atomic import replacing
-from spacy_seqmix.sweep_names import DONE, KNOWN
+from spacy_seqmix.sweep.record import SWEEP_FILE
 
 FILES = ("journal.jsonl", "inputs.json", "config.cfg")
 
@@ -32,9 +32,9 @@ def main(
     packages = sysconfig.get_path("purelib") + "/"
     texts = {path.relative_to(sweep): path.read_text("utf8") for path in wanted(sweep)}
     folders = {path.parts[0] for path in texts}
-    known = srsly.read_json(sweep / KNOWN)
+    known = srsly.read_json(sweep / SWEEP_FILE)
     known["arms"] = [arm for arm in known["arms"] if arm["folder"] in folders]
-    texts[Path(KNOWN)] = srsly.json_dumps(known, indent=2)
+    texts[Path(SWEEP_FILE)] = srsly.json_dumps(known, indent=2)
     for path, text in texts.items():
         with replacing(out / path) as temporary:
             temporary.write_text(text.replace(packages, "package:"), "utf8")
@@ -43,7 +43,7 @@ def main(
 def wanted(sweep: Path) -> Iterator[Path]:
     """The files of finished runs to keep."""
     for status in sorted(sweep.glob("*/seed-*.json")):
-        if srsly.read_json(status)["status"] == DONE:
+        if srsly.read_json(status)["status"] == "done":
             yield status
             yield from (status.with_suffix("") / name for name in FILES)
 

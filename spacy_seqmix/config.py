@@ -1,7 +1,8 @@
-"""Reading the configs of the commands."""
+"""Read the configs of the commands."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ from thinc.api import Config
 
 from .errors import Errors, SeqMixError
 from .models.names import first_available, is_choice
-from .sweep_names import SECTION
+
+# The section of a sweep's config: its dotted names are values of arms, not sections.
+SECTION = "sweep"
 
 # Augmenters that mix. In active learning [active.mixing] mixes instead.
-MIXERS = ("spacy-seqmix.SeqMix.v1", "spacy-seqmix.MultiSeqMix.v1", "spacy-seqmix.Several.v1")
+MIXERS = ("spacy-seqmix.SeqMix.v1", "spacy-seqmix.MultiSeqMix.v1")
 
 
 def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
@@ -23,42 +26,42 @@ def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
         sections this file's are laid over, and so on.
     overrides (Mapping[str, Any]): values by dotted name; they win over all files.
     RETURNS (Config): not interpolated. Values of [paths] with alternatives ("bert-base-cased |
-        package:...") are replaced by the first that can be found.
+        package:...") are replaced by the first that is available.
     RAISES (SeqMixError): S410 when a file cannot be read or an override names no field.
     """
     layers = read_layers(path, overrides)
-    for layer in layers:  # a sweep's, whose dotted names are no sections
+    for layer in layers.values():
         layer.pop(SECTION, None)
-    return lay_over(layers, path, overrides)
+    return lay_over(layers.values(), path, overrides)
 
 
-def read_layers(path: Path, overrides: Mapping[str, Any]) -> list[Config]:
-    """A config file and those that it is laid over, as they stand; itself last.
+def read_layers(path: Path, overrides: Mapping[str, Any]) -> dict[Path, Config]:
+    """Read a config file and those that it is laid over, by their paths; the file itself is last.
 
     RAISES (SeqMixError): S410.
     """
-    layers: list[Config] = []
-    base: Any = path
-    known: list[Path] = []
+    layers: list[tuple[Path, Config]] = []
+    base: Path | None = path
     while base is not None:
-        if base.resolve() in known:
+        if any(base.resolve() == known.resolve() for known, _ in layers):
             raise SeqMixError(Errors.E410.format(path=path, reason="it is laid over itself"))
-        known.append(base.resolve())
         with config_errors(base):
-            layers.insert(0, Config().from_disk(base, interpolate=False))
-        name = layers[0].get("active", {}).get("extends")
-        if len(layers) == 1:
+            config = Config().from_disk(base, interpolate=False)
+        name = config.get("active", {}).get("extends")
+        if not layers:
             name = overrides.get("active.extends", name)
+        layers.append((base, config))
         base = None if name is None else base.parent / name
-    return layers
+    return dict(reversed(layers))
 
 
-def lay_over(layers: Sequence[Config], path: Path, overrides: Mapping[str, Any]) -> Config:
-    """Lay the layers of a file over one another; see ``load_config``."""
-    config = layers[0]
-    for layer in layers[1:]:
-        config = config.merge(layer)
-    drop_inherited_mixers(config, layers[-1], overrides)
+def lay_over(layers: Iterable[Config], path: Path, overrides: Mapping[str, Any]) -> Config:
+    """Lay configs over one another, the last on top; see ``load_config``."""
+    config, *others = layers
+    own = config
+    for own in others:
+        config = config.merge(own)
+    drop_inherited_mixers(config, own, overrides)
     with config_errors(path):
         config = Config().from_str(config.to_str(), overrides=dict(overrides), interpolate=False)
     for key, value in config.get("paths", {}).items():
@@ -86,9 +89,59 @@ def drop_inherited_mixers(config: Config, own: Config, overrides: Mapping[str, A
             corpus["augmenter"] = None
 
 
+def merge_pipeline(config: Config, pipeline: Config) -> Config:
+    """Lay the config of another pipeline over that of an experiment.
+
+    A plain merge would keep what belongs to the first pipeline alone. Here components that the
+    new pipeline does not name go, and the new score weights and a component with another factory
+    replace the old ones. Paths that the new config leaves open (null) stay as they were.
+
+    RETURNS (Config): a new config.
+    """
+    config, pipeline = config.copy(), pipeline.copy()
+    paths = pipeline.get("paths", {})
+    for key in [key for key, value in paths.items() if value is None]:
+        if key in config.get("paths", {}):
+            del paths[key]
+    old = config.get("components", {})
+    for name, section in pipeline.get("components", {}).items():
+        if name in old and "factory" in section and section["factory"] != old[name].get("factory"):
+            del old[name]
+    if "score_weights" in pipeline.get("training", {}):
+        config.get("training", {}).pop("score_weights", None)
+    merged = config.merge(pipeline)
+    names = merged.get("nlp", {}).get("pipeline")
+    if isinstance(names, list):  # not a variable
+        for section in (merged, merged.get("initialize", {})):
+            parts = section.get("components") or {}
+            for name in [name for name in parts if name not in names]:
+                del parts[name]
+    return merged
+
+
+def choose(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Select the names that match any of the patterns, in their own order; all without patterns.
+
+    patterns (Sequence[str]): names, which may contain "*" and "?".
+    RAISES (SeqMixError): S523 for a pattern that matches no name.
+    """
+    # Lists of values are written in brackets, which would be classes of letters.
+    globs = {pattern: pattern.replace("[", "[[]") for pattern in patterns}
+    for pattern, glob in globs.items():
+        if not any(fnmatchcase(name, glob) for name in names):
+            raise SeqMixError(Errors.E523.format(name=pattern, names=", ".join(names)))
+    matching = [n for n in names if any(fnmatchcase(n, glob) for glob in globs.values())]
+    return matching if patterns else list(names)
+
+
 def problems_of(err: ValidationError) -> str:
-    """Every field of a section that is wrong, and how."""
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
+    """List every wrong field of a section, with the reason."""
+    errors = err.errors(include_url=False)
+    return "; ".join(": ".join([*filter(None, [_dotted(e["loc"])]), e["msg"]]) for e in errors)
+
+
+def _dotted(parts: Iterable[int | str]) -> str:
+    return ".".join(map(str, parts))
 
 
 @contextmanager
@@ -97,4 +150,5 @@ def config_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as err:
-        raise SeqMixError(Errors.E410.format(path=path, reason=str(err).strip())) from err
+        reason = " ".join(str(err).split())
+        raise SeqMixError(Errors.E410.format(path=path, reason=reason)) from err

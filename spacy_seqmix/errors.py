@@ -19,6 +19,11 @@ class SeqMixFileError(SeqMixError, OSError):
     """A file, folder or model that can't be found, read or written."""
 
 
+def plural(number: float, noun: str) -> str:
+    """A number with its noun: "1 run", "2 runs"."""
+    return f"{number:g} {noun}{'' if number == 1 else 's'}"
+
+
 class Errors:
     """Messages of errors; the text says what to do next. Format them with keyword arguments."""
 

@@ -23,8 +23,8 @@ ROOMS = (
     "relation_extraction",
     "training",
     "active",
-    "report",
     "sweep",
+    "report",
     "convert",
     "cli",
 )

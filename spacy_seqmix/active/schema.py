@@ -19,7 +19,7 @@ from thinc.api import Config
 
 from ..errors import Errors, SeqMixError
 from ..learners import check_mixed_layer
-from ..mixing.mix import Mixer
+from ..mixing.mixer import Mixer
 from ..query.policies import QueryPolicy
 from ..query.probabilities import check_needs
 from ..types import Oracle

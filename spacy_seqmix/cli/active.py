@@ -9,7 +9,7 @@ import typer
 from wasabi import msg
 from wasabi.tables import row
 
-from ._warnings import told_warnings
+from ._common import CodeOption, GpuOption, read_overrides, show_warnings
 
 if TYPE_CHECKING:
     from ..active.journal import RoundRecord
@@ -24,7 +24,8 @@ def active_cli(
     ctx: typer.Context,
     config_path: Annotated[Path, typer.Argument(metavar="CONFIG", help="Config with [active]")],
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of the run")],
-    use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for the CPU")] = -1,
+    use_gpu: GpuOption = -1,
+    code: CodeOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars")] = False,
 ) -> None:
     """Run active learning: seed, augment, train, evaluate, query, repeat.
@@ -33,15 +34,16 @@ def active_cli(
     Any of its values can be overridden: --active.n_seed 100 --paths.encoder bert-base-cased.
     Started again with the same RUN_DIR, it goes on from the last finished round.
     """
-    from spacy.cli._util import parse_config_overrides, setup_gpu
+    from spacy.cli._util import import_code, setup_gpu
 
     from ..active.journal import LOCKED_EXIT_CODE
     from ..active.loop import ActiveRun
     from ..config import load_config
 
-    overrides = parse_config_overrides(ctx.args)
+    overrides = read_overrides(ctx.args)
+    import_code(code)
     try:
-        with told_warnings():
+        with show_warnings():
             config = load_config(config_path, overrides)
             setup_gpu(use_gpu, silent=False)
             run = ActiveRun(config, run_dir, use_gpu=use_gpu, progress=not quiet)

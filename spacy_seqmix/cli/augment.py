@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from ._warnings import told_warnings
+from ._common import CodeOption, read_overrides, show_warnings
 
 __all__ = ["augment_cli"]
 
@@ -17,22 +17,25 @@ def augment_cli(
     in_path: Annotated[Path, typer.Argument(metavar="IN.spacy", help="Labelled docs")],
     out_path: Annotated[Path, typer.Argument(metavar="OUT.spacy", help="File to write")],
     with_originals: Annotated[
-        bool, typer.Option("--with-originals", help="Write the docs of IN as well, first")
+        bool, typer.Option("--with-originals", help="Also write the docs of IN, in front")
     ] = False,
+    code: CodeOption = None,
 ) -> None:
-    """Mix the docs of a .spacy file: round(rate x docs) new ones, with soft labels and origins.
+    """Mix the docs of a .spacy file: round(rate x docs) new docs, with soft labels and sources.
 
     Any value of CONFIG can be overridden: --augment.rate 0.5 --paths.encoder bert-base-cased.
-    Look at the result with `spacy seqmix show OUT.spacy`.
+    Show the result with `spacy seqmix show OUT.spacy`.
     """
-    from spacy.cli._util import parse_config_overrides
+    from spacy.cli._util import import_code
 
     from ..config import load_config
     from ..mixing.augment import augment_file
 
+    overrides = read_overrides(ctx.args)
+    import_code(code)
     try:
-        with told_warnings():
-            config = load_config(config_path, parse_config_overrides(ctx.args))
+        with show_warnings():
+            config = load_config(config_path, overrides)
             counts, mixed = augment_file(config, in_path, out_path, with_originals=with_originals)
     except (ValueError, ImportError, OSError) as err:
         msg.fail(str(err), exits=1)

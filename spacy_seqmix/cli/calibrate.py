@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors, SeqMixError
-from ._warnings import told_warnings
+from ._common import show_warnings
 
 __all__ = ["calibrate_cli"]
 
@@ -66,7 +66,7 @@ def calibrate_cli(
     from ..models.settings import LMSettings
 
     try:
-        with told_warnings():
+        with show_warnings():
             wanted = _parse_quantiles(quantiles)
             windows = Windows(window, density)
             if output is not None:

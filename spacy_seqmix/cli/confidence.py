@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 from wasabi.tables import table
 
-from ._warnings import told_warnings
+from ._common import show_warnings
 
 if TYPE_CHECKING:
     from ..query.temperature import Fit
@@ -41,7 +41,7 @@ def confidence_cli(
     from ..query.temperature import fit_file
 
     try:
-        with told_warnings():
+        with show_warnings():
             setup_gpu(use_gpu, silent=False)
             result = fit_file(model, path, output, component)
     except (ValueError, ImportError, OSError) as err:

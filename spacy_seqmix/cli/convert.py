@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from wasabi import msg
 
-from ._warnings import told_warnings
+from ._common import show_warnings
 
 __all__ = ["Format", "convert_cli"]
 
@@ -33,7 +33,7 @@ EVENTS = (Format.ace05, Format.jmee, Format.dygiepp, Format.oneie)
 
 def convert_cli(
     in_path: Annotated[
-        Path, typer.Argument(metavar="IN", help="File to convert; of ace05 a folder")
+        Path, typer.Argument(metavar="IN", help="File to convert; for ace05 a folder")
     ],
     out_path: Annotated[Path, typer.Argument(metavar="OUT.spacy", help="DocBin to write")],
     format: Annotated[
@@ -41,10 +41,10 @@ def convert_cli(
         typer.Option(
             "--format",
             "-f",
-            help="brackets: [PER Ana Duarte] left, one sentence a line; conll: columns of "
+            help="brackets: [PER Ana Duarte] left, one sentence per line; conll: columns of "
             "CoNLL-2003; relations: JSON lines of tokens, entities and relations; semeval: "
-            "sentences with <e1> and <e2>, of SemEval-2010 Task 8; event triggers: ace05, a folder "
-            "of .sgm and .apf.xml, and the JSON of jmee, dygiepp and oneie",
+            "SemEval-2010 Task 8, sentences with <e1> and <e2>; ace05: event triggers from a "
+            "folder of .sgm and .apf.xml files; jmee, dygiepp, oneie: triggers from their JSON",
         ),
     ] = Format.brackets,
     lang: Annotated[
@@ -54,26 +54,25 @@ def convert_cli(
         str | None,
         typer.Option(
             "--labels",
-            help="The only labels to accept in brackets, comma-separated; any in capitals if "
-            "left out",
+            help="For brackets: accepted labels, comma-separated; by default any word in capitals",
         ),
     ] = None,
     whole_docs: Annotated[
         bool,
         typer.Option(
-            "--whole-docs", help="Of conll: a Doc for the sentences between two -DOCSTART- lines"
+            "--whole-docs", help="For conll: one Doc for all sentences of a document (-DOCSTART-)"
         ),
     ] = False,
     no_relation: Annotated[
         str | None,
         typer.Option(
             "--no-relation",
-            help="Of relations and semeval: labels that stand for no relation, comma-separated; "
-            "'Other' in semeval if left out",
+            help="For relations and semeval: labels that mean no relation, comma-separated; by "
+            "default 'Other' in semeval",
         ),
     ] = None,
     types: Annotated[
-        bool, typer.Option("--types", help="Of events: Conflict in place of Conflict:Attack")
+        bool, typer.Option("--types", help="For events: Conflict instead of Conflict:Attack")
     ] = False,
     skip: Annotated[
         bool,
@@ -81,13 +80,13 @@ def convert_cli(
     ] = False,
     docs: Annotated[
         Path | None,
-        typer.Option("--docs", help="Of ace05: file with the names of the documents to take"),
+        typer.Option("--docs", help="For ace05: file with the names of the documents to convert"),
     ] = None,
 ) -> None:
-    """Convert annotated sentences to spaCy's binary format, a Doc a sentence.
+    """Convert annotated sentences to spaCy's binary format, one Doc per sentence.
 
-    Bracket markup skips blank lines and lines that start with "# "; literal brackets are written
-    with a backslash in front.
+    Bracket markup skips blank lines and lines that start with "# "; write literal brackets with a
+    backslash in front.
     """
     from .. import convert
     from ..errors import Errors, SeqMixError
@@ -106,7 +105,7 @@ def convert_cli(
                 known = ", ".join(name.value for name in formats)
                 raise SeqMixError(Errors.E538.format(option=option, formats=known))
         if format in EVENTS:
-            with told_warnings():
+            with show_warnings():
                 if format is Format.ace05:
                     counts = convert.convert_ace(
                         in_path, out_path, lang=lang, types=types, skip=skip, only=docs

@@ -17,7 +17,7 @@ def report_cli(
     given: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUNS...", help="RUN_DIR, NAME=RUN_DIR (one name, several seeds), or SWEEP_DIR"
+            metavar="RUNS...", help="RUN_DIR, NAME=RUN_DIR (one name for all seeds), or SWEEP_DIR"
         ),
     ],
     out_dir: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report")],
@@ -33,12 +33,12 @@ def report_cli(
         typer.Option(
             "--arm",
             "-a",
-            help="Show this arm and its baseline alone; * and ? stand for any letters",
+            help="Show only this arm and its baseline; may contain * and ?",
         ),
     ] = None,
     command: Annotated[
         str | None,
-        typer.Option("--command", "-c", help="Command that made the runs; this one if left out"),
+        typer.Option("--command", "-c", help="Command that made the runs; by default this one"),
     ] = None,
     allow_different: Annotated[
         bool,
@@ -50,8 +50,8 @@ def report_cli(
 ) -> None:
     """Compare runs of `spacy seqmix active`: report.html, report.md, results.json and pictures.
 
-    Runs are compared on the same pool, from the same seed set, at equal optimiser steps, or not at
-    all; in a sweep, arms may differ in their steps, and the report says so.
+    Only runs with the same pool, seed set and optimiser steps are compared. Arms of a sweep may
+    differ in their steps; the report then says so.
     """
     from ..report import write_report
 

@@ -23,16 +23,17 @@ PADDING = "[padding]"
 
 def show_cli(
     path: Annotated[Path, typer.Argument(metavar="FILE.spacy", help="Docs, mixed or not")],
-    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="How many; 0 for all")] = 10,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=0, help="Number of docs; 0 for all")
+    ] = 10,
     lang: Annotated[str, typer.Option("--lang", "-l", help="Language of the docs")] = "en",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write them to this text file instead")
+        Path | None, typer.Option("--output", "-o", help="Write to this text file instead")
     ] = None,
 ) -> None:
-    """Show the mixed docs of a file: text, entities, λ, perplexity, and the labels that were mixed.
+    """Show the mixed docs of a file: text, entities, λ, perplexity, and the mixed labels.
 
-    The mixed window is in bold, in a text file between asterisks. Docs that were not mixed are
-    counted, not shown.
+    The mixed window is bold, or between asterisks in a text file. Other docs are only counted.
     """
     import spacy
 
@@ -84,7 +85,7 @@ def describe(doc: "Doc", number: int, mark: Callable[[str], str] = in_bold) -> I
     if origin.perplexity is not None:
         figures.append(f"perplexity {origin.perplexity:.0f}")
     if origin.window_nats is not None:
-        figures.append(f"{origin.window_nats:.1f} nats a word in the window")
+        figures.append(f"{origin.window_nats:.1f} nats per word in the window")
     yield "     " + ", ".join(figures)
     yield "     " + _annotation(doc, origin.layer)
     recipe, soft = recipes.get(doc), soft_labels.get(doc)
@@ -106,8 +107,7 @@ def _shares(soft: "SoftLabels", i: int) -> str:
 
 
 def _annotation(doc: "Doc", layer: str) -> str:
-    """What the layer that was mixed says: entities, spans of a key, relations, or every token's
-    tag."""
+    """The annotation of the mixed layer: entities, spans of a key, relations, or tags."""
     from .. import relations
 
     if layer == "relations":
@@ -126,5 +126,5 @@ def _relations(doc: "Doc", found: "RelationLabels") -> Iterator[str]:
     """Head, tail and labels of each pair, the likeliest first."""
     for ((a, b), (c, d)), row in zip(found.pairs, found.probs, strict=True):
         shares = sorted(zip(row, found.labels, strict=True), reverse=True)
-        told = " ".join(f"{label} {share:.2f}" for share, label in shares if share > 0.005)
-        yield f"{doc[a:b].text} → {doc[c:d].text} {color(told, fg='cyan')}"
+        text = " ".join(f"{label} {share:.2f}" for share, label in shares if share > 0.005)
+        yield f"{doc[a:b].text} → {doc[c:d].text} {color(text, fg='cyan')}"

@@ -218,7 +218,7 @@ def _set_temperature(nlp: Language, component: str, temperature: float) -> None:
     names = [n for n in nlp.component_names if nlp.get_pipe_meta(n).factory == FACTORY]
     for name in names:
         proc: Any = nlp.get_pipe(name)
-        if proc.asked() == component:
+        if proc.observed() == component:
             proc.temperature = temperature
             return
     name = FACTORY if FACTORY not in nlp.component_names else f"{FACTORY}_{component}"

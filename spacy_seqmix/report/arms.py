@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
-import srsly
 
 from ..errors import Errors, SeqMixError
-from ..sweep_names import DONE, KNOWN
+from ..sweep.record import ArmRecord, SweepRecord, read_status, read_sweep_record
 from ..types import Floats2d
 from .runs import EVALUATED, Run, data_differences, pairing_differences, read_run, step_differences
 
@@ -27,23 +27,27 @@ class Arm:
     """One setting, run once a seed.
 
     runs (tuple[Run, ...]): at least one, in the order of their seeds.
-    lacking (int): runs of a sweep that failed, or are not finished.
-    values (Mapping[str, Any]): what its sweep set by dotted name; empty outside sweeps, whose arms
-        may differ in optimiser steps.
-    mixes (bool): whether its sweep says that it mixes.
+    unfinished (int): the number of runs of a sweep that failed, or are not finished.
+    record (ArmRecord | None): what its sweep says of it; None outside sweeps. Arms of sweeps may
+        differ in optimiser steps.
     """
 
     name: str
     runs: tuple[Run, ...]
-    lacking: int = 0
-    values: Mapping[str, Any] = field(default_factory=dict)
-    mixes: bool = False
+    unfinished: int = 0
+    record: ArmRecord | None = None
+
+    @property
+    def mixes(self) -> bool:
+        """Whether its sweep says that it mixes."""
+        return self.record is not None and self.record.mixes
 
     @property
     def setting(self) -> dict[str, Any]:
-        """All that its sweep set but the mixing."""
-        own = ("active.mixing", "active.mix_set", "active.unlabelled", "steps_of")
-        return {k: v for k, v in self.values.items() if not k.startswith(own)}
+        """All values of its sweep but those of the mixing."""
+        own = ("active.mixing", "active.mix_set", "active.unlabelled")
+        values = self.record.values if self.record is not None else {}
+        return {k: v for k, v in values.items() if not k.startswith(own)}
 
     @property
     def seeds(self) -> tuple[int | None, ...]:
@@ -86,10 +90,10 @@ def read_arms(given: Sequence[str]) -> tuple[list[Arm], list[str]]:
     for text in given:
         name, path = _parted(text)
         folder = Path(path)
-        if (folder / KNOWN).exists():
+        if (sweep := read_sweep_record(folder)) is not None:
             if name:
                 raise SeqMixError(Errors.E514.format(text=text))
-            arms = list(_read_sweep(folder))
+            arms = list(_arms_of(sweep, folder))
         else:
             name = name or folder.resolve().name
             arms = [Arm(name, (read_run(name, folder),))]
@@ -105,18 +109,20 @@ def read_arms(given: Sequence[str]) -> tuple[list[Arm], list[str]]:
 
 
 def _merged(one: Arm, other: Arm, path: str) -> Arm:
-    """An arm of which two places have runs. RAISES (SeqMixError): S522 where sweeps disagree."""
-    if one.values and other.values and (wrong := sorted(_differing(one.values, other.values))):
+    """Join an arm whose runs are in two places. RAISES (SeqMixError): S522 if sweeps disagree."""
+    wrong = _differing(one.record, other.record) if one.record and other.record else []
+    if wrong:
         reason = f"{one.name!r} has another value of {', '.join(wrong)} than in the sweep before"
         raise SeqMixError(Errors.E522.format(path=path, reason=reason))
-    more = other if other.values else one
-    return replace(more, runs=(*one.runs, *other.runs), lacking=one.lacking + other.lacking)
+    runs, unfinished = (*one.runs, *other.runs), one.unfinished + other.unfinished
+    return Arm(one.name, runs, unfinished, other.record or one.record)
 
 
-def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
-    """Names of other values. Where a file lies is no setting."""
-    names = {name for name in {*one, *other} if not name.startswith("paths.")}
-    return {name for name in names if one.get(name) != other.get(name)}
+def _differing(one: ArmRecord, other: ArmRecord) -> list[str]:
+    """Names of values that differ. The place of a file is no setting."""
+    ours, theirs = ({**arm.values, "steps_of": arm.steps_of} for arm in (one, other))
+    names = sorted(name for name in {*ours, *theirs} if not name.startswith("paths."))
+    return [name for name in names if ours.get(name) != theirs.get(name)]
 
 
 def _by_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
@@ -135,28 +141,14 @@ def _parted(text: str) -> tuple[str, str]:
     return next((pair for pair in pairs if Path(pair[1]).exists()), (pairs or [("", text)])[-1])
 
 
-def _read_sweep(folder: Path) -> Iterator[Arm]:
-    """Its arms with their finished runs, of which an arm may have none."""
-    try:
-        content: Any = srsly.read_json(folder / KNOWN)
-        seeds = [int(seed) for seed in content["seeds"]]
-        arms = [
-            (str(arm["name"]), folder / str(arm["folder"]), dict(arm["values"]), bool(arm["mixes"]))
-            for arm in content["arms"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as err:
-        raise SeqMixError(Errors.E522.format(path=folder / KNOWN, reason=repr(err))) from err
-    for name, place, values, mixes in arms:
-        done = [place / f"seed-{seed}" for seed in seeds if _is_done(place / f"seed-{seed}.json")]
-        runs = tuple(read_run(name, path) for path in done)
-        yield Arm(name, runs, len(seeds) - len(done), values, mixes)
-
-
-def _is_done(status: Path) -> bool:
-    try:
-        return status.exists() and bool(srsly.read_json(status)["status"] == DONE)
-    except (ValueError, KeyError, TypeError) as err:
-        raise SeqMixError(Errors.E522.format(path=status, reason=repr(err))) from err
+def _arms_of(sweep: SweepRecord, folder: Path) -> Iterator[Arm]:
+    """The arms of a sweep with their finished runs; an arm may have none."""
+    for arm in sweep.arms:
+        places = [folder / arm.folder / f"seed-{seed}" for seed in arm.seeds]
+        statuses = [read_status(place.with_name(f"{place.name}.json")) for place in places]
+        done = [s is not None and s.status == "done" for s in statuses]
+        runs = tuple(read_run(arm.name, place) for place in compress(places, done))
+        yield Arm(arm.name, runs, done.count(False), arm)
 
 
 def baseline_of(arms: Sequence[Arm], name: str | None) -> Arm:
@@ -169,7 +161,7 @@ def baseline_of(arms: Sequence[Arm], name: str | None) -> Arm:
     if name is not None and name not in names:
         raise SeqMixError(Errors.E523.format(name=name, names=", ".join(names)))
     if name is None and NONE not in names:
-        return next((arm for arm in arms if arm.values and not arm.mixes), arms[0])
+        return next((arm for arm in arms if arm.record and not arm.mixes), arms[0])
     return arms[names.index(name or NONE)]
 
 
@@ -198,7 +190,7 @@ def _nearness(one: Arm, other: Arm) -> tuple[float, int]:
 
 def _is_without(one: Arm, arm: Arm) -> bool:
     """Whether ``one`` is ``arm`` without mixing."""
-    return bool(one.values) and not one.mixes and one.setting == arm.setting
+    return one.record is not None and not one.mixes and one.setting == arm.setting
 
 
 def _steps_apart(one: Arm, other: Arm) -> float:
@@ -224,7 +216,7 @@ def check_arms(
 
     baselines (Mapping[str, Arm]): what an arm is compared with; some may be compared with none.
     RETURNS (list[str]): what differs, where that is allowed; which arms share no seed, which seeds
-        lack a score, and by which versions of this package the runs were begun, if by several.
+        have no score, and by which versions of this package the runs were begun, if by several.
     RAISES (SeqMixError): S512 with what differs.
     """
     wrong = list(_other_data([run for arm in arms for run in arm.runs]))
@@ -244,10 +236,10 @@ def check_arms(
         pairs = _pairs(baseline, arm)
         for pair in pairs:
             wrong += pairing_differences(*pair)
-            wrong += [] if arm.values else step_differences(*pair)
+            wrong += [] if arm.record else step_differences(*pair)
         if not pairs:
             notes.append(f"{arm.name!r} has no seed of {baseline.name!r}: they are not compared")
-        elif arm.values and _steps_apart(baseline, arm):
+        elif arm.record and _steps_apart(baseline, arm):
             sides = zip(*pairs, strict=True)
             steps = [sum(one.steps for run in side for one in run.rounds) for side in sides]
             a, b = (f"{n / len(pairs):.0f}" for n in steps)
@@ -272,10 +264,9 @@ def _other_data(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _without_scores(arm: Arm) -> Iterator[str]:
-    """Which seeds are left out on a split that others are scored on."""
+    """Say which seeds are left out on a split where other seeds have scores."""
     for split in EVALUATED:
         scored = arm.scored(split)
-        lacking = [str(seed) for seed in arm.seeds if seed not in scored]
-        if scored and lacking:
-            seeds = ", ".join(lacking)
-            yield f"{arm.name!r} lacks scores on {split} with seed {seeds}: left out there"
+        missing = ", ".join(str(seed) for seed in arm.seeds if seed not in scored)
+        if scored and missing:
+            yield f"{arm.name!r} has no score on {split} with seed {missing}: left out there"

@@ -16,6 +16,7 @@ from spacy.tokens import Doc
 from .. import recipes, soft_labels
 from ..active.run_folder import RunFolder
 from ..docbin import read_docs
+from ..errors import plural
 from ..layers import ENTS, RELATIONS
 from ..mixing.origin import Origin, by_key, get_origin, parent_keys
 from .arms import Arm
@@ -51,10 +52,10 @@ def mixed_examples(
             notes.append(f"mixed docs of {arm.name!r} are not shown: {str(err).rstrip('.')}")
             continue
         found += own
-        if lacking := sum(one.pop("lacking") > 0 for one in own):
+        if missing := sum(one.pop("missing") > 0 for one in own):
             notes.append(
-                f"parents of {lacking} mixed docs of {arm.name!r} are not shown: the pool "
-                f"{_inputs(run)[1]!r} was moved or changed"
+                f"parents of {plural(missing, 'mixed doc')} of {arm.name!r} are not shown: "
+                f"the pool {_inputs(run)[1]!r} was moved or changed"
             )
     return found, notes
 
@@ -88,7 +89,7 @@ def _of_run(
                 continue
             keys = parent_keys(doc)
             yield {
-                "lacking": sum(key not in parents for key in keys),
+                "missing": sum(key not in parents for key in keys),
                 "arm": arm.name,
                 "seed": run.seed,
                 "round": number,

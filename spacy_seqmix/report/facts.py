@@ -6,9 +6,10 @@ import os
 import platform
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypedDict
+
+from spacy.util import get_package_version
 
 from .arms import Arm
 
@@ -72,13 +73,13 @@ def _machine() -> Machine:
         "cores": os.cpu_count() or 1,
         "system": platform.system(),
         "python": platform.python_version(),
-        "spacy": _version("spacy"),
-        "torch": _version("torch"),
+        "spacy": get_package_version("spacy") or "not installed",
+        "torch": get_package_version("torch") or "not installed",
     }
 
 
 def _processor() -> str:
-    """The processor's model where the system tells it, else its architecture."""
+    """The processor's model where the system names it, else its architecture."""
     try:
         for line in Path("/proc/cpuinfo").read_text("utf8").split("\n"):
             if line.startswith("model name"):
@@ -86,10 +87,3 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "not installed"

@@ -85,7 +85,7 @@ def gains(report: ReportSummary, tall: bool) -> Figure | None:
 
 
 def perplexities(report: ReportSummary, tall: bool) -> Figure | None:
-    """What the discriminator said of all candidates, and its range."""
+    """The discriminator's scores of all candidates, and its range."""
     arms = [(style, arm) for style, arm in _styled(report.arms) if arm.judged]
     if not arms:
         return None
@@ -109,7 +109,7 @@ def perplexities(report: ReportSummary, tall: bool) -> Figure | None:
             for end in ("min", "max"):
                 if f"{end}_{name}" in arm.ranges:
                     ax.axvline(arm.ranges[f"{end}_{name}"], color=style["color"], ls="--", lw=1)
-        unit = "perplexity" if name == "perplexity" else "nats a word of the window"
+        unit = "perplexity" if name == "perplexity" else "nats per word of the window"
         ax.set_xlabel(f"{unit} (the highest {100 * ABOVE:.0f} % in the last bin)")
     _label_y(axes, "candidates", tall)
     _legend(figure, axes[0])
@@ -133,7 +133,7 @@ def queries(report: ReportSummary, tall: bool) -> Figure | None:
             points, [100 * q.entities for q in arm.queried], label=_label(arm.name), **style
         )
     axes[0].set_ylabel("tokens of a queried doc")
-    axes[1].set_ylabel("entities a hundred tokens")
+    axes[1].set_ylabel("entities per 100 tokens")
     for ax in axes:
         _points(ax, [point for _, arm in arms for point in arm.points])
     _legend(figure, axes[0])
@@ -143,8 +143,8 @@ def queries(report: ReportSummary, tall: bool) -> Figure | None:
 FIGURES: dict[str, tuple[str, Callable[[ReportSummary, bool], Any]]] = {
     "curves": ("Learning curves", learning_curves),
     "gains": ("Gains at each data usage point", gains),
-    "queries": ("What was queried", queries),
-    "perplexity": ("What the discriminator said", perplexities),
+    "queries": ("Length and entities of queried docs", queries),
+    "perplexity": ("Scores of the discriminator", perplexities),
 }
 
 
@@ -166,8 +166,8 @@ def save_png(figure: Figure, path: Path) -> None:
 def to_svg(figure: Figure, name: str, *, tall: bool = False) -> str:
     """A picture whose text can be read and takes the colour of the page's text.
 
-    name (str): one of FIGURES, whose title is told to people who do not see it; put before its
-        ids, as is whether it is tall.
+    name (str): one of FIGURES, whose title describes it to screen readers; the name and the shape
+        are put before its ids.
     """
     import matplotlib as mpl
 
@@ -230,7 +230,7 @@ def _label(name: str) -> str:
 
 
 def _label_y(axes: Any, text: str, tall: bool) -> None:
-    """What panels beside each other share is told once."""
+    """Label the y-axis, only once where panels stand beside each other."""
     for ax in axes if tall else axes[:1]:
         ax.set_ylabel(text)
 

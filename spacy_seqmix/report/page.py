@@ -44,8 +44,8 @@ def to_html(
     examples (Sequence[Mapping[str, Any]]): see ``mixed_examples``.
     """
     blocks = list(_blocks(make_tables(report), pictures))
-    told = list(verdicts(report))
-    sections = [("verdict", "In short")] if told else []
+    sentences = list(verdicts(report))
+    sections = [("verdict", "In short")] if sentences else []
     sections += [(block["anchor"], block["title"]) for block in blocks]
     sections += [("examples", "Examples")] if examples else []
     folder = files(__package__) / "page"
@@ -55,7 +55,7 @@ def to_html(
         facts=facts,
         fact_lines=fact_lines(facts),
         notes=notes,
-        verdicts=told,
+        verdicts=sentences,
         blocks=blocks,
         sections=[*sections, ("made", "How it was made")],
         n_examples=len(examples),

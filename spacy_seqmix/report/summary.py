@@ -29,7 +29,7 @@ Curve: TypeAlias = list[Summary]
 
 @dataclass(frozen=True)
 class Queried:
-    """What was queried at one data usage point, as means over seeds.
+    """The docs queried at one data usage point, as means over seeds.
 
     tokens (float): length of a doc, in tokens.
     entities (float): entities over tokens.
@@ -42,12 +42,12 @@ class Queried:
 
 @dataclass
 class ArmSummary:
-    """One arm; dicts are by "dev" and "test", and lack what was not scored."""
+    """One arm; dicts are by "dev" and "test", without a split that was not scored."""
 
     name: str
     against: str | None  # what it is compared with
     seeds: list[int | None]
-    lacking: int
+    unfinished: int
     points: list[int]
     steps: list[list[int]]  # of each point, the different numbers of the seeds
     mixed: list[float]
@@ -129,13 +129,13 @@ def summarise_arms(arms: Sequence[Arm], baselines: Mapping[str, Arm]) -> ReportS
 
 
 def _one(arm: Arm, baseline: Arm | None) -> ArmSummary:
-    """What an arm's own runs say."""
+    """Summarise an arm's own runs."""
     rounds = {point: _at(arm, point) for point in arm.points}
     one = ArmSummary(
         name=arm.name,
         against=baseline.name if baseline is not None else None,
         seeds=list(arm.seeds),
-        lacking=arm.lacking,
+        unfinished=arm.unfinished,
         points=arm.points,
         steps=[sorted({r.steps for r in found}) for found in rounds.values()],
         mixed=[mean(r.n_mixed for r in found) for found in rounds.values()],

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isnan
 
+from ..errors import plural
 from .statistics import ALPHA, MIN_PAIRS, Summary
 from .summary import COUNTS, PHASES, ArmSummary, ReportSummary
 
@@ -16,7 +17,7 @@ NONE = "–"
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a name, what its figures are, its head, and its rows."""
+    """A table with its name, a note on its figures, its head, and its rows."""
 
     name: str
     title: str
@@ -26,7 +27,7 @@ class Table:
 
 
 def verdicts(report: ReportSummary) -> Iterator[str]:
-    """What can be said of each arm against the baseline, a sentence for each split."""
+    """Conclude on each arm against its baseline, in a sentence for each split."""
     for split in report.splits:
         for arm in report.arms:
             if split in arm.comparisons:
@@ -51,11 +52,11 @@ def _verdict(report: ReportSummary, arm: ArmSummary, split: str) -> str:
         return f"{what}: no difference at all."
     if not found.can_tell:
         n_arms = sum(split in other.comparisons for other in report.arms)
-        least = f"so few seeds and {n_arms} comparisons leave no p below {ALPHA}"
-        return f"{what}: {least}, nothing can be concluded."
+        least = f"with so few seeds and {plural(n_arms, 'comparison')} no p can be below {ALPHA}"
+        return f"{what}: {least}, so nothing can be concluded."
     p = f"p = {found.p_holm:.3f} (Wilcoxon over seeds, Holm)"
     if found.p_holm >= ALPHA:
-        return f"{what}; {p}: not to be told from chance."
+        return f"{what}; {p}: not a significant difference."
     return f"{what}; {p}: a {'gain' if gain.mean > 0 else 'loss'}."
 
 
@@ -125,9 +126,10 @@ def _statistics(report: ReportSummary) -> Table:
     note = (
         f"Gain over *{report.baseline}* in points, on the mean over data usage points, of runs "
         f"with the same seed. Interval: 95 %, bootstrap over seeds; with fewer than {MIN_PAIRS} "
-        "from the lowest to the highest. d: Cohen's d of paired differences. p: two-sided Wilcoxon "
-        "signed-rank test over seeds; with Holm's correction over the comparisons of a split that "
-        "stand here; and over data usage points, of the means over seeds, which SeqMix reports."
+        "seeds the lowest and the highest. d: Cohen's d of paired differences. p: two-sided "
+        "Wilcoxon signed-rank test over seeds. p (Holm): the same after Holm's correction over the "
+        "comparisons of a split in this table. p (points): the test over data usage points of the "
+        "means over seeds, which the SeqMix paper reports."
     )
     head = ["split", "arm", *(["over"] if several else []), "gain", "interval", "seeds", "d"]
     head += ["p", "p (Holm)", "p (points)"]
@@ -145,7 +147,7 @@ def _types(report: ReportSummary) -> Table:
 
 
 def _confusion(arm: ArmSummary) -> Table:
-    """Gold types by row, found types by column."""
+    """Gold types by row, predicted types by column."""
     gold = sorted({one for one, _ in arm.confusion})
     found = sorted({other for _, other in arm.confusion})
     rows = [
@@ -153,8 +155,9 @@ def _confusion(arm: ArmSummary) -> Table:
         for one in gold
     ]
     note = (
-        "Entities of dev in the last round, all seeds: what each type was taken for where the "
-        "borders are the same. *(none)*: in a column, not found so; in the first row, no entity."
+        "Entities of dev in the last round, over all seeds: the annotated type by row, the "
+        "predicted type by column, where the borders are the same. *(none)* in a column: no entity "
+        "was predicted; *(none)* in a row: no entity is annotated."
     )
     head = ["gold", *(other or "(none)" for other in found)]
     return Table(f"confusion-{arm.name}", f"Confused types: {arm.name}", note, head, rows)
@@ -163,8 +166,8 @@ def _confusion(arm: ArmSummary) -> Table:
 def _overlap(report: ReportSummary) -> Table:
     rows = [[a, b, f"{100 * share:.0f} %"] for (a, b), share in report.overlap.items()]
     note = (
-        "Docs that both had queried by a round, of those that either had, without the seed set; "
-        "mean over rounds and seeds."
+        "The share of docs that both arms had queried by a round, among those that at least one "
+        "had queried, without the seed set; mean over rounds and seeds."
     )
     return Table("overlap", "Overlap of queries", note, ["arm", "arm", "overlap"], rows)
 
@@ -176,7 +179,7 @@ def _mixed(report: ReportSummary) -> Table:
     for point in report.points if having else ():
         at = [arm.mixed[arm.points.index(point)] if point in arm.points else None for arm in having]
         rows.append([str(point), *(NONE if n is None else f"{n:.0f}" for n in at)])
-    note = "Mixed or added docs that a round trained on besides the labelled ones, mean over seeds."
+    note = "Docs in the training set of a round beside the labelled ones; mean over seeds."
     return Table("mixed", "Docs added", note, ["labelled", *(arm.name for arm in having)], rows)
 
 
@@ -184,8 +187,8 @@ def _counts(report: ReportSummary) -> Table:
     having = [arm for arm in report.arms if arm.counts]
     rows = [[arm.name, *(str(arm.counts[name]) for name in COUNTS)] for arm in having]
     note = (
-        "Over all rounds and seeds: docs that could be mixed, candidates, those that the "
-        "discriminator threw out, and those that passed, which may be more than are taken."
+        "Sums over all rounds and seeds: docs that could be mixed, candidates, candidates that the "
+        "discriminator rejected, and candidates that it kept, which may be more than are used."
     )
     return Table("counts", "Mixed docs", note, ["arm", *COUNTS], rows)
 
@@ -197,7 +200,7 @@ def _seconds(report: ReportSummary) -> Table:
         cells = [f"{arm.seconds[phase] / n:.0f}" for phase in PHASES]
         of_lm = NONE if arm.lm_seconds is None else f"{arm.lm_seconds / n:.0f}"
         rows.append([arm.name, *cells, f"{total / n:.0f}", of_lm])
-    note = "Seconds of a run, mean over seeds; *LM*: of those of *mix*, the language model's."
+    note = "Seconds of a run, mean over seeds. *LM* is the language model's part of *mix*."
     return Table("seconds", "Time", note, ["arm", *PHASES, "run", "LM"], rows)
 
 

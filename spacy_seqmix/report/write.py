@@ -12,8 +12,8 @@ from typing import Any
 import srsly
 
 from ..atomic import replacing
-from ..errors import Errors, SeqMixError
-from ..sweep_names import choose
+from ..config import choose
+from ..errors import Errors, SeqMixError, plural
 from .arms import Arm, baselines_of, check_arms, read_arms
 from .examples import mixed_examples
 from .facts import Facts, make_facts
@@ -64,7 +64,11 @@ def write_report(
         raise SeqMixError(Errors.E511.format(name=", ".join(unfinished), path=", ".join(given)))
     notes = check_arms(arms, baselines, allow_different=allow_different)
     notes += [f"no run of {name!r} is finished: it is left out" for name in unfinished]
-    notes += [f"{arm.lacking} runs of {arm.name!r} are not finished" for arm in arms if arm.lacking]
+    notes += [
+        f"{plural(n, 'run')} of {arm.name!r} {'is' if n == 1 else 'are'} not finished"
+        for arm in arms
+        if (n := arm.unfinished)
+    ]
     report = summarise_arms(arms, baselines)
     facts = make_facts(title, command, arms)
     figures = draw(report)

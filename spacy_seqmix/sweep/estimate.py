@@ -1,14 +1,13 @@
-"""How long a sweep will take: from runs that are finished, else from a short trial."""
+"""Estimate the time of a sweep: from runs that are finished, else from a short trial."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import spacy
 from spacy.tokens import DocBin
@@ -16,10 +15,10 @@ from spacy.tokens import DocBin
 from ..active.annotation import gold_labels
 from ..active.fit import count_steps
 from ..active.loop import ActiveRun
-from ..active.schema import ActiveConfig, read_active_config
 from ..docbin import read_docs, write_docs
-from .plan import Arm, Sweep, rates_of
-from .run import runs_of
+from ..errors import plural
+from .folder import runs_of
+from .plan import Arm, Sweep
 from .values import with_values
 
 TRIAL_STEPS = (2, 10)
@@ -28,8 +27,8 @@ TRIAL_DOCS = 50
 
 @dataclass(frozen=True)
 class Trial:
-    """Seconds of one short run: to begin, for a step, for a doc to be read by the model, and to
-    mix the seed set; and optimiser steps of a pass over one doc."""
+    """Seconds of one short run: to begin, for a step, for a doc that the model reads, and to mix
+    the seed set; and optimiser steps of a pass over one doc."""
 
     start: float
     step: float
@@ -41,33 +40,30 @@ class Trial:
 def estimate(sweep: Sweep, out: Path, *, use_gpu: int = -1) -> dict[str, float]:
     """Seconds that one run of each arm takes, by the name of the arm.
 
-    Arms with finished runs: the mean of those. Others: from a trial of a few steps on a few docs,
-    with the first arm that mixes.
+    For arms with finished runs it is their mean. The others are estimated from a trial with the
+    first arm that mixes.
     """
     known: dict[str, list[float]] = {}
     for run in runs_of(sweep, out):
         if run.is_done:
             known.setdefault(run.arm.name, []).append(run.seconds)
-    found = {name: mean(values) for name, values in known.items()}
-    lacking = [arm for arm in sweep.arms if arm.name not in found]
-    if lacking:
-        asked = {arm.name: read_active_config(arm.with_seed(0)) for arm in sweep.arms}
-        first = next((arm for arm in sweep.arms if asked[arm.name].mixers), sweep.arms[0])
-        trial = try_out(first, asked[first.name], use_gpu)
-        for arm in lacking:
-            steps_of = arm.steps_of or arm.name
-            found[arm.name] = seconds_of(asked[arm.name], asked[steps_of], trial)
-    return found
+    seconds = {name: mean(values) for name, values in known.items()}
+    if unknown := [arm for arm in sweep.arms if arm.name not in seconds]:
+        trial = try_out(next((arm for arm in sweep.arms if arm.mixes), sweep.arms[0]), use_gpu)
+        arms = {arm.name: arm for arm in sweep.arms}
+        for arm in unknown:
+            seconds[arm.name] = seconds_of(arm, arms.get(arm.steps_of or "", arm), trial)
+    return seconds
 
 
-def try_out(arm: Arm, asked: ActiveConfig, use_gpu: int) -> Trial:
+def try_out(arm: Arm, use_gpu: int) -> Trial:
     """Train twice for a few steps on the seed set, and evaluate on a few docs."""
-    blank = spacy.blank(asked.training["nlp"]["lang"])
+    active, training = arm.resolved.active, arm.resolved.training
     with TemporaryDirectory() as name, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         folder = Path(name)
-        labels_of = gold_labels(asked.training["components"].get(asked.active.component, {}))
-        dev = read_docs(asked.active.dev, blank, need_entities=False)
+        labels_of = gold_labels(training["components"].get(active.component, {}))
+        dev = read_docs(active.dev, spacy.blank(training["nlp"]["lang"]), need_entities=False)
         dev = sorted(dev, key=lambda doc: not labels_of(doc))[:TRIAL_DOCS]  # labelled docs first
         write_docs(dev, folder / "dev.spacy")
         records = []
@@ -82,51 +78,36 @@ def try_out(arm: Arm, asked: ActiveConfig, use_gpu: int) -> Trial:
     short, long = (record.seconds for record in records)
     few, many = TRIAL_STEPS
     step = max(0.0, (long.train - short.train) / (many - few))
-    return Trial(
-        start=max(0.0, short.train - few * step) + short.save,
-        step=step,
-        doc=long.evaluate / len(dev),
-        mixing=long.mix,
-        steps_per_doc=count_steps(asked.training, docs, 1.0) / len(docs),
-    )
+    start = max(0.0, short.train - few * step) + short.save
+    steps_per_doc = count_steps(training, docs, 1.0) / len(docs)
+    return Trial(start, step, long.evaluate / len(dev), long.mix, steps_per_doc)
 
 
-def seconds_of(asked: ActiveConfig, steps_of: ActiveConfig, trial: Trial) -> float:
-    """What a run takes by the measures of a trial."""
-    active, rates = asked.active, rates_of(steps_of)
-    of_pool = steps_of.of_pool
+def seconds_of(arm: Arm, steps_of: Arm, trial: Trial) -> float:
+    """The time of a run, by the measurements of a trial.
+
+    steps_of (Arm): the arm whose optimiser steps it takes; itself, unless it is a control.
+    """
+    active, policy = arm.resolved.active, arm.resolved.policy
     evaluated = sum(count_docs(path) for path in (active.dev, active.test) if path is not None)
     pool = active.pool_size or count_docs(active.pool)
-    unlabelled = 0
-    if active.unlabelled is not None:
-        unlabelled = count_docs(active.unlabelled)
-        unlabelled = min(unlabelled, active.unlabelled_size or unlabelled)
-    committee = active.committee if asked.policy.needs == "committee" else None
+    members = active.committee.members if policy.needs == "committee" else 1
+    trained = 1 if active.committee.kind == "dropout" else members
     total, mixed, labelled = 0.0, 0.0, 0
-    for number in range(active.n_rounds + 1):
+    for number, rate in enumerate(steps_of.rates):
         new = active.n_new(number)
         labelled += new
-        if steps_of.active.mix_set == "round":
-            mixed += rates[number] * new
-        else:
-            mixed = rates[number] * labelled
-            if of_pool:
-                mixed = min(mixed, max(0, pool - labelled) + unlabelled)
-        docs = labelled + mixed
-        steps = active.steps_of(number) or max(2, active.epochs * docs * trial.steps_per_doc)
-        if number == 0 and of_pool and rates[0]:  # a first model labels the pool
-            total += trial.start if asked.mixers else 0.0
-            if active.steps_of(0) is None:  # else it takes half of these
-                total += max(2, active.epochs * labelled * trial.steps_per_doc) * trial.step
-        trained = 1 if committee is None or committee.kind == "dropout" else committee.members
-        passes = 1 if committee is None else committee.members
-        total += trained * (trial.start + steps * trial.step)
-        total += evaluated * trial.doc
-        if number < active.n_rounds and asked.policy.needs != "nothing":
-            total += passes * max(0, pool - labelled) * trial.doc
-        if asked.mixers and of_pool:
-            total += (max(0, pool - labelled) + unlabelled) * trial.doc
-        if asked.mixers:
+        whole_set = steps_of.resolved.active.mix_set != "round"
+        mixed = rate * labelled if whole_set else mixed + rate * new
+        steps = active.steps_of(number) or active.epochs * (labelled + mixed) * trial.steps_per_doc
+        total += trained * (trial.start + max(2, steps) * trial.step)
+        read = evaluated
+        if policy.needs != "nothing" and number < active.n_rounds:
+            read += members * max(0, pool - labelled)
+        if arm.resolved.of_pool:
+            read += max(0, pool - labelled)
+        total += read * trial.doc
+        if arm.mixes:
             total += trial.mixing * new / active.n_seed
     return total
 
@@ -136,17 +117,25 @@ def count_docs(path: Path) -> int:
     return len(DocBin().from_disk(path))
 
 
-def plan_rows(sweep: Sweep, out: Path, seconds: Mapping[str, float]) -> list[list[Any]]:
-    """What a sweep will do: arm, runs, of them finished, rounds, minutes of a run."""
-    runs = runs_of(sweep, out)
+def plan_rows(sweep: Sweep, out: Path, seconds: dict[str, float]) -> tuple[list[list[str]], float]:
+    """What a sweep will do, arm by arm, and the seconds that are left, one run after the other.
+
+    RETURNS (tuple): rows of an arm's name, its runs, finished runs, rounds, and time of a run.
+    """
+    done = Counter(run.arm.name for run in runs_of(sweep, out) if run.is_done)
+    n_runs = len(sweep.settings.seeds)
     rows = []
     for arm in sweep.arms:
-        own = [run for run in runs if run.arm is arm]
-        finished = sum(run.is_done for run in own)
-        rows.append([arm.name, len(own), finished, arm.rounds, f"{seconds[arm.name] / 60:.1f}"])
-    return rows
+        numbers = map(str, (n_runs, done[arm.name], arm.rounds))
+        rows.append([arm.name, *numbers, duration(seconds[arm.name])])
+    return rows, sum(seconds[arm.name] * (n_runs - done[arm.name]) for arm in sweep.arms)
 
 
-def seconds_left(sweep: Sweep, out: Path, seconds: Mapping[str, float]) -> float:
-    """Of all runs that are not finished, one after the other."""
-    return sum(seconds[run.arm.name] for run in runs_of(sweep, out) if not run.is_done)
+def duration(seconds: float) -> str:
+    """Format a time in the unit that people would use: "45 seconds", "1.5 hours", "11 days"."""
+    sizes = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+    unit = [unit for unit, size in sizes.items() if size == 1 or round(seconds) >= size][-1]
+    number = seconds / sizes[unit]
+    # Half an hour is worth telling apart, half a second is not.
+    digits = 1 if sizes[unit] >= 3600 and number < 9.95 else 0
+    return plural(round(number, digits), unit)

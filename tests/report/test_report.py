@@ -329,7 +329,7 @@ def test_report_of_a_sweep(tmp_path: Path, runs: dict[str, Path]) -> None:
     # the arm that does not mix is the baseline, and steps may differ
     assert "- sub against none on dev: +0.0 points, one seed: nothing can be concluded." in text
     assert "> **Note:** 'none' and 'sub' took 140 and 200 optimiser steps a run." in text
-    assert "> **Note:** 1 runs of 'sub' are not finished." in text
+    assert "> **Note:** 1 run of 'sub' is not finished." in text
     assert _line(text, "200", "140 / 200", "70.0 ± 0.0", "70.0")
     for seed in (0, 1):
         (sweep / "none" / f"seed-{seed}.json").write_text('{"status": "failed"}')
@@ -342,6 +342,26 @@ def test_report_of_a_sweep(tmp_path: Path, runs: dict[str, Path]) -> None:
     (sweep / "sweep.json").write_text("{}")
     with pytest.raises(ValueError, match=r"S522.*sweep.json"):
         write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
+
+
+def test_report_of_a_sweep_whose_arms_have_seeds_of_their_own(tmp_path: Path) -> None:
+    arms: dict[str, dict[str, Any]] = {
+        "none": {"values": {"active.mixing": None}},
+        "mix": {"values": {"active.mixing.rate": 0.2}, "mixes": True},
+    }
+    sweep = _sweep(tmp_path / "sweep", arms)
+    content = json.loads((sweep / "sweep.json").read_text())
+    del content["seeds"]
+    content["arms"][0]["seeds"], content["arms"][1]["seeds"] = [0, 1], [0]
+    (sweep / "sweep.json").write_text(json.dumps(content))
+    (sweep / "mix" / "seed-1.json").unlink()
+    write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    assert "not finished" not in text
+    content["arms"][1]["seeds"] = [0, 1]
+    (sweep / "sweep.json").write_text(json.dumps(content))
+    write_report([str(sweep)], tmp_path / "out", "A sweep", "x")
+    assert "1 run of 'mix' is not finished" in (tmp_path / "out" / "report.md").read_text("utf8")
 
 
 def test_report_with_unequal_rounds_leaves_cells_empty(
@@ -527,7 +547,7 @@ def test_report_leaves_out_a_seed_without_a_score(tmp_path: Path) -> None:
             given.append(f"{name}={folder}")
     write_report(given, tmp_path / "out", "Three", "x")
     text = (tmp_path / "out" / "report.md").read_text("utf8")
-    assert "'mix' lacks scores on dev with seed 1: left out there." in text
+    assert "'mix' has no score on dev with seed 1: left out there." in text
     report = json.loads((tmp_path / "out" / "results.json").read_text())
     mix = next(arm for arm in report["arms"] if arm["name"] == "mix")
     assert mix["comparisons"]["dev"]["gain"]["n"] == 2

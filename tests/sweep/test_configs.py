@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 import srsly
-from spacy.util import load_config
+from spacy.util import dict_to_dot, load_config
 from weasel.util.config import load_project_config
 
-from spacy_seqmix.active.journal import flatten
+from spacy_seqmix.config import choose
 from spacy_seqmix.sweep import read_sweep
-from spacy_seqmix.sweep.plan import mixes
-from spacy_seqmix.sweep_names import choose
 
 ROOT = Path(__file__).parents[2]
 FILES = {"paths.pool": "pool.spacy", "paths.dev": "dev.spacy", "paths.encoder": "an-encoder"}
@@ -46,7 +44,7 @@ def test_shipped_sweep_trains_on_further_text_where_it_is_given(path):
 
 
 def test_sweeps_without_mixing():
-    assert not any(mixes(arm) for name in ("policies", "crf") for arm in arms_of(name))
+    assert not any(arm.mixes for name in ("policies", "crf") for arm in arms_of(name))
     models = [arm.config["components"]["seqmix_ner"]["model"] for arm in arms_of("crf")]
     shipped = ("transformer", "transformer_crf")
     configs = [load_config(ROOT / "configs" / f"{name}.cfg") for name in shipped]
@@ -55,9 +53,11 @@ def test_sweeps_without_mixing():
 
 def test_search_is_over_one_setting_at_a_time():
     seqmix, *others = arms_of("search")
-    values = {arm.name: flatten(arm.config) for arm in others}
+    values = {arm.name: dict_to_dot(arm.config) for arm in others}
     assert list(values)[-1] == "none"
-    apart = {name: flatten(seqmix.config).items() ^ found.items() for name, found in values.items()}
+    apart = {
+        name: dict_to_dot(seqmix.config).items() ^ found.items() for name, found in values.items()
+    }
     assert {key for pairs in apart.values() for key, _ in pairs if "mixing" not in key} == set()
     assert all(apart.values())
 

@@ -4,11 +4,14 @@ import json
 
 import pytest
 
-from spacy_seqmix.config import load_config
+from spacy_seqmix.active.asked import read_active_config
+from spacy_seqmix.config import choose, load_config
+from spacy_seqmix.errors import SeqMixError
+from spacy_seqmix.sweep import plan
 from spacy_seqmix.sweep.plan import folder_name, read_sweep
 from spacy_seqmix.sweep.values import short_names, text_of
-from spacy_seqmix.sweep_names import choose
 
+EXTENDS = "training"
 ONE = "[sweep]\nseeds = [0]\ncontrols = true\n"
 POLICIES = """
 [sweep]
@@ -202,7 +205,7 @@ def test_plan_has_controls_of_the_arms_layer(planned, pipe, layer, wanted):
     [
         ("", "S602", "the section itself is missing"),
         ("[sweep]\n", "S602", "seeds"),
-        ("[sweep]\nseeds = [0, 0]\n", "S602", "each only once"),
+        ("[sweep]\nseeds = [0, 0]\n", "S602", "only once"),
         ("[sweep]\nseeds = [-1]\n", "S602", "seeds"),
         ("[sweep]\nseeds = [0]\nsteps = 3\n", "S602", "steps"),
         ("[sweep]\nseeds = [0]\n[sweep.grid]\nactive.mixing.rate = []\n", "S602", "rate"),
@@ -246,3 +249,122 @@ def test_names_are_short_and_clear():
     long = [folder_name("ü" * 150 + end) for end in "ab"]  # 301 bytes
     assert long[0] != long[1]
     assert all(len(name.encode()) <= 200 for name in long)
+
+
+def test_plan_resolves_each_arm_once(planned, monkeypatch):
+    calls = []
+
+    def count(config):
+        calls.append(config)
+        return read_active_config(config)
+
+    monkeypatch.setattr(plan, "read_active_config", count)
+    sweep = planned({"sweep.controls": True, "active.max_steps": None})
+    assert [arm.mixes for arm in sweep.arms].count(True) == 8
+    assert {arm.rounds for arm in sweep.arms} == {3}
+    assert len(calls) == len(sweep.arms) == 11
+
+
+OVERLAY = """
+[paths]
+dev = null
+pool = "elsewhere.spacy"
+
+[nlp]
+pipeline = ["tok2vec","tagger"]
+
+[components]
+
+[components.tok2vec]
+factory = "tok2vec"
+
+[components.tok2vec.model]
+@architectures = "spacy.HashEmbedCNN.v2"
+pretrained_vectors = null
+width = 16
+depth = 1
+embed_size = 50
+window_size = 1
+maxout_pieces = 2
+subword_features = true
+
+[components.tagger]
+factory = "tagger"
+
+[components.tagger.model]
+@architectures = "spacy.Tagger.v2"
+nO = null
+
+[components.tagger.model.tok2vec]
+@architectures = "spacy.Tok2VecListener.v1"
+width = ${components.tok2vec.model.width}
+
+[training]
+dropout = 0.3
+
+[training.score_weights]
+tag_acc = 1.0
+"""
+WITH_OVERLAYS = """
+[sweep]
+seeds = [0]
+controls = true
+
+[sweep.arms]
+
+[sweep.arms.sub]
+
+[sweep.arms.tags]
+overlay = "overlays/tagger.cfg"
+active.component = "tagger"
+active.mixing.strategy.layer = "tags"
+components.tok2vec.model.width = 24
+"""
+
+
+@pytest.fixture
+def overlay(config_path):
+    (config_path.parent / "overlays").mkdir()
+    (config_path.parent / "overlays" / "tagger.cfg").write_text(OVERLAY)
+
+
+@pytest.mark.filterwarnings("ignore:.W602", "ignore:.W223")
+def test_plan_lays_an_overlay_over_an_arm(planned, overlay):
+    arms = {arm.name: arm for arm in planned({"training.dropout": 0.2}, WITH_OVERLAYS).arms}
+    config, plain = arms["tags"].config, arms["sub"].config
+    assert list(config["components"]) == ["tok2vec", "tagger"]
+    assert list(plain["components"]) == plain["nlp"]["pipeline"] != config["nlp"]["pipeline"]
+    assert config["training"]["score_weights"] == {"tag_acc": 1.0}
+    # the arm's own values win over the overlay, and so do overrides
+    assert config["components"]["tok2vec"]["model"]["width"] == 24
+    assert config["training"]["dropout"] == 0.2
+    assert config["paths"]["pool"] == "elsewhere.spacy"
+    assert config["paths"]["dev"] == plain["paths"]["dev"] is not None  # open in the overlay
+    # each pipeline has controls of its own
+    names = [arm.name for arm in arms.values() if arm.control]
+    assert names == ["none", "replacement", "duplication", "none (tags)", "duplication (tags)"]
+    assert arms["none (tags)"].config["nlp"] == config["nlp"]
+    assert arms["none"].config["nlp"] == plain["nlp"]
+
+
+@pytest.mark.filterwarnings("ignore:.W602", "ignore:.W223")
+def test_plan_takes_overlays_relative_to_the_file_that_names_them(planned, config_path, overlay):
+    planned(section=WITH_OVERLAYS)
+    (config_path.parent / "sub").mkdir()
+    over = config_path.parent / "sub" / "over.cfg"
+    over.write_text(f'[sweep]\nseeds = [1]\n[active]\n{EXTENDS} = "../{config_path.name}"\n')
+    assert "tags" in [arm.name for arm in read_sweep(over, {}).arms]
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "names"),
+    [
+        ('[sweep.arms]\n[sweep.arms.a]\noverlay = "no.cfg"\n', "S410", r"no\.cfg"),
+        ("[sweep.arms]\n[sweep.arms.a]\noverlay = 3\n", "S602", r"arms\.a\.overlay"),
+        ('[sweep.grid]\noverlay = ["no.cfg"]\n', "S602", r"grid\.overlay"),
+    ],
+)
+def test_plan_refuses_overlays(planned, lines, code, names):
+    with pytest.raises(SeqMixError, match=names) as caught:
+        planned(section=f"[sweep]\nseeds = [0]\n{lines}")
+    assert caught.value.code == code

@@ -2,27 +2,23 @@
 
 import json
 import os
+import re
 import signal
 import threading
 import time
 from concurrent.futures import Future
+from typing import ClassVar
 
 import pytest
 from typer.testing import CliRunner
 
+from spacy_seqmix.active.journal import LOCKED_EXIT_CODE
 from spacy_seqmix.active.run_folder import RunFolder
 from spacy_seqmix.cli import app
 from spacy_seqmix.sweep import run as sweep_run
-from spacy_seqmix.sweep.run import (
-    _config_of,
-    _finish,
-    _follow,
-    check_folder,
-    read_known,
-    run_sweep,
-    runs_of,
-    write_known,
-)
+from spacy_seqmix.sweep.estimate import duration
+from spacy_seqmix.sweep.folder import OneRun, check_folder, known_arms, runs_of, write_arms
+from spacy_seqmix.sweep.run import Runner, _follow, run_sweep
 
 QUICK = {"active.n_rounds": 1, "active.max_steps": 2, "sweep.seeds": [0]}
 MIXING = {
@@ -61,7 +57,7 @@ def test_run_sweep_goes_on_after_a_run_that_failed(planned, tmp_path, capfd):
         "mixing=null, pool_size=2200",
         runs_of(sweep, out)[3].arm.name,
     ]
-    status = json.loads(failed[0].status.read_text())
+    status = json.loads(failed[0].status_path.read_text())
     assert status["status"] == "failed"
     assert "[S404]" in status["error"]
     assert "[S404]" in failed[0].log.read_text()
@@ -71,9 +67,9 @@ def test_run_sweep_goes_on_after_a_run_that_failed(planned, tmp_path, capfd):
     assert len({tuple(journal(run.folder)[0]["queried"]) for run in good}) == 1
     assert not any((run.folder / "models").exists() for run in good)
     before = {run.arm.name: journal(run.folder) for run in good}
-    times = [run.status.stat().st_mtime_ns for run in good]
+    times = [run.status_path.stat().st_mtime_ns for run in good]
     assert run_sweep(sweep, out, progress=False) == failed  # once more, for nothing
-    assert [run.status.stat().st_mtime_ns for run in good] == times
+    assert [run.status_path.stat().st_mtime_ns for run in good] == times
     assert {run.arm.name: journal(run.folder) for run in good} == before
 
 
@@ -97,7 +93,7 @@ def test_sweep_command(config_path, tmp_path, planned):
     code, output = command(config_path, tmp_path / "out", "--dry", **QUICK)
     assert code == 0, output
     assert "mixing=null, pool_size=20 1 0 2" in output
-    assert "minutes with 1 runs at once" in output
+    assert re.search(r"About \d+ seconds? with 1 run at a time", output)
     values = {**QUICK, "active.n_rounds": 2, "active.n_query": [2, 3], "sweep.grid": {}}
     code, output = command(config_path, tmp_path / "out", "--dry", **values)
     assert code == 0, output
@@ -105,8 +101,8 @@ def test_sweep_command(config_path, tmp_path, planned):
     values = {**QUICK, "sweep.grid": {}}
     code, output = command(config_path, tmp_path / "out", **values)
     assert code == 0, output
-    assert "1 of 1 runs are finished" in output
-    assert "1 runs of" in output
+    assert "Finished: 1 of 1 run in" in output
+    assert "1 new run took" in output
     # more seeds and arms are welcome, other settings are not
     changed = {**values, "active.n_query": 5}
     code, output = command(config_path, tmp_path / "out", **changed)
@@ -124,7 +120,7 @@ def test_check_folder_takes_its_own_values(planned, tmp_path):
     sweep = planned({**QUICK, **numbers}, section)
     sweep.arms[0].config["training"]["dropout"] = 0.3
     (tmp_path / "out" / "config").mkdir(parents=True)
-    write_known(sweep, tmp_path / "out")
+    write_arms(sweep, tmp_path / "out")
     check_folder(sweep, tmp_path / "out")
     with pytest.raises(ValueError, match=r"S606.*active\.n_query"):
         check_folder(planned({**QUICK, **numbers, "active.n_query": 5}), tmp_path / "out")
@@ -135,7 +131,7 @@ def test_check_folder_takes_its_own_values(planned, tmp_path):
 def test_check_folder_takes_values_that_are_written_otherwise(planned, tmp_path):
     sweep = planned({**QUICK, "active.mixing.rate": 0.25}, "[sweep]\nseeds = [0]\n")
     (tmp_path / "out" / "config").mkdir(parents=True)
-    write_known(sweep, tmp_path / "out")
+    write_arms(sweep, tmp_path / "out")
     active = sweep.arms[0].config["active"]
     active["epochs"] = 0.25
     active["mixing"]["rate"] = "${active.epochs}"
@@ -143,7 +139,7 @@ def test_check_folder_takes_values_that_are_written_otherwise(planned, tmp_path)
         check_folder(sweep, tmp_path / "out")
 
 
-def test_write_known_keeps_earlier_arms_and_seeds(planned, tmp_path):
+def test_write_arms_keeps_earlier_arms_and_seeds(planned, tmp_path):
     for arm in ("one", "two"):
         (tmp_path / "out" / arm).mkdir(parents=True)
     for seeds, arm in (([0, 1], "one"), ([2], "two")):
@@ -151,9 +147,9 @@ def test_write_known_keeps_earlier_arms_and_seeds(planned, tmp_path):
             QUICK | {"sweep.seeds": seeds},
             f"[sweep]\nseeds = []\n[sweep.arms]\n\n[sweep.arms.{arm}]\n",
         )
-        write_known(sweep, tmp_path / "out")
-    seeds, arms = read_known(tmp_path / "out")
-    assert (seeds, list(arms)) == ([0, 1, 2], ["one", "two"])
+        write_arms(sweep, tmp_path / "out")
+    arms = {arm.name: arm.seeds for arm in known_arms(tmp_path / "out").arms}
+    assert arms == {"one": (0, 1), "two": (2,)}
 
 
 def test_finish_tells_interrupted_runs_from_failed_ones(planned, tmp_path):
@@ -161,12 +157,12 @@ def test_finish_tells_interrupted_runs_from_failed_ones(planned, tmp_path):
     run = next(run for run in runs_of(sweep, tmp_path) if run.arm.steps_of)
     failed: Future[bool] = Future()
     failed.set_result(False)
-    stop = threading.Event()
-    stop.set()
-    assert not _finish(run, failed, False, 1, -1, stop)
-    assert not run.status.exists()
-    assert not _finish(run, failed, False, 1, -1, threading.Event())
-    assert "whose steps it takes" in run.status.read_text()
+    runner = Runner()
+    runner.stop.set()
+    assert not runner.finish(run, failed)
+    assert not run.status_path.exists()
+    assert not Runner().finish(run, failed)
+    assert "whose steps it takes" in run.status_path.read_text()
 
 
 def test_config_of_takes_the_steps_of_a_run_that_ended_early(planned, tmp_path):
@@ -177,17 +173,17 @@ def test_config_of_takes_the_steps_of_a_run_that_ended_early(planned, tmp_path):
     lines = [json.dumps({"round": n, "steps": 5 + n}) for n in range(2)]
     journal = tmp_path / "config" / "seed-0" / "journal.jsonl"
     journal.write_text("\n".join(lines))
-    assert _config_of(run)["active"]["max_steps"] == [5, 6, 6, 6]
+    assert run.config()["active"]["max_steps"] == [5, 6, 6, 6]
     journal.write_text("{")
-    assert not _finish(run, None, False, 1, -1, threading.Event())
-    assert "S407" in run.status.read_text()
+    assert not Runner().finish(run, None)
+    assert "S407" in run.status_path.read_text()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"arms": [{"name": 1}]}'])
 def test_run_sweep_refuses_a_damaged_folder(planned, tmp_path, content):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "sweep.json").write_text(content)
-    with pytest.raises(ValueError, match="S607"):
+    with pytest.raises(ValueError, match="S522"):
         run_sweep(planned(QUICK), tmp_path / "out", progress=False)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["sweep.json"]
 
@@ -212,7 +208,7 @@ def test_follow_writes_to_a_log_only_what_changes(monkeypatch, is_terminal, show
     run, bar = Run(), Bar()
     run.set_result(True)
     _follow([], [run], bar)
-    assert bar.texts == ("0 runs failed",) * shown
+    assert bar.texts == ("0 failed",) * shown
 
 
 def test_run_sweep_that_is_terminated_ends_its_runs(planned, tmp_path, monkeypatch):
@@ -252,18 +248,18 @@ def test_run_sweep_does_not_record_a_run_that_another_process_has(planned, tmp_p
     sweep = planned({**QUICK, "active.mixing": None}, "[sweep]\nseeds = [0]\n")
     (run,) = runs_of(sweep, tmp_path / "out")
     run.folder.mkdir(parents=True)
-    write_known(sweep, tmp_path / "out")
+    write_arms(sweep, tmp_path / "out")
     with RunFolder(run.folder).lock():
         assert run_sweep(sweep, tmp_path / "out", progress=False) == [run]
     assert "S412" in run.log.read_text()
-    assert not run.status.exists()
+    assert not run.status_path.exists()
     assert run_sweep(sweep, tmp_path / "out", progress=False) == []
 
 
 def test_run_sweep_refuses_the_folder_of_another_arm(planned, tmp_path):
     section = "[sweep]\nseeds = [0]\n[sweep.arms]\n[sweep.arms.{}]\nactive.mixing.rate = {}\n"
     before = planned(QUICK, section.format("rate 40 %", 0.4))
-    write_known(before, tmp_path)
+    write_arms(before, tmp_path)
     (tmp_path / before.arms[0].folder).mkdir()
     with pytest.raises(ValueError, match=r"S604\] The arms 'rate 40 %' and 'Rate 40'"):
         check_folder(planned(QUICK, section.format("Rate 40", 0.8)), tmp_path)
@@ -275,7 +271,7 @@ def test_run_sweep_records_what_nobody_expected(planned, tmp_path, monkeypatch):
             raise KeyError("steps")
         raise ValueError("the other")
 
-    monkeypatch.setattr(sweep_run, "_config_of", config_of)
+    monkeypatch.setattr(OneRun, "config", config_of)
     sweep = planned({"active.mixing": None}, "[sweep]\nseeds = [0, 1]\n")
     failed = run_sweep(sweep, tmp_path / "out", progress=False)
     assert [run.error for run in failed] == ["KeyError('steps')", "the other"]
@@ -284,7 +280,41 @@ def test_run_sweep_records_what_nobody_expected(planned, tmp_path, monkeypatch):
 @pytest.mark.parametrize("content", ["{", "[]", '{"x": 1}'])
 def test_run_with_a_damaged_status_is_not_done(planned, tmp_path, content):
     (run,) = runs_of(planned({"active.mixing": None}, "[sweep]\nseeds = [0]\n"), tmp_path)
-    run.status.parent.mkdir()
-    run.status.write_text(content)
+    run.status_path.parent.mkdir()
+    run.status_path.write_text(content)
     assert not run.is_done
     assert run.error == ""
+
+
+class Ended:
+    """A process that has ended with a line in its log."""
+
+    commands: ClassVar[list[list[str]]] = []
+
+    def __init__(self, command, stdout, **kwargs):
+        self.commands.append(command)
+        stdout.write(b"a doc has [S412] in its text")
+
+    def poll(self):
+        return self.returncode
+
+
+@pytest.mark.parametrize("returncode", [1, LOCKED_EXIT_CODE])
+def test_run_sweep_knows_a_locked_folder_by_its_exit_code(
+    planned, tmp_path, monkeypatch, returncode
+):
+    process = type("Process", (Ended,), {"returncode": returncode, "commands": []})
+    monkeypatch.setattr(sweep_run.subprocess, "Popen", process)
+    sweep = planned({**QUICK, "active.mixing": None}, "[sweep]\nseeds = [0]\n")
+    (run,) = run_sweep(sweep, tmp_path / "out", code=tmp_path / "own.py", progress=False)
+    assert run.status_path.exists() == (returncode == 1)
+    (command,) = process.commands
+    assert command[command.index("--code") + 1] == str(tmp_path / "own.py")
+
+
+def test_durations_are_in_the_unit_that_people_use():
+    texts = [duration(n) for n in (0, 1, 59.4, 59.6, 90, 5400, 3600, 36000, 982020)]
+    assert texts == [
+        *("0 seconds", "1 second", "59 seconds", "1 minute", "2 minutes"),
+        *("1.5 hours", "1 hour", "10 hours", "11 days"),
+    ]

@@ -38,7 +38,7 @@
     byId("legend").append(element("li", {}, swatch, name || "outside"));
   }
 
-  const toldShares = (shares) => shares.map(([tag, share]) => `${tag} ${share.toFixed(2)}`).join(", ");
+  const shareText = (shares) => shares.map(([tag, share]) => `${tag} ${share.toFixed(2)}`).join(", ");
   const tokenView = (token) => {
     const word = element("span", { class: "word" }, token.text);
     const view = element("span", { class: token.mixed ? "tok mixed" : "tok" }, word);
@@ -52,9 +52,9 @@
         part.style.flex = String(share);
         bar.append(part);
       }
-      const told = toldShares(shares);
-      view.title = told;
-      view.append(bar, element("span", { class: "hidden" }, ` (${told}) `));
+      const label = shareText(shares);
+      view.title = label;
+      view.append(bar, element("span", { class: "hidden" }, ` (${label}) `));
     }
     return view;
   };
@@ -67,14 +67,14 @@
   const sharesView = (tokens) => {
     const list = element("ul", { class: "shares" });
     for (const token of tokens) {
-      if (token.shares) list.append(element("li", {}, element("b", {}, token.text), " ", toldShares(token.shares)));
+      if (token.shares) list.append(element("li", {}, element("b", {}, token.text), " ", shareText(token.shares)));
     }
     return list.childElementCount ? [element("details", {}, element("summary", {}, "Soft labels in numbers"), list)] : [];
   };
   const exampleView = (one) => {
     const facts = [one.arm, `seed ${one.seed}`, `round ${one.round}`];
     if (one.perplexity !== null) facts.push(`perplexity ${one.perplexity.toFixed(0)}`);
-    if (one.nats !== null) facts.push(`${one.nats.toFixed(1)} nats a word in the window`);
+    if (one.nats !== null) facts.push(`${one.nats.toFixed(1)} nats per word in the window`);
     facts.push(one.verdict);
     const row = element("div", { class: "row" });
     one.parents.forEach((parent) => {

@@ -1,0 +1,55 @@
+"""What the commands share: their options for configs, and how they show warnings."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import zip_longest
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from click import NoSuchOption
+from spacy.cli._util import parse_config_overrides
+from wasabi import msg
+
+# Of commands whose further options are overrides of config values.
+CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
+OURS = r"\[W[2-9]\d\d\]"  # spaCy's own have lower numbers
+
+CodeOption = Annotated[
+    Path | None,
+    typer.Option("--code", "-c", help="Python file with registered functions to import first"),
+]
+GpuOption = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for the CPU")]
+
+
+def read_overrides(args: list[str]) -> dict[str, Any]:
+    """Read overrides of config values as spaCy's commands do; end with one line where one is wrong.
+
+    Unlike there, each needs a value: "true" would pass for the number 1.
+    """
+    for name, value in zip_longest(args, args[1:], fillvalue="--"):
+        if name.startswith("--") and "." in name and "=" not in name and value.startswith("--"):
+            msg.fail(f"{name} has no value. Give one: {name} VALUE", exits=1)
+    try:
+        return parse_config_overrides(list(args))
+    except NoSuchOption as err:
+        hint = "Write config values with their section: --active.n_seed 100"
+        msg.fail(f"No such option: {err.option_name}. {hint}", exits=1)
+
+
+@contextmanager
+def show_warnings() -> Iterator[None]:
+    """Show warnings of this package and of spaCy as messages, not with a line of code."""
+    with warnings.catch_warnings():
+        as_usual = warnings.showwarning
+
+        def show(message: Warning | str, *args: Any, **kwargs: Any) -> None:
+            if str(message).startswith("[W"):
+                msg.warn(str(message))
+            else:
+                as_usual(message, *args, **kwargs)
+
+        warnings.showwarning = show
+        warnings.filterwarnings("default", message=OURS)
+        yield

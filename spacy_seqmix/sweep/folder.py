@@ -1,0 +1,160 @@
+"""The folder of a sweep: the files of each run, and what earlier calls put there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spacy.util import dict_to_dot
+from thinc.api import Config
+
+from ..active.run_folder import RunFolder
+from ..errors import Errors, SeqMixError
+from .plan import Arm, Sweep, folder_name
+from .record import (
+    SWEEP_FILE,
+    ArmRecord,
+    RunStatus,
+    SweepRecord,
+    read_status,
+    read_sweep_record,
+    write_record,
+)
+from .values import with_values
+
+
+@dataclass(frozen=True)
+class OneRun:
+    """An arm with a seed, and its files in the folder of the sweep."""
+
+    arm: Arm
+    seed: int
+    out: Path
+
+    @property
+    def folder(self) -> Path:
+        """The run folder, as ``spacy seqmix active`` makes it."""
+        return self.out / self.arm.folder / f"seed-{self.seed}"
+
+    @property
+    def config_path(self) -> Path:
+        """The config that ``spacy seqmix active`` is given."""
+        return self.folder.with_name(f"{self.folder.name}.cfg")
+
+    @property
+    def log(self) -> Path:
+        """What it printed."""
+        return self.folder.with_name(f"{self.folder.name}.log")
+
+    @property
+    def status_path(self) -> Path:
+        """The file that says how it ended."""
+        return self.folder.with_name(f"{self.folder.name}.json")
+
+    @property
+    def status(self) -> RunStatus | None:
+        """How it ended; None where no file says so, or a damaged one: then it is run again, which
+        is short if its journal is whole."""
+        try:
+            return read_status(self.status_path)
+        except SeqMixError:
+            return None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended well."""
+        return (status := self.status) is not None and status.status == "done"
+
+    @property
+    def seconds(self) -> float:
+        """The time that it took, or its last part if it was resumed."""
+        return 0.0 if (status := self.status) is None else status.seconds
+
+    @property
+    def error(self) -> str:
+        """The last line of its error, if it failed."""
+        status = self.status
+        return (status.error or "").split("\n")[-1] if status else ""
+
+    @property
+    def finished_rounds(self) -> int:
+        """Lines of its journal; all rounds where the run is done, though the pool ran out."""
+        if self.is_done:
+            return self.arm.rounds
+        journal = RunFolder(self.folder).journal
+        return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+    def config(self) -> Config:
+        """Its config, with the steps of another arm if it takes those.
+
+        RAISES (SeqMixError): S407 for a damaged journal of that arm.
+        """
+        config = self.arm.with_seed(self.seed)
+        if self.arm.steps_of is None:
+            return config
+        other = self.out / folder_name(self.arm.steps_of) / self.folder.name
+        steps = [record.steps for record in RunFolder(other).read()]
+        # Where the pool ran out it ended early, as this run will.
+        steps += steps[-1:] * (self.arm.rounds - len(steps))
+        return with_values(config, {"active.max_steps": steps})
+
+    def end(self, seconds: float, error: str | None = None) -> bool:
+        """Record how it ended; RETURNS whether that is well."""
+        record = RunStatus(
+            status="failed" if error else "done", seconds=round(seconds, 1), error=error
+        )
+        write_record(self.status_path, record)
+        return not error
+
+
+def runs_of(sweep: Sweep, out: Path) -> list[OneRun]:
+    """All runs, seed by seed, so that finished runs can be compared early."""
+    return [OneRun(arm, seed, out) for seed in sweep.settings.seeds for arm in sweep.arms]
+
+
+def known_arms(out: Path) -> SweepRecord:
+    """The arms of which a folder has runs. RAISES (SeqMixError): S522 for a damaged sweep.json."""
+    record = read_sweep_record(out) or SweepRecord(arms=())
+    return SweepRecord(arms=tuple(arm for arm in record.arms if (out / arm.folder).exists()))
+
+
+def check_folder(sweep: Sweep, out: Path) -> None:
+    """Check that the runs in a folder are those of the sweep.
+
+    RAISES (SeqMixError): S604 for an arm whose folder is that of another arm, S606 for one with
+        other settings, S607 for a folder of something else, S522 for a damaged sweep.json.
+    """
+    if out.exists() and not out.is_dir():
+        raise SeqMixError(Errors.E607.format(path=out, reason="it is a file"))
+    if out.exists() and not (out / SWEEP_FILE).exists() and any(out.iterdir()):
+        raise SeqMixError(Errors.E607.format(path=out, reason="it holds something else"))
+    before = {arm.folder.lower(): arm for arm in known_arms(out).arms}
+    for arm in arm_records(sweep):
+        owner = before.get(arm.folder.lower(), arm)
+        if owner.name != arm.name:
+            raise SeqMixError(Errors.E604.format(one=owner.name, other=arm.name))
+        if fields := arm.differing(owner):
+            raise SeqMixError(Errors.E606.format(path=out, arm=arm.name, fields=", ".join(fields)))
+
+
+def write_arms(sweep: Sweep, out: Path) -> None:
+    """Write which arms and seeds a folder has, including those of earlier calls."""
+    record = known_arms(out).with_arms(arm_records(sweep))
+    write_record(out / SWEEP_FILE, record)
+
+
+def arm_records(sweep: Sweep) -> Sequence[ArmRecord]:
+    """The arms of a sweep as its folder records them."""
+    return [
+        ArmRecord(
+            name=arm.name,
+            folder=arm.folder,
+            seeds=tuple(sweep.settings.seeds),
+            control=arm.control,
+            steps_of=arm.steps_of,
+            mixes=arm.mixes,
+            values=dict_to_dot(arm.config),
+        )
+        for arm in sweep.arms
+    ]
