@@ -221,7 +221,7 @@ class Errors:
 
     E240 = (
         "[S240] A doc is no longer the one that its recipe was made for: the words {own} are to be "
-        "mixed, but {found} are found in their places. Mix again after whatever changed the "
+        "mixed, but {found} are in their places. Mix again after whatever changed the "
         "tokens, or read .spacy files with spacy-seqmix.Corpus.v1. Text: {text!r}"
     )
     E241 = "[S241] A recipe is not valid: {reason}."
@@ -251,7 +251,8 @@ class Errors:
     E260 = (
         "[S260] An augmenter changed the words of a doc so much that its soft labels, relations or "
         "recipe can't follow them. Put that augmenter first in spacy-seqmix.Chain.v1, and the one "
-        "that mixes in 'then'. Text: {text!r}"
+        "that mixes in 'then'. Where the docs of the corpus have soft labels or relations already, "
+        "leave it out. Text: {text!r}"
     )
     E261 = "[S261] WordNet is read by NLTK: pip install 'spacy-seqmix[wordnet]'."
     E262 = (
@@ -542,7 +543,7 @@ class Warnings:
     )
     W222 = (
         "[W222] '{name}' takes docs mixed in '{layer}' for docs without any spans under '{key}', "
-        "since it cannot be told otherwise. Train it without the augmenter, or freeze it."
+        "since spaCy has no missing spans. Train it without the augmenter, or freeze it."
     )
     W314 = (
         "[W314] '{name}' is saved with the path {model!r} of its language model, which other "
