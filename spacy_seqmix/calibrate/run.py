@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import spacy
@@ -18,7 +18,6 @@ from tqdm import tqdm
 from ..docbin import read_docs
 from ..errors import Errors, SeqMixError, Warnings
 from ..mixing.origin import get_origin
-from ..mixing.segments import Windows
 from ..models.judge import PerplexityDiscriminator
 from ..models.nlls import perplexity, window_nats
 from ..models.settings import Range
@@ -32,6 +31,25 @@ WRITTEN, MIXED = "not mixed", "mixed"
 CHUNK = 1024  # texts whose scores, token by token, are in memory at a time
 LARGEST = 1e300  # what exceeds a float must still have a place in a histogram
 FEW = 5  # fewer values than this beyond a quantile say little about where it lies
+
+
+class Bounds(Protocol):
+    """Where a window starts and ends, in tokens of a doc."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+
+
+class Windows(Protocol):
+    """Choose the windows of a doc that could be mixed, as strategies do."""
+
+    def __call__(self, doc: Doc) -> Sequence[Bounds]:
+        """The windows."""
+
+    def describe(self) -> str:
+        """What kind of window that is, for messages."""
 
 
 class Scores(NamedTuple):
@@ -65,8 +83,8 @@ def calibrate(
     discriminator: PerplexityDiscriminator,
     paths: Sequence[Path],
     *,
+    windows: Windows,
     quantiles: tuple[float, float] = (0.05, 0.95),
-    windows: Windows | None = None,
     limit: int = 0,
     lang: str = "en",
 ) -> Calibration:
@@ -77,9 +95,9 @@ def calibrate(
     discriminator (PerplexityDiscriminator): its language model and its unit are used, its ranges
         are not.
     paths (Sequence[Path]): .spacy files of docs, mixed or not.
-    quantiles (tuple[float, float]): in [0, 1]. Windows have no lower limit.
-    windows (Windows | None): which windows of docs that are not mixed resemble those that will
+    windows (Windows): which windows of docs that are not mixed resemble those that will
         be mixed. Those are full of names, which are more surprising than other words.
+    quantiles (tuple[float, float]): in [0, 1]. Windows have no lower limit.
     limit (int): the most docs of each kind, always the same ones; 0 for all.
     lang (str): the language of the docs.
     RETURNS (Calibration): distributions and proposed ranges. Warns of few values (W312) and if
@@ -89,7 +107,6 @@ def calibrate(
     """
     if not 0 <= quantiles[0] < quantiles[1] <= 1:
         raise SeqMixError(Errors.E516.format(quantiles="{:g},{:g}".format(*quantiles)))
-    windows = windows or Windows()
     nlp = spacy.blank(lang)
     docs = [doc for path in paths for doc in read_docs(path, nlp, need_entities=False)]
     written = _drawn([doc for doc in docs if get_origin(doc) is None], limit)

@@ -76,7 +76,7 @@ def test_calibrate_mixed_docs_do_not_shift_the_range(make_discriminator, make_do
 @pytest.mark.filterwarnings(FEW)
 def test_calibrate_mixed_docs_alone_are_their_own_measure(make_discriminator, make_doc, save):
     path = save(make_doc("aaaaaa bb cccc dddd", window=(1, 3), starts={0, 1}))
-    found = calibrate(make_discriminator("sentence"), [path])
+    found = calibrate(make_discriminator("sentence"), [path], windows=Windows())
     assert list(found.scores) == ["mixed"]
     assert logs(found.scores["mixed"].perplexities) == [round(10 / 3, 3)]
     assert found.window_nats == (0.0, 3.0)
@@ -100,40 +100,42 @@ def test_calibrate_limit_draws_the_same_docs(make_discriminator, make_doc, save)
 def test_calibrate_warns_of_few_values_and_of_no_windows(make_discriminator, make_doc, save):
     path = save(*(make_doc("aa " * n) for n in range(1, 51)))
     with pytest.warns(UserWarning) as told:
-        found = calibrate(make_discriminator(), [path])
+        found = calibrate(make_discriminator(), [path], windows=Windows())
     assert [str(w.message)[:6] for w in told] == ["[W312]", "[W313]"]
     assert "0.05 and 0.95 of 50 texts" in str(told[0].message)
     assert "a window of 5 tokens with at least 60% valid labels" in str(told[1].message)
     assert found.window_nats is None
     with pytest.warns(UserWarning, match="W313") as told:
-        calibrate(make_discriminator(), [path], quantiles=(0.1, 0.9))
+        calibrate(make_discriminator(), [path], quantiles=(0.1, 0.9), windows=Windows())
     assert len(told) == 1
 
 
 @pytest.mark.parametrize("quantiles", [(0.9, 0.1), (0.5, 0.5), (-0.1, 0.9), (0, 95), (math.nan, 1)])
 def test_calibrate_refuses_quantiles(make_discriminator, make_doc, save, quantiles):
     with pytest.raises(ValueError, match=r"\[S516\]"):
-        calibrate(make_discriminator(), [save(make_doc("a"))], quantiles=quantiles)
+        calibrate(
+            make_discriminator(), [save(make_doc("a"))], quantiles=quantiles, windows=Windows()
+        )
 
 
 def test_calibrate_refuses_docs_before_the_model_is_loaded(make_doc, save, vocab, tmp_path):
     discriminator = make_perplexity_discriminator("/no/such/model")
     by_sentence = make_perplexity_discriminator("/no/such/model", unit="sentence")
     with pytest.raises(ValueError, match=r"\[S403\].*no docs"):
-        calibrate(discriminator, [save()])
+        calibrate(discriminator, [save()], windows=Windows())
     with pytest.raises(ValueError, match=r"\[S403\].*no such file"):
-        calibrate(discriminator, [tmp_path / "none.spacy"])
+        calibrate(discriminator, [tmp_path / "none.spacy"], windows=Windows())
     with pytest.raises(ValueError, match=r"\[S518\].*'sentencizer'.*a b c"):
-        calibrate(by_sentence, [save(make_doc("a b c"))])
+        calibrate(by_sentence, [save(make_doc("a b c"))], windows=Windows())
     with pytest.raises(ValueError, match=r"\[S314\]"):
-        calibrate(by_sentence, [save(make_doc("a b c", window=(0, 1)))])
+        calibrate(by_sentence, [save(make_doc("a b c", window=(0, 1)))], windows=Windows())
     with pytest.raises(OSError, match=r"\[S301\]"):
-        calibrate(discriminator, [save(make_doc("a b c"))])
+        calibrate(discriminator, [save(make_doc("a b c"))], windows=Windows())
 
 
 def test_calibrate_refuses_docs_without_text(make_discriminator, save, vocab):
     with pytest.raises(ValueError, match=r"\[S517\].*docs\.spacy"):
-        calibrate(make_discriminator(), [save(Doc(vocab, words=[" ", "\n"]))])
+        calibrate(make_discriminator(), [save(Doc(vocab, words=[" ", "\n"]))], windows=Windows())
 
 
 @pytest.fixture
