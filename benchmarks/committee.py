@@ -58,7 +58,7 @@ def main(
                 run = ActiveRun(config, folder / f"{kind} {repeat}", progress=False)
                 # Round 0 trains without a query; round 1 queries and trains; round 2 is the last
                 # and trains no members, so it would flatter them.
-                seconds[kind].append(sum(sum(r["seconds"].values()) for r in run.run()[:2]))
+                seconds[kind].append(sum(r.seconds.total for r in run.run()[:2]))
     print(
         f"{date.today()}, torch {torch.__version__}, {torch.get_num_threads()} threads, seed {seed}"
     )
@@ -87,7 +87,7 @@ def make_config(
         "n_query": 50,
         "n_rounds": 2,
         "max_steps": steps,
-        "policy": {"@misc": policy},
+        "policy": {"@misc": policy, **({"mode": "kl"} if "dropout" in committee.values() else {})},
         "committee": committee,
         "oracle": {"@misc": "spacy-seqmix.GoldOracle.v1"},
     }
