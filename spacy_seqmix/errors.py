@@ -421,8 +421,8 @@ class Errors:
         "with members that were trained on the same labels."
     )
     E423 = (
-        "[S423] Neither '{name}' nor a component before it has dropout layers: all passes would be "
-        "equal. Set active.committee.kind to 'seeds', or add dropout to the model."
+        "[S423] '{name}' has no dropout layers, and no component before it has any: all passes "
+        "would be equal. Set active.committee.kind to 'seeds', or add dropout to the model."
     )
     E424 = (
         "[S424] '{name}' does not know the probability of the tags that it decodes. Components "
