@@ -31,7 +31,7 @@ CASES = {
     "saved": ("os:replace:round-01", 1, "after"),
     "journal half written": ("os:replace:journal.jsonl", 2, "before"),
     "journal append": ("os:replace:journal.jsonl", 2, "after"),
-    "tidy at the end": ("spacy_seqmix.active.journal:RunFolder.tidy", 2, "before"),
+    "tidy at the end": ("spacy_seqmix.active.run_folder:RunFolder.tidy", 2, "before"),
 }
 # the same with a committee of three: its members are trained in the first round
 COMMITTEE_CASES = {
@@ -39,13 +39,13 @@ COMMITTEE_CASES = {
     "member half written": ("os:replace:round-00-member-2", 1, "before"),
     "members written": ("os:replace:round-00-member-3", 1, "after"),
     "committee's query": ("spacy_seqmix.active.committee:token_probs", 2, "before"),
-    "members not tidied": ("spacy_seqmix.active.journal:RunFolder.tidy", 2, "before"),
+    "members not tidied": ("spacy_seqmix.active.run_folder:RunFolder.tidy", 2, "before"),
 }
 # and with one by dropout, which has no models of its own
 DROPOUT_CASES = {
     "dropout query": ("spacy_seqmix.active.committee:dropout_probs", 1, "before"),
     "one pass done": ("spacy_seqmix.query.dropout:token_probs", 1, "after"),
-    "asked by dropout": ("spacy_seqmix.active.loop:top_k", 1, "after"),
+    "queried by dropout": ("spacy_seqmix.active.loop:top_k", 1, "after"),
 }
 GROUPS = {"plain": CASES, "seeds": COMMITTEE_CASES, "dropout": DROPOUT_CASES}
 FINISHED = {
@@ -123,11 +123,11 @@ def overrides(folder, write_files):
 def ended(folder, overrides):
     """How each of the processes ended that were to be killed."""
     groups = [(overrides[group], cases) for group, cases in GROUPS.items()]
-    asked = json.dumps([str(folder), groups])
+    arguments = json.dumps([str(folder), groups])
     # A process with threads can't be forked safely.
     single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", CHILDREN, asked],
+        [sys.executable, "-c", CHILDREN, arguments],
         env={**os.environ, **single, "TOKENIZERS_PARALLELISM": "false"},
         capture_output=True,
         text=True,
