@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from spacy_seqmix.active.asked import read_active_config
+from spacy_seqmix.active.schema import read_active_config
 from spacy_seqmix.config import choose, load_config
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.sweep import plan
 from spacy_seqmix.sweep.plan import folder_name, read_sweep
 from spacy_seqmix.sweep.values import short_names, text_of
 
-EXTENDS = "training"
+EXTENDS = "extends"
 ONE = "[sweep]\nseeds = [0]\ncontrols = true\n"
 POLICIES = """
 [sweep]
