@@ -6,13 +6,10 @@ commands' modules, may import torch, transformers or matplotlib. Each command im
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 from spacy.cli._util import app as spacy_app
 
-from .. import __version__
-from ._common import CONTEXT
+from ._common import CONTEXT, show_version
 from .active import active_cli
 from .augment import augment_cli
 from .calibrate import calibrate_cli
@@ -26,26 +23,8 @@ __all__ = ["app"]
 
 HELP = """Sequence mixup (SeqMix) and active learning: get more out of few labels."""
 
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(__version__)
-        raise typer.Exit
-
-
-def _options(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and exit"
-        ),
-    ] = False,
-) -> None:
-    """Take the options of `spacy seqmix` itself."""
-
-
 app = typer.Typer(
-    name="seqmix", help=HELP, callback=_options, no_args_is_help=True, rich_markup_mode=None
+    name="seqmix", help=HELP, callback=show_version, no_args_is_help=True, rich_markup_mode=None
 )
 app.command("active", no_args_is_help=True, context_settings=CONTEXT)(active_cli)
 app.command("augment", no_args_is_help=True, context_settings=CONTEXT)(augment_cli)

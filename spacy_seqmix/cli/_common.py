@@ -12,6 +12,8 @@ from click import NoSuchOption
 from spacy.cli._util import parse_config_overrides
 from wasabi import msg
 
+from .. import __version__
+
 # Of commands whose further options are overrides of config values.
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 OURS = r"\[W[2-9]\d\d\]"  # spaCy's own have lower numbers
@@ -21,6 +23,23 @@ CodeOption = Annotated[
     typer.Option("--code", "-c", help="Python file with registered functions to import first"),
 ]
 GpuOption = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for the CPU")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def show_version(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit"
+        ),
+    ] = False,
+) -> None:
+    """Take the options of `spacy seqmix` itself."""
 
 
 def read_overrides(args: list[str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from spacy.util import dict_to_dot
 from thinc.api import Config
 
 from ..active.schema import ActiveConfig, read_active_config
-from ..config import SECTION, choose, lay_over, merge_pipeline, read_layers
+from ..config import SECTION, choose, drop_inherited_mixers, lay_over, merge_pipeline, read_layers
 from ..errors import Errors, SeqMixError, Warnings
 from ..layers import ENTS, RELATIONS, TAGS
 from .schema import OVERLAY, Control, SweepSchema, read_section
@@ -145,8 +145,11 @@ def read_sweep(path: Path, overrides: Mapping[str, Any], names: Sequence[str] = 
         config = lay_over(layers.values(), path, {} if name else rest)
         if name:
             overlay = lay_over(read_layers(home / name, {}).values(), home / name, {})
+            config = merge_pipeline(config, overlay)
+            # Its augmenters are no more the user's than those of the files below.
+            drop_inherited_mixers(config, layers[path], rest)
             # Overrides win over overlays, and may name sections that only these have.
-            config = lay_over([merge_pipeline(config, overlay)], path, rest)
+            config = lay_over([config], path, rest)
         # Laid over already: where a run's config lies, its training config does not.
         config["active"].pop("extends", None)
         return config

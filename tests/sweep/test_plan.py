@@ -11,7 +11,7 @@ from spacy_seqmix.sweep import plan
 from spacy_seqmix.sweep.plan import folder_name, read_sweep
 from spacy_seqmix.sweep.values import short_names, text_of
 
-EXTENDS = "training"
+EXTENDS = "extends"
 ONE = "[sweep]\nseeds = [0]\ncontrols = true\n"
 POLICIES = """
 [sweep]

@@ -170,13 +170,14 @@ def test_config_of_takes_the_steps_of_a_run_that_ended_early(planned, tmp_path):
     sweep = planned(overrides, "[sweep]\nseeds = [0]\ncontrols = true\n")
     run = next(run for run in runs_of(sweep, tmp_path) if run.arm.steps_of)
     (tmp_path / "config" / "seed-0").mkdir(parents=True)
-    lines = [json.dumps({"round": n, "steps": 5 + n}) for n in range(2)]
+    one = {"queried": [], "n_labelled": 1, "n_mixed": 0, "scores": {}, "seconds": {}}
+    lines = [json.dumps({"round": n, "steps": 5 + n, **one}) for n in range(2)]
     journal = tmp_path / "config" / "seed-0" / "journal.jsonl"
     journal.write_text("\n".join(lines))
     assert run.config()["active"]["max_steps"] == [5, 6, 6, 6]
     journal.write_text("{")
     assert not Runner().finish(run, None)
-    assert "S407" in run.status_path.read_text()
+    assert "S510" in run.status_path.read_text()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"arms": [{"name": 1}]}'])
