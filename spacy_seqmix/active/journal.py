@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 from pydantic import (
     BaseModel,
@@ -196,13 +195,3 @@ def _first_problem(err: ValidationError) -> str:
     first = err.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}" if where else first["msg"]
-
-
-def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
-    """Config values by dotted name, to tell which field differs."""
-    if not isinstance(config, dict) or not config:
-        return {prefix: config}
-    out: dict[str, Any] = {}
-    for key, value in config.items():
-        out |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
-    return out
