@@ -14,7 +14,7 @@ from ._common import CodeOption, GpuOption, read_overrides, show_warnings
 if TYPE_CHECKING:
     from ..active.journal import RoundRecord
 
-__all__ = ["active_cli", "header_row", "mixing_line", "round_row"]
+__all__ = ["active_cli", "header_row", "round_row"]
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 WIDTHS = (5, 8, 6, 6, 14, 14, 7)
@@ -70,7 +70,9 @@ def _show(record: RoundRecord) -> None:
         print(_row(["-" * width for width in WIDTHS]))
     print(round_row(record), flush=True)
     if record.mixing is not None:
-        print(mixing_line(record), flush=True)
+        from ..mixing.mix import MixCounts
+
+        print(MixCounts(**record.mixing.model_dump()).summary(), flush=True)
 
 
 def header_row(record: RoundRecord) -> str:
@@ -86,17 +88,6 @@ def round_row(record: RoundRecord) -> str:
     seconds = f"{record.seconds.total:.0f}"
     values = [record.round, record.n_labelled, record.n_mixed, record.steps, *scores, seconds]
     return _row([str(value) for value in values])
-
-
-def mixing_line(record: RoundRecord) -> str:
-    """One line on what became of the docs that a round mixed."""
-    counts = record.mixing
-    if counts is None:
-        return ""
-    return (
-        f"{counts.eligible} of {counts.docs} docs eligible, {counts.tried} candidates, "
-        f"{counts.rejected} rejected, {counts.kept} kept"
-    )
 
 
 def _row(values: list[str]) -> str:
