@@ -2,9 +2,12 @@
 
 import json
 import re
+from importlib.util import module_from_spec, spec_from_file_location
 from itertools import groupby
 from pathlib import Path
+from shutil import copytree
 from statistics import mean
+from types import ModuleType
 
 import pytest
 
@@ -24,13 +27,13 @@ OF_THE_PAPER = {"+2.95", "+2.27", "+3.75"}
 
 def linked(text: str, folder: Path) -> list[tuple[str, str]]:
     """The text of each link, and that of the page or section that it leads to."""
-    found = []
+    pages = []
     for label, target, anchor in LINK.findall(text):
         path = folder / target
         if path.suffix in (".md", ".txt") and "://" not in target:
             content = path.read_text("utf8")
-            found.append((label, sections(content).get(anchor, content)))
-    return found
+            pages.append((label, sections(content).get(anchor, content)))
+    return pages
 
 
 def sections(text: str) -> dict[str, str]:
@@ -40,7 +43,7 @@ def sections(text: str) -> dict[str, str]:
     return dict(zip(names, parts[2::2], strict=True))
 
 
-def lacking(figures: list[str], content: str) -> list[str]:
+def missing(figures: list[str], content: str) -> list[str]:
     """Those that no number of a text is, rounded to as many places: with their sign, if any."""
     numbers = [float(n) for n in NUMBER.findall(content)]
     return [figure for figure in figures if not any(is_one(figure, n) for n in numbers)]
@@ -54,43 +57,76 @@ def is_one(figure: str, number: float) -> bool:
 
 
 def test_results_of_the_readme_stand_where_it_says() -> None:
-    told = [
+    claims = [
         (label, content)
         for label, content in linked((ROOT / "README.md").read_text("utf8"), ROOT)
         if re.search(r"[+-]\d+\.\d", label)
     ]
-    assert len(told) >= 5
-    for label, content in told:
-        assert not lacking(NUMBER.findall(label), content), label
+    assert len(claims) >= 5
+    for label, content in claims:
+        assert not missing(NUMBER.findall(label), content), label
 
 
 @pytest.mark.parametrize("name", sections((RESULTS / "README.md").read_text("utf8")))
 def test_results_have_files(name: str) -> None:
     text = sections((RESULTS / "README.md").read_text("utf8"))[name]
     figures = [f for f in NUMBER.findall(LINK.sub(r"\1", text)) if f not in OF_THE_PAPER]
-    assert not lacking(figures, " ".join(content for _, content in linked(text, RESULTS)))
+    assert not missing(figures, " ".join(content for _, content in linked(text, RESULTS)))
 
 
-@pytest.mark.parametrize("folder", sorted(RESULTS.glob("*/runs")), ids=lambda p: p.parent.name)
-def test_results_reports_are_of_their_runs(folder: Path) -> None:
-    arms, unfinished = read_arms([str(folder)])
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*/runs.jsonl")), ids=lambda p: p.parent.name)
+def test_results_reports_are_of_their_runs(path: Path) -> None:
+    arms, unfinished = read_arms([str(path)])
     assert not unfinished
-    page = (folder.parent / "report.md").read_text("utf8")
-    for table in make_tables(summarise_arms(arms, baselines_of(arms, None))):
+    page = (path.parent / "report.md").read_text("utf8")
+    baseline = load_make().STUDIES[path.parent.name].baseline
+    for table in make_tables(summarise_arms(arms, baselines_of(arms, baseline))):
         assert lay_out(table) in page
 
 
 @pytest.mark.parametrize("page", sorted(RESULTS.glob("*/table-*.md")), ids=lambda p: p.parent.name)
 def test_results_tables_are_of_their_runs(page: Path) -> None:
+    scores = json.loads((page.parent / "scores.json").read_text("utf8"))
     stem = page.stem.removeprefix("table-")
     rows = [line for line in page.read_text("utf8").splitlines() if " ± " in line]
     assert rows
     for row in rows:
         arm = row.split("|")[1].strip().replace(",", "").replace(" ", "-")
-        paths = sorted(page.parent.glob(f"{arm}-{stem}-*"))
-        assert paths, row
-        for _, seeds in groupby(paths, lambda path: path.stem.rpartition("-seed")[0]):
-            runs = [json.loads(path.read_text("utf8")) for path in seeds]
+        names = sorted(name for name in scores if name.startswith(f"{arm}-{stem}-"))
+        assert names, row
+        for _, seeds in groupby(names, lambda name: name.rpartition("-seed")[0]):
+            runs = [scores[name] for name in seeds]
             values = [run.values() if isinstance(run, dict) else [run] for run in runs]
             means = [f"{mean(one):.1f} ± " for one in zip(*values, strict=True)]
             assert any(one in row for one in means), row
+
+
+def load_make() -> ModuleType:
+    """The script that makes the kept pages."""
+    spec = spec_from_file_location("make_results", RESULTS / "make.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_results_are_few_and_small() -> None:
+    files = [path for path in RESULTS.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert len(files) <= 80
+    assert sum(path.stat().st_size for path in files) <= 3_000_000
+    assert {path.parent.name for path in RESULTS.glob("*/runs.jsonl")} == set(load_make().STUDIES)
+
+
+def test_results_can_be_made_again(tmp_path: Path) -> None:
+    name = "strategies-conll03"
+    copytree(RESULTS / name, tmp_path / name)
+    page = tmp_path / name / "report.md"
+    before = page.read_text("utf8")
+    page.unlink()
+    make = load_make()
+    make.write_page(tmp_path / name, make.STUDIES[name])
+    # Below stand the date and the machine.
+    assert (
+        page.read_text("utf8").partition("- Report made")[0] == before.partition("- Report made")[0]
+    )
+    assert re.findall(r"\w+\.png", page.read_text("utf8")) == ["curves.png"]

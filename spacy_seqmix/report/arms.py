@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import Errors, SeqMixError
 from ..sweep.record import ArmRecord, SweepRecord, read_status, read_sweep_record
 from ..types import Floats2d
+from .kept import unpacked
 from .runs import EVALUATED, Run, data_differences, pairing_differences, read_run, step_differences
 
 __all__ = ["Arm", "baselines_of", "check_arms", "read_arms"]
@@ -81,7 +82,8 @@ def _scores(run: Run, split: str, points: Sequence[int]) -> list[float | None]:
 def read_arms(given: Sequence[str]) -> tuple[list[Arm], list[str]]:
     """Read runs and sweeps.
 
-    given (Sequence[str]): NAME=RUN_DIR, RUN_DIR, or SWEEP_DIR; runs of one name are one arm.
+    given (Sequence[str]): NAME=RUN_DIR, RUN_DIR, SWEEP_DIR, or RUNS.jsonl (see ``kept.py``); runs
+        of one name are one arm.
     RETURNS (tuple): the arms, in the order given, and the names of those without a finished run.
     RAISES (SeqMixError): S510, S511 for journals, S514 for names, S521 for seeds,
         S522 for sweeps.
@@ -90,7 +92,12 @@ def read_arms(given: Sequence[str]) -> tuple[list[Arm], list[str]]:
     for text in given:
         name, path = _parted(text)
         folder = Path(path)
-        if (sweep := read_sweep_record(folder)) is not None:
+        if folder.is_file():
+            if name:
+                raise SeqMixError(Errors.E514.format(text=text))
+            with unpacked(folder) as kept:
+                arms = read_arms(kept)[0]
+        elif (sweep := read_sweep_record(folder)) is not None:
             if name:
                 raise SeqMixError(Errors.E514.format(text=text))
             arms = list(_arms_of(sweep, folder))
