@@ -2,15 +2,16 @@
 # make test      everything the CI checks
 # make lint      ruff and mypy only
 # make format    let ruff rewrite the code
+# make docs      write docs/project.md from project.yml
 # make clean     remove the environment and what was built; runs and results stay
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CURATED := $(VENV)/curated
-CODE := spacy_seqmix tests $(wildcard benchmarks)
+CODE := spacy_seqmix tests $(wildcard benchmarks docs/results)
 
-.PHONY: demo test lint format package-check clean setup
+.PHONY: demo test lint format docs package-check clean setup
 
 demo: setup
 	$(BIN)/python -m spacy project run al-mini
@@ -26,6 +27,12 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix-only $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+# The generated link is relative to the folder of project.yml.
+docs: setup
+	rm -f docs/project.md
+	$(BIN)/python -m spacy project document --output docs/project.md
+	sed -i 's|(project.yml)|(../project.yml)|' docs/project.md
 
 setup: $(VENV)/installed
 
