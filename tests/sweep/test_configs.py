@@ -1,68 +1,98 @@
-"""The sweeps that are shipped, and the reports that project.yml makes of them."""
+"""The sweeps that are shipped say what their pages say."""
 
-import re
-import shlex
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import srsly
 from spacy.util import dict_to_dot, load_config
-from weasel.util.config import load_project_config
 
-from spacy_seqmix.config import choose
 from spacy_seqmix.sweep import read_sweep
+from spacy_seqmix.sweep.plan import Arm
 
-ROOT = Path(__file__).parents[2]
+CONFIGS = Path(__file__).parents[2] / "configs"
+NAMES = sorted(path.stem for path in (CONFIGS / "sweeps").glob("*.cfg"))
 FILES = {"paths.pool": "pool.spacy", "paths.dev": "dev.spacy", "paths.encoder": "an-encoder"}
-CONFIGS = ("paper", "small", "sweep")
-# Of other sweeps, their arms and rounds.
-NAMES = {
-    "sweep": (["seqmix", "self-training", "none", "replacement"], 6),
-    "policies": (["random", "NTE", "LC", "QBC"], 6),
-    "crf": (["softmax", "CRF"], 1),
+ONE_ROUND = {
+    "architectures",
+    "crf",
+    "frozen_embeddings",
+    "relations",
+    "search",
+    "segmix",
+    "self_training",
 }
+STUDIES = ["sweep_conll03", "sweep_litbank", "sweep_m2e2", "sweep_webpage", "sweep_wikigold"]
 
 
-def arms_of(name, overrides=None):
-    return read_sweep(ROOT / "configs" / f"{name}.cfg", {**FILES, **(overrides or {})}).arms
+def arms_of(name: str, overrides: dict[str, object] | None = None) -> tuple[Arm, ...]:
+    return read_sweep(CONFIGS / "sweeps" / f"{name}.cfg", {**FILES, **(overrides or {})}).arms
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_shipped_sweeps_can_be_read(name):
+def active_of(arm: Arm) -> dict[str, object]:
+    return dict(arm.config.copy().interpolate()["active"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_sweeps_can_be_read(name: str) -> None:
+    arms = arms_of(name)
+    assert {arm.rounds for arm in arms} == {1 if name in ONE_ROUND else 6}
+
+
+@pytest.mark.parametrize("name", ["paper", "paper_ace05", "paper_webpage", "small", "sweep"])
+def test_shipped_sweeps_have_all_controls(name: str) -> None:
     arms = arms_of(name)
     controls = {arm.name for arm in arms if arm.control}
     assert {"none", f"none at the steps of {arms[0].name}"} <= controls
     assert {"replacement", "duplication"} <= {arm.name for arm in arms}
 
 
+@pytest.mark.parametrize("name", STUDIES)
+def test_sweeps_of_corpora_have_the_arms_of_the_shipped_one(name: str) -> None:
+    arms = arms_of(name)
+    assert [arm.name for arm in arms] == ["seqmix", "self-training", "none", "replacement"]
+    callbacks = [arm.config["initialize"].get("after_init") for arm in arms]
+    assert all(one == callbacks[0] for one in callbacks)
+
+
 @pytest.mark.parametrize("path", [None, "more.spacy"])
-def test_shipped_sweep_trains_on_further_text_where_it_is_given(path):
+def test_shipped_sweep_trains_on_further_text_where_it_is_given(path: str | None) -> None:
     arm = next(a for a in arms_of("sweep", {"paths.unlabelled": path}) if "self" in a.name)
-    active = arm.config.copy().interpolate()["active"]
+    active = active_of(arm)
     assert (active["mix_set"], active["unlabelled"]) == ("pool", path)
 
 
-def test_sweeps_without_mixing():
+def test_sweeps_without_mixing() -> None:
     assert not any(arm.mixes for name in ("policies", "crf") for arm in arms_of(name))
     models = [arm.config["components"]["seqmix_ner"]["model"] for arm in arms_of("crf")]
     shipped = ("transformer", "transformer_crf")
-    configs = [load_config(ROOT / "configs" / f"{name}.cfg") for name in shipped]
+    configs = [load_config(CONFIGS / f"{name}.cfg") for name in shipped]
     assert models == [config["components"]["seqmix_ner"]["model"] for config in configs]
+    assert [arm.name for arm in arms_of("policies")] == ["random", "NTE", "LC", "QBC"]
 
 
-def test_search_is_over_one_setting_at_a_time():
+def test_search_is_over_one_setting_at_a_time() -> None:
     seqmix, *others = arms_of("search")
     values = {arm.name: dict_to_dot(arm.config) for arm in others}
     assert list(values)[-1] == "none"
-    apart = {
-        name: dict_to_dot(seqmix.config).items() ^ found.items() for name, found in values.items()
-    }
+    apart = {name: dict_to_dot(seqmix.config).items() ^ own.items() for name, own in values.items()}
     assert {key for pairs in apart.values() for key, _ in pairs if "mixing" not in key} == set()
     assert all(apart.values())
 
 
-def test_small_profile_is_the_papers_but_for_its_training():
+@pytest.mark.parametrize("name", NAMES)
+def test_arms_that_mix_in_the_encoder_have_one_that_mixes(name: str) -> None:
+    for arm in arms_of(name):
+        mixing = active_of(arm).get("mixing") or {}
+        assert isinstance(mixing, dict)
+        # These two mix nothing: a λ of 1, and docs as they are.
+        plain = ("MentionReplacement", "Duplication")
+        strategy = mixing.get("strategy", {}).get("@misc", "")
+        realiser = mixing.get("realiser", {}).get("@misc", "")
+        if "Interpolated" in realiser and not any(one in strategy for one in plain):
+            architectures = [v for k, v in dict_to_dot(arm.config).items() if "@architectures" in k]
+            assert any("seqmix.Mix" in str(one) for one in architectures), arm.name
+
+
+def test_small_profile_is_the_papers_but_for_its_training() -> None:
     paper, small = arms_of("paper"), arms_of("small")
     assert [arm.name for arm in small] == [arm.name for arm in paper]
     rate = [arms[0].config["training"]["optimizer"]["learn_rate"] for arms in (paper, small)]
@@ -72,35 +102,15 @@ def test_small_profile_is_the_papers_but_for_its_training():
     assert (strategy["window"], strategy["density"]) == (5, 0.6)
 
 
-def commands():
-    """The sweeps of project.yml: config, overrides, and the arms that their reports show."""
-    project = load_project_config(ROOT)  # as `spacy project run` reads it
-    found = {one["name"]: one for one in project["commands"]}
-    for name in (name for name in found if name.startswith("sweep-")):
-        (script,) = found[name]["script"]
-        words = shlex.split(script)
-        values = {a[2:]: b for a, b in pairwise(words) if a.startswith("--") and "." in a}
-        of_paper = name.startswith("sweep-paper-")
-        names = (f"report-{name}", f"report-{name[6:]}")
-        reports = next(found[one] for one in names if one in found)["script"]
-        shown = re.findall(r'--arm "([^"]+)"', " ".join(reports))
-        config = "paper" if of_paper else Path(words[words.index("sweep") + 1]).stem
-        yield pytest.param(config, values, shown, id=name)
-
-
-@pytest.mark.parametrize(("config", "values", "shown"), list(commands()))
-def test_project_runs_sweeps_and_reports_on_arms_that_are_there(config, values, shown):
-    # Models go by what can be had; other paths are texts.
-    overrides = {
-        key: value if key.startswith("paths.") else srsly.json_loads(value)
-        for key, value in values.items()
-        if key not in ("paths.encoder", "paths.lm")
-    }
-    arms = arms_of(config, overrides)
-    names, rounds = NAMES.get(config, ([arm.name for arm in arms], 1 if config == "search" else 6))
-    assert {arm.rounds for arm in arms} == {rounds}
-    assert [arm.name for arm in arms] == names
-    if config != "paper":
-        frozen = [arm.config["initialize"].get("after_init") for arm in arms]
-        assert all(one == frozen[0] for one in frozen)
-    assert choose([arm.name for arm in arms], shown)
+def test_architectures_are_those_of_the_shipped_configs() -> None:
+    arms = [arm for arm in arms_of("architectures") if not arm.control]
+    pipelines = [arm.config["nlp"]["pipeline"] for arm in arms]
+    assert [pipeline[-1] for pipeline in pipelines] == [
+        "seqmix_ner",
+        "ner",
+        "seqmix_ner",
+        "seqmix_ner",
+        "ner",
+    ]
+    assert [active_of(arm)["component"] for arm in arms] == [one[-1] for one in pipelines]
+    assert [active_of(arm)["max_steps"] for arm in arms] == [500, 500, 100, 100, 100]
