@@ -88,7 +88,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.cfg")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.cfg")), ids=lambda p: p.name)
 def test_configs_can_be_read(path: Path) -> None:
     assert load_config(path, interpolate=False)
 
@@ -114,14 +114,3 @@ def test_help_is_complete(command: str) -> None:
         if re.match(r"^\s+(-\w, )?--\w[\w-]*( <\w+>| \[.*\])?\s*$", line):
             raise AssertionError(line)
     assert command in CliRunner().invoke(app, ["--help"]).output
-
-
-def test_config_of_whole_sequences_is_the_other_but_for_its_strategy() -> None:
-    one, other = (
-        load_config(ROOT / "configs" / f"{name}.cfg", interpolate=False)
-        for name in ("active", "active_whole")
-    )
-    assert one["active"]["mixing"].pop("strategy")["@misc"] == "spacy-seqmix.SubSequence.v1"
-    strategy = other["active"]["mixing"].pop("strategy")
-    assert strategy == {"@misc": "spacy-seqmix.WholeSequence.v1", "density": 0.2, "alpha": 8.0}
-    assert one == other
