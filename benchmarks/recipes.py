@@ -29,7 +29,7 @@ from transformers.modeling_outputs import ModelOutput
 
 from spacy_seqmix import recipes
 from spacy_seqmix.convert.brackets import read_brackets
-from spacy_seqmix.docbin import read_docs
+from spacy_seqmix.atomic import read_docs
 from spacy_seqmix.models.mix_transformer import build_mix_transformer
 from spacy_seqmix.recipes import Recipe
 

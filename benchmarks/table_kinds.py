@@ -20,7 +20,7 @@ import spacy
 import typer
 from spacy.tokens import Doc
 
-from spacy_seqmix.docbin import read_docs
+from spacy_seqmix.atomic import read_docs
 from spacy_seqmix.mixing.contextual import make_contextual_table
 from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import NearestToken

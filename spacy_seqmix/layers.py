@@ -6,7 +6,9 @@ Every layer is read as one tag a token. Entities and spans have IOB2 tags, all v
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+from typing import Any
 
 from spacy.tokens import Doc, Span
 
@@ -81,3 +83,31 @@ def _entity_tag(iob: str, label: str) -> str | None:
     if iob == "":
         return None
     return "O" if iob == "O" or not label else f"{iob}-{label}"
+
+
+LAYERS = {
+    "seqmix_ner": ENTS,
+    "ner": ENTS,
+    "beam_ner": ENTS,
+    "seqmix_tagger": TAGS,
+    "tagger": TAGS,
+    "seqmix_relations": RELATIONS,
+}
+# They train on distributions.
+SOFT = ("seqmix_ner", "seqmix_tagger", "seqmix_relations")
+SPAN_CATEGORISERS = ("spancat", "spancat_singlelabel")
+# They learn what mixed docs never have.
+OTHERS = frozenset(
+    ["morphologizer", "parser", "senter", "trainable_lemmatizer", "textcat", "textcat_multilabel"]
+)
+
+
+def learned_layer(section: Mapping[str, Any]) -> str | None:
+    """The layer that a component learns; None where it learns another, or is not known.
+
+    section (Mapping): [components.NAME] of a config.
+    """
+    factory = section.get("factory", "")
+    if factory in SPAN_CATEGORISERS:
+        return f"{SPANS}{section.get('spans_key', 'sc')}"
+    return LAYERS.get(factory)

@@ -1,4 +1,4 @@
-"""Which layer of annotation each kind of component learns, and what that means for mixed docs."""
+"""Checks that a pipeline learns what is mixed."""
 
 from __future__ import annotations
 
@@ -7,43 +7,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from spacy.language import Language
-from thinc.api import Config, Model
+from thinc.api import Config
 
 from .errors import Errors, SeqMixError, Warnings
-from .layers import ENTS, RELATIONS, SPANS, TAGS
-from .models.honours import mixes_embeddings
+from .layers import OTHERS, SOFT, SPANS, learned_layer
+from .models.honours import check_recipes
 from .types import Strategy
 
 if TYPE_CHECKING:
     from .mixing.mixer import Mixer
-
-LAYERS = {
-    "seqmix_ner": ENTS,
-    "ner": ENTS,
-    "beam_ner": ENTS,
-    "seqmix_tagger": TAGS,
-    "tagger": TAGS,
-    "seqmix_relations": RELATIONS,
-}
-# They train on distributions.
-SOFT = ("seqmix_ner", "seqmix_tagger", "seqmix_relations")
-SPAN_CATEGORISERS = ("spancat", "spancat_singlelabel")
-# They learn what mixed docs never have.
-OTHERS = frozenset(
-    ["morphologizer", "parser", "senter", "trainable_lemmatizer", "textcat", "textcat_multilabel"]
-)
-
-
-def learned_layer(section: Mapping[str, Any]) -> str | None:
-    """The layer that a component learns; None where it learns another, or is not known.
-
-    section (Mapping): [components.NAME] of a config.
-    """
-    factory = section.get("factory", "")
-    if factory in SPAN_CATEGORISERS:
-        return f"{SPANS}{section.get('spans_key', 'sc')}"
-    return LAYERS.get(factory)
-
 
 def check_mixed_layer(
     strategy: Strategy,
@@ -94,17 +66,6 @@ def _check_learns(layer: str, name: str, section: Mapping[str, Any]) -> None:
     if learned is None:
         fix = "Nothing that it learns can be mixed: set 'mixing' to null"
     raise SeqMixError(Errors.E433.format(layer=layer, name=name, factory=factory, fix=fix))
-
-
-def check_recipes(nlp: Language) -> None:
-    """Warn with W224 where no component of a pipeline mixes embeddings while it trains: its docs
-    have recipes.
-
-    A component that listens to a shared encoder does not, but the encoder is in the pipeline, too.
-    """
-    models = [getattr(proc, "model", None) for _, proc in nlp.pipeline]
-    if not any(isinstance(model, Model) and mixes_embeddings(model) for model in models):
-        warnings.warn(Warnings.W224.format(pipes=nlp.pipe_names), stacklevel=3)
 
 
 def check_mixer(mixer: Mixer, nlp: Language) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from spacy.tokens import Doc, DocBin
 
-from spacy_seqmix.docbin import read_docs, write_docs
+from spacy_seqmix.atomic import read_docs, write_docs
 
 
 def test_docs_round_trip_without_empty_ones(news, blank_en, tmp_path):

@@ -6,7 +6,8 @@ from contextlib import nullcontext
 import pytest
 import spacy
 
-from spacy_seqmix.learners import check_mixed_layer, learned_layer
+from spacy_seqmix.layers import learned_layer
+from spacy_seqmix.learners import check_mixed_layer
 from spacy_seqmix.mixing.strategies import as_strategy, make_label_constrained, make_sub_sequence
 
 

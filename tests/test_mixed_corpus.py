@@ -11,7 +11,7 @@ from spacy.training.corpus import Corpus
 from spacy.training.loop import create_train_batches
 
 from spacy_seqmix.augmenter import create_seqmix_augmenter
-from spacy_seqmix.docbin import write_docs
+from spacy_seqmix.atomic import write_docs
 from spacy_seqmix.mixed_corpus import create_mixed_corpus
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.origin import get_origin

@@ -11,7 +11,7 @@ from spacy.training.augment import create_lower_casing_augmenter
 from spacy_seqmix import recipes, soft_labels
 from spacy_seqmix.augmenter import create_chain, create_seqmix_augmenter, make_example
 from spacy_seqmix.corpus import create_corpus
-from spacy_seqmix.docbin import write_docs
+from spacy_seqmix.atomic import write_docs
 from spacy_seqmix.mixed_corpus import create_mixed_corpus
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs

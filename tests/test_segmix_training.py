@@ -10,7 +10,7 @@ from spacy.training import Corpus, Example
 
 from spacy_seqmix.augmenter import create_seqmix_augmenter
 from spacy_seqmix.corpus import create_corpus
-from spacy_seqmix.docbin import write_docs
+from spacy_seqmix.atomic import write_docs
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.pool import make_mention, make_mention_replacement

@@ -10,7 +10,7 @@ from spacy.training import Example
 
 from .. import relations
 from ..layers import ENTS, RELATIONS, SPANS, TAGS
-from ..learners import learned_layer
+from ..layers import learned_layer
 
 # doc -> the labels that its annotation has for a component
 GoldLabels: TypeAlias = Callable[[Doc], set[str]]

@@ -20,9 +20,9 @@ from thinc.api import Config
 from .. import recipes
 from ..augmenter import make_example
 from ..config import MIXERS
-from ..docbin import write_docs
+from ..atomic import write_docs
 from ..errors import Errors, SeqMixError, Warnings
-from ..learners import check_recipes
+from ..models.honours import check_recipes
 from .annotation import GoldLabels, all_labels, entity_labels, gold_labels
 
 # spaCy's loop evaluates at its first step and at its last, for its log and for "best". Where the

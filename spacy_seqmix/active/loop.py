@@ -14,7 +14,7 @@ from spacy.training.initialize import load_vectors_into_model
 from thinc.api import Config
 from tqdm import tqdm
 
-from ..docbin import read_docs, write_docs
+from ..atomic import read_docs, write_docs
 from ..mixing.mix import MixCounts
 from ..mixing.origin import by_key, parent_keys
 from ..query.policies import evidence, score_docs, top_k

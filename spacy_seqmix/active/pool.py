@@ -10,7 +10,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..docbin import read_docs, read_numbered_docs
+from ..atomic import read_docs, read_numbered_docs
 from ..errors import Errors, SeqMixError
 from ..types import Oracle
 from .annotation import GoldLabels, entity_labels

@@ -13,7 +13,7 @@ from .. import soft_labels
 from ..decoding import tag_names
 from ..errors import Errors, SeqMixError
 from ..layers import ENTS, TAGS, is_iob
-from ..learners import learned_layer
+from ..layers import learned_layer
 from ..query.probabilities import SOURCES, copy_tokens, token_probs
 from ..types import SoftLabels
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 from tqdm import tqdm
 
-from ..docbin import read_docs
+from ..atomic import read_docs
 from ..errors import Errors, SeqMixError, Warnings
 from ..mixing.origin import get_origin
 from ..models.judge import PerplexityDiscriminator

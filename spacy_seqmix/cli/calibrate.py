@@ -60,7 +60,9 @@ def calibrate_cli(
     """
     from spacy.cli._util import setup_gpu
 
-    from ..calibrate import calibrate, describe, draw, require_matplotlib, to_config
+    from ..calibrate.picture import draw, require_matplotlib
+    from ..calibrate.run import calibrate
+    from ..calibrate.text import describe, to_config
     from ..mixing.segments import Windows
     from ..models.judge import PerplexityDiscriminator
     from ..models.settings import LMSettings

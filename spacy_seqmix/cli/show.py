@@ -38,7 +38,7 @@ def show_cli(
     import spacy
 
     from ..atomic import replacing
-    from ..docbin import read_docs
+    from ..atomic import read_docs
     from ..mixing.origin import get_origin
 
     try:

@@ -10,7 +10,7 @@ from spacy.util import registry
 from thinc.api import Config
 
 from ..config import problems_of
-from ..docbin import read_docs, write_docs
+from ..atomic import read_docs, write_docs
 from ..errors import Errors, SeqMixError
 from ..layers import ENTS
 from .mix import MixCounts, mix_docs

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Model
 
 from .. import recipes
+from ..errors import Warnings
 from ..recipes import Recipe
 
 # What a layer's forward returns: its output, and the callback of the backward pass.
@@ -55,3 +58,14 @@ def mixes_embeddings(model: Model[Any, Any]) -> bool:
     of the model of the component that it listens to.
     """
     return any(isinstance(node._func, RecipeForward) for node in model.walk())
+
+
+def check_recipes(nlp: Language) -> None:
+    """Warn with W224 where no component of a pipeline mixes embeddings while it trains: its docs
+    have recipes.
+
+    A component that listens to a shared encoder does not, but the encoder is in the pipeline, too.
+    """
+    models = [getattr(proc, "model", None) for _, proc in nlp.pipeline]
+    if not any(isinstance(model, Model) and mixes_embeddings(model) for model in models):
+        warnings.warn(Warnings.W224.format(pipes=nlp.pipe_names), stacklevel=3)

@@ -21,7 +21,7 @@ from .. import soft_labels
 from ..alignment import aligned
 from ..decoding import spans_of, tag_names
 from ..errors import Errors, SeqMixError, Warnings
-from ..learners import check_recipes
+from ..models.honours import check_recipes
 from ..models.head import entity_spans, head_of
 from ..models.soft_tagger import set_output_size
 from ..types import Floats1d, SoftLabels

@@ -16,7 +16,7 @@ from thinc.types import Floats2d
 
 from ..alignment import aligned
 from ..layers import TAGS
-from ..learners import check_recipes
+from ..models.honours import check_recipes
 from ..models.head import INDEPENDENT
 from .labels import have_recipes
 

@@ -10,7 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from ..errors import Errors, SeqMixError
-from ..learners import SPAN_CATEGORISERS
+from ..layers import SPAN_CATEGORISERS
 from ..models.head import entity_spans, head_of, tempered_rows
 from ..types import Floats1d, TokenProbs
 from .beam import Parse, beam_parses, parse_marginals

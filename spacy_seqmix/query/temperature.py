@@ -13,7 +13,7 @@ from spacy.tokens import Span
 from spacy.training import Example
 
 from ..atomic import replacing_folder
-from ..docbin import read_docs
+from ..atomic import read_docs
 from ..errors import Errors, SeqMixError
 from ..types import Floats1d, Floats2d
 from .probabilities import copy_tokens

@@ -15,7 +15,7 @@ from spacy.tokens import Doc
 
 from .. import recipes, soft_labels
 from ..active.run_folder import RunFolder
-from ..docbin import read_docs
+from ..atomic import read_docs
 from ..errors import plural
 from ..layers import ENTS, RELATIONS
 from ..mixing.origin import Origin, by_key, get_origin, parent_keys

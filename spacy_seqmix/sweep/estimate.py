@@ -15,7 +15,7 @@ from spacy.tokens import DocBin
 from ..active.annotation import gold_labels
 from ..active.fit import count_steps
 from ..active.loop import ActiveRun
-from ..docbin import read_docs, write_docs
+from ..atomic import read_docs, write_docs
 from ..errors import plural
 from .folder import runs_of
 from .plan import Arm, Sweep

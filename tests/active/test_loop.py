@@ -15,7 +15,7 @@ from spacy_seqmix.active.journal import read_journal
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.active.scores import SCORES
 from spacy_seqmix.config import load_config
-from spacy_seqmix.docbin import read_docs
+from spacy_seqmix.atomic import read_docs
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.mixing.origin import by_key, doc_key, get_origin, parent_keys
 from spacy_seqmix.pipeline.ner import SeqMixNER

@@ -13,7 +13,7 @@ from spacy_seqmix import relations
 from spacy_seqmix.active.annotation import gold_labels
 from spacy_seqmix.active.journal import read_journal
 from spacy_seqmix.active.scores import evaluate
-from spacy_seqmix.docbin import read_docs
+from spacy_seqmix.atomic import read_docs
 from spacy_seqmix.query.policies import make_nte_policy, score_docs
 from spacy_seqmix.query.probabilities import check_needs, token_probs
 from spacy_seqmix.relations import Relation

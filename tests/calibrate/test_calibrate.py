@@ -9,7 +9,9 @@ from spacy.tokens import Doc
 from spacy.util import registry
 from thinc.api import Config
 
-from spacy_seqmix.calibrate import Calibration, calibrate, describe, draw, to_config
+from spacy_seqmix.calibrate.picture import draw
+from spacy_seqmix.calibrate.run import Calibration, calibrate
+from spacy_seqmix.calibrate.text import describe, to_config
 from spacy_seqmix.calibrate.run import Scores
 from spacy_seqmix.mixing.segments import Windows
 from spacy_seqmix.models.judge import PerplexityDiscriminator, make_perplexity_discriminator
