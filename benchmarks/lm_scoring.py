@@ -19,7 +19,7 @@ import spacy
 import torch
 from spacy.tokens import DocBin
 
-from spacy_seqmix.models.causal_lm import CausalLM, perplexity
+from spacy_seqmix.lm.causal_lm import CausalLM, perplexity
 
 
 def read_texts(path: Path | None, limit: int, seed: int) -> list[str]:

@@ -26,7 +26,7 @@ from spacy.training import Example
 from thinc.api import Config
 
 from spacy_seqmix.convert.brackets import read_brackets
-from spacy_seqmix.atomic import read_docs
+from spacy_seqmix.files import read_docs
 from spacy_seqmix.query.probabilities import token_probs
 
 ROOT = Path(__file__).parents[1]

@@ -27,11 +27,11 @@ from spacy.util import registry
 from spacy_transformers.data_classes import FullTransformerBatch
 from transformers.modeling_outputs import ModelOutput
 
-from spacy_seqmix import recipes
+from spacy_seqmix.annotation import recipes
+from spacy_seqmix.annotation.recipes import Recipe
 from spacy_seqmix.convert.brackets import read_brackets
-from spacy_seqmix.atomic import read_docs
+from spacy_seqmix.files import read_docs
 from spacy_seqmix.models.mix_transformer import build_mix_transformer
-from spacy_seqmix.recipes import Recipe
 
 ROOT = Path(__file__).parents[1]
 TARGET = 1.1

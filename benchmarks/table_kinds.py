@@ -20,9 +20,10 @@ import spacy
 import typer
 from spacy.tokens import Doc
 
-from spacy_seqmix.atomic import read_docs
+from spacy_seqmix.annotation.provenance import get_origin
+from spacy_seqmix.files import read_docs
+from spacy_seqmix.lm.discriminator import make_perplexity_discriminator
 from spacy_seqmix.mixing.contextual import make_contextual_table
-from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import NearestToken
 from spacy_seqmix.mixing.strategies import make_sub_sequence
 from spacy_seqmix.mixing.token_table import word_shape
@@ -31,7 +32,6 @@ from spacy_seqmix.mixing.vectors import (
     make_piece_table,
     make_word_table,
 )
-from spacy_seqmix.models.judge import make_perplexity_discriminator
 
 
 def kinds(encoder: str, trained: bool) -> dict[str, tuple[TableBuilder, bool]]:
@@ -121,7 +121,7 @@ def unmixed(
     parents: Sequence[Doc], plans: Sequence[Any], discriminator: Callable[..., Any], max_nats: float
 ) -> tuple[Any, float, float]:
     """Verdicts on the parents' own windows, as real text scores."""
-    from spacy_seqmix.mixing.origin import Origin, Part, set_origin
+    from spacy_seqmix.annotation.provenance import Origin, Part, set_origin
 
     own = []
     for plan in plans:

@@ -1,7 +1,7 @@
 """SeqMix and SegMix for spaCy: get more out of few labels. Importing this imports no torch."""
 
-from . import relations, soft_labels
-from .extensions import register_extensions
+from .annotation import relations, soft_labels
+from .annotation.extensions import register_extensions
 from .types import MixPlan, Segment, SegmentMix, SoftLabels
 
 __version__ = "0.1.0"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from thinc.api import Config
 
 from .errors import Errors, SeqMixError
-from .models.names import first_available, is_choice
+from .model_names import first_available, is_choice
 
 # The section of a sweep's config: its dotted names are values of arms, not sections.
 SECTION = "sweep"

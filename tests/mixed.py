@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from spacy.tokens import Doc
 
 from spacy_seqmix import MixPlan, Segment, SegmentMix
-from spacy_seqmix.mixing.origin import Origin, Part, get_origin
+from spacy_seqmix.annotation.provenance import Origin, Part, get_origin
 
 
 def plan_of(left: Segment, right: Segment, lam: float, both_ways: bool = True) -> MixPlan:

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from spacy_seqmix.active.schema import ActiveSchema, CommitteeSchema
 from spacy_seqmix.cli import app
-from spacy_seqmix.mixing.augment import AugmentSchema
 from spacy_seqmix.sweep.schema import SweepSchema
+from spacy_seqmix.training.augment_file import AugmentSchema
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

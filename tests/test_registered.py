@@ -11,7 +11,7 @@ import spacy
 from spacy.tokens import Doc
 from spacy.util import registry
 
-from spacy_seqmix.models.head import head_of
+from spacy_seqmix.models.tagger_head import head_of
 
 from .mixed import mix_of
 from .registered import (

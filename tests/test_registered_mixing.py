@@ -7,10 +7,10 @@ import pytest
 from spacy.tokens import Doc, DocBin
 from spacy.util import registry
 
-from spacy_seqmix import recipes, relations, soft_labels
-from spacy_seqmix.mixing.assemble import replay
-from spacy_seqmix.mixing.origin import by_key, get_origin
-from spacy_seqmix.relations import Relation
+from spacy_seqmix.annotation import recipes, relations, soft_labels
+from spacy_seqmix.annotation.provenance import by_key, get_origin
+from spacy_seqmix.annotation.relations import Relation
+from spacy_seqmix.mixing.build_doc import replay
 
 from .registered import INTERPOLATED, REALISERS, RELATION, STRATEGIES, SYNONYM, rng, table_source
 from .registered import global_random_state as global_random_state  # the fixture

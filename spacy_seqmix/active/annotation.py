@@ -8,9 +8,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .. import relations
-from ..layers import ENTS, RELATIONS, SPANS, TAGS
-from ..layers import learned_layer
+from ..annotation import relations
+from ..annotation.layers import ENTS, RELATIONS, SPANS, TAGS, learned_layer
 
 # doc -> the labels that its annotation has for a component
 GoldLabels: TypeAlias = Callable[[Doc], set[str]]

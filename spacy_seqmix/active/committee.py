@@ -11,8 +11,8 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..atomic import replacing_folder
 from ..errors import Errors, SeqMixError
+from ..files import replacing_folder
 from ..query.dropout import check_has_dropout, dropout_probs
 from ..query.probabilities import token_probs
 from ..types import TokenProbs

@@ -17,12 +17,12 @@ from spacy.training.loop import train
 from spacy.util import dict_to_dot, dot_to_object, registry
 from thinc.api import Config
 
-from .. import recipes
-from ..augmenter import make_example
+from ..annotation import recipes
 from ..config import MIXERS
-from ..atomic import write_docs
 from ..errors import Errors, SeqMixError, Warnings
-from ..models.honours import check_recipes
+from ..files import write_docs
+from ..models.interpolation_layers import check_recipes
+from ..training.augmenter import make_example
 from .annotation import GoldLabels, all_labels, entity_labels, gold_labels
 
 # spaCy's loop evaluates at its first step and at its last, for its log and for "best". Where the

@@ -14,9 +14,9 @@ from spacy.training.initialize import load_vectors_into_model
 from thinc.api import Config
 from tqdm import tqdm
 
-from ..atomic import read_docs, write_docs
+from ..annotation.provenance import by_key, parent_keys
+from ..files import read_docs, write_docs
 from ..mixing.mix import MixCounts
-from ..mixing.origin import by_key, parent_keys
 from ..query.policies import evidence, score_docs, top_k
 from ..query.probabilities import check_needs, copy_tokens
 from .annotation import gold_labels

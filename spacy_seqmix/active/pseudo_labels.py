@@ -9,11 +9,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Config
 
-from .. import soft_labels
-from ..decoding import tag_names
+from ..annotation import soft_labels
+from ..annotation.iob import tag_names
+from ..annotation.layers import ENTS, TAGS, is_iob, learned_layer
 from ..errors import Errors, SeqMixError
-from ..layers import ENTS, TAGS, is_iob
-from ..layers import learned_layer
 from ..query.probabilities import SOURCES, copy_tokens, token_probs
 from ..types import SoftLabels
 

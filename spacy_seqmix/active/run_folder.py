@@ -13,8 +13,8 @@ from spacy.util import dict_to_dot
 from thinc.api import Config
 
 from .. import __version__
-from ..atomic import replacing
 from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings
+from ..files import replacing
 from .journal import RoundRecord, read_journal, version_of
 
 MISSING = object()

@@ -18,10 +18,10 @@ from spacy.util import registry
 from thinc.api import Config
 
 from ..errors import Errors, SeqMixError
-from ..learners import check_mixed_layer
 from ..mixing.mixer import Mixer
 from ..query.policies import QueryPolicy
 from ..query.probabilities import check_needs
+from ..training.checks import check_mixed_layer
 from ..types import Oracle
 from .fit import check_training_config, without_own_mixing
 from .mixing import make_mixers

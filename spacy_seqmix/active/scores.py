@@ -12,10 +12,10 @@ from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .. import layers
-from ..augmenter import make_example
-from ..candidates import aligned_ents
+from ..annotation import layers
 from ..query.probabilities import takes_entities
+from ..relation_extraction.candidates import aligned_ents
+from ..training.augmenter import make_example
 from .annotation import main_score
 from .journal import MainScore, Scores
 

@@ -29,7 +29,7 @@ def augment_cli(
     from spacy.cli._util import import_code
 
     from ..config import load_config
-    from ..mixing.augment import augment_file
+    from ..training.augment_file import augment_file
 
     overrides = read_overrides(ctx.args)
     import_code(code)

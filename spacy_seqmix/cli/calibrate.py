@@ -60,12 +60,12 @@ def calibrate_cli(
     """
     from spacy.cli._util import setup_gpu
 
-    from ..calibrate.picture import draw, require_matplotlib
-    from ..calibrate.run import calibrate
-    from ..calibrate.text import describe, to_config
+    from ..lm.calibration import calibrate
+    from ..lm.calibration_text import describe, to_config
+    from ..lm.discriminator import PerplexityDiscriminator
+    from ..lm.settings import LMSettings
     from ..mixing.segments import Windows
-    from ..models.judge import PerplexityDiscriminator
-    from ..models.settings import LMSettings
+    from ..report.calibration_figure import draw, require_matplotlib
 
     try:
         with show_warnings():

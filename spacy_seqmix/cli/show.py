@@ -13,7 +13,7 @@ from wasabi.util import color
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
-    from ..relations import RelationLabels
+    from ..annotation.relations import RelationLabels
     from ..types import SoftLabels
 
 __all__ = ["describe", "show_cli"]
@@ -37,9 +37,8 @@ def show_cli(
     """
     import spacy
 
-    from ..atomic import replacing
-    from ..atomic import read_docs
-    from ..mixing.origin import get_origin
+    from ..annotation.provenance import get_origin
+    from ..files import read_docs, replacing
 
     try:
         docs = read_docs(path, spacy.blank(lang), need_entities=False)
@@ -70,8 +69,8 @@ def in_bold(text: str) -> str:
 
 def describe(doc: "Doc", number: int, mark: Callable[[str], str] = in_bold) -> Iterator[str]:
     """The lines that show one mixed doc, its windows marked."""
-    from .. import recipes, soft_labels
-    from ..mixing.origin import get_origin
+    from ..annotation import recipes, soft_labels
+    from ..annotation.provenance import get_origin
 
     origin = get_origin(doc)
     assert origin is not None
@@ -108,7 +107,7 @@ def _shares(soft: "SoftLabels", i: int) -> str:
 
 def _annotation(doc: "Doc", layer: str) -> str:
     """The annotation of the mixed layer: entities, spans of a key, relations, or tags."""
-    from .. import relations
+    from ..annotation import relations
 
     if layer == "relations":
         related = relations.of(doc)

@@ -9,8 +9,8 @@ from typing import ParamSpec, TypeVar
 
 from spacy.tokens import Doc, DocBin
 
-from ..atomic import replacing
 from ..errors import Errors, SeqMixError, Warnings
+from ..files import replacing
 
 __all__ = ["attempt", "read_lines", "write_docs"]
 

@@ -21,9 +21,9 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import get_words_and_spaces
 
-from .. import relations
+from ..annotation import relations
+from ..annotation.relations import NONE, Relation
 from ..errors import Errors, SeqMixError
-from ..relations import NONE, Relation
 from .files import attempt, write_docs
 from .rows import Row, Text, Word, json_lines
 

@@ -20,9 +20,9 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from .. import relations
+from ..annotation import relations
+from ..annotation.relations import NONE, Relation
 from ..errors import Errors, SeqMixError
-from ..relations import NONE, Relation
 from .files import attempt, read_lines, write_docs
 
 __all__ = ["convert_semeval", "read_semeval"]

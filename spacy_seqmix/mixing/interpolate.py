@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 
 from ..errors import Errors, SeqMixError
 from ..types import MixPlan, Realiser, SegmentMix
-from .assemble import candidates, words_of
+from .build_doc import candidates, words_of
 
 SURPLUS = ("keep", "pad")
 

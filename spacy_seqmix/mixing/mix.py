@@ -15,12 +15,12 @@ from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from spacy.util import logger
 
-from .. import recipes
+from ..annotation import recipes
+from ..annotation.provenance import get_origin, set_origin
 from ..errors import Warnings
 from ..types import Judged, MixPlan, SegmentMix
-from .assemble import to_hard_labels
+from .build_doc import to_hard_labels
 from .mixer import Mixer
-from .origin import get_origin, set_origin
 
 # Plans made at once: enough for one matrix product and for language-model batches of one length.
 BATCH = 64

@@ -11,10 +11,10 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from spacy.tokens import Doc
 
-from .. import soft_labels
-from ..decoding import spans_of
+from ..annotation import soft_labels
+from ..annotation.iob import spans_of
+from ..annotation.layers import ENTS, check_layer, is_iob
 from ..errors import Errors, SeqMixError
-from ..layers import ENTS, check_layer, is_iob
 from ..types import MixPlan, Segment, SegmentMix, Strategy
 from .pairs import shuffled
 from .segments import Chosen, dense

@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..types import Floats2d, MixPlan, Realiser, Segment, SegmentMix
-from .assemble import candidates, is_pure, words_of
+from .build_doc import candidates, is_pure, words_of
 from .token_table import Query, cased_like, word_shape
 from .vectors import BuiltTable, TableBuilder
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from spacy.tokens import Doc
 
-from .. import relations
-from ..layers import RELATIONS
-from ..relations import Offsets, Pair
+from ..annotation import relations
+from ..annotation.layers import RELATIONS
+from ..annotation.relations import Offsets, Pair
 from ..types import MixPlan, Segment, SegmentMix, Strategy
 from .pairs import shuffled
 from .pool import Draw, take_turns

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 
-from .. import soft_labels
+from ..annotation import soft_labels
+from ..annotation.layers import ENTS, check_layer, is_iob
 from ..errors import Errors, SeqMixError
-from ..layers import ENTS, check_layer, is_iob
 
 # Densities are ratios of small integers: 3/5 must pass 0.6 whatever the rounding.
 TOLERANCE = 1e-6

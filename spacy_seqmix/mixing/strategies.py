@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from spacy.tokens import Doc
 
-from .. import soft_labels
+from ..annotation import soft_labels
+from ..annotation.layers import ENTS, check_layer, is_iob
 from ..errors import Errors, SeqMixError
-from ..layers import ENTS, check_layer, is_iob
 from ..types import MixPlan, PlanFunction, Segment, SegmentMix, Strategy
 from .pairs import SegmentIndex, index_segments
 from .segments import Sequences, Windows

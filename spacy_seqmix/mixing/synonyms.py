@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from spacy.tokens import Doc, Token
 
+from ..annotation.layers import ENTS
 from ..errors import Errors, SeqMixError, SeqMixFileError
-from ..layers import ENTS
 from ..types import MixPlan, Segment, Strategy
 from .pairs import shuffled
 from .pool import Draw, Partner, Tokens, draw_plans

@@ -22,13 +22,13 @@ from thinc.layers.resizable import resizable, resize_linear_weighted, resize_mod
 from thinc.types import Floats2d
 from torch import Tensor
 
-from ..decoding import preset_tokens
+from ..annotation.iob import preset_tokens
 from ..errors import Errors, SeqMixError
 from ..types import Floats1d
-from .chain import Chain, Transitions, make_chain
-from .chain_loss import cross_entropy
-from .head import Head, Scores, Spans
+from .crf_inference import Chain, Transitions, make_chain
+from .crf_loss import cross_entropy
 from .soft_tagger import NEW_TAG_BIAS, InT, OutT, set_output_size
+from .tagger_head import Head, Scores, Spans
 
 
 class Marginals(list[Floats2d]):

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from spacy.language import Language
 
 from ..errors import Errors, SeqMixError, SeqMixFileError
+from ..lm.batches import position_limit
+from ..lm.safety import refusing_code, require_safetensors
+from ..model_names import resolve
 from ..types import Floats2d
-from .batches import position_limit
-from .names import resolve
-from .safety import refusing_code, require_safetensors
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,7 @@ import torch
 from spacy.language import Language
 
 from ..errors import Errors, SeqMixError
-from .wrapped import modules_of
+from .torch_modules import modules_of
 
 
 def create_freeze_embeddings(

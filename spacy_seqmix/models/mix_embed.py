@@ -9,8 +9,8 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..recipes import Recipe
-from .honours import Forward, Step, mix_in
+from ..annotation.recipes import Recipe
+from .interpolation_layers import Forward, Step, mix_in
 
 
 def build_mix_embed(

@@ -15,10 +15,10 @@ from spacy_transformers.truncate import truncate_oversize_splits
 from spacy_transformers.util import maybe_flush_pytorch_cache
 from thinc.api import Model
 
-from ..recipes import Recipe
-from .honours import Forward, Step, mix_in
-from .names import is_choice, resolve
-from .pieces import mixed, partner_pieces, plan
+from ..annotation.recipes import Recipe
+from ..model_names import is_choice, resolve
+from .interpolation_layers import Forward, Step, mix_in
+from .wordpiece_mixing import mixed, partner_pieces, plan
 
 PLAIN = "spacy-transformers.TransformerModel.v3"
 NO_SETTINGS: dict[str, Any] = SimpleFrozenDict()

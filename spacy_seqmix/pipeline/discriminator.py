@@ -13,14 +13,14 @@ from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..annotation.extensions import register_extensions
 from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings
-from ..extensions import register_extensions
-from ..models.judge import PerplexityDiscriminator
-from ..models.lm_files import files_of, load_files, load_folder
-from ..models.names import first_available, is_local
-from ..models.nlls import perplexity
-from ..models.settings import LMSettings, takes_lm_settings
-from ..models.windows import text_of
+from ..lm.discriminator import PerplexityDiscriminator
+from ..lm.files import files_of, load_files, load_folder
+from ..lm.scores import perplexity
+from ..lm.settings import LMSettings, takes_lm_settings
+from ..lm.spans import text_of
+from ..model_names import first_available, is_local
 from ..types import Verdict
 
 # float32, since in bfloat16 a perplexity changes by some percent with the other texts of a batch.

@@ -6,8 +6,8 @@ from typing import Any
 from spacy.errors import Errors as SpacyErrors
 from spacy.training import Example
 
-from .. import recipes, soft_labels
-from ..layers import ENTS
+from ..annotation import recipes, soft_labels
+from ..annotation.layers import ENTS
 
 
 def take_label(proc: Any, label: str) -> bool:

@@ -17,13 +17,13 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 
-from .. import soft_labels
-from ..alignment import aligned
-from ..decoding import spans_of, tag_names
+from ..annotation import soft_labels
+from ..annotation.alignment import aligned
+from ..annotation.iob import spans_of, tag_names
 from ..errors import Errors, SeqMixError, Warnings
-from ..models.honours import check_recipes
-from ..models.head import entity_spans, head_of
+from ..models.interpolation_layers import check_recipes
 from ..models.soft_tagger import set_output_size
+from ..models.tagger_head import entity_spans, head_of
 from ..types import Floats1d, SoftLabels
 from .labels import have_recipes, known_labels, labels_of, take_label
 

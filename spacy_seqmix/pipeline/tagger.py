@@ -14,10 +14,10 @@ from spacy.training import Example, validate_examples
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..alignment import aligned
-from ..layers import TAGS
-from ..models.honours import check_recipes
-from ..models.head import INDEPENDENT
+from ..annotation.alignment import aligned
+from ..annotation.layers import TAGS
+from ..models.interpolation_layers import check_recipes
+from ..models.tagger_head import INDEPENDENT
 from .labels import have_recipes
 
 

@@ -9,11 +9,11 @@ from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
+from ..annotation.extensions import register_extensions
 from ..errors import Errors, SeqMixError
-from ..extensions import register_extensions
+from ..query.confidence import reading, spans_found
 from ..query.policies import QueryPolicy, score_docs
 from ..query.probabilities import SOURCES
-from ..query.reading import reading, spans_found
 
 # Components whose output others listen to.
 ENCODERS = ("tok2vec", "transformer", "curated_transformer")

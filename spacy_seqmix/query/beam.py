@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from spacy.tokens import Doc
 
-from ..decoding import tag_names
+from ..annotation.iob import tag_names
 from ..errors import Errors, SeqMixError
 from ..types import Floats2d
 

@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from ..errors import Errors, SeqMixError
-from ..models.wrapped import AnyModel, layers_of, modules_of
+from ..models.torch_modules import AnyModel, layers_of, modules_of
 from ..types import TokenProbs
 from .probabilities import token_probs
 

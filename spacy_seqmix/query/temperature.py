@@ -12,12 +12,11 @@ from spacy.language import Language
 from spacy.tokens import Span
 from spacy.training import Example
 
-from ..atomic import replacing_folder
-from ..atomic import read_docs
 from ..errors import Errors, SeqMixError
+from ..files import read_docs, replacing_folder
 from ..types import Floats1d, Floats2d
+from .confidence import check_has_spans, reading, span_finders, spans_found
 from .probabilities import copy_tokens
-from .reading import check_has_spans, reading, span_finders, spans_found
 
 # Near enough to each other that a finer search changes no second digit.
 TEMPERATURES = np.geomspace(0.25, 8.0, 61)

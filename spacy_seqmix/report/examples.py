@@ -13,12 +13,12 @@ from spacy import displacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from .. import recipes, soft_labels
 from ..active.run_folder import RunFolder
-from ..atomic import read_docs
+from ..annotation import recipes, soft_labels
+from ..annotation.layers import ENTS, RELATIONS
+from ..annotation.provenance import Origin, by_key, get_origin, parent_keys
 from ..errors import plural
-from ..layers import ENTS, RELATIONS
-from ..mixing.origin import Origin, by_key, get_origin, parent_keys
+from ..files import read_docs
 from .arms import Arm
 from .runs import Run
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..atomic import replacing
 from ..errors import Errors, SeqMixError
+from ..files import replacing
 from ..sweep.record import SWEEP_FILE, read_status
 
 __all__ = ["keep_runs", "unpacked"]

@@ -13,7 +13,7 @@ from thinc.api import Config
 
 from ..active.journal import RoundRecord, read_journal, version_of
 from ..errors import Errors, SeqMixError
-from ..models.names import short_name
+from ..model_names import short_name
 
 __all__ = [
     "Run",

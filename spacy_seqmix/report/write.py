@@ -11,9 +11,9 @@ from typing import Any
 
 import srsly
 
-from ..atomic import replacing
 from ..config import choose
 from ..errors import Errors, SeqMixError, plural
+from ..files import replacing
 from .arms import Arm, baselines_of, check_arms, read_arms
 from .examples import mixed_examples
 from .facts import Facts, make_facts

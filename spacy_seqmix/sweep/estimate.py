@@ -15,8 +15,8 @@ from spacy.tokens import DocBin
 from ..active.annotation import gold_labels
 from ..active.fit import count_steps
 from ..active.loop import ActiveRun
-from ..atomic import read_docs, write_docs
 from ..errors import plural
+from ..files import read_docs, write_docs
 from .folder import runs_of
 from .plan import Arm, Sweep
 from .values import with_values

@@ -17,9 +17,9 @@ from spacy.util import dict_to_dot
 from thinc.api import Config
 
 from ..active.schema import ActiveConfig, read_active_config
+from ..annotation.layers import ENTS, RELATIONS, TAGS
 from ..config import SECTION, choose, drop_inherited_mixers, lay_over, merge_pipeline, read_layers
 from ..errors import Errors, SeqMixError, Warnings
-from ..layers import ENTS, RELATIONS, TAGS
 from .schema import OVERLAY, Control, SweepSchema, read_section
 from .values import short_names, text_of, with_values
 

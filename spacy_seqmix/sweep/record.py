@@ -13,9 +13,9 @@ from pydantic import model_validator as validator
 from spacy.util import dict_to_dot
 from thinc.api import Config
 
-from ..atomic import replacing
 from ..config import problems_of
 from ..errors import Errors, SeqMixError
+from ..files import replacing
 
 SWEEP_FILE = "sweep.json"
 RecordT = TypeVar("RecordT", bound=BaseModel)

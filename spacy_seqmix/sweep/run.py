@@ -19,7 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..active.journal import LOCKED_EXIT_CODE
-from ..atomic import replacing
+from ..files import replacing
 from .folder import OneRun, check_folder, runs_of, write_arms
 from .plan import Sweep
 

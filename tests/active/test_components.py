@@ -8,9 +8,9 @@ from spacy_seqmix.active.annotation import gold_labels, main_score, morph_labels
 from spacy_seqmix.active.fit import warn_of_unseen
 from spacy_seqmix.active.journal import read_journal
 from spacy_seqmix.active.scores import SCORES, evaluate
-from spacy_seqmix.augmenter import make_example
 from spacy_seqmix.cli.active import header_row, round_row
 from spacy_seqmix.query.probabilities import token_probs
+from spacy_seqmix.training.augmenter import make_example
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
 

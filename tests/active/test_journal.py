@@ -10,7 +10,7 @@ from thinc.api import Config
 import spacy_seqmix
 from spacy_seqmix.active.journal import RoundRecord, Scores, Seconds, read_journal
 from spacy_seqmix.active.run_folder import RunFolder, disk_errors
-from spacy_seqmix.atomic import replacing_folder
+from spacy_seqmix.files import replacing_folder
 
 CONFIG = Config({"paths": {"a": "x"}, "active": {"n": 3, "list": [1, 2], "none": None}})
 DIGESTS = {"pool": "12", "dev": "34"}

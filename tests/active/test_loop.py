@@ -9,15 +9,15 @@ import spacy
 import torch
 from spacy.tokens import DocBin
 
-from spacy_seqmix import soft_labels
 from spacy_seqmix.active import loop
 from spacy_seqmix.active.journal import read_journal
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.active.scores import SCORES
+from spacy_seqmix.annotation import soft_labels
+from spacy_seqmix.annotation.provenance import by_key, doc_key, get_origin, parent_keys
 from spacy_seqmix.config import load_config
-from spacy_seqmix.atomic import read_docs
 from spacy_seqmix.errors import SeqMixError
-from spacy_seqmix.mixing.origin import by_key, doc_key, get_origin, parent_keys
+from spacy_seqmix.files import read_docs
 from spacy_seqmix.pipeline.ner import SeqMixNER
 from spacy_seqmix.types import Verdict
 
@@ -106,7 +106,7 @@ def test_loop_folder(start, tmp_path, news):
 
 
 def run_examples(nlp, docs):
-    from spacy_seqmix.augmenter import make_example
+    from spacy_seqmix.training.augmenter import make_example
 
     return [make_example(nlp, doc) for doc in docs]
 

@@ -7,8 +7,8 @@ from thinc.api import Adam
 from torch.nn.modules import module as hooks
 
 from spacy_seqmix.active.precision import matmul_precision
-from spacy_seqmix.augmenter import make_example
-from spacy_seqmix.models.wrapped import modules_of
+from spacy_seqmix.models.torch_modules import modules_of
+from spacy_seqmix.training.augmenter import make_example
 
 from ..tiny import transformer_nlp
 

@@ -9,14 +9,14 @@ import spacy
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
-from spacy_seqmix import relations
 from spacy_seqmix.active.annotation import gold_labels
 from spacy_seqmix.active.journal import read_journal
 from spacy_seqmix.active.scores import evaluate
-from spacy_seqmix.atomic import read_docs
+from spacy_seqmix.annotation import relations
+from spacy_seqmix.annotation.relations import Relation
+from spacy_seqmix.files import read_docs
 from spacy_seqmix.query.policies import make_nte_policy, score_docs
 from spacy_seqmix.query.probabilities import check_needs, token_probs
-from spacy_seqmix.relations import Relation
 from spacy_seqmix.sweep import read_sweep
 
 pytestmark = pytest.mark.usefixtures("encoders_once")

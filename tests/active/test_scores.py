@@ -12,7 +12,7 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from spacy_seqmix.active.scores import confusion, evaluate, seqeval_f1
-from spacy_seqmix.augmenter import make_example
+from spacy_seqmix.training.augmenter import make_example
 
 VOCAB = Vocab()
 TYPES = ("PER", "LOC: place", "big org-unit")

@@ -10,9 +10,9 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
-from spacy_seqmix import soft_labels
+from spacy_seqmix.annotation import soft_labels
+from spacy_seqmix.annotation.provenance import get_origin
 from spacy_seqmix.cli import app
-from spacy_seqmix.mixing.origin import get_origin
 
 CONFIG = Path(__file__).parents[2] / "configs" / "augment.cfg"
 

@@ -13,9 +13,9 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
+from spacy_seqmix.annotation.relations import Relation
 from spacy_seqmix.cli import app
 from spacy_seqmix.convert import convert_relations, read_relations
-from spacy_seqmix.relations import Relation
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

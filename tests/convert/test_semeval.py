@@ -10,9 +10,9 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
+from spacy_seqmix.annotation.relations import Relation
 from spacy_seqmix.cli import app
 from spacy_seqmix.convert import read_semeval
-from spacy_seqmix.relations import Relation
 
 SAMPLE = (
     '1\t"The <e1>frost</e1> split the old <e2>pipe</e2>."\r\n'

@@ -6,8 +6,9 @@ import spacy
 from hypothesis import strategies as st
 from spacy.tokens import Span
 
-from spacy_seqmix import SoftLabels, soft_labels
-from spacy_seqmix.decoding import spans_of, tag_names
+from spacy_seqmix import SoftLabels
+from spacy_seqmix.annotation import soft_labels
+from spacy_seqmix.annotation.iob import spans_of, tag_names
 from spacy_seqmix.mixing.strategies import (
     make_label_constrained,
     make_sub_sequence,

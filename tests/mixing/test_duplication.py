@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from spacy_seqmix import recipes, soft_labels
+from spacy_seqmix.annotation import recipes, soft_labels
+from spacy_seqmix.annotation.provenance import doc_key, get_origin
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.origin import doc_key, get_origin
 from spacy_seqmix.mixing.strategies import make_duplication
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from spacy.tokens import Doc
 
-from spacy_seqmix import SoftLabels, soft_labels
+from spacy_seqmix import SoftLabels
+from spacy_seqmix.annotation import soft_labels
+from spacy_seqmix.lm.discriminator import make_perplexity_discriminator
 from spacy_seqmix.mixing.contextual import make_contextual_table
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.realise import make_nearest_token
@@ -16,7 +18,6 @@ from spacy_seqmix.mixing.strategies import (
     make_whole_sequence,
 )
 from spacy_seqmix.mixing.vectors import make_word_table
-from spacy_seqmix.models.judge import make_perplexity_discriminator
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
 

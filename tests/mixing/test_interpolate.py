@@ -7,14 +7,15 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import DocBin
 
-from spacy_seqmix import MixPlan, Segment, SegmentMix, recipes, soft_labels
-from spacy_seqmix.mixing.assemble import replay
+from spacy_seqmix import MixPlan, Segment, SegmentMix
+from spacy_seqmix.annotation import recipes, soft_labels
+from spacy_seqmix.annotation.provenance import get_origin
+from spacy_seqmix.annotation.recipes import Recipe
+from spacy_seqmix.mixing.build_doc import replay
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.pool import make_mention, make_mention_replacement, make_token
 from spacy_seqmix.mixing.strategies import make_sub_sequence
-from spacy_seqmix.recipes import Recipe
 
 from ..mixed import part_of
 

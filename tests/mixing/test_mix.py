@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from spacy_seqmix import soft_labels
+from spacy_seqmix.annotation import soft_labels
+from spacy_seqmix.annotation.provenance import get_origin
 from spacy_seqmix.mixing import mix
-from spacy_seqmix.mixing.assemble import replay
+from spacy_seqmix.mixing.build_doc import replay
 from spacy_seqmix.mixing.contextual import make_contextual_table
 from spacy_seqmix.mixing.mix import MixStream, mix_docs
 from spacy_seqmix.mixing.mixer import Mixer
-from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import make_nearest_token
 from spacy_seqmix.mixing.strategies import (
     make_label_constrained,

@@ -5,10 +5,10 @@ import pytest
 from numpy.testing import assert_allclose
 from spacy.tokens import Doc
 
-from spacy_seqmix import layers, soft_labels
-from spacy_seqmix.mixing.assemble import replay
+from spacy_seqmix.annotation import layers, soft_labels
+from spacy_seqmix.annotation.provenance import by_key, get_origin
+from spacy_seqmix.mixing.build_doc import replay
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.origin import by_key, get_origin
 from spacy_seqmix.mixing.realise import make_nearest_token
 from spacy_seqmix.mixing.segments import Windows
 from spacy_seqmix.mixing.strategies import (

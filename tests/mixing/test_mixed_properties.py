@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import DocBin
 
-from spacy_seqmix import layers, soft_labels
-from spacy_seqmix.mixing.assemble import replay
-from spacy_seqmix.mixing.origin import get_origin
+from spacy_seqmix.annotation import layers, soft_labels
+from spacy_seqmix.annotation.provenance import get_origin
+from spacy_seqmix.mixing.build_doc import replay
 from spacy_seqmix.mixing.realise import make_nearest_token
 from spacy_seqmix.mixing.token_table import TokenTable, by_frequency
 

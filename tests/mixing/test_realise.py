@@ -5,10 +5,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import Doc, DocBin
 
-from spacy_seqmix import Segment, SoftLabels, soft_labels
-from spacy_seqmix.mixing.assemble import replay
+from spacy_seqmix import Segment, SoftLabels
+from spacy_seqmix.annotation import soft_labels
+from spacy_seqmix.annotation.provenance import get_origin
+from spacy_seqmix.mixing.build_doc import replay
 from spacy_seqmix.mixing.contextual import make_contextual_table
-from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import make_nearest_token
 from spacy_seqmix.mixing.strategies import make_sub_sequence
 from spacy_seqmix.mixing.token_table import word_shape

@@ -8,17 +8,17 @@ from numpy.testing import assert_allclose
 from spacy.tokens import DocBin
 from spacy.training import Example
 
-from spacy_seqmix import recipes, relations
-from spacy_seqmix.augmenter import make_example
+from spacy_seqmix.annotation import recipes, relations
+from spacy_seqmix.annotation.provenance import doc_key, get_origin
+from spacy_seqmix.annotation.relations import Relation, RelationLabels
 from spacy_seqmix.cli.show import describe
-from spacy_seqmix.mixing.assemble import replay, to_hard_labels
+from spacy_seqmix.mixing.build_doc import replay, to_hard_labels
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.origin import doc_key, get_origin
 from spacy_seqmix.mixing.realise import make_nearest_token
 from spacy_seqmix.mixing.relation_pairs import make_relation
 from spacy_seqmix.mixing.vectors import make_word_table
-from spacy_seqmix.relations import Relation, RelationLabels
+from spacy_seqmix.training.augmenter import make_example
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import Doc
 
-from spacy_seqmix import SoftLabels, soft_labels
+from spacy_seqmix import SoftLabels
+from spacy_seqmix.annotation import soft_labels
 from spacy_seqmix.mixing.segments import Sequences, Windows
 
 VOCAB = spacy.blank("en").vocab

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from spacy_seqmix import layers, recipes, soft_labels
+from spacy_seqmix.annotation import layers, recipes, soft_labels
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.pool import make_mention, make_mention_replacement, make_token
 

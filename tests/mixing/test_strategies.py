@@ -11,9 +11,7 @@ from spacy.vocab import Vocab
 
 from spacy_seqmix import MixPlan, Segment, SegmentMix
 from spacy_seqmix.active.mixing import make_mixers
-from spacy_seqmix.augmenter import create_seqmix_augmenter, make_example
 from spacy_seqmix.errors import SeqMixError
-from spacy_seqmix.mixed_corpus import MixedCorpus
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import mix_docs
 from spacy_seqmix.mixing.mixer import Mixer
@@ -24,6 +22,8 @@ from spacy_seqmix.mixing.strategies import (
     make_sub_sequence,
     make_whole_sequence,
 )
+from spacy_seqmix.training.augmenter import create_seqmix_augmenter, make_example
+from spacy_seqmix.training.mixed_corpus import MixedCorpus
 from spacy_seqmix.types import Realiser, Strategy
 
 from ..mixed import mix_of

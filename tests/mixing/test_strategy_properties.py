@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spacy_seqmix import soft_labels
+from spacy_seqmix.annotation import soft_labels
 
 from ..mixed import mix_of
 

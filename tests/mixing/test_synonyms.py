@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from spacy.tokens import Doc
 
-from spacy_seqmix import recipes, soft_labels
+from spacy_seqmix.annotation import recipes, soft_labels
+from spacy_seqmix.annotation.provenance import get_origin
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.origin import get_origin
 from spacy_seqmix.mixing.realise import make_nearest_token
 from spacy_seqmix.mixing.synonyms import make_synonym, make_table_neighbours, make_wordnet
 from spacy_seqmix.mixing.vectors import make_word_table

@@ -8,9 +8,9 @@ from spacy_transformers.data_classes import FullTransformerBatch
 from transformers import AutoModel
 from transformers.modeling_outputs import ModelOutput
 
-from spacy_seqmix import recipes
+from spacy_seqmix.annotation import recipes
+from spacy_seqmix.annotation.recipes import Recipe
 from spacy_seqmix.models.mix_transformer import PLAIN, build_mix_transformer
-from spacy_seqmix.recipes import Recipe
 
 
 def spans_of_docs(docs):

@@ -14,8 +14,8 @@ from thinc.api import SGD, Adam, Model, list2array, use_ops
 from thinc.compat import has_cupy_gpu
 
 from spacy_seqmix.models.crf import Gradients, Marginals, build_crf_tagger
-from spacy_seqmix.models.head import Head, head_of
 from spacy_seqmix.models.soft_tagger import NEW_TAG_BIAS, set_output_size
+from spacy_seqmix.models.tagger_head import Head, head_of
 
 WIDTH = 4
 VOCAB = Vocab()

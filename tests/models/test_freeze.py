@@ -7,11 +7,11 @@ from spacy.training import Example
 from spacy.training.initialize import init_nlp
 from spacy.util import registry
 
-from spacy_seqmix.augmenter import make_example
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.pool import make_mention
-from spacy_seqmix.models.wrapped import modules_of
+from spacy_seqmix.models.torch_modules import modules_of
+from spacy_seqmix.training.augmenter import make_example
 
 from ..tiny import TINY_CNN, transformer_nlp
 

@@ -12,8 +12,8 @@ from spacy.training import Example
 from spacy.util import load_model_from_config, registry
 from thinc.api import data_validation, fix_random_seed, set_dropout_rate
 
-from spacy_seqmix import recipes
-from spacy_seqmix.models.honours import mixes_embeddings
+from spacy_seqmix.annotation import recipes
+from spacy_seqmix.models.interpolation_layers import mixes_embeddings
 from spacy_seqmix.models.mix_embed import build_mix_embed
 
 from .encoders import mixed_doc

@@ -24,8 +24,8 @@ from transformers import (
     XLNetConfig,
 )
 
-from spacy_seqmix import recipes
-from spacy_seqmix.models.honours import mix_in, mixes_embeddings
+from spacy_seqmix.annotation import recipes
+from spacy_seqmix.models.interpolation_layers import mix_in, mixes_embeddings
 from spacy_seqmix.models.mix_transformer import PLAIN
 
 from .encoders import agree, build, byte_level, direct, mixed_doc, save_encoder, spans_of_docs, step

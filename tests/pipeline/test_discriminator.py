@@ -10,7 +10,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from spacy_seqmix.models.causal_lm import CausalLM, perplexity, shared_lm
+from spacy_seqmix.lm.causal_lm import CausalLM, perplexity, shared_lm
 
 NAME = "seqmix_discriminator"
 LOCAL = "ignore:.*W314:UserWarning"
@@ -247,7 +247,7 @@ def test_discriminator_loading_tells_that_gguf_is_missing(make_nlp, tmp_path, mo
 
 def test_discriminator_perplexity_does_not_depend_on_neighbours(tiny_lm_dir, monkeypatch):
     """Also where the hardware is fast at bfloat16, whose rounding changes with the batch."""
-    monkeypatch.setattr("spacy_seqmix.models.causal_lm.fast_bfloat16", lambda device: True)
+    monkeypatch.setattr("spacy_seqmix.lm.causal_lm.fast_bfloat16", lambda device: True)
     nlp = spacy.blank("en")
     nlp.add_pipe(NAME, config={"model": str(tiny_lm_dir)})  # the component's own dtype
     alone = [nlp(text)._.perplexity for text in TEXTS if text]

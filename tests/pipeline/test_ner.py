@@ -21,8 +21,9 @@ from spacy.util import fix_random_seed
 from thinc.api import SGD, Adam, use_ops
 from thinc.compat import has_cupy_gpu
 
-from spacy_seqmix import SoftLabels, soft_labels
-from spacy_seqmix.decoding import spans_of, tag_names
+from spacy_seqmix import SoftLabels
+from spacy_seqmix.annotation import soft_labels
+from spacy_seqmix.annotation.iob import spans_of, tag_names
 from spacy_seqmix.models.soft_tagger import set_output_size
 
 from ..tiny import TINY_CNN, transformer_nlp

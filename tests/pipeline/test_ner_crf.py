@@ -11,8 +11,9 @@ from spacy.training import Example
 from spacy.util import fix_random_seed
 from thinc.api import Adam
 
-from spacy_seqmix import SoftLabels, soft_labels
-from spacy_seqmix.decoding import spans_of
+from spacy_seqmix import SoftLabels
+from spacy_seqmix.annotation import soft_labels
+from spacy_seqmix.annotation.iob import spans_of
 from spacy_seqmix.query.policies import make_nte_policy
 from spacy_seqmix.query.probabilities import token_probs
 

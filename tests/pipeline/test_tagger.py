@@ -8,7 +8,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import fix_random_seed
 
-from spacy_seqmix import SoftLabels, soft_labels
+from spacy_seqmix import SoftLabels
+from spacy_seqmix.annotation import soft_labels
 
 TAGS = ("ADJ", "NOUN", "VERB")
 DATA = [

@@ -6,7 +6,7 @@ import spacy
 from numpy.testing import assert_allclose
 from spacy.tokens import Doc, Span
 
-from spacy_seqmix.decoding import tag_names
+from spacy_seqmix.annotation.iob import tag_names
 from spacy_seqmix.query.beam import _marginals, beam_probs
 from spacy_seqmix.query.probabilities import token_probs
 

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from thinc.api import Linear as LinearLayer
 from thinc.api import Softmax_v2, chain, softmax_activation, with_array
 
-from spacy_seqmix.decoding import tag_names
+from spacy_seqmix.annotation.iob import tag_names
 from spacy_seqmix.query.probabilities import SOURCES, normalised, token_probs
 
 from .conftest import PERSON, PIPES, PLACE, bare, train

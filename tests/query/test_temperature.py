@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_seqmix.models.head import tempered_rows
+from spacy_seqmix.models.tagger_head import tempered_rows
 from spacy_seqmix.query.temperature import (
     TEMPERATURES,
     ScoredSpans,

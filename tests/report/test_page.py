@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from spacy.tokens import DocBin, Span
 
+from spacy_seqmix.annotation.provenance import get_origin, set_origin
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.origin import get_origin, set_origin
 from spacy_seqmix.mixing.pool import make_mention
 from spacy_seqmix.mixing.strategies import make_duplication
 from spacy_seqmix.report import read_arms, write_report

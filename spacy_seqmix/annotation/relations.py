@@ -1,0 +1,288 @@
+"""The only reader and writer of relations between entities on a Doc.
+
+A relation is a directed pair of token spans (head, tail) with a label. ``doc._.relations`` is None
+where a doc is *not annotated*: it is neither trained on nor scored. An empty tuple says that there
+are none; so does a pair that an annotated doc does not list.
+
+Soft labels of relations (``doc._.relation_labels``) give each listed pair a distribution over
+labels, "no_relation" among them. Everything lives in ``doc.user_data``: it
+survives ``Doc.to_bytes`` and ``DocBin(store_user_data=True)``, and nothing else does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from spacy.tokens import Doc
+
+from ..errors import Errors, SeqMixError
+from ..types import Floats2d, SoftLabels
+from . import soft_labels
+
+KEY = "seqmix_relations"
+SOFT_KEY = "seqmix_relation_labels"
+PROBS_KEY = "seqmix_relation_probs"
+NONE = "no_relation"
+
+# First token, and the token after the last one.
+Offsets: TypeAlias = tuple[int, int]
+# Head and tail.
+Pair: TypeAlias = tuple[Offsets, Offsets]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation from one span of tokens to another.
+
+    head, tail (tuple[int, int]): start and end (exclusive) in tokens.
+    label (str): what holds of head and tail, in this direction.
+    prob (float): how probable it was to who predicted it; 1.0 in annotation.
+    """
+
+    head: Offsets
+    tail: Offsets
+    label: str
+    prob: float = 1.0
+
+    @property
+    def pair(self) -> Pair:
+        """Head and tail."""
+        return self.head, self.tail
+
+
+@dataclass(frozen=True)
+class RelationLabels:
+    """A distribution over labels for each of some pairs of spans.
+
+    pairs (tuple[Pair, ...]): ((head start, head end), (tail start, tail end)), each at most once.
+    labels (tuple[str, ...]): L names, one of which is "no_relation".
+    probs (Floats2d): shape (n_pairs, L); every row sums to 1, or is all zeros where nothing is
+        known of the pair.
+    """
+
+    pairs: tuple[Pair, ...]
+    labels: tuple[str, ...]
+    probs: Floats2d
+
+
+def install() -> None:
+    """Register ``doc._.relations``, ``doc._.relation_labels`` and ``doc._.relation_probs``."""
+    for name, getter, setter in (
+        ("relations", get, put),
+        ("relation_labels", get_labels, put_labels),
+        ("relation_probs", get_probs, put_probs),
+    ):
+        if not Doc.has_extension(name):
+            Doc.set_extension(name, getter=getter, setter=setter)
+
+
+def get(doc: Doc) -> tuple[Relation, ...] | None:
+    """The relations of a doc; None where it is not annotated.
+
+    RAISES (SeqMixError): S250 when the number of tokens has changed since they were set.
+    """
+    data = _stored(doc, KEY)
+    if data is None:
+        return None
+    return tuple(
+        Relation((int(a), int(b)), (int(c), int(d)), label, float(prob))
+        for a, b, c, d, label, prob in data["relations"]
+    )
+
+
+def put(doc: Doc, found: Iterable[Relation] | None) -> None:
+    """Set the relations of a doc (with None: it is not annotated); soft labels are removed.
+
+    RAISES (SeqMixError): S251 for spans that the doc does not have, a pair given twice, or a
+        relation without a label.
+    """
+    found = None if found is None else tuple(found)
+    if found is not None:
+        _check_relations(found, doc)
+    clear(doc)
+    if found is not None:
+        rows = [[*map(int, (*r.head, *r.tail)), r.label, float(r.prob)] for r in found]
+        doc.user_data[KEY] = {"tokens": len(doc), "relations": rows}
+
+
+def get_labels(doc: Doc) -> RelationLabels | None:
+    """The soft labels of a doc's relations; None where it has none. See ``of``."""
+    return _unpack(doc, SOFT_KEY)
+
+
+def put_labels(doc: Doc, labels: RelationLabels | None) -> None:
+    """Set soft labels, and the doc's relations to what is most probable by them.
+
+    RAISES (SeqMixError): S252 when pairs, labels or probabilities are not valid.
+    """
+    if labels is None:
+        doc.user_data.pop(SOFT_KEY, None)
+        return
+    validate(labels, doc)
+    put(doc, (replace(relation, prob=1.0) for relation in hard(labels)))
+    doc.user_data[SOFT_KEY] = _pack(labels, len(doc))
+
+
+def get_probs(doc: Doc) -> RelationLabels | None:
+    """What a component predicted for every candidate pair, where it is set to keep that."""
+    return _unpack(doc, PROBS_KEY)
+
+
+def put_probs(doc: Doc, probs: RelationLabels | None) -> None:
+    """Keep predicted probabilities on a doc. They are no labels: nothing trains on them."""
+    if probs is None:
+        doc.user_data.pop(PROBS_KEY, None)
+    else:
+        doc.user_data[PROBS_KEY] = _pack(probs, len(doc))
+
+
+def clear(doc: Doc) -> None:
+    """Remove relations and their soft labels: the doc counts as not annotated."""
+    doc.user_data.pop(KEY, None)
+    doc.user_data.pop(SOFT_KEY, None)
+
+
+def of(doc: Doc) -> RelationLabels | None:
+    """The soft labels of a doc, or one-hot rows of its relations; None: it is not annotated."""
+    soft = get_labels(doc)
+    if soft is not None:
+        return soft
+    found = get(doc)
+    return None if found is None else one_hot(found)
+
+
+def one_hot(found: Sequence[Relation]) -> RelationLabels:
+    """A row of 0 and 1 for each relation; the labels are "no_relation" and theirs, sorted."""
+    labels = (NONE, *sorted({relation.label for relation in found}))
+    probs = np.zeros((len(found), len(labels)), dtype="float32")
+    for i, relation in enumerate(found):
+        probs[i, labels.index(relation.label)] = 1.0
+    return RelationLabels(tuple(relation.pair for relation in found), labels, probs)
+
+
+def hard(labels: RelationLabels, threshold: float | None = None) -> tuple[Relation, ...]:
+    """The relations that rows stand for, with their probabilities.
+
+    threshold (float | None): set the best label of a pair where it is at least as probable as
+        this; by default where it is the most probable, that there is none included.
+    """
+    best = labels.probs.copy()
+    best[:, labels.labels.index(NONE)] *= 1.0 if threshold is None else 0.0
+    limit = max(threshold or 0.0, np.finfo("float32").tiny)  # a row of zeros stands for none
+    return tuple(
+        Relation(*pair, labels.labels[column], float(row[column]))
+        for pair, row, column in zip(labels.pairs, best, best.argmax(axis=1), strict=True)
+        if labels.labels[column] != NONE and row[column] >= limit
+    )
+
+
+def with_columns(labels: RelationLabels, columns: Sequence[str]) -> Floats2d:
+    """The rows over other labels; where mass falls on one not among them, the row is missing.
+
+    RETURNS (Floats2d): shape (n_pairs, len(columns)).
+    """
+    return soft_labels.with_tags(SoftLabels(labels.labels, labels.probs, "relations"), columns)
+
+
+def carry(source: Doc, target: Doc, start: int) -> None:
+    """Give a doc that was made of some tokens of another the relations that lie within them.
+
+    source (Doc): the whole.
+    target (Doc): the part, as made by ``Span.as_doc``, which drops user data.
+    start (int): the number of the part's first token in the whole.
+    """
+    found, soft = get(source), get_labels(source)
+    if found is None:
+        return
+    if soft is None:
+        moved = ((r, _moved(r.pair, start, len(target))) for r in found)
+        put(target, [replace(r, head=pair[0], tail=pair[1]) for r, pair in moved if pair])
+        return
+    places = [_moved(pair, start, len(target)) for pair in soft.pairs]
+    inside = [i for i, pair in enumerate(places) if pair is not None]
+    pairs = tuple(pair for pair in places if pair is not None)
+    put_labels(target, RelationLabels(pairs, soft.labels, soft.probs[inside]))
+
+
+def validate(labels: RelationLabels, doc: Doc | None = None) -> None:
+    """Check pairs, labels and sums. RAISES (SeqMixError): S252."""
+    names, probs, pairs = labels.labels, labels.probs, labels.pairs
+    reason = ""
+    if probs.ndim != 2 or probs.shape != (len(pairs), len(names)):
+        reason = f"shape {probs.shape} with {len(pairs)} pairs and {len(names)} labels"
+    elif NONE not in names or len(set(names)) != len(names) or not all(names):
+        reason = f"labels {names}"
+    elif not np.isfinite(probs).all() or (probs < 0).any():
+        reason = "negative or not finite numbers"
+    else:
+        sums = probs.sum(axis=1)
+        if (np.abs(sums - 1.0) > soft_labels.TOLERANCE)[sums != 0].any():
+            reason = f"row sums {np.unique(sums.round(4))}"
+        elif doc is not None:
+            reason = _wrong_pairs(pairs, doc)
+    if reason:
+        raise SeqMixError(Errors.E252.format(reason=reason))
+
+
+def _check_relations(found: Sequence[Relation], doc: Doc) -> None:
+    reason = _wrong_pairs([relation.pair for relation in found], doc)
+    for relation in found:
+        if not isinstance(relation.label, str) or relation.label in ("", NONE):
+            reason = f"the label {relation.label!r}"
+        elif not 0.0 <= relation.prob <= 1.0:  # false of NaN too
+            reason = f"the probability {relation.prob}"
+    if reason:
+        raise SeqMixError(Errors.E251.format(reason=reason, text=doc.text[:80]))
+
+
+def _wrong_pairs(pairs: Sequence[Pair], doc: Doc) -> str:
+    """What is wrong with pairs of spans, if anything."""
+    for pair in pairs:
+        if any(not 0 <= start < end <= len(doc) for start, end in pair):
+            return f"the spans {pair} in a doc of {len(doc)} tokens"
+        if pair[0] == pair[1]:
+            return f"the span {pair[0]} as head and tail"
+    counts = Counter(pairs)
+    return next((f"the pair {pair} twice" for pair in pairs if counts[pair] > 1), "")
+
+
+def _moved(pair: Pair, start: int, length: int) -> Pair | None:
+    """A pair in the tokens of a part; None where it does not lie within it."""
+    if any(first < start or end > start + length for first, end in pair):
+        return None
+    (a, b), (c, d) = pair
+    return (a - start, b - start), (c - start, d - start)
+
+
+def _pack(labels: RelationLabels, tokens: int) -> dict[str, Any]:
+    flat = [[*head, *tail] for head, tail in labels.pairs]
+    return {
+        "tokens": tokens,
+        "pairs": np.array(flat, dtype="int32").reshape(-1, 4),
+        "labels": list(labels.labels),
+        "probs": np.ascontiguousarray(labels.probs, dtype="float32"),
+    }
+
+
+def _unpack(doc: Doc, key: str) -> RelationLabels | None:
+    data = _stored(doc, key)
+    if data is None:
+        return None
+    pairs = tuple(((a, b), (c, d)) for a, b, c, d in np.asarray(data["pairs"]).tolist())
+    return RelationLabels(pairs, tuple(data["labels"]), np.asarray(data["probs"]))
+
+
+def _stored(doc: Doc, key: str) -> dict[str, Any] | None:
+    data: dict[str, Any] | None = doc.user_data.get(key)
+    if data is not None and data["tokens"] != len(doc):
+        raise SeqMixError(
+            Errors.E250.format(before=data["tokens"], tokens=len(doc), text=doc.text[:80])
+        )
+    return data
+
+
+install()

@@ -1,0 +1,241 @@
+"""The only reader and writer of soft labels on a Doc.
+
+spaCy keeps arrays of ``doc.user_data`` through ``to_bytes`` and
+``DocBin(store_user_data=True)`` only. Everywhere else (a DocBin's default, ``Span.as_doc``,
+``Example.to_dict``) they would vanish without a word and the doc would train as if its labels
+were hard. So every token with a truly soft row is marked, and reading a marked doc without its
+probabilities raises an error. No single place survives all these ways: the mark is both in the
+span group ``seqmix`` and in ``token.ent_id_``, in front of an id that the token has already.
+``clear`` gives that id back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from spacy.tokens import Doc
+
+from ..errors import Errors, SeqMixError
+from ..types import Floats2d, SoftLabels
+from . import layers, recipes
+from .iob import split_tag, viterbi
+from .layers import ENTS, is_iob
+
+KEY = "seqmix_soft_labels"
+PROBS_KEY = "seqmix_token_probs"
+MARK, BEFORE_ID = "seqmix:soft", "|"
+SPANS_KEY = "seqmix"
+TOLERANCE = 1e-3
+
+
+def install() -> None:
+    """Register ``doc._.soft_labels`` and ``doc._.token_probs``; safe to call again."""
+    if not Doc.has_extension("soft_labels"):
+        Doc.set_extension("soft_labels", getter=get, setter=put)
+    if not Doc.has_extension("token_probs"):
+        Doc.set_extension("token_probs", getter=get_token_probs, setter=put_token_probs)
+
+
+def get(doc: Doc) -> SoftLabels | None:
+    """The soft labels of a doc, or None where it has none.
+
+    doc (Doc): any doc.
+    RETURNS (SoftLabels | None): the distribution over tags of every token.
+    RAISES (SeqMixError): S101 when the doc is marked as mixed but its probabilities are gone,
+        S102 when the number of tokens has changed since they were set.
+    """
+    soft = _unpack(doc, KEY)
+    if soft is None and is_marked(doc):
+        raise SeqMixError(Errors.E101.format(text=doc.text[:80]))
+    return soft
+
+
+def put(doc: Doc, soft: SoftLabels | None) -> None:
+    """Set (or with None remove) the soft labels of a doc, and mark its soft tokens.
+
+    RAISES (SeqMixError): S102, S103 when rows, tags or probabilities are not valid.
+    """
+    if soft is not None:
+        validate(soft, doc)
+    clear(doc)
+    if soft is None:
+        return
+    doc.user_data[KEY] = _pack(soft)
+    rows = np.flatnonzero(is_soft(soft))
+    for i in rows.tolist():
+        own = doc[i].ent_id_
+        doc[i].ent_id_ = f"{MARK}{BEFORE_ID}{own}" if own else MARK
+    if len(rows):
+        doc.spans[SPANS_KEY] = [doc[int(i) : int(i) + 1] for i in rows]
+
+
+def clear(doc: Doc) -> None:
+    """Remove soft labels and marks, so that the doc counts as one-hot of its entities."""
+    doc.user_data.pop(KEY, None)
+    doc.spans.pop(SPANS_KEY, None)
+    for token in doc:
+        if token.ent_id_.startswith(MARK):
+            token.ent_id_ = token.ent_id_.removeprefix(MARK).removeprefix(BEFORE_ID)
+
+
+def is_marked(doc: Doc) -> bool:
+    """Whether some token of the doc has, or had, a label that is truly soft."""
+    return SPANS_KEY in doc.spans or any(t.ent_id_.startswith(MARK) for t in doc)
+
+
+def get_token_probs(doc: Doc) -> SoftLabels | None:
+    """The probabilities that a component predicted, where it is set to keep them."""
+    return _unpack(doc, PROBS_KEY)
+
+
+def put_token_probs(doc: Doc, probs: SoftLabels | None) -> None:
+    """Keep predicted probabilities on a doc. They are no labels: nothing trains on them."""
+    if probs is None:
+        doc.user_data.pop(PROBS_KEY, None)
+    else:
+        doc.user_data[PROBS_KEY] = _pack(probs)
+
+
+def of(doc: Doc, layer: str = ENTS) -> SoftLabels:
+    """The soft labels of a doc's layer; what it is annotated with, one-hot, where it has none."""
+    soft = get(doc)
+    return soft if soft is not None and soft.layer == layer else one_hot(doc, layer)
+
+
+def one_hot(doc: Doc, layer: str = ENTS, tags: Sequence[str] | None = None) -> SoftLabels:
+    """One-hot rows of the doc's annotation; rows of zeros where it is missing.
+
+    tags (Sequence[str] | None): the columns; by default those of the doc's labels.
+    RETURNS (SoftLabels): shape (n_tokens, L). A label without a column counts as missing.
+    """
+    found = layers.read(doc, layer)
+    if tags is None:
+        tags = layers.columns(layer, (tag for tag in found if tag is not None))
+    column = {tag: i for i, tag in enumerate(tags)}
+    probs = np.zeros((len(doc), len(tags)), dtype="float32")
+    for i, tag in enumerate(found):
+        if tag is not None and tag in column:
+            probs[i, column[tag]] = 1.0
+    return SoftLabels(tuple(tags), probs, layer)
+
+
+def hard_tags(doc: Doc, layer: str = ENTS) -> list[str | None]:
+    """The repaired tag of every token: of its soft labels, else of its annotation."""
+    soft = get(doc)
+    return decode(soft) if soft is not None and soft.layer == layer else layers.read(doc, layer)
+
+
+def decode(soft: SoftLabels) -> list[str | None]:
+    """The most probable valid tags (IOB2 sequences where that is the layer's scheme); None where
+    the row is missing.
+    """
+    if not len(soft.probs):
+        return []
+    missing = is_missing(soft)
+    if is_iob(soft.layer):
+        probs = soft.probs.copy()
+        # An entity may not run through a token about which nothing is known.
+        probs[missing, soft.labels.index("O")] = 1.0
+        path = viterbi([probs], soft.labels)[0]
+    elif soft.labels:
+        path = soft.probs.argmax(axis=1)
+    else:
+        return [None] * len(soft.probs)
+    return [None if gone else soft.labels[i] for i, gone in zip(path, missing, strict=True)]
+
+
+def annotate(doc: Doc, soft: SoftLabels) -> None:
+    """Write the decoded soft labels into the doc's own annotation; missing stays missing."""
+    layers.write(doc, soft.layer, decode(soft))
+
+
+def with_tags(soft: SoftLabels, tags: Sequence[str]) -> Floats2d:
+    """The rows over other columns. Where mass falls on a tag not among them, the row is missing.
+
+    RETURNS (Floats2d): shape (n_tokens, len(tags)).
+    """
+    column = {tag: i for i, tag in enumerate(tags)}
+    out = np.zeros((len(soft.probs), len(tags)), dtype="float32")
+    lost = np.zeros(len(soft.probs), dtype="float32")
+    for i, tag in enumerate(soft.labels):
+        if tag in column:
+            out[:, column[tag]] = soft.probs[:, i]
+        else:
+            lost += soft.probs[:, i]
+    out[lost > TOLERANCE] = 0.0
+    return out
+
+
+def split_sents(doc: Doc) -> list[Doc]:
+    """The sentences of a doc as docs, with soft labels and recipe (``Span.as_doc`` drops them)."""
+    soft = get(doc)
+    parts = []
+    for sent in doc.sents:
+        part = sent.as_doc()
+        if soft is not None:
+            put(part, replace(soft, probs=soft.probs[sent.start : sent.end]))
+        recipes.carry(doc, part, sent.start)
+        parts.append(part)
+    return parts
+
+
+def is_missing(soft: SoftLabels) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which rows carry no annotation; shape (n_tokens,)."""
+    return np.asarray(soft.probs.sum(axis=1) == 0.0)
+
+
+def is_soft(soft: SoftLabels) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which rows are neither one-hot nor missing; shape (n_tokens,)."""
+    if not len(soft.probs):
+        return np.zeros(0, dtype=bool)
+    return np.asarray((soft.probs.max(axis=1) < 1.0 - TOLERANCE) & ~is_missing(soft))
+
+
+def validate(soft: SoftLabels, doc: Doc | None = None) -> None:
+    """Check shapes, tags and sums. RAISES (SeqMixError): S102, S103."""
+    probs, tags = soft.probs, soft.labels
+    if doc is not None and len(probs) != len(doc):
+        raise SeqMixError(Errors.E102.format(rows=len(probs), tokens=len(doc), text=doc.text[:80]))
+    reason = ""
+    iob = is_iob(layers.check_layer(soft.layer))
+    if probs.ndim != 2 or probs.shape[1] != len(tags):
+        reason = f"shape {probs.shape} with {len(tags)} tags"
+    elif len(set(tags)) != len(tags) or (iob and not _are_iob2(tags)):
+        reason = f"tags {tags}"
+    elif not np.isfinite(probs).all() or (probs < 0).any():
+        reason = "negative or not finite numbers"
+    elif (np.abs(probs.sum(axis=1) - 1.0) > TOLERANCE)[~is_missing(soft)].any():
+        reason = f"row sums {np.unique(probs.sum(axis=1).round(4))}"
+    if reason:
+        raise SeqMixError(Errors.E103.format(reason=reason))
+
+
+def _are_iob2(tags: Sequence[str]) -> bool:
+    return "O" in tags and all(tag == "O" or split_tag(tag)[0] in ("B", "I") for tag in tags)
+
+
+def _pack(soft: SoftLabels) -> dict[str, Any]:
+    return {
+        "labels": list(soft.labels),
+        "probs": np.ascontiguousarray(soft.probs, dtype="float32"),
+        "layer": soft.layer,
+    }
+
+
+def _unpack(doc: Doc, key: str) -> SoftLabels | None:
+    data = doc.user_data.get(key)
+    if data is None:
+        return None
+    layer = data.get("layer", ENTS)  # files of the first version name none
+    soft = SoftLabels(tuple(data["labels"]), np.asarray(data["probs"]), layer)
+    if len(soft.probs) != len(doc):
+        raise SeqMixError(
+            Errors.E102.format(rows=len(soft.probs), tokens=len(doc), text=doc.text[:80])
+        )
+    return soft
+
+
+install()

@@ -1,0 +1,266 @@
+"""A Hugging Face causal language model that scores every token of a text."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (the name that everyone gives it)
+from numpy.typing import NDArray
+
+from ..errors import Errors, SeqMixError, SeqMixFileError
+from ..model_names import resolve
+from ..types import Floats1d
+from .batches import MAX_BATCH_ITEMS, Piece, check_sizes, cut, gather, position_limit
+from .gguf import converted_folder
+from .loading import (
+    default_device,
+    describe,
+    fast_bfloat16,
+    from_pretrained,
+    gguf_path,
+    start_id,
+)
+from .safety import as_paths
+from .scores import TokenNlls, perplexity, trim_offsets, window_nats
+from .settings import check_dtype
+
+__all__ = ["CausalLM", "TokenNlls", "get_shared", "perplexity", "window_nats"]
+
+MAX_WINDOW = 2048  # tokens of context: attention and logits of more cost memory and change little
+MAX_LOGITS = 1 << 27  # numbers in the logits of one batch: 256 MB in bfloat16
+LOSS_ROWS = 256  # tokens whose logits are held in float32 at a time
+
+
+class CausalLM:
+    """A causal language model with its tokenizer and start token. Make one with ``load``."""
+
+    def __init__(
+        self, model: Any, tokenizer: Any, start_id: int, *, name: str = "", dtype: str = "auto"
+    ) -> None:
+        """Wrap a model that is loaded already.
+
+        model (PreTrainedModel): a causal LM; it is set to evaluation.
+        tokenizer (PreTrainedTokenizerFast): its tokenizer.
+        start_id (int): the token that stands before the first token of every text.
+        name (str): for messages.
+        dtype (str): the default of ``token_nlls``: "float32", "bfloat16" or "auto".
+        RAISES (ValueError): if the dtype is unknown or the model sees later tokens.
+        """
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.start_id = start_id
+        self.name = name
+        self.dtype = check_dtype(dtype)
+        self.device = torch.device(model.device)
+        self.window = position_limit(model.config, MAX_WINDOW)
+        self._require_causal()
+
+    @classmethod
+    def load(
+        cls,
+        name: str,
+        *,
+        revision: str | None = None,
+        dtype: str = "auto",
+        device: str | None = None,
+        start_token: str | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+        trust_remote_code: Collection[str] = (),
+    ) -> CausalLM:
+        """Load a model from the Hugging Face hub, a folder or a GGUF file.
+
+        Weights are read from safetensors (or GGUF), never from pickle files.
+
+        name (str): a name on the hub, a folder, the path of a ``.gguf`` file,
+            ``package:NAME/PATH``, or alternatives ("A | B").
+        revision (str | None): branch, tag or commit on the hub.
+        dtype (str): see ``__init__``.
+        device (str | None): a torch device; None for the one that thinc uses (``--gpu-id``).
+        start_token (str | None): the token before every text; None for ``<|endoftext|>`` where
+            the vocabulary has it, else the tokenizer's token for the beginning, else for the end.
+        cache_dir (str | Path | None): where GGUF files are converted to, see ``gguf.cache_root``.
+        local_files_only (bool): use no network.
+        trust_remote_code (Collection[str]): names of models whose own Python code may run; that of
+            others, other repositories that a model refers to included, never does.
+        RETURNS (CausalLM): the model, with float32 weights.
+        RAISES (SeqMixFileError): if it cannot be read or converted.
+        RAISES (SeqMixError): if it is no usable model: weights in pickle files, code that is not
+            trusted, no fast tokenizer, no start token, untrained weights, not causal.
+        """
+        check_dtype(dtype)
+        options = {"revision": revision, "local_files_only": local_files_only}
+        hub = {key: value for key, value in options.items() if value is not None}
+        try:
+            place = resolve(name)
+            gguf = gguf_path(place)
+            folder = place if gguf is None else str(converted_folder(gguf, cache_dir))
+            # What was converted is ours; the user's trust is in names on the hub and folders.
+            where, trusted = (hub, as_paths(trust_remote_code)) if gguf is None else ({}, ())
+            model, tokenizer, missing = from_pretrained(folder, where, trusted)
+            model.to(device or default_device())
+        except (SeqMixError, MemoryError):
+            raise
+        except Exception as err:
+            # transformers raises nearly every type here: OSError, ValueError, KeyError, ...
+            values = {"name": name, "revision": revision, "reason": describe(err)}
+            raise SeqMixFileError(Errors.E301.format(**values)) from err
+        if missing:
+            raise SeqMixError(Errors.E306.format(name=name, missing=", ".join(missing[:5])))
+        if not getattr(tokenizer, "is_fast", False):
+            raise SeqMixError(Errors.E303.format(name=name))
+        start = start_id(tokenizer, start_token, name)
+        return cls(model, tokenizer, start, name=name, dtype=dtype)
+
+    def save(self, folder: str | Path) -> None:
+        """Write weights (safetensors) and tokenizer, to be loaded again with ``load(folder)``."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        # Renamed, never overwritten: the weights at hand may be mapped from this very file.
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            self.model.save_pretrained(temporary)
+            self.tokenizer.save_pretrained(temporary)
+            for file in Path(temporary).iterdir():
+                os.replace(file, folder / file.name)
+
+    def precision(self, dtype: str | None = None) -> str:
+        """Resolve "auto": bfloat16 where the hardware is fast at it, else float32."""
+        dtype = check_dtype(dtype or self.dtype)
+        if dtype == "auto":
+            return "bfloat16" if fast_bfloat16(self.device.type) else "float32"
+        return dtype
+
+    def token_nlls(
+        self,
+        texts: Sequence[str],
+        *,
+        batch_size: int = 16,
+        max_batch_items: int = MAX_BATCH_ITEMS,
+        dtype: str | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> list[TokenNlls]:
+        """Score every token of every text once, each text by itself (the terms of Eq. 9).
+
+        Texts longer than the model's window are scored in windows that overlap by half, so that
+        tokens past the first window see at least half a window before them.
+
+        texts (Sequence[str]): the texts; an empty one has no tokens.
+        batch_size (int): the most texts (or windows) of a batch.
+        max_batch_items (int): the most tokens of a batch, padding included. A batch holds fewer
+            where the vocabulary is large, and always one window at least.
+        dtype (str | None): "float32", "bfloat16" (weights stay float32), "auto" (``precision``);
+            None for the object's own.
+        progress (Callable[[int], object] | None): called with the number of texts after each batch.
+        RETURNS (list[TokenNlls]): one for each text, in the order of the texts.
+        RAISES (ValueError): if a size is below 1 or the dtype unknown.
+        """
+        check_sizes(batch_size, max_batch_items)
+        bfloat16 = self.precision(dtype) == "bfloat16"
+        ids, offsets = self._tokenise(texts)
+        nlls = [np.zeros(len(one) - 1, dtype=np.float32) for one in ids]
+        pieces = [p for i, one in enumerate(ids) for p in cut(i, len(one) - 1, self.window)]
+        most = min(max_batch_items, MAX_LOGITS // int(self.model.config.vocab_size))
+        if progress is not None:
+            progress(sum(len(one) == 1 for one in ids))
+        # One autocast around all batches: it casts each weight once and keeps the copy until the
+        # end. A bfloat16 copy of the model is up to 1.2 times as fast, but its rounding errors in
+        # log perplexity are four times as large, so far more texts would need a second look.
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16),
+        ):
+            for batch in gather(pieces, batch_size, most):
+                self._score(batch, ids, nlls)
+                if progress is not None:
+                    progress(sum(p.end == len(ids[p.text]) - 1 for p in batch))
+        return [TokenNlls(*pair) for pair in zip(nlls, offsets, strict=True)]
+
+    def _tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], list[NDArray[np.int64]]]:
+        if not texts:
+            return [], []  # the tokenizers refuse an empty batch
+        encoded = self.tokenizer(
+            list(texts),
+            add_special_tokens=False,  # what "special" means differs: see the start token
+            return_offsets_mapping=True,
+            return_attention_mask=False,
+            verbose=False,  # texts longer than the window are expected
+        )
+        ids = [[self.start_id, *one] for one in encoded["input_ids"]]
+        return ids, [
+            trim_offsets(*pair) for pair in zip(texts, encoded["offset_mapping"], strict=True)
+        ]
+
+    def _score(self, batch: list[Piece], ids: list[list[int]], nlls: list[Floats1d]) -> None:
+        width = batch[0].end - batch[0].start
+        inputs = torch.full((len(batch), width), self.start_id)
+        mask = torch.zeros_like(inputs)
+        for row, piece in enumerate(batch):
+            size = piece.end - piece.start
+            inputs[row, :size] = torch.tensor(ids[piece.text][piece.start : piece.end])
+            mask[row, :size] = 1
+        logits = self._logits(inputs, mask)
+        losses = []
+        for row, (text, start, end, first) in enumerate(batch):
+            targets = torch.tensor(ids[text][first + 1 : end + 1], device=self.device)
+            # Only the real tokens are upcast, a few rows at a time: the vocabulary is wide.
+            for low in range(0, len(targets), LOSS_ROWS):
+                part = targets[low : low + LOSS_ROWS]
+                at = first - start + low
+                rows = logits[row, at : at + len(part)].float()
+                losses.append(F.cross_entropy(rows, part, reduction="none"))
+        flat = torch.cat(losses).cpu().numpy()  # one copy from the device a batch
+        done = 0
+        for text, _, end, first in batch:
+            nlls[text][first:end] = flat[done : done + end - first]
+            done += end - first
+
+    def _logits(self, inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        inputs, mask = inputs.to(self.device), mask.to(self.device)
+        logits = self.model(input_ids=inputs, attention_mask=mask, use_cache=False).logits
+        return torch.as_tensor(logits)
+
+    def _require_causal(self) -> None:
+        # AutoModelForCausalLM takes a BERT too, whose scores would be meaningless, silently.
+        inputs = torch.tensor([[self.start_id, 0], [self.start_id, 1]])
+        with torch.inference_mode():
+            first = self._logits(inputs, torch.ones_like(inputs))[:, 0].float()
+        if float((first[0] - first[1]).abs().max()) > 1e-4 * float(first.abs().max()):
+            raise SeqMixError(Errors.E305.format(name=self.name))
+
+
+@lru_cache(maxsize=2)
+def shared_lm(
+    name: str,
+    revision: str | None,
+    start_token: str | None,
+    device: str | None,
+    trusted: frozenset[str],
+) -> CausalLM:
+    """``CausalLM.load``, once for all callers with the same settings. Use ``get_shared``."""
+    return CausalLM.load(
+        name,
+        revision=revision,
+        start_token=start_token,
+        device=device,
+        trust_remote_code=trusted,
+    )
+
+
+def get_shared(
+    name: str,
+    *,
+    revision: str | None = None,
+    start_token: str | None = None,
+    device: str | None = None,
+    trust_remote_code: Collection[str] = (),
+) -> CausalLM:
+    """A model that all objects of the same settings share; arguments as in ``CausalLM.load``."""
+    trusted = as_paths(trust_remote_code)
+    return shared_lm(resolve(name), revision, start_token, device or default_device(), trusted)

@@ -1,0 +1,98 @@
+"""Names of models: hub names, folders, files inside installed packages, and alternatives."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+
+from .errors import Errors, SeqMixFileError, Warnings
+
+PACKAGE = "package:"
+REQUIRED, OR = "||", "|"
+SECONDS = 5.0  # to wait for the hub
+
+
+def first_available(names: str, *, check: bool = False) -> str:
+    """Return the first of several model names that is available on this machine.
+
+    names (str): alternatives separated by " | ". Each is a folder or file, a name on the Hugging
+        Face hub, or "package:NAME/PATH" for a file in an installed Python package. Empty ones
+        are skipped. A name before " || " is no alternative: unless it is empty, it is used, and
+        nothing else is.
+    check (bool): also look for a single name; otherwise it is returned as it is.
+    RETURNS (str): a name or path that can be loaded. If it is not the first, a warning (W220)
+        says so.
+    RAISES (SeqMixFileError): S224 if none is available.
+    """
+    required, mark, rest = names.partition(REQUIRED)
+    wanted = [name.strip() for name in (rest if mark else names).split(OR) if name.strip()]
+    if mark and required.strip():
+        wanted = [required.strip()]
+    if len(wanted) == 1 and not check and not wanted[0].startswith(PACKAGE):
+        return wanted[0]
+    for name in wanted:
+        path = _find(name)
+        if path is not None:
+            if name != wanted[0]:
+                warnings.warn(Warnings.W220.format(wanted=wanted[0], found=name), stacklevel=2)
+            return path
+    raise SeqMixFileError(Errors.E224.format(names=wanted))
+
+
+def is_choice(name: str) -> bool:
+    """Whether a name has alternatives, or is one that only this package understands."""
+    return OR in name or name.startswith(PACKAGE)
+
+
+def resolve(name: str) -> str:
+    """Return a name that transformers can load. Nothing is looked up for a plain name.
+
+    RAISES (SeqMixFileError): S224, see ``first_available``.
+    """
+    return first_available(name) if is_choice(name) else name
+
+
+def is_local(name: str) -> bool:
+    """Whether a name is a path on this machine, which other machines need not have."""
+    return not is_choice(name) and (Path(name).is_absolute() or Path(name).exists())
+
+
+def short_name(name: str) -> str:
+    """A model's name as reports show it: of a path, or in a package, the last two parts."""
+    return "/".join(Path(name.removeprefix(PACKAGE)).parts[-2:])
+
+
+def _find(name: str) -> str | None:
+    if name.startswith(PACKAGE):
+        package, _, inside = name.removeprefix(PACKAGE).partition("/")
+        spec = find_spec(package) if package.isidentifier() else None
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        path = Path(spec.submodule_search_locations[0], inside)
+        return str(path) if path.exists() else None
+    return name if Path(name).exists() or _on_hub(name) else None
+
+
+def _on_hub(name: str) -> bool:
+    """Whether a model was downloaded, or the hub has it.
+
+    The hub's own client sends one request, without retries: it knows proxies, HF_ENDPOINT, tokens
+    and offline mode. Transformers would retry for half a minute and log each attempt.
+    """
+    from huggingface_hub import (
+        constants,
+        get_hf_file_metadata,
+        hf_hub_url,
+        try_to_load_from_cache,
+    )
+
+    try:
+        if isinstance(try_to_load_from_cache(name, "config.json"), str):
+            return True
+        if constants.HF_HUB_OFFLINE:
+            return False
+        get_hf_file_metadata(hf_hub_url(name, "config.json"), timeout=SECONDS)
+    except (OSError, ValueError):  # unreachable or unknown; not a valid name on the hub
+        return False
+    return True

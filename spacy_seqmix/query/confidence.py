@@ -1,0 +1,139 @@
+"""A component's probabilities of docs that it has annotated, at any temperature."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, TypeAlias
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from ..annotation.layers import SPAN_CATEGORISERS
+from ..errors import Errors, SeqMixError
+from ..models.tagger_head import entity_spans, head_of, tempered_rows
+from ..types import Floats1d, TokenProbs
+from .beam import Parse, beam_parses, parse_marginals
+from .probabilities import SOURCES, Source, check_needs
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Probabilities as functions of a temperature T, by which log-scores are divided: 1 leaves
+    them alone, above 1 the component is less sure.
+
+    tokens (Callable): T to token probabilities, one array (n_tokens, L) a doc.
+    spans (Callable | None): T to the confidence in each span that ``spans_found`` gives, one array
+        (n_spans,) a doc; None for components that find no spans.
+    """
+
+    tokens: Callable[[float], TokenProbs]
+    spans: Callable[[float], list[Floats1d]] | None
+
+
+def reading(nlp: Language, component: str, docs: Sequence[Doc]) -> Reading:
+    """Take a component's scores of docs, once for all temperatures.
+
+    nlp (Language): a trained pipeline.
+    component (str): the name of a component that has token probabilities.
+    docs (Sequence[Doc]): docs that the pipeline has annotated; they are not changed.
+    RAISES (SeqMixError): S401 when the component has no token probabilities.
+    """
+    check_needs("tokens", nlp, component)
+    factory = nlp.get_pipe_meta(component).factory
+    proc: Any = nlp.get_pipe(component)
+    if factory in READERS:
+        return READERS[factory](proc, docs)
+    return Reading(_rows(SOURCES[factory], proc, docs), None)
+
+
+def spans_found(nlp: Language, component: str, doc: Doc) -> list[Span]:
+    """The spans that a component sets: those of its key for span categorisers, else entities."""
+    if nlp.get_pipe_meta(component).factory in SPAN_CATEGORISERS:
+        proc: Any = nlp.get_pipe(component)
+        return list(doc.spans.get(proc.key, ()))
+    return list(doc.ents)
+
+
+def span_finders(nlp: Language) -> list[str]:
+    """The components of a pipeline that have confidences in spans."""
+    return [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in READERS]
+
+
+def check_has_spans(nlp: Language, component: str) -> None:
+    """RAISES (SeqMixError): S440, naming the components with confidences in spans."""
+    able = span_finders(nlp)
+    if component not in able:
+        raise SeqMixError(Errors.E440.format(name=component, able=able or "none"))
+
+
+def _rows(source: Source, proc: Any, docs: Sequence[Doc]) -> Callable[[float], TokenProbs]:
+    probs = source(proc, docs)
+    return lambda t: [tempered_rows(p, t) for p in probs]
+
+
+def _of_head(proc: Any, docs: Sequence[Doc]) -> Reading:
+    """``seqmix_ner``: its model's head knows how scores become probabilities."""
+    head, spans = head_of(proc.model), entity_spans(docs, proc.labels)
+    # Tokens and spans are needed at one temperature, and a CRF sums over its paths for each.
+    tempered = lru_cache(maxsize=1)(partial(head.tempered, proc.predict(docs)))
+
+    def tokens(temperature: float) -> TokenProbs:
+        return [proc.model.ops.to_numpy(p) for p in tempered(temperature)]
+
+    return Reading(tokens, lambda t: head.span_probs(tempered(t), spans))
+
+
+def _of_beam(proc: Any, docs: Sequence[Doc]) -> Reading:
+    """spaCy's transition-based recognisers: the probability of those parses that have a span."""
+    parses_of = beam_parses(proc, docs)
+    spans = [[(e.start, e.end, e.label_) for e in doc.ents] for doc in docs]
+
+    def tokens(temperature: float) -> TokenProbs:
+        return parse_marginals(proc, docs, [_tempered(parses, temperature) for parses in parses_of])
+
+    def confidences(temperature: float) -> list[Floats1d]:
+        out = []
+        for parses, of_doc in zip(parses_of, spans, strict=True):
+            tempered = [(p, set(ents)) for p, ents in _tempered(parses, temperature)]
+            sums = [sum(p for p, ents in tempered if span in ents) for span in of_doc]
+            out.append(np.array(sums, dtype="float32"))
+        return out
+
+    return Reading(tokens, confidences)
+
+
+def _tempered(parses: Sequence[Parse], temperature: float) -> list[Parse]:
+    probs = tempered_rows(np.array([p for p, _ in parses]), temperature)
+    return [(float(p), ents) for p, (_, ents) in zip(probs, parses, strict=True)]
+
+
+def _of_group(proc: Any, docs: Sequence[Doc], source: Source) -> Reading:
+    """Span categorisers: the score of each span, against that of not being one."""
+    # spaCy's single-label categoriser keeps them as a column.
+    scores = [np.asarray(_group_scores(proc, doc), dtype="float32").ravel() for doc in docs]
+
+    def confidences(temperature: float) -> list[Floats1d]:
+        pairs = [np.stack([s, 1.0 - s], axis=1) for s in scores]
+        return [tempered_rows(p, temperature)[:, 0] for p in pairs]
+
+    return Reading(_rows(source, proc, docs), confidences)
+
+
+def _group_scores(proc: Any, doc: Doc) -> Any:
+    if proc.key not in doc.spans:
+        return []
+    group = doc.spans[proc.key]
+    scores = group.attrs.get("scores", ())
+    if len(scores) != len(group):
+        raise SeqMixError(Errors.E441.format(key=proc.key, text=doc.text[:80]))
+    return scores
+
+
+Reader: TypeAlias = Callable[[Any, Sequence[Doc]], Reading]
+READERS: dict[str, Reader] = {
+    "seqmix_ner": _of_head,
+    "ner": _of_beam,
+    "beam_ner": _of_beam,
+    **{name: partial(_of_group, source=SOURCES[name]) for name in SPAN_CATEGORISERS},
+}

@@ -1,0 +1,67 @@
+"""Mix a file of docs into another: what ``spacy seqmix augment`` calls."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import spacy
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from spacy.util import registry
+from thinc.api import Config
+
+from ..annotation.layers import ENTS
+from ..config import problems_of
+from ..errors import Errors, SeqMixError
+from ..files import read_docs, write_docs
+from ..mixing.mix import MixCounts, mix_docs
+from ..mixing.mixer import Mixer
+
+
+class AugmentSchema(BaseModel):
+    """The [augment] section of a config."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    lang: str = Field("en", description="Language whose tokeniser must agree with mixed texts.")
+    seed: int = Field(0, ge=0, description="Of the pairs and of λ.")
+    rate: float = Field(0.2, gt=0, description="r, mixed docs per doc of IN.")
+    labels: str = Field("soft", description='"soft", or "hard" for the repaired annotation alone.')
+    strategy: Any = Field(description="Which segments are paired.")
+    realiser: Any = Field(description="How mixed segments become words.")
+    discriminator: Any = Field(None, description="What keeps plausible docs; null keeps all.")
+
+
+def augment_file(
+    config: Config, in_path: Path, out_path: Path, *, with_originals: bool = False
+) -> tuple[MixCounts, int]:
+    """Write the docs mixed from a .spacy file to another.
+
+    config (Config): with an [augment] section (``AugmentSchema``), not interpolated.
+    in_path (Path): .spacy file of labelled docs.
+    out_path (Path): .spacy file to write, with user data (soft labels, origins).
+    with_originals (bool): write the docs of ``in_path`` first.
+    RETURNS (tuple): what happened, and how many mixed docs were written.
+    RAISES (SeqMixError): S213 for a wrong section, S214 when no doc came out, S403 and S405 for
+        unusable docs.
+    """
+    section = config.interpolate().get("augment")
+    if not isinstance(section, dict):
+        raise SeqMixError(Errors.E213.format(problems="the section itself is missing"))
+    try:
+        settings = AugmentSchema.model_validate(section)
+    except ValidationError as err:
+        raise SeqMixError(Errors.E213.format(problems=problems_of(err))) from None
+    parts = {k: v for k, v in section.items() if isinstance(v, dict)}
+    wrong = [name for name in ("strategy", "realiser") if name not in parts]
+    if wrong:
+        problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
+        raise SeqMixError(Errors.E213.format(problems=problems))
+    mixer = Mixer(rate=settings.rate, labels=settings.labels, **registry.resolve(parts))
+    nlp = spacy.blank(settings.lang)
+    docs = read_docs(in_path, nlp, need_entities=mixer.strategy.layer == ENTS)
+    mixed, counts = mix_docs(docs, mixer, np.random.default_rng(settings.seed), nlp)
+    if not mixed:
+        raise SeqMixError(Errors.E214.format(docs=len(docs), path=in_path, rate=settings.rate))
+    out = [*docs, *mixed] if with_originals else mixed
+    write_docs(out, out_path)
+    return counts, len(mixed)

@@ -1,0 +1,94 @@
+"""The corpus reader ``spacy-seqmix.Corpus.v1``: spaCy's own, but it carries along soft labels and
+relations, and can give the pipeline gold entities."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.training.corpus import Corpus
+
+from ..annotation import recipes, relations, soft_labels
+from ..annotation.provenance import is_pretokenised
+from ..relation_extraction.candidates import aligned_ents
+
+
+class SoftLabelCorpus(Corpus):
+    """Like ``spacy.Corpus.v1``, with soft labels, recipes and relations kept, also where docs are
+    split.
+
+    spaCy splits with ``Span.as_doc``, which drops user data, and gives components docs without
+    any. Mixed docs whose text would not tokenise back to their words are given with their words.
+    """
+
+    def __init__(self, path: Path, *, gold_ents: bool = False, **settings: Any) -> None:
+        """gold_ents: see ``create_corpus``; settings: of spaCy's reader."""
+        super().__init__(path, **settings)
+        self.gold_ents = gold_ents
+
+    def _make_example(self, nlp: Language, reference: Doc, gold_preproc: bool) -> Example:
+        made: Example = super()._make_example(
+            nlp, reference, gold_preproc or is_pretokenised(reference)
+        )
+        recipes.carry(reference, made.predicted)
+        if self.gold_ents and reference.has_annotation("ENT_IOB"):
+            made.predicted.set_ents(aligned_ents(made))
+        return made
+
+    def make_examples(self, nlp: Language, reference_docs: Iterable[Doc]) -> Iterator[Example]:
+        """Split docs of ``max_length`` tokens or more into sentences, with all labels."""
+        for doc in reference_docs:
+            if self.max_length and len(doc) >= self.max_length:
+                if doc.has_annotation("SENT_START"):
+                    yield from super().make_examples(nlp, split_sents(doc))
+            else:
+                yield from super().make_examples(nlp, [doc])
+
+    def make_examples_gold_preproc(
+        self, nlp: Language, reference_docs: Iterable[Doc]
+    ) -> Iterator[Example]:
+        """Sentences with gold tokens, with soft labels and relations."""
+        for doc in reference_docs:
+            split = doc.has_annotation("SENT_START")
+            for part in split_sents(doc) if split else [doc]:
+                if len(part):
+                    yield self._make_example(nlp, part, True)
+
+
+def create_corpus(
+    path: Path | None,
+    gold_preproc: bool = False,
+    max_length: int = 0,
+    limit: int = 0,
+    augmenter: Callable[..., Any] | None = None,
+    gold_ents: bool = False,
+) -> Callable[[Language], Iterable[Example]]:
+    """Create a reader of .spacy files; errors as ``spacy.Corpus.v1``.
+
+    path, gold_preproc, max_length, limit, augmenter: as for ``spacy.Corpus.v1``.
+    gold_ents (bool): give the docs that the pipeline is to annotate the reference's entities, for
+        pipelines that predict none themselves but need them, for example ``seqmix_relations``
+        alone. Scores of entities then mean nothing.
+    """
+    from spacy.errors import Errors
+
+    if path is None:
+        raise ValueError(Errors.E913)
+    return SoftLabelCorpus(
+        path,
+        gold_preproc=gold_preproc,
+        max_length=max_length,
+        limit=limit,
+        augmenter=augmenter,
+        gold_ents=gold_ents,
+    )
+
+
+def split_sents(doc: Doc) -> list[Doc]:
+    """The sentences of a doc as docs, soft labels and relations within them included."""
+    parts = soft_labels.split_sents(doc)
+    for sent, part in zip(doc.sents, parts, strict=True):
+        relations.carry(doc, part, sent.start)
+    return parts

