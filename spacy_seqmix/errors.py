@@ -138,7 +138,7 @@ class Errors:
         "[S539] {where}: the two nominals are parts of the one token {text!r}: put a blank between "
         "them."
     )
-    E538 = "[S538] {option} is for --format {formats}."
+    E538 = "[S538] {option} is for --format {formats}, not for {format}."
     E540 = "[S540] {where}: {what}. See docs/events.md for the layouts that can be read."
     E541 = (
         "[S541] {where}: the trigger {start} to {end} is {found!r}, where the file says {text}. "
@@ -152,6 +152,13 @@ class Errors:
     E544 = "[S544] {path} has no documents called {names}."
     E545 = (
         "[S545] {one} and {other} annotate documents of one name. Give a folder that has each once."
+    )
+    E548 = (
+        "[S548] The format of {path} is not known: its JSON has {keys}. Give rows with 'text' or "
+        "'tokens' and 'entities', or name the format with --format."
+    )
+    E549 = (
+        "[S549] The output {path} is also an input, which would be overwritten. Give another path."
     )
     E547 = "[S547] {path} has no column {column!r}. Columns with a name: {names}."
     E546 = "[S546] {path} names no documents: give their names, one a line."

@@ -13,7 +13,14 @@ from spacy.tokens import Doc, DocBin
 
 from .errors import Errors, SeqMixError
 
-__all__ = ["read_docs", "read_numbered_docs", "replacing", "replacing_folder", "write_docs"]
+__all__ = [
+    "check_output",
+    "read_docs",
+    "read_numbered_docs",
+    "replacing",
+    "replacing_folder",
+    "write_docs",
+]
 
 
 @contextmanager
@@ -85,3 +92,9 @@ def write_docs(docs: Iterable[Doc], path: Path) -> None:
     """Write a .spacy file with user data (soft labels, origins), whole or not at all."""
     with replacing(path) as temporary:
         DocBin(docs=docs, store_user_data=True).to_disk(temporary)
+
+
+def check_output(path: Path, inputs: Iterable[Path]) -> None:
+    """Refuse to write over an input, also through links. RAISES (SeqMixError): S549."""
+    if any(path.exists() and other.exists() and path.samefile(other) for other in inputs):
+        raise SeqMixError(Errors.E549.format(path=path))

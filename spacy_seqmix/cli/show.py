@@ -38,9 +38,11 @@ def show_cli(
     import spacy
 
     from ..annotation.provenance import get_origin
-    from ..files import read_docs, replacing
+    from ..files import check_output, read_docs, replacing
 
     try:
+        if output is not None:
+            check_output(output, [path])
         docs = read_docs(path, spacy.blank(lang), need_entities=False)
     except (ValueError, ImportError, OSError) as err:
         msg.fail(str(err), exits=1)

@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import Errors, SeqMixError
-from .files import attempt, read_lines, write_docs
-from .triggers import Counts, Sentence, Trigger, to_docs
+from .files import attempt, read_lines
+from .triggers import Counts, Sentence, Trigger
 
-__all__ = ["convert_ace", "read_ace"]
+__all__ = ["read_ace"]
 
 TAG = re.compile(r"<(/?)(\w*)[^<>]*>")
 BODY = "TEXT"
@@ -51,19 +50,22 @@ def read_ace(
     counts: Counts,
     *,
     skip: bool = False,
-    only: Collection[str] | None = None,
+    only: Path | None = None,
 ) -> Iterator[Sentence]:
     """Read all documents below a folder, in the order of their names.
 
-    nlp (Language): whose tokenizer is used, with a sentencizer.
+    nlp (Language): whose tokenizer is used; it gets a sentencizer if it has none.
     skip (bool): leave out triggers where the two files disagree, with a warning each.
-    only (Collection[str] | None): names of documents to read; None for all.
+    only (Path | None): a file with the names of the documents to read, one a line; None for all.
     YIELDS (Sentence): with the document's name in ``where``.
-    RAISES (SeqMixError): S501, S542 for documents without their other half, S543 for a trigger that
-        the text has not, S544 for names without a document, S545 for two documents of one name.
+    RAISES (SeqMixError): S501, S542 for documents without their other half, S543 for a trigger
+        that the text does not have, S544 for names without a document, S545 for two documents of
+        one name, S546 for an empty file of names.
     """
+    if "sentencizer" not in nlp.pipe_names:
+        nlp.add_pipe("sentencizer")
     found = _find(folder)
-    names = sorted(found if only is None else set(only))
+    names = sorted(found if only is None else set(_names(only)))
     lacking = [name for name in names if name not in found]
     if lacking:
         raise SeqMixError(Errors.E544.format(path=folder, names=", ".join(lacking[:10])))
@@ -209,32 +211,6 @@ def _tokenised(text: str, start: int, end: int, nlp: Language) -> tuple[Doc, lis
     doc = nlp("".join(characters))
     places = [(origins[t.idx][0], origins[t.idx + len(t) - 1][1]) for t in doc]
     return doc, places
-
-
-def convert_ace(
-    in_path: Path,
-    out_path: Path,
-    *,
-    lang: str = "en",
-    types: bool = False,
-    skip: bool = False,
-    only: Path | None = None,
-) -> Counts:
-    """Convert a folder of ACE 2005 to a DocBin, a Doc a sentence, triggers as entities.
-
-    in_path (Path): a folder; documents are found at any depth.
-    only (Path | None): a file with the names of documents, one a line: a split.
-    types, skip (bool): see ``convert_events``.
-    RETURNS (Counts): of sentences and triggers.
-    """
-    nlp = spacy.blank(lang)
-    nlp.add_pipe("sentencizer")
-    names = None if only is None else _names(only)
-    counts = Counts()
-    sentences = read_ace(in_path, nlp, counts, skip=skip, only=names)
-    docs = to_docs(sentences, nlp, counts, types=types, skip=skip)
-    write_docs(docs, out_path, source=in_path)
-    return counts
 
 
 def _names(path: Path) -> list[str]:

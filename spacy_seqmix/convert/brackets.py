@@ -14,14 +14,13 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import Errors, SeqMixError
-from .files import attempt, read_lines, write_docs
+from .files import attempt, read_lines
 
-__all__ = ["convert_brackets", "parse_markup", "read_brackets", "to_markup"]
+__all__ = ["parse_markup", "read_brackets", "to_markup"]
 
 Span = tuple[int, int, str]
 
@@ -143,23 +142,3 @@ def to_markup(doc: Doc) -> str:
 
 def _escape(text: str) -> str:
     return re.sub(r"([\[\]\\])", r"\\\1", text)
-
-
-def convert_brackets(
-    in_path: Path,
-    out_path: Path,
-    *,
-    lang: str = "en",
-    labels: Collection[str] | None = None,
-    skip: bool = False,
-) -> int:
-    """Convert a file of bracket markup to a DocBin.
-
-    in_path (Path): the markup.
-    out_path (Path): the DocBin; it appears whole or not at all.
-    lang (str): the language whose tokenizer is used.
-    labels, skip: see ``read_brackets``.
-    RETURNS (int): the number of docs.
-    """
-    docs = read_brackets(in_path, spacy.blank(lang), labels=labels, skip=skip)
-    return write_docs(docs, out_path, source=in_path)

@@ -14,18 +14,17 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TypeAlias
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from ..errors import Errors, SeqMixError
-from .files import attempt, read_lines, write_docs
+from .files import attempt, read_lines
 
-__all__ = ["convert_conll", "read_conll"]
+__all__ = ["TAG", "read_conll", "split_columns"]
 
 # How the tag of a token stands to an entity, in IOB1, IOB2, IO, BIOES, BILOU and BMEWO.
 _BEGINS, _ENDS = "BSUW", "ESULW"
-_TAG = re.compile(r"O|[BIMESULW]-\S+")
+TAG = re.compile(r"O|[BIMESULW]-\S+")
 _COLUMNS = "# global.columns ="
 
 
@@ -96,17 +95,17 @@ def _blocks(path: Path) -> Iterator[_Block | str]:
                 yield ""
         elif not block and line.startswith(_COLUMNS):
             yield line.removeprefix(_COLUMNS)
-        elif block or not line.startswith("#") or _TAG.fullmatch(_split(line)[-1]):
+        elif block or not line.startswith("#") or TAG.fullmatch(split_columns(line)[-1]):
             block.append((number, line))
     if block:
         yield block
 
 
-def _split(line: str) -> list[str]:
+def split_columns(line: str) -> list[str]:
     """The columns of a line: at tabs, where a tag stands behind the last one, else at blanks."""
     if "\t" in line:
         columns = [part.strip(" ") for part in line.rstrip(" \t").split("\t")]
-        if _TAG.fullmatch(columns[-1]) or " " not in line:
+        if TAG.fullmatch(columns[-1]) or " " not in line:
             return columns
     return line.split()
 
@@ -126,10 +125,10 @@ def _parse(block: _Block, index: int, path: Path) -> _Sentence:
     ents: list[tuple[int, int, str]] = []
     open_label: str | None = None  # of an entity that the next token may go on with
     for number, line in block:
-        columns = _split(line)
+        columns = split_columns(line)
         inside = -len(columns) <= index < len(columns) and len(columns) > 1
         tag = columns[index] if inside else ""
-        if not _TAG.fullmatch(tag):
+        if not TAG.fullmatch(tag):
             raise SeqMixError(Errors.E509.format(where=f"{path}, line {number}", text=line))
         start = len(words)
         words += columns[0].split()
@@ -159,24 +158,3 @@ def _make_doc(nlp: Language, sentences: Sequence[_Sentence]) -> Doc:
         ]
     )
     return doc
-
-
-def convert_conll(
-    in_path: Path,
-    out_path: Path,
-    *,
-    lang: str = "en",
-    whole_docs: bool = False,
-    column: int | str = -1,
-    skip: bool = False,
-) -> int:
-    """Convert a file of columns to a DocBin.
-
-    in_path (Path): the columns.
-    out_path (Path): the DocBin; it appears whole or not at all.
-    lang (str): the language of the docs' vocabulary.
-    whole_docs, column, skip: see ``read_conll``.
-    RETURNS (int): the number of docs.
-    """
-    docs = read_conll(in_path, spacy.blank(lang), whole_docs=whole_docs, column=column, skip=skip)
-    return write_docs(docs, out_path, source=in_path)

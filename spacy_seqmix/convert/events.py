@@ -7,19 +7,18 @@ also of DEGREE, TextEE and GENEVA: a sentence a line, ends exclusive. Types beco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import spacy
 from pydantic import AliasChoices, Field
 
 from ..errors import Errors, SeqMixError
-from .files import read_lines, write_docs
+from .files import read_lines
 from .rows import Row, Text, Word, json_lines, parse_json, validated
-from .triggers import Counts, Sentence, Trigger, same_text, to_docs
+from .triggers import Sentence, Trigger, same_text
 
-__all__ = ["LAYOUTS", "convert_events", "read_dygiepp", "read_jmee", "read_oneie"]
+__all__ = ["read_dygiepp", "read_jmee", "read_oneie"]
 
 
 class _Mention(Row):
@@ -101,34 +100,3 @@ def _of_dygiepp(event: Any, begin: int, where: str) -> Trigger:
             return Trigger(first - begin, last - begin + 1, label.replace(".", ":"))
     what = f"not an event that begins with [token, type]: {event!r}"
     raise SeqMixError(Errors.E540.format(where=where, what=what))
-
-
-LAYOUTS: dict[str, Callable[[Path], Iterator[Sentence]]] = {
-    "jmee": read_jmee,
-    "dygiepp": read_dygiepp,
-    "oneie": read_oneie,
-}
-
-
-def convert_events(
-    in_path: Path,
-    out_path: Path,
-    *,
-    layout: str,
-    lang: str = "en",
-    types: bool = False,
-    skip: bool = False,
-) -> Counts:
-    """Convert a file of one of the layouts to a DocBin, a Doc a sentence, triggers as entities.
-
-    layout (str): "jmee", "dygiepp" or "oneie".
-    types (bool): take "Conflict" of "Conflict:Attack" alone.
-    skip (bool): leave out triggers that are not what the file says, with a warning each.
-    RETURNS (Counts): of sentences and triggers.
-    RAISES (SeqMixError): S501, S502, S540, S541.
-    """
-    counts = Counts()
-    sentences = LAYOUTS[layout](in_path)
-    docs = to_docs(sentences, spacy.blank(lang), counts, types=types, skip=skip)
-    write_docs(docs, out_path, source=in_path)
-    return counts

@@ -1,18 +1,15 @@
-"""Lines in, DocBin out: what the converters share."""
+"""What the readers share: lines, and rows that may be left out."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from spacy.tokens import Doc, DocBin
-
 from ..errors import Errors, SeqMixError, Warnings
-from ..files import replacing
 
-__all__ = ["attempt", "read_lines", "write_docs"]
+__all__ = ["attempt", "read_lines"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,33 +49,3 @@ def attempt(skip: bool, make: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
             raise
         warnings.warn(Warnings.W540.format(reason=err), stacklevel=2)
         return None
-
-
-def write_docs(docs: Iterable[Doc], path: Path, *, source: Path, user_data: bool = False) -> int:
-    """Write docs to a DocBin that appears whole or not at all.
-
-    docs (Iterable[Doc]): the docs; none at all is an error.
-    path (Path): the DocBin.
-    source (Path): the file that they come from, for the message.
-    user_data (bool): whether to write it too; relations live there.
-    RETURNS (int): the number of docs.
-    RAISES (SeqMixError): S502 for a file without a doc.
-
-    Warns with W541 where no doc has an entity.
-    """
-    n_entities = 0
-
-    def counted() -> Iterator[Doc]:
-        nonlocal n_entities
-        for doc in docs:
-            n_entities += len(doc.ents)
-            yield doc
-
-    docbin = DocBin(docs=counted(), store_user_data=user_data)
-    if not len(docbin):
-        raise SeqMixError(Errors.E502.format(path=source))
-    if not n_entities:
-        warnings.warn(Warnings.W541.format(path=source, docs=len(docbin)), stacklevel=2)
-    with replacing(path) as temporary:
-        docbin.to_disk(temporary)
-    return len(docbin)

@@ -15,7 +15,6 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-import spacy
 from pydantic import Field, model_validator
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -24,10 +23,10 @@ from spacy.util import get_words_and_spaces
 from ..annotation import relations
 from ..annotation.relations import NONE, Relation
 from ..errors import Errors, SeqMixError
-from .files import attempt, write_docs
+from .files import attempt
 from .rows import Row, Text, Word, json_lines
 
-__all__ = ["convert_relations", "read_relations"]
+__all__ = ["read_relations"]
 
 
 class _Entity(Row):
@@ -147,23 +146,3 @@ def _relations(
         if out.setdefault((head, tail), made) != made:
             raise SeqMixError(Errors.E534.format(where=where, head=first.text, tail=second.text))
     return list(out.values())
-
-
-def convert_relations(
-    in_path: Path,
-    out_path: Path,
-    *,
-    lang: str = "en",
-    no_relation: Collection[str] = (),
-    skip: bool = False,
-) -> int:
-    """Convert a file of JSON lines to a DocBin with user data.
-
-    in_path (Path): the rows.
-    out_path (Path): the DocBin; it appears whole or not at all.
-    lang (str): the language whose tokenizer is used.
-    no_relation, skip: see ``read_relations``.
-    RETURNS (int): the number of docs.
-    """
-    docs = read_relations(in_path, spacy.blank(lang), no_relation=no_relation, skip=skip)
-    return write_docs(docs, out_path, source=in_path, user_data=True)

@@ -16,16 +16,15 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from ..annotation import relations
 from ..annotation.relations import NONE, Relation
 from ..errors import Errors, SeqMixError
-from .files import attempt, read_lines, write_docs
+from .files import attempt, read_lines
 
-__all__ = ["convert_semeval", "read_semeval"]
+__all__ = ["read_semeval"]
 
 ENTITY = "NOMINAL"
 OTHER = ("Other",)
@@ -125,23 +124,3 @@ def _relations(
         raise SeqMixError(Errors.E536.format(where=where, text=label))
     head, tail = (first, second) if directed[2] == "e1,e2" else (second, first)
     return [Relation((head.start, head.end), (tail.start, tail.end), name)]
-
-
-def convert_semeval(
-    in_path: Path,
-    out_path: Path,
-    *,
-    lang: str = "en",
-    no_relation: Collection[str] = OTHER,
-    skip: bool = False,
-) -> int:
-    """Convert a file of sentences with marks to a DocBin with user data.
-
-    in_path (Path): the sentences.
-    out_path (Path): the DocBin; it appears whole or not at all.
-    lang (str): the language whose tokenizer is used.
-    no_relation, skip: see ``read_semeval``.
-    RETURNS (int): the number of docs.
-    """
-    docs = read_semeval(in_path, spacy.blank(lang), no_relation=no_relation, skip=skip)
-    return write_docs(docs, out_path, source=in_path, user_data=True)

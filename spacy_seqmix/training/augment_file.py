@@ -12,7 +12,7 @@ from thinc.api import Config
 from ..annotation.layers import ENTS
 from ..config import problems_of
 from ..errors import Errors, SeqMixError
-from ..files import read_docs, write_docs
+from ..files import check_output, read_docs, write_docs
 from ..mixing.mix import MixCounts, mix_docs
 from ..mixing.mixer import Mixer
 
@@ -42,8 +42,9 @@ def augment_file(
     with_originals (bool): write the docs of ``in_path`` first.
     RETURNS (tuple): what happened, and how many mixed docs were written.
     RAISES (SeqMixError): S213 for a wrong section, S214 when no doc came out, S403 and S405 for
-        unusable docs.
+        unusable docs, S549 where the output is the input.
     """
+    check_output(out_path, [in_path])
     section = config.interpolate().get("augment")
     if not isinstance(section, dict):
         raise SeqMixError(Errors.E213.format(problems="the section itself is missing"))

@@ -134,6 +134,17 @@ def test_augment_tells_which_model_it_took(
     assert "[S224]" in output
 
 
+@pytest.mark.parametrize("command", ["augment", "show"])
+def test_commands_refuse_their_input_as_output(in_path: Path, command: str) -> None:
+    before = in_path.read_bytes()
+    words = [str(CONFIG), str(in_path), str(in_path)]
+    given = words if command == "augment" else [words[1], "-o", words[2]]
+    result = CliRunner().invoke(app, [command, *given])
+    assert result.exit_code == 1
+    assert "[S549]" in result.output
+    assert in_path.read_bytes() == before
+
+
 def test_augment_refuses_a_damaged_file(
     run: Callable[..., tuple[int, str, Path]], in_path: Path
 ) -> None:

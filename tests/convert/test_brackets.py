@@ -13,7 +13,7 @@ from spacy.tokens import Doc, DocBin, Span
 from typer.testing import CliRunner
 
 from spacy_seqmix.cli import app
-from spacy_seqmix.convert import convert_brackets, parse_markup, read_brackets, to_markup
+from spacy_seqmix.convert import convert_file, parse_markup, read_brackets, to_markup
 
 SAMPLE = """\
 # a comment
@@ -130,13 +130,13 @@ def test_brackets_markup_refuses_what_a_line_cannot_hold(nlp: Language) -> None:
 def test_convert_brackets_writes_all_or_nothing(tmp_path: Path, nlp: Language) -> None:
     source, target = tmp_path / "in.txt", tmp_path / "new" / "out.spacy"
     source.write_text(SAMPLE, "utf8")
-    assert convert_brackets(source, target) == 4
+    assert convert_file(source, target, "brackets").docs == 4
     before = target.read_bytes()
     assert [len(d.ents) for d in DocBin().from_disk(target).get_docs(nlp.vocab)] == [2, 0, 1, 1]
     for bad, code in (("[PER", "S504"), ("# nothing\n\n", "S502")):
         source.write_text(bad, "utf8")
         with pytest.raises(ValueError, match=code):
-            convert_brackets(source, target)
+            convert_file(source, target, "brackets")
         assert target.read_bytes() == before
     assert [path.name for path in target.parent.iterdir()] == ["out.spacy"]
 
@@ -145,7 +145,7 @@ def test_convert_brackets_unreadable_input(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes(b"S\xe3o Paulo")
     for name in ("latin.txt", "missing.txt"):
         with pytest.raises(ValueError, match="S501"):
-            convert_brackets(tmp_path / name, tmp_path / "out.spacy")
+            convert_file(tmp_path / name, tmp_path / "out.spacy", "brackets")
 
 
 def test_convert_command(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_seqmix.cli import app
-from spacy_seqmix.convert import convert_conll, read_conll
+from spacy_seqmix.convert import convert_file, read_conll
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "conll03"
 
@@ -27,7 +27,7 @@ COUNTS = {
 @pytest.mark.skipif(not (DATA / "raw").is_dir(), reason="CoNLL-2003 is not here")
 @pytest.mark.parametrize("split", COUNTS)
 def test_conll_counts_of_conll_2003(tmp_path: Path, split: str) -> None:
-    n_docs = convert_conll(DATA / "raw" / f"{split}.txt", tmp_path / "out.spacy")
+    n_docs = convert_file(DATA / "raw" / f"{split}.txt", tmp_path / "out.spacy").docs
     docs = list(DocBin().from_disk(tmp_path / "out.spacy").get_docs(spacy.blank("en").vocab))
     kinds = Counter(ent.label_ for doc in docs for ent in doc.ents)
     assert (n_docs, sum(map(len, docs)), dict(kinds)) == COUNTS[split]
@@ -130,7 +130,7 @@ def test_convert_warns_where_no_doc_has_an_entity(tmp_path: Path) -> None:
     path = tmp_path / "in.txt"
     path.write_text("Ana NNP B-PER O\nleft VBD O O\n", "utf8")
     with pytest.warns(UserWarning, match=r"W541.*0 entities in 1 docs"):
-        convert_conll(path, tmp_path / "out.spacy")
+        convert_file(path, tmp_path / "out.spacy", "conll")
 
 
 def test_conll_whole_docs(tmp_path: Path) -> None:

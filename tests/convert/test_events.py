@@ -343,7 +343,7 @@ def test_events_refuse_bad_rows(tmp_path, layout, text, what):
     assert not (tmp_path / "out.spacy").exists()
 
 
-@pytest.mark.parametrize("option", [["--types"], ["--skip"], ["--docs", "x"], ["--whole-docs"]])
+@pytest.mark.parametrize("option", [["--types"], ["--docs", "x"], ["--whole-docs"]])
 def test_events_options_are_of_events(tmp_path, option):
     (tmp_path / "in.txt").write_text("[PER Ann] left")
     code, output = convert(tmp_path / "in.txt", tmp_path / "out.spacy", *option)

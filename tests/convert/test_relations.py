@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from spacy_seqmix.annotation.relations import Relation
 from spacy_seqmix.cli import app
-from spacy_seqmix.convert import convert_relations, read_relations
+from spacy_seqmix.convert import convert_file, read_relations
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -169,7 +169,7 @@ def test_relations_command(tmp_path: Path, nlp: Language) -> None:
     assert CliRunner().invoke(app, [*command, "--no-relation", "Other, Left"]).exit_code == 0
     (doc,) = DocBin().from_disk(target).get_docs(nlp.vocab)
     assert doc._.relations == ()
-    done = CliRunner().invoke(app, [*command[:3], "--no-relation", "Other"])
+    done = CliRunner().invoke(app, [*command[:3], "-f", "brackets", "--no-relation", "Other"])
     assert done.exit_code == 1
     assert "S538" in done.output
 
@@ -179,7 +179,7 @@ def test_convert_relations_writes_all_or_nothing(tmp_path: Path) -> None:
     for text, code in ((json.dumps(ROW) + "\n{", "S530"), ("\n", "S502")):
         source.write_text(text, "utf8")
         with pytest.raises(ValueError, match=code):
-            convert_relations(source, target)
+            convert_file(source, target, "relations")
         assert not target.exists()
 
 

@@ -10,7 +10,7 @@ import spacy
 from spacy.cli.train import train
 from spacy.tokens import DocBin
 
-from spacy_seqmix.convert import convert_brackets
+from spacy_seqmix.convert import convert_file
 from spacy_seqmix.model_names import first_available
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Forty training sentences of the mini corpus and twenty for evaluation."""
     folder = tmp_path_factory.mktemp("mini")
     nlp = spacy.blank("en")
-    convert_brackets(ROOT / "assets/mini/pool.txt", folder / "all.spacy", lang="en")
+    convert_file(ROOT / "assets/mini/pool.txt", folder / "all.spacy", "brackets")
     docs = list(DocBin().from_disk(folder / "all.spacy").get_docs(nlp.vocab))
     DocBin(docs=docs[:40]).to_disk(folder / "train.spacy")
     DocBin(docs=docs[40:60]).to_disk(folder / "dev.spacy")

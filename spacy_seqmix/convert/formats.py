@@ -1,0 +1,187 @@
+"""The formats that can be read, how to detect one, and ``convert_file``."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+
+from ..errors import Errors, SeqMixError, Warnings
+from ..files import check_output, replacing
+from .ace import read_ace
+from .brackets import read_brackets
+from .conll import TAG, read_conll, split_columns
+from .events import read_dygiepp, read_jmee, read_oneie
+from .files import read_lines
+from .relations import read_relations
+from .semeval import read_semeval
+from .triggers import Counts, Sentence, to_docs
+
+__all__ = ["FORMATS", "Converted", "Format", "convert_file", "detect"]
+
+# Lines that are looked at to detect a format, and the share of rows that make a file of columns.
+N_LINES, MOST = 200, 0.8
+_BRACKETS = re.compile(r"(?<!\\)\[\w+ ")
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of annotated text.
+
+    read (Callable): (path, nlp, counts, **options) -> docs.
+    options (frozenset[str]): the names of the options that it takes, beside ``skip``.
+    user_data (bool): whether its docs have relations, which live in user data.
+    """
+
+    read: Callable[..., Iterable[Doc]]
+    options: frozenset[str] = frozenset()
+    user_data: bool = False
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written: docs, their tokens and entities; of event corpora also the triggers."""
+
+    format: str
+    path: Path
+    docs: int
+    tokens: int
+    entities: int
+    triggers: Counts | None
+
+
+def _plain(read: Callable[..., Iterator[Doc]]) -> Callable[..., Iterator[Doc]]:
+    """A reader of docs, which counts no triggers."""
+    return lambda path, nlp, counts, **options: read(path, nlp, **options)
+
+
+def _events(
+    read: Callable[[Path], Iterator[Sentence]],
+    path: Path,
+    nlp: Language,
+    counts: Counts,
+    *,
+    types: bool = False,
+    skip: bool = False,
+) -> Iterator[Doc]:
+    return to_docs(read(path), nlp, counts, types=types, skip=skip)
+
+
+def _ace(
+    path: Path,
+    nlp: Language,
+    counts: Counts,
+    *,
+    types: bool = False,
+    skip: bool = False,
+    only: Path | None = None,
+) -> Iterator[Doc]:
+    sentences = read_ace(path, nlp, counts, skip=skip, only=only)
+    return to_docs(sentences, nlp, counts, types=types, skip=skip)
+
+
+_RELATIONS, _EVENTS = frozenset(["no_relation"]), frozenset(["types"])
+FORMATS: dict[str, Format] = {
+    "brackets": Format(_plain(read_brackets), frozenset(["labels"])),
+    "conll": Format(_plain(read_conll), frozenset(["whole_docs", "column"])),
+    "relations": Format(_plain(read_relations), _RELATIONS, user_data=True),
+    "semeval": Format(_plain(read_semeval), _RELATIONS, user_data=True),
+    "ace05": Format(_ace, _EVENTS | {"only"}),
+    "jmee": Format(partial(_events, read_jmee), _EVENTS),
+    "dygiepp": Format(partial(_events, read_dygiepp), _EVENTS),
+    "oneie": Format(partial(_events, read_oneie), _EVENTS),
+}
+EVENTS = tuple(name for name, one in FORMATS.items() if "types" in one.options)
+
+
+def convert_file(
+    in_path: Path,
+    out_path: Path,
+    format: str | None = None,
+    *,
+    lang: str = "en",
+    skip: bool = False,
+    **options: Any,
+) -> Converted:
+    """Convert annotated text to a DocBin, which appears whole or not at all.
+
+    in_path (Path): the file; for "ace05" a folder.
+    out_path (Path): the DocBin, or a folder for IN.spacy.
+    format (str | None): one of ``FORMATS``; None to detect it.
+    lang (str): the language whose tokenizer is used.
+    skip (bool): leave out what can't be read, with a warning each.
+    options: of the format's reader.
+    RETURNS (Converted): what was written, and from which format.
+    RAISES (SeqMixError): S501, S502 for a file without a doc, S538 for an option of another format,
+        S548 where no format is detected, S549 where the output is the input, and the reader's.
+
+    Warns with W540 for what is left out, and with W541 where no doc has an entity.
+    """
+    if out_path.is_dir():
+        out_path = out_path / f"{in_path.stem}.spacy"
+    check_output(out_path, [in_path])
+    name = format or detect(in_path)
+    chosen, nlp, counts = FORMATS[name], spacy.blank(lang), Counts()
+    for option in options:
+        if option not in chosen.options:
+            others = ", ".join(key for key, one in FORMATS.items() if option in one.options)
+            shown = "--docs" if option == "only" else f"--{option.replace('_', '-')}"
+            raise SeqMixError(Errors.E538.format(option=shown, formats=others, format=name))
+    docs = list(chosen.read(in_path, nlp, counts, skip=skip, **options))
+    if not docs:
+        raise SeqMixError(Errors.E502.format(path=in_path))
+    n_entities = sum(len(doc.ents) for doc in docs)
+    if not n_entities:
+        warnings.warn(Warnings.W541.format(path=in_path, docs=len(docs)), stacklevel=2)
+    with replacing(out_path) as temporary:
+        DocBin(docs=docs, store_user_data=chosen.user_data).to_disk(temporary)
+    triggers = counts if name in EVENTS else None
+    return Converted(name, out_path, len(docs), sum(map(len, docs)), n_entities, triggers)
+
+
+def detect(path: Path) -> str:
+    """The format of a file, by its first lines. RAISES (SeqMixError): S501, S548."""
+    if path.is_dir():
+        return "ace05"
+    lines = list(islice((line for line in read_lines(path) if line.strip()), N_LINES))
+    row = _first_row(path, lines) if lines and lines[0].lstrip()[0] in "{[" else None
+    if isinstance(row, dict | list):
+        return _json_format(row, path)
+    if any("<e1>" in line for line in lines):
+        return "semeval"
+    columns = [split_columns(line) for line in lines if not line.startswith(("#", "-DOCSTART-"))]
+    n_tags = sum(len(row) > 1 and any(map(TAG.fullmatch, row[1:])) for row in columns)
+    if columns and n_tags >= MOST * len(columns) and not any(map(_BRACKETS.search, lines)):
+        return "conll"
+    return "brackets"
+
+
+def _first_row(path: Path, lines: list[str]) -> Any:
+    """The first of JSON lines, or all of a JSON file; None where it is not JSON."""
+    for text in (lines[0], None):
+        try:
+            return json.loads("\n".join(read_lines(path)) if text is None else text)
+        except ValueError:
+            continue
+    return None
+
+
+def _json_format(row: dict[str, Any] | list[Any], path: Path) -> str:
+    if isinstance(row, list):
+        return "jmee"
+    for key, name in {"sentences": "dygiepp", "event_mentions": "oneie"}.items():
+        if key in row:
+            return name
+    if {"tokens", "text"} & row.keys():
+        return "relations"
+    raise SeqMixError(Errors.E548.format(path=path, keys=", ".join(map(repr, row)) or "no keys"))

@@ -1,0 +1,118 @@
+"""Detection of formats, and what `convert` does with every one of them."""
+
+import json
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+from spacy_seqmix.cli import app
+from spacy_seqmix.cli.convert import Format
+from spacy_seqmix.convert import FORMATS, convert_file, detect
+
+ENTITY = {"start": 0, "end": 1, "label": "PER"}
+TRIGGER = {"start": 1, "end": 2, "text": "left"}
+EVENT = {"event_type": "Movement:Transport", "trigger": TRIGGER}
+# What a person would hand over, without a word on its format.
+SAMPLES = {
+    "brackets": "# a comment\n[PER Ana] left.\n",
+    "conll": "Ana B-PER\nleft O\n",
+    "relations": json.dumps({"tokens": ["Ana", "left"], "entities": [ENTITY]}),
+    "semeval": "Other\tThe <e1>rain</e1> and the <e2>flood</e2>.\n",
+    "jmee": json.dumps([{"words": ["Ana", "left"], "golden-event-mentions": [EVENT]}], indent=1),
+    "dygiepp": json.dumps({"sentences": [["Ana", "left"]], "events": [[[[1, "A.B"]]]]}),
+    "oneie": json.dumps({"tokens": ["Ana", "left"], "event_mentions": [EVENT]}),
+}
+
+
+def run(*words):
+    result = CliRunner().invoke(app, ["convert", *map(str, words)])
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_formats_of_the_command_are_those_that_can_be_read():
+    assert {one.value for one in Format} == {"auto", *FORMATS}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_convert_detects_the_format_and_says_which(tmp_path, name):
+    (tmp_path / "in.txt").write_text(SAMPLES[name], "utf8")
+    code, output = run(tmp_path / "in.txt", tmp_path / "out.spacy")
+    assert code == 0, output
+    assert f"Format: {name} (detected" in output
+    (doc,) = DocBin().from_disk(tmp_path / "out.spacy").get_docs(spacy.blank("en").vocab)
+    assert len(doc.ents) == (2 if name == "semeval" else 1)
+    assert f"1 docs ({len(doc)} tokens, {len(doc.ents)} entities)" in output
+
+
+@pytest.mark.parametrize(
+    "rows", ["Ana\tB-PER\tO\nleft\tO\tO\n", "-DOCSTART- -X- O\n\nA NN O\nb NN O"]
+)
+def test_detect_knows_columns_by_their_tags(tmp_path, rows):
+    (tmp_path / "in.txt").write_text(rows, "utf8")
+    assert detect(tmp_path / "in.txt") == "conll"
+
+
+@pytest.mark.parametrize(
+    "text", ["Vitamin O\nis good.\nBlood group O\n", "[PER Ana] has group O\n"]
+)
+def test_detect_takes_sentences_for_no_columns(tmp_path, text):
+    (tmp_path / "in.txt").write_text(text, "utf8")
+    assert detect(tmp_path / "in.txt") == "brackets"
+
+
+@pytest.mark.parametrize("text", ['{"label": "PER"}', "[1", "["])
+def test_detect_of_json_that_is_not_known(tmp_path, text):
+    (tmp_path / "in.txt").write_text(text, "utf8")
+    code, output = run(tmp_path / "in.txt", tmp_path / "out.spacy")
+    assert code == 1
+    assert any(known in output for known in ("[S548]", "[S504]"))
+    assert not (tmp_path / "out.spacy").exists()
+
+
+def test_convert_warns_of_raw_text(tmp_path):
+    (tmp_path / "in.txt").write_text("Ana left.\nBo came.\n", "utf8")
+    code, output = run(tmp_path / "in.txt", tmp_path / "out.spacy")
+    assert code == 0
+    assert "[W541] 0 entities in 2 docs" in output
+
+
+def test_convert_writes_into_a_folder(tmp_path):
+    (tmp_path / "in.txt").write_text(SAMPLES["conll"], "utf8")
+    (tmp_path / "corpus").mkdir()
+    assert convert_file(tmp_path / "in.txt", tmp_path / "corpus").path.name == "in.spacy"
+    assert (tmp_path / "corpus" / "in.spacy").exists()
+
+
+def test_convert_refuses_its_input_as_output(tmp_path):
+    source = tmp_path / "in.txt"
+    source.write_text(SAMPLES["conll"], "utf8")
+    (tmp_path / "link.spacy").symlink_to(source)
+    for out in (source, tmp_path / "link.spacy"):
+        code, output = run(source, out)
+        assert code == 1
+        assert "[S549]" in output
+    assert source.read_text("utf8") == SAMPLES["conll"]
+
+
+def test_convert_column_and_skip_reach_the_reader(tmp_path):
+    (tmp_path / "in.txt").write_text("Ana B-PER x\n\nleft\n", "utf8")
+    code, output = run(
+        tmp_path / "in.txt", tmp_path / "o.spacy", "--column", "2", "--skip", "-f", "conll"
+    )
+    assert code == 0, output
+    assert "[W540]" in output
+    assert "1 docs (1 tokens, 1 entities)" in output
+
+
+@pytest.mark.parametrize("advice", ["--skip", "--column 2"])
+def test_convert_advice_of_s509_works(tmp_path, advice):
+    """What the message says to do, done."""
+    (tmp_path / "in.txt").write_text("Ana B-PER x\nleft O x\n\nBo B-PER O\n", "utf8")
+    words = [tmp_path / "in.txt", tmp_path / "out.spacy", "-f", "conll"]
+    code, output = run(*words)
+    assert code == 1
+    assert advice.split()[0] in output
+    code, output = run(*words, *advice.split())
+    assert code == 0, output
