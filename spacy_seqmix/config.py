@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from spacy.util import dict_to_dot, registry
 from thinc.api import Config
 
 from .errors import Errors, SeqMixError
@@ -132,6 +135,32 @@ def choose(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
             raise SeqMixError(Errors.E523.format(name=pattern, names=", ".join(names)))
     matching = [n for n in names if any(fnmatchcase(n, glob) for glob in globs.values())]
     return matching if patterns else list(names)
+
+
+def unknown_functions(section: Mapping[str, Any]) -> str:
+    """Name the registered functions of a section that do not exist, with those that do.
+
+    section (Mapping[str, Any]): interpolated. Sections within it count.
+    RETURNS (str): one sentence for each unknown name, with this package's functions of the same
+        registry and any other close match, in place of spaCy's list of all; "" where all are known.
+    """
+    problems = []
+    kinds = {f"@{kind}": kind for kind in registry.get_registry_names()}
+    for field, name in dict_to_dot(dict(section)).items():
+        kind = kinds.get(field.rpartition(".")[2])
+        if kind is not None and isinstance(name, str) and not registry.has(kind, name):
+            ours = [e.name for e in entry_points(group=f"spacy_{kind}") if _is_ours(e.name)]
+            known = [*getattr(registry, kind).get_all(), *ours]
+            close = get_close_matches(name, sorted(set(known)))
+            problem = f"{field} = {name!r}: there is no such function"
+            problem += f"; did you mean {' or '.join(close)}" if close else ""
+            problem += f"; spacy-seqmix has {', '.join(sorted(set(ours)))}" if ours else ""
+            problems.append(f"{problem}; functions of your own come with --code FILE.py")
+    return ". ".join(problems)
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith("spacy-seqmix.")
 
 
 def problems_of(err: ValidationError) -> str:

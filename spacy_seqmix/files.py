@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, and .spacy files."""
+"""Files and folders that appear whole or not at all, .spacy files, and progress bars."""
 
 from __future__ import annotations
 
@@ -7,20 +7,55 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
+from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
+from tqdm import tqdm
 
 from .errors import Errors, SeqMixError
 
 __all__ = [
     "check_output",
+    "progress_bar",
     "read_docs",
     "read_numbered_docs",
     "replacing",
     "replacing_folder",
     "write_docs",
 ]
+
+
+@contextmanager
+def progress_bar(
+    total: int | None, phase: str, *, shown: bool = True, unit: str = "it"
+) -> Iterator[tqdm[Any]]:
+    """Show the progress of a phase, in terminals only; the bar goes when the phase ends.
+
+    total (int | None): the number of steps; None shows the time alone.
+    YIELDS (tqdm): the bar. It ticks every second, so that a long step does not look like a halt.
+    """
+    layout = "{desc}: {elapsed}" if total is None else None
+    disable = None if shown else True  # None: where standard error is no terminal
+    ended = Event()
+
+    def tick() -> None:
+        while not ended.wait(1.0):
+            bar.refresh()
+
+    with tqdm(
+        total=total, desc=phase, unit=unit, leave=False, bar_format=layout, disable=disable
+    ) as bar:
+        ticker = Thread(target=tick, daemon=True)
+        if not bar.disable:
+            ticker.start()
+        try:
+            yield bar
+        finally:
+            ended.set()
+            if ticker.is_alive():
+                ticker.join()
 
 
 @contextmanager
@@ -59,25 +94,33 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def read_docs(path: Path, nlp: Language, *, need_entities: bool = True) -> list[Doc]:
-    """Read the docs of a .spacy file, without the empty ones.
+def read_docs(
+    path: Path, nlp: Language, *, need_entities: bool = True, progress: bool = False
+) -> list[Doc]:
+    """Read the docs of a .spacy file, without the empty ones; see ``read_numbered_docs``."""
+    docs = read_numbered_docs(path, nlp, need_entities=need_entities, progress=progress)
+    return list(docs.values())
 
-    RAISES (SeqMixError): see ``read_numbered_docs``.
-    """
-    return list(read_numbered_docs(path, nlp, need_entities=need_entities).values())
 
-
-def read_numbered_docs(path: Path, nlp: Language, *, need_entities: bool = True) -> dict[int, Doc]:
+def read_numbered_docs(
+    path: Path, nlp: Language, *, need_entities: bool = True, progress: bool = False
+) -> dict[int, Doc]:
     """Read the docs of a .spacy file by their numbers in it, without the empty ones.
 
+    progress (bool): show a progress bar.
     RAISES (SeqMixError): S403 when the file is missing, unreadable or empty, S405 when no doc has
         an entity.
     """
     try:
-        docs = dict(enumerate(DocBin().from_disk(path).get_docs(nlp.vocab)))
+        docbin = DocBin().from_disk(path)
+        with progress_bar(len(docbin), f"Reading {path.name}", shown=progress) as bar:
+            docs = {}
+            for number, doc in enumerate(docbin.get_docs(nlp.vocab)):
+                docs[number] = doc
+                bar.update()
     except FileNotFoundError:
         raise SeqMixError(Errors.E403.format(path=path, reason="there is no such file")) from None
-    except Exception as err:  # a damaged DocBin fails in zlib, msgpack or numpy, as it likes
+    except Exception as err:  # of zlib, msgpack or numpy, where a DocBin is damaged
         reason = f"it is not a DocBin ({type(err).__name__})"
         raise SeqMixError(Errors.E403.format(path=path, reason=reason)) from err
     docs = {number: doc for number, doc in docs.items() if len(doc)}

@@ -1,9 +1,12 @@
 """Files of docs: whole, or refused with a reason."""
 
+import io
+from threading import Event
+
 import pytest
 from spacy.tokens import Doc, DocBin
 
-from spacy_seqmix.files import read_docs, write_docs
+from spacy_seqmix.files import progress_bar, read_docs, write_docs
 
 
 def test_docs_round_trip_without_empty_ones(news, blank_en, tmp_path):
@@ -34,3 +37,37 @@ def test_read_docs_says_what_is_wrong(news, blank_en, tmp_path):
     with pytest.raises(ValueError, match="S405"):
         read_docs(tmp_path / "bare.spacy", blank_en)
     assert len(read_docs(tmp_path / "bare.spacy", blank_en, need_entities=False)) == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("total", [None, 2])
+@pytest.mark.parametrize("kind", [io.StringIO, Terminal])
+def test_progress_bar_is_for_terminals(monkeypatch, total, kind):
+    stream = kind()
+    monkeypatch.setattr("sys.stderr", stream)
+    with progress_bar(total, "Reading") as bar:
+        bar.update()
+    with progress_bar(total, "Hidden", shown=False):
+        pass
+    assert ("Reading" in stream.getvalue()) == (kind is Terminal)
+    assert "Hidden" not in stream.getvalue()
+
+
+def test_progress_bar_ticks_during_a_long_step(monkeypatch):
+    monkeypatch.setattr("sys.stderr", Terminal())
+    ticked = Event()
+    with progress_bar(None, "Loading") as bar:
+        monkeypatch.setattr(bar, "refresh", ticked.set)
+        assert ticked.wait(30)
+
+
+def test_read_docs_shows_a_bar(news, blank_en, tmp_path, monkeypatch):
+    write_docs(news, tmp_path / "docs.spacy")
+    stream = Terminal()
+    monkeypatch.setattr("sys.stderr", stream)
+    read_docs(tmp_path / "docs.spacy", blank_en, progress=True)
+    assert "Reading docs.spacy" in stream.getvalue()

@@ -20,7 +20,7 @@ from thinc.api import Config
 from ..annotation import recipes
 from ..config import MIXERS
 from ..errors import Errors, SeqMixError, Warnings
-from ..files import write_docs
+from ..files import progress_bar, write_docs
 from ..models.interpolation_layers import check_recipes
 from ..training.augmenter import make_example
 from .annotation import GoldLabels, all_labels, entity_labels, gold_labels
@@ -95,7 +95,8 @@ def fit(
     with warnings.catch_warnings():
         # torch's and spaCy's remarks on freshly loaded weights; ours are shown.
         warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
-        nlp = init_nlp(config, use_gpu=settings.use_gpu)
+        with progress_bar(None, "Initialising", shown=settings.progress):
+            nlp = init_nlp(config, use_gpu=settings.use_gpu)
         if any(recipes.KEY in doc.user_data for doc in docs):
             check_recipes(nlp)
         if start is not None:

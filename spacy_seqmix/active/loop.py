@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training.initialize import load_vectors_into_model
 from thinc.api import Config
-from tqdm import tqdm
 
 from ..annotation.provenance import by_key, parent_keys
-from ..files import read_docs, write_docs
+from ..files import progress_bar, read_docs, write_docs
 from ..mixing.mix import MixCounts
 from ..query.policies import evidence, score_docs, top_k
 from ..query.probabilities import check_needs, copy_tokens
@@ -62,7 +62,7 @@ class ActiveRun:
         if vectors and self.mixers:  # a token table may be made of them
             load_vectors_into_model(self.blank, vectors)
         self.labels_of = gold_labels(self.training["components"].get(self.active.component, {}))
-        data = read_data(self.config, self.blank, self.labels_of)
+        data = read_data(self.config, self.blank, self.labels_of, progress=progress)
         self.dev, self.test, self.unlabelled = data.dev, data.test, data.unlabelled
         self.folder = RunFolder(Path(run_dir))
         self.committee: Committee | None = None
@@ -138,7 +138,7 @@ class ActiveRun:
             scores = {"dev": self._evaluate(nlp, self.dev)}
             if self.test is not None:
                 scores["test"] = self._evaluate(nlp, self.test)
-        with clock("save"):
+        with clock("save"), self._bar(None, "Saving"):
             save_model(nlp, self.folder.model(number))
         if self.committee is not None and number < self.active.n_rounds and pool.unlabelled:
             with clock("committee"):  # for the query of the next round
@@ -268,8 +268,8 @@ class ActiveRun:
         with self._bar(len(docs), "Evaluating") as bar:
             return evaluate(nlp, docs, self.active.component, bar.update)
 
-    def _bar(self, total: int, what: str) -> "tqdm[Any]":
-        return tqdm(total=total, desc=what, leave=False, disable=None if self.progress else True)
+    def _bar(self, total: int | None, phase: str) -> AbstractContextManager[Any]:
+        return progress_bar(total, phase, shown=self.progress)
 
     def _last_model(self) -> Language:
         if self.nlp is None:

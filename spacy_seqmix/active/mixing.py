@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
-from tqdm import tqdm
 
 from ..errors import Errors, SeqMixError
+from ..files import progress_bar
 from ..mixing.mix import MixCounts, mix_docs
 from ..mixing.mixer import Mixer
 from ..types import Realiser
@@ -69,7 +69,7 @@ def mix_round(
     total = sum(round(mixer.rate_at(number) * n_docs) for mixer in mixers)
     out: list[Doc] = []
     counts = MixCounts(docs=len(docs))
-    with tqdm(total=total, desc="Mixing", leave=False, disable=not progress) as bar:
+    with progress_bar(total, "Mixing", shown=progress) as bar:
         for k, mixer in enumerate(mixers):
             rng = np.random.default_rng([*seed, k] if k else seed)
             mixed, one = mix_docs(

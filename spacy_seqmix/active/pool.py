@@ -58,18 +58,22 @@ class Data(NamedTuple):
     unlabelled: list[Doc]
 
 
-def read_data(config: ActiveConfig, nlp: Language, labels_of: GoldLabels) -> Data:
+def read_data(
+    config: ActiveConfig, nlp: Language, labels_of: GoldLabels, *, progress: bool = False
+) -> Data:
     """Read the files that a config names.
 
     nlp (Language): the docs get its vocabulary.
     labels_of (GoldLabels): what the component learns from a doc.
+    progress (bool): show progress bars.
     RAISES (SeqMixError): S403 to S405 for files that can't be used, S431 where nothing that the
         component learns is annotated.
     """
     active = config.active
 
     def labelled(path: Path) -> dict[int, Doc]:
-        docs = read_numbered_docs(path, nlp, need_entities=labels_of is entity_labels)
+        need_entities = labels_of is entity_labels
+        docs = read_numbered_docs(path, nlp, need_entities=need_entities, progress=progress)
         if not any(labels_of(doc) for doc in docs.values()):
             factory = config.training["components"][active.component]["factory"]
             name = active.component
@@ -80,7 +84,7 @@ def read_data(config: ActiveConfig, nlp: Language, labels_of: GoldLabels) -> Dat
     pool = make_pool(docs, active.pool_size, active.n_seed, active.seed, active.pool)
     dev = list(labelled(active.dev).values())
     test = list(labelled(active.test).values()) if active.test else None
-    return Data(pool, dev, test, _read_unlabelled(config, nlp))
+    return Data(pool, dev, test, _read_unlabelled(config, nlp, progress))
 
 
 def digests(config: ActiveConfig) -> dict[str, str]:
@@ -137,11 +141,11 @@ def ask(oracle: Oracle, docs: Sequence[Doc]) -> list[Doc]:
     return labelled
 
 
-def _read_unlabelled(config: ActiveConfig, nlp: Language) -> list[Doc]:
+def _read_unlabelled(config: ActiveConfig, nlp: Language, progress: bool) -> list[Doc]:
     active = config.active
     if active.unlabelled is None or not config.of_pool:
         return []
-    docs = read_docs(active.unlabelled, nlp, need_entities=False)
+    docs = read_docs(active.unlabelled, nlp, need_entities=False, progress=progress)
     size = active.unlabelled_size
     check_size(len(docs), size or 0, "unlabelled_size", active.unlabelled)
     return [docs[i] for i in sample(len(docs), size, [active.seed, UNLABELLED])]

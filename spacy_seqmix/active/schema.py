@@ -17,6 +17,7 @@ from pydantic import (
 from spacy.util import registry
 from thinc.api import Config
 
+from ..config import unknown_functions
 from ..errors import Errors, SeqMixError
 from ..mixing.mixer import Mixer
 from ..query.policies import QueryPolicy
@@ -187,6 +188,10 @@ def read_active_config(config: Config) -> ActiveConfig:
     plain = config.copy().interpolate()
     active = read_active_section(plain)
     training = Config({k: v for k, v in plain.items() if k not in ("active", "augment")})
+    # What training logs, the loop sets itself.
+    used = {k: {**v, "logger": None} if k == "training" else v for k, v in training.items()}
+    if unknown := unknown_functions(used):
+        raise SeqMixError(Errors.E408.format(reason=unknown))
     check_training_config(training, active.component)
     training = without_own_mixing(training)
     check_needs(active.policy.needs, training, active.component)
@@ -229,6 +234,8 @@ def resolve_functions(section: Mapping[str, Any]) -> dict[str, Any]:
     RAISES (SeqMixError): S402 with what is wrong, or the code of the function that refused its
         arguments.
     """
+    if unknown := unknown_functions({name: section.get(name) or {} for name in FUNCTIONS}):
+        raise SeqMixError(Errors.E402.format(problems=unknown))
     try:
         parts = registry.resolve({name: section.get(name) or {} for name in FUNCTIONS})
         parts["mixing"] = make_mixers(parts["mixing"])

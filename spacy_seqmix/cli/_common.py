@@ -1,4 +1,4 @@
-"""What the commands share: their options for configs, and how they show warnings."""
+"""What the commands share: options, and how warnings and errors are shown."""
 
 import warnings
 from collections.abc import Iterator
@@ -9,18 +9,24 @@ from typing import Annotated, Any
 
 import typer
 from click import NoSuchOption
-from spacy.cli._util import parse_config_overrides
+from spacy.cli._util import import_code, parse_config_overrides
 from wasabi import msg
 
 from .. import __version__
 
-# Of commands whose further options are overrides of config values.
+# For commands whose other options are overrides of config values.
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 OURS = r"\[W[2-9]\d\d\]"  # spaCy's own have lower numbers
 
+
+def _import_code(path: Path | None) -> Path | None:
+    import_code(path)  # where that fails, it says why and exits
+    return path
+
+
+CODE_HELP = "Python file with registered functions to import first"
 CodeOption = Annotated[
-    Path | None,
-    typer.Option("--code", "-c", help="Python file with registered functions to import first"),
+    Path | None, typer.Option("--code", "-c", callback=_import_code, help=CODE_HELP)
 ]
 GpuOption = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for the CPU")]
 
@@ -39,13 +45,13 @@ def show_version(
         ),
     ] = False,
 ) -> None:
-    """Take the options of `spacy seqmix` itself."""
+    """Define the options of `spacy seqmix` itself."""
 
 
 def read_overrides(args: list[str]) -> dict[str, Any]:
-    """Read overrides of config values as spaCy's commands do; end with one line where one is wrong.
+    """Read overrides of config values as spaCy's commands do. A wrong one ends the command.
 
-    Unlike there, each needs a value: "true" would pass for the number 1.
+    Each needs a value. In spaCy's commands one without is "true", which would pass for 1.
     """
     for name, value in zip_longest(args, args[1:], fillvalue="--"):
         if name.startswith("--") and "." in name and "=" not in name and value.startswith("--"):
@@ -58,8 +64,22 @@ def read_overrides(args: list[str]) -> dict[str, Any]:
 
 
 @contextmanager
+def show_messages() -> Iterator[None]:
+    """Show warnings and errors as messages; an error ends the command."""
+    try:
+        with show_warnings():
+            yield
+    except (ValueError, ImportError, OSError) as err:
+        from ..active.journal import LOCKED_EXIT_CODE
+
+        msg.fail(str(err))
+        locked = getattr(err, "code", None) == "S412"
+        raise typer.Exit(LOCKED_EXIT_CODE if locked else 1) from err
+
+
+@contextmanager
 def show_warnings() -> Iterator[None]:
-    """Show warnings of this package and of spaCy as messages, not with a line of code."""
+    """Show warnings of this package and of spaCy as messages, without the line of code."""
     with warnings.catch_warnings():
         as_usual = warnings.showwarning
 

@@ -9,14 +9,14 @@ import typer
 from wasabi import msg
 from wasabi.tables import row
 
-from ._common import CodeOption, GpuOption, read_overrides, show_warnings
+from ..errors import plural
+from ._common import CodeOption, GpuOption, read_overrides, show_messages
 
 if TYPE_CHECKING:
     from ..active.journal import RoundRecord
 
 __all__ = ["active_cli", "header_row", "round_row"]
 
-CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 WIDTHS = (5, 8, 6, 6, 14, 14, 7)
 
 
@@ -32,39 +32,31 @@ def active_cli(
 
     CONFIG has an [active] section and training sections (or extends a config that has them).
     Any of its values can be overridden: --active.n_seed 100 --paths.encoder bert-base-cased.
-    Started again with the same RUN_DIR, it goes on from the last finished round.
+    Run the same command again to resume after the last finished round.
     """
-    from spacy.cli._util import import_code, setup_gpu
+    from spacy.cli._util import setup_gpu
 
-    from ..active.journal import LOCKED_EXIT_CODE
     from ..active.loop import ActiveRun
     from ..config import load_config
 
     overrides = read_overrides(ctx.args)
-    import_code(code)
-    try:
-        with show_warnings():
-            config = load_config(config_path, overrides)
-            setup_gpu(use_gpu, silent=False)
-            run = ActiveRun(config, run_dir, use_gpu=use_gpu, progress=not quiet)
-            done = len(run.records)
-            if done:
-                msg.info(f"Going on in {run_dir}: {done} rounds are finished")
-            for record in run.records:
-                _show(record)
-            records = run.run(on_round=_show)
-    except (ValueError, ImportError, OSError) as err:
-        msg.fail(str(err))
-        locked = getattr(err, "code", None) == "S412"
-        raise typer.Exit(LOCKED_EXIT_CODE if locked else 1) from err
+    with show_messages():
+        config = load_config(config_path, overrides)
+        setup_gpu(use_gpu, silent=False)
+        run = ActiveRun(config, run_dir, use_gpu=use_gpu, progress=not quiet)
+        if done := len(run.records):
+            msg.info(f"Resuming {run_dir} after {plural(done, 'finished round')}")
+        for record in run.records:
+            _show(record)
+        records = run.run(on_round=_show)
     missing = run.active.n_rounds + 1 - len(records)
     if missing:
-        msg.warn(f"The pool is used up: {missing} of the rounds had nothing to query")
+        msg.warn(f"The pool ran out: {plural(missing, 'round')} had nothing to query")
     msg.good(f"Last model: {run.folder.model(len(records) - 1)}")
 
 
 def _show(record: RoundRecord) -> None:
-    """Print a round at once, below the header if it is the first."""
+    """Print a round, below the header if it is the first."""
     if record.round == 0:
         print(header_row(record))
         print(_row(["-" * width for width in WIDTHS]))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from ._common import CodeOption, read_overrides, show_warnings
+from ._common import CodeOption, read_overrides, show_messages
 
 __all__ = ["augment_cli"]
 
@@ -26,21 +26,19 @@ def augment_cli(
     Any value of CONFIG can be overridden: --augment.rate 0.5 --paths.encoder bert-base-cased.
     Show the result with `spacy seqmix show OUT.spacy`.
     """
-    from spacy.cli._util import import_code
-
     from ..config import load_config
+    from ..files import progress_bar
     from ..training.augment_file import augment_file
 
     overrides = read_overrides(ctx.args)
-    import_code(code)
-    try:
-        with show_warnings():
+    with show_messages():
+        with progress_bar(None, f"Reading {config_path.name}"):
             config = load_config(config_path, overrides)
-            counts, mixed = augment_file(config, in_path, out_path, with_originals=with_originals)
-    except (ValueError, ImportError, OSError) as err:
-        msg.fail(str(err), exits=1)
+        counts, mixed = augment_file(
+            config, in_path, out_path, with_originals=with_originals, progress=True
+        )
     msg.info(counts.summary())
     written = mixed + counts.docs * with_originals
     if counts.kept > mixed:
-        msg.info(f"Candidates come in batches: of those kept, {mixed} were wanted")
+        msg.info(f"Candidates are made in batches: {mixed} of those kept were needed")
     msg.good(f"Wrote {written} docs to {out_path}")

@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors, SeqMixError
-from ._common import show_warnings
+from ._common import GpuOption, show_messages
 
 __all__ = ["calibrate_cli"]
 
@@ -33,7 +33,8 @@ def calibrate_cli(
         bool, typer.Option("--sentences", "-s", help="Score each sentence, not whole docs")
     ] = False,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=0, help="Docs to draw, mixed and not; 0 for all")
+        int,
+        typer.Option("--limit", "-n", min=0, help="Most docs of each kind; 0 for all"),
     ] = 0,
     window: Annotated[int, typer.Option("--window", help="Tokens in a window")] = 5,
     density: Annotated[
@@ -48,14 +49,14 @@ def calibrate_cli(
     ] = None,
     trust: Annotated[
         list[str] | None,
-        typer.Option("--trust-remote-code", help="A model whose own Python code may run"),
+        typer.Option("--trust-remote-code", help="Name of a model whose own Python code may run"),
     ] = None,
-    use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for the CPU")] = -1,
+    use_gpu: GpuOption = -1,
 ) -> None:
     """Show how a language model scores your text, and propose the discriminator's range.
 
     The right range depends on the model and on the domain. The proposed range lies between two
-    quantiles of the perplexities of texts that are not mixed. If there are mixed docs, too, a
+    quantiles of the perplexities of texts that are not mixed. If there are mixed docs as well, a
     table shows how many of them are in that range.
     """
     from spacy.cli._util import setup_gpu
@@ -67,30 +68,24 @@ def calibrate_cli(
     from ..mixing.segments import Windows
     from ..report.calibration_figure import draw, require_matplotlib
 
-    try:
-        with show_warnings():
-            wanted = _parse_quantiles(quantiles)
-            windows = Windows(window, density)
-            if output is not None:
-                require_matplotlib()
-            setup_gpu(use_gpu, silent=False)
-            settings = LMSettings(
-                model,
-                revision=revision,
-                start_token=start_token,
-                trust_remote_code=trust or (),
-            )
-            calibration = calibrate(
-                PerplexityDiscriminator(settings, unit="sentence" if sentences else "doc"),
-                paths,
-                quantiles=wanted,
-                windows=windows,
-                limit=limit,
-                lang=lang,
-            )
-            picture = None if output is None else draw(calibration, output)
-    except (ValueError, ImportError, OSError) as err:
-        msg.fail(str(err), exits=1)
+    with show_messages():
+        limits = _parse_quantiles(quantiles)
+        windows = Windows(window, density)
+        if output is not None:
+            require_matplotlib()
+        setup_gpu(use_gpu, silent=False)
+        settings = LMSettings(
+            model, revision=revision, start_token=start_token, trust_remote_code=trust or ()
+        )
+        calibration = calibrate(
+            PerplexityDiscriminator(settings, unit="sentence" if sentences else "doc"),
+            paths,
+            quantiles=limits,
+            windows=windows,
+            limit=limit,
+            lang=lang,
+        )
+        picture = None if output is None else draw(calibration, output)
     print("\n".join(describe(calibration)), to_config(calibration), sep="\n\n")
     if picture is not None:
         msg.good(f"Wrote {picture}")

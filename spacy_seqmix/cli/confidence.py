@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 from wasabi.tables import table
 
-from ._common import show_warnings
+from ._common import CODE_HELP, GpuOption, show_messages
 
 if TYPE_CHECKING:
     from ..query.temperature import Fit
@@ -18,7 +18,8 @@ __all__ = ["confidence_cli"]
 def confidence_cli(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Pipeline: folder or package")],
     path: Annotated[
-        Path, typer.Argument(metavar="GOLD.spacy", help="Labelled docs, not those trained on")
+        Path,
+        typer.Argument(metavar="GOLD.spacy", help="Labelled docs, none from its training"),
     ],
     output: Annotated[
         Path | None,
@@ -27,25 +28,26 @@ def confidence_cli(
     component: Annotated[
         str | None, typer.Option("--component", "-c", help="Component that predicts the spans")
     ] = None,
-    use_gpu: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU id, or -1 for the CPU")] = -1,
+    code: Annotated[Path | None, typer.Option("--code", help=CODE_HELP)] = None,
+    use_gpu: GpuOption = -1,
 ) -> None:
     """Measure how well span._.confidence is calibrated, and fit its temperature.
 
-    Nine of ten spans with confidence 0.9 should be correct. Shows how far MODEL is from
-    that, before and after one number, the temperature, was fitted; "after" is measured on other
-    docs than it was fitted to (five folds). With --output the pipeline is saved with a
-    seqmix_uncertainty component that has it.
+    Of ten spans with confidence 0.9, nine should be correct. The command shows how far MODEL is
+    from that, before and after one number, the temperature, is fitted. "After" is measured on docs
+    that the temperature was not fitted to (five folds). With --output, the pipeline is saved with
+    a seqmix_uncertainty component that uses the temperature.
     """
-    from spacy.cli._util import setup_gpu
+    from spacy.cli._util import import_code, setup_gpu
 
+    from ..files import progress_bar
     from ..query.temperature import fit_file
 
-    try:
-        with show_warnings():
-            setup_gpu(use_gpu, silent=False)
+    import_code(code)
+    with show_messages():
+        setup_gpu(use_gpu, silent=False)
+        with progress_bar(None, "Measuring"):
             result = fit_file(model, path, output, component)
-    except (ValueError, ImportError, OSError) as err:
-        msg.fail(str(err), exits=1)
     msg.info(f"{result.n_spans} spans of '{result.component}', {result.n_correct} of them correct")
     header = ["", "before", "after"]
     rows = [
@@ -62,7 +64,7 @@ def confidence_cli(
 
 
 def _reliability(before: "Fit", after: "Fit") -> str:
-    """Per tenth of confidence: how many spans, their mean confidence, and the share correct."""
+    """Tabulate the spans by tenths of confidence: number, mean confidence, share correct."""
     columns = [{b.low: b for b in fit.bins} for fit in (before, after)]
     header = ["Confidence", *(f"{what} {when}" for when in ("before", "after") for what in WHAT)]
     rows = []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from wasabi import msg
+
+from ._common import show_messages
 
 __all__ = ["report_cli"]
 
@@ -53,32 +55,18 @@ def report_cli(
     Only runs with the same pool, seed set and optimiser steps are compared. Arms of a sweep may
     differ in their steps; the report then says so.
     """
+    from ..files import progress_bar
     from ..report import write_report
 
-    try:
+    with show_messages(), progress_bar(None, "Comparing the runs"):
         page = write_report(
             given,
             out_dir,
             title,
-            command or _own_command(given, out_dir, title, baseline, allow_different, shown or ()),
+            # As it was typed.
+            command or shlex.join(["python", "-m", "spacy", *sys.argv[1:]]),
             baseline=baseline,
             shown=shown or (),
             allow_different=allow_different,
         )
-    except (ValueError, ImportError, OSError) as error:
-        msg.fail(str(error), exits=1)
     msg.good(f"Wrote {page}, report.md, results.json and pictures")
-
-
-def _own_command(
-    given: Sequence[str],
-    out_dir: Path,
-    title: str,
-    baseline: str | None,
-    allow_different: bool,
-    shown: Sequence[str],
-) -> str:
-    words = ["python", "-m", "spacy", "seqmix", "report", *given, "-o", str(out_dir)]
-    words += ["--title", title, *(["--baseline", baseline] if baseline else [])]
-    words += [word for name in shown for word in ("--arm", name)]
-    return shlex.join([*words, *(["--allow-different"] if allow_different else [])])

@@ -10,6 +10,8 @@ from click import unstyle
 from wasabi import msg
 from wasabi.util import color
 
+from ._common import show_messages
+
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
@@ -40,12 +42,10 @@ def show_cli(
     from ..annotation.provenance import get_origin
     from ..files import check_output, read_docs, replacing
 
-    try:
+    with show_messages():
         if output is not None:
             check_output(output, [path])
-        docs = read_docs(path, spacy.blank(lang), need_entities=False)
-    except (ValueError, ImportError, OSError) as err:
-        msg.fail(str(err), exits=1)
+        docs = read_docs(path, spacy.blank(lang), need_entities=False, progress=True)
     mixed = [doc for doc in docs if get_origin(doc) is not None]
     shown = list(enumerate(islice(mixed, limit or None), 1))
     if output is None:
@@ -53,24 +53,19 @@ def show_cli(
             print("\n".join(describe(doc, number)), end="\n\n")
     else:
         texts = ["\n".join(describe(doc, number, "*{}*".format)) for number, doc in shown]
-        try:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(output) as temporary:
-                text = unstyle("\n\n".join([*texts, ""]))
-                temporary.write_text(text, encoding="utf8")
-        except OSError as err:
-            msg.fail(str(err), exits=1)
+        with show_messages(), replacing(output) as temporary:
+            temporary.write_text(unstyle("\n\n".join([*texts, ""])), encoding="utf8")
         msg.good(f"Wrote {len(shown)} docs to {output}")
     msg.info(f"{len(mixed)} of {len(docs)} docs are mixed")
 
 
 def in_bold(text: str) -> str:
-    """As a terminal shows it."""
+    """Mark a text for the terminal."""
     return color(text, bold=True)
 
 
 def describe(doc: "Doc", number: int, mark: Callable[[str], str] = in_bold) -> Iterator[str]:
-    """The lines that show one mixed doc, its windows marked."""
+    """Yield the lines that show one mixed doc, with its windows marked."""
     from ..annotation import recipes, soft_labels
     from ..annotation.provenance import get_origin
 
@@ -102,30 +97,30 @@ def describe(doc: "Doc", number: int, mark: Callable[[str], str] = in_bold) -> I
 
 
 def _shares(soft: "SoftLabels", i: int) -> str:
-    """The tags of a token, the likeliest first."""
+    """Format the tags of a token, the most probable first."""
     tags = sorted(zip(soft.probs[i], soft.labels, strict=True), reverse=True)
     return "  ".join(f"{tag} {share:.2f}" for share, tag in tags if share > 0.005)
 
 
 def _annotation(doc: "Doc", layer: str) -> str:
-    """The annotation of the mixed layer: entities, spans of a key, relations, or tags."""
+    """Format the annotation of the mixed layer: entities, spans of a key, relations, or tags."""
     from ..annotation import relations
 
     if layer == "relations":
-        related = relations.of(doc)
-        lines = [] if related is None else list(_relations(doc, related))
+        labels = relations.of(doc)
+        lines = [] if labels is None else list(_relations(doc, labels))
         return "relations: " + ("; ".join(lines) or "none")
     if layer == "tags":
         return " ".join(f"{token.text} {color(token.tag_, fg='cyan')}" for token in doc)
     key = layer.removeprefix("spans:")
     spans = doc.ents if layer == "ents" else doc.spans.get(key, [])
-    found = ", ".join(f"{span.text} {color(span.label_, fg='cyan')}" for span in spans)
-    return f"{'entities' if layer == 'ents' else f'spans {key}'}: {found or 'none'}"
+    shown = ", ".join(f"{span.text} {color(span.label_, fg='cyan')}" for span in spans)
+    return f"{'entities' if layer == 'ents' else f'spans {key}'}: {shown or 'none'}"
 
 
-def _relations(doc: "Doc", found: "RelationLabels") -> Iterator[str]:
-    """Head, tail and labels of each pair, the likeliest first."""
-    for ((a, b), (c, d)), row in zip(found.pairs, found.probs, strict=True):
-        shares = sorted(zip(row, found.labels, strict=True), reverse=True)
+def _relations(doc: "Doc", relations: "RelationLabels") -> Iterator[str]:
+    """Format head, tail and labels of each pair, the most probable label first."""
+    for ((a, b), (c, d)), row in zip(relations.pairs, relations.probs, strict=True):
+        shares = sorted(zip(row, relations.labels, strict=True), reverse=True)
         text = " ".join(f"{label} {share:.2f}" for share, label in shares if share > 0.005)
         yield f"{doc[a:b].text} → {doc[c:d].text} {color(text, fg='cyan')}"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from wasabi import msg
 from wasabi.tables import table
 
 from ..errors import plural
-from ._common import CodeOption, GpuOption, read_overrides, show_warnings
+from ._common import CodeOption, GpuOption, read_overrides, show_messages
+
+if TYPE_CHECKING:
+    from ..sweep import OneRun, Sweep
 
 __all__ = ["sweep_cli"]
 
@@ -32,7 +35,8 @@ def sweep_cli(
     use_gpu: GpuOption = -1,
     code: CodeOption = None,
     dry: Annotated[
-        bool, typer.Option("--dry", help="Only print the plan and an estimate of the time")
+        bool,
+        typer.Option("--dry", help="Only print the plan and an estimate of the time"),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar")] = False,
 ) -> None:
@@ -40,41 +44,62 @@ def sweep_cli(
 
     CONFIG is a config of `spacy seqmix active` with a [sweep] section: named arms, lists of values,
     seeds, and controls. Any of its values can be overridden: --active.n_seed 100 --sweep.seeds [0].
-    Start it again with the same OUT_DIR to run what is missing and what failed.
+    Run the same command again to run what is missing and what failed.
     """
-    from spacy.cli._util import import_code
+    from tqdm import tqdm
 
+    from ..files import progress_bar
     from ..sweep import check_folder, read_sweep, run_sweep, runs_of
+    from ..sweep.estimate import duration
 
     overrides = read_overrides(ctx.args)
-    import_code(code)
-    try:
-        with show_warnings():
+    with show_messages():
+        msg.info(f"Reading {config_path} and checking its arms")
+        with progress_bar(None, "Checking", shown=not quiet):
             sweep = read_sweep(config_path, overrides, arms or ())
-            check_folder(sweep, out_dir)
-            if dry:
-                from ..sweep.estimate import duration, estimate, plan_rows
+        check_folder(sweep, out_dir)
+        runs = runs_of(sweep, out_dir)
+        before = {run.folder for run in runs if run.is_done}
+        msg.info(
+            f"{plural(len(sweep.arms), 'arm')}, {plural(len(runs), 'run')}; {len(before)} finished"
+        )
+        if dry:
+            _show_plan(sweep, out_dir, n_process, use_gpu=use_gpu, progress=not quiet)
+            return
 
-                seconds = estimate(sweep, out_dir, use_gpu=use_gpu)
-                rows, left = plan_rows(sweep, out_dir, seconds)
-                header = ["Arm", "Runs", "Finished", "Rounds", "Time of a run"]
-                print(table(rows, header=header, divider=True, aligns=["l", *"rrrr"]))
-                at_once = f"{plural(n_process, 'run')} at a time"
-                msg.info(f"About {duration(left / n_process)} with {at_once}")
-                return
-            before = {run.folder for run in runs_of(sweep, out_dir) if run.is_done}
-            began = perf_counter()
-            failed = run_sweep(
-                sweep, out_dir, n_process=n_process, use_gpu=use_gpu, code=code, progress=not quiet
-            )
-    except (ValueError, ImportError, OSError) as err:
-        msg.fail(str(err), exits=1)
+        def show_end(run: OneRun) -> None:
+            state = f"finished in {duration(run.seconds)}" if run.is_done else "not finished"
+            tqdm.write(f"{run.arm.name}, seed {run.seed}: {state}")
+
+        began = perf_counter()
+        failed = run_sweep(
+            sweep,
+            out_dir,
+            n_process=n_process,
+            use_gpu=use_gpu,
+            code=code,
+            progress=not quiet,
+            on_end=show_end,
+        )
     for run in failed:
         msg.fail(f"{run.arm.name}, seed {run.seed}: see {run.log}", run.error)
-    runs = runs_of(sweep, out_dir)
     msg.good(f"Finished: {len(runs) - len(failed)} of {plural(len(runs), 'run')} in {out_dir}")
     own = [run.seconds for run in runs if run.is_done and run.folder not in before]
-    took = f"{perf_counter() - began:.0f} s"
-    msg.info(f"{plural(len(own), 'new run')} took {took} ({sum(own):.0f} s one after the other)")
+    took, summed = duration(perf_counter() - began), duration(sum(own))
+    msg.info(f"{plural(len(own), 'new run')} took {took} ({summed} one after the other)")
     if failed:
         raise typer.Exit(1)
+
+
+def _show_plan(
+    sweep: Sweep, out_dir: Path, n_process: int, *, use_gpu: int, progress: bool
+) -> None:
+    """Print what a sweep would do, and how long it would take."""
+    from ..sweep.estimate import duration, estimate, plan_rows
+
+    msg.info("Estimating the time of a run, from finished runs or from a short trial")
+    seconds = estimate(sweep, out_dir, use_gpu=use_gpu, progress=progress)
+    rows, left = plan_rows(sweep, out_dir, seconds)
+    header = ["Arm", "Runs", "Finished", "Rounds", "Time of a run"]
+    print(table(rows, header=header, divider=True, aligns=["l", *"rrrr"]))
+    msg.info(f"About {duration(left / n_process)} with {plural(n_process, 'run')} at a time")

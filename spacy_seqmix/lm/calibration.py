@@ -13,11 +13,10 @@ import numpy as np
 import spacy
 from numpy.typing import NDArray
 from spacy.tokens import Doc
-from tqdm import tqdm
 
 from ..annotation.provenance import get_origin
 from ..errors import Errors, SeqMixError, Warnings
-from ..files import read_docs
+from ..files import progress_bar, read_docs
 from .discriminator import PerplexityDiscriminator
 from .scores import perplexity, window_nats
 from .settings import Range
@@ -108,7 +107,9 @@ def calibrate(
     if not 0 <= quantiles[0] < quantiles[1] <= 1:
         raise SeqMixError(Errors.E516.format(quantiles="{:g},{:g}".format(*quantiles)))
     nlp = spacy.blank(lang)
-    docs = [doc for path in paths for doc in read_docs(path, nlp, need_entities=False)]
+    docs = [
+        doc for path in paths for doc in read_docs(path, nlp, need_entities=False, progress=True)
+    ]
     written = _drawn([doc for doc in docs if get_origin(doc) is None], limit)
     mixed = _drawn([doc for doc in docs if get_origin(doc) is not None], limit)
     # Whatever is wrong with the docs shows before the model is loaded.
@@ -176,8 +177,7 @@ def _score(
 ) -> Scores:
     perplexities: list[float] = []
     nats: list[float] = []
-    # A progress bar where somebody can see it.
-    with tqdm(total=len(passages), desc=kind, leave=False, disable=None) as bar:
+    with progress_bar(len(passages), f"Scoring docs that are {kind}") as bar:
         for at in range(0, len(passages), CHUNK):
             chunk = passages[at : at + CHUNK]
             scores = discriminator.score([text for text, _ in chunk], progress=bar.update)

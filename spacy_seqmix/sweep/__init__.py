@@ -1,6 +1,6 @@
 """A grid of active-learning runs that can be compared."""
 
-from .folder import check_folder, runs_of
+from .folder import OneRun, check_folder, runs_of
 from .plan import Arm, Sweep, read_sweep
 from .record import ArmRecord, RunStatus, SweepRecord, read_status, read_sweep_record
 from .run import run_sweep
@@ -8,6 +8,7 @@ from .run import run_sweep
 __all__ = [
     "Arm",
     "ArmRecord",
+    "OneRun",
     "RunStatus",
     "Sweep",
     "SweepRecord",

@@ -27,8 +27,13 @@ TRIAL_DOCS = 50
 
 @dataclass(frozen=True)
 class Trial:
-    """Seconds of one short run: to begin, for a step, for a doc that the model reads, and to mix
-    the seed set; and optimiser steps of a pass over one doc."""
+    """What a short run measures, in seconds.
+
+    start, step (float): to begin a training, and for an optimiser step.
+    doc (float): to read a doc with the model.
+    mixing (float): to mix the seed set.
+    steps_per_doc (float): optimiser steps of a pass over the training set, over its docs.
+    """
 
     start: float
     step: float
@@ -37,11 +42,16 @@ class Trial:
     steps_per_doc: float
 
 
-def estimate(sweep: Sweep, out: Path, *, use_gpu: int = -1) -> dict[str, float]:
-    """Seconds that one run of each arm takes, by the name of the arm.
+def estimate(
+    sweep: Sweep, out: Path, *, use_gpu: int = -1, progress: bool = False
+) -> dict[str, float]:
+    """Estimate the seconds that a run of each arm takes.
 
-    For arms with finished runs it is their mean. The others are estimated from a trial with the
+    For arms with finished runs it is their mean. For the others it comes from a trial with the
     first arm that mixes.
+
+    progress (bool): show the progress bars of the trial.
+    RETURNS (dict): seconds by the name of the arm.
     """
     known: dict[str, list[float]] = {}
     for run in runs_of(sweep, out):
@@ -49,14 +59,15 @@ def estimate(sweep: Sweep, out: Path, *, use_gpu: int = -1) -> dict[str, float]:
             known.setdefault(run.arm.name, []).append(run.seconds)
     seconds = {name: mean(values) for name, values in known.items()}
     if unknown := [arm for arm in sweep.arms if arm.name not in seconds]:
-        trial = try_out(next((arm for arm in sweep.arms if arm.mixes), sweep.arms[0]), use_gpu)
+        arm = next((arm for arm in sweep.arms if arm.mixes), sweep.arms[0])
+        trial = try_out(arm, use_gpu, progress=progress)
         arms = {arm.name: arm for arm in sweep.arms}
         for arm in unknown:
             seconds[arm.name] = seconds_of(arm, arms.get(arm.steps_of or "", arm), trial)
     return seconds
 
 
-def try_out(arm: Arm, use_gpu: int) -> Trial:
+def try_out(arm: Arm, use_gpu: int, *, progress: bool = False) -> Trial:
     """Train twice for a few steps on the seed set, and evaluate on a few docs."""
     active, training = arm.resolved.active, arm.resolved.training
     with TemporaryDirectory() as name, warnings.catch_warnings():
@@ -72,7 +83,7 @@ def try_out(arm: Arm, use_gpu: int) -> Trial:
             # A pool would have a second model trained.
             values |= {"test": None, "n_query": 1, "mix_set": "round"}
             config = with_values(arm.with_seed(0), {f"active.{k}": v for k, v in values.items()})
-            run = ActiveRun(config, folder / f"steps-{steps}", use_gpu=use_gpu, progress=False)
+            run = ActiveRun(config, folder / f"steps-{steps}", use_gpu=use_gpu, progress=progress)
             records += run.run()
         docs = run.pool.take(run.pool.labelled)
     short, long = (record.seconds for record in records)
@@ -84,9 +95,9 @@ def try_out(arm: Arm, use_gpu: int) -> Trial:
 
 
 def seconds_of(arm: Arm, steps_of: Arm, trial: Trial) -> float:
-    """The time of a run, by the measurements of a trial.
+    """Estimate the seconds of a run from a trial.
 
-    steps_of (Arm): the arm whose optimiser steps it takes; itself, unless it is a control.
+    steps_of (Arm): the arm whose optimiser steps the run takes: itself, unless it is a control.
     """
     active, policy = arm.resolved.active, arm.resolved.policy
     evaluated = sum(count_docs(path) for path in (active.dev, active.test) if path is not None)
@@ -113,14 +124,15 @@ def seconds_of(arm: Arm, steps_of: Arm, trial: Trial) -> float:
 
 
 def count_docs(path: Path) -> int:
-    """How many docs a .spacy file has."""
+    """Count the docs of a .spacy file."""
     return len(DocBin().from_disk(path))
 
 
 def plan_rows(sweep: Sweep, out: Path, seconds: dict[str, float]) -> tuple[list[list[str]], float]:
-    """What a sweep will do, arm by arm, and the seconds that are left, one run after the other.
+    """Lay out what a sweep will do, and sum the seconds that are left.
 
-    RETURNS (tuple): rows of an arm's name, its runs, finished runs, rounds, and time of a run.
+    RETURNS (tuple): rows with an arm's name, its runs, finished runs, rounds, and time of a run;
+        and the seconds of all unfinished runs, one after the other.
     """
     done = Counter(run.arm.name for run in runs_of(sweep, out) if run.is_done)
     n_runs = len(sweep.settings.seeds)
@@ -132,10 +144,10 @@ def plan_rows(sweep: Sweep, out: Path, seconds: dict[str, float]) -> tuple[list[
 
 
 def duration(seconds: float) -> str:
-    """Format a time in the unit that people would use: "45 seconds", "1.5 hours", "11 days"."""
+    """Format a time in the largest unit that fits: "45 seconds", "1.5 hours", "11 days"."""
     sizes = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
     unit = [unit for unit, size in sizes.items() if size == 1 or round(seconds) >= size][-1]
     number = seconds / sizes[unit]
-    # Half an hour is worth telling apart, half a second is not.
+    # Half an hour matters, half a second does not.
     digits = 1 if sizes[unit] >= 3600 and number < 9.95 else 0
     return plural(round(number, digits), unit)

@@ -8,31 +8,30 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any
-
-from tqdm import tqdm
+from typing import Any, TypeAlias
 
 from ..active.journal import LOCKED_EXIT_CODE
-from ..files import replacing
+from ..files import progress_bar, replacing
 from .folder import OneRun, check_folder, runs_of, write_arms
 from .plan import Sweep
 
 POLL_SECONDS = 0.5
 LOG_LINES = 20
+OnEnd: TypeAlias = Callable[[OneRun], object]
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Run one run after another in processes of their own, in any thread.
+    """Run each run in a process of its own.
 
     keep_models (bool): whether the last model of a run stays.
-    n_process (int): how many threads do this, sharing the processor's cores.
+    n_process (int): the number of runs at the same time, which share the processor's cores.
     use_gpu (int): GPU id, -1 for the CPU.
     code (Path | None): Python file for the option --code of each process.
     stop (Event): set to end all runs.
@@ -45,7 +44,7 @@ class Runner:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, run: OneRun, first: Future[bool] | None) -> bool:
-        """Run ``finish``; any error is recorded as a failure of this run alone."""
+        """Call ``finish``; an error counts as a failure of this run alone."""
         try:
             return self.finish(run, first)
         except Exception as err:
@@ -54,13 +53,11 @@ class Runner:
             return False
 
     def finish(self, run: OneRun, first: Future[bool] | None) -> bool:
-        """Run to the end, unless that has been done.
+        """Run to the end.
 
         first (Future[bool] | None): of the run whose optimiser steps this one takes.
         RETURNS (bool): whether it ended well.
         """
-        if run.is_done:
-            return True
         has_steps = first is None or first.result()
         if self.stop.is_set():
             return False
@@ -116,14 +113,16 @@ def run_sweep(
     use_gpu: int = -1,
     code: Path | None = None,
     progress: bool = True,
+    on_end: OnEnd | None = None,
 ) -> list[OneRun]:
-    """Run all runs that are not finished yet; a failure is recorded, and the others go on.
+    """Run all runs that are not finished yet. A failure is recorded and ends only its own run.
 
     out (Path): folder of the sweep: new, empty, or of this sweep; arms and seeds may be added.
     n_process (int): number of runs at the same time, which share the processor's cores.
     use_gpu (int): GPU id, -1 for the CPU.
     code (Path | None): Python file with registered functions, which each process imports.
-    progress (bool): show finished rounds and the time left.
+    progress (bool): show finished rounds and the time left, in terminals.
+    on_end (Callable | None): called with each run that ends, well or not.
     RETURNS (list[OneRun]): the runs that failed.
     RAISES (SeqMixError): S522, S604, S606, S607.
     """
@@ -132,26 +131,28 @@ def run_sweep(
     write_arms(sweep, out)
     runner = Runner(sweep.settings.keep_models, n_process, use_gpu, code)
     ended: dict[tuple[str, int], Future[bool]] = {}
+    left = [run for run in runs if not run.is_done]
+    rounds = sum(run.arm.rounds for run in runs)
     with (
         _signals_as_exits(),
         ThreadPoolExecutor(n_process) as pool,
-        tqdm(total=sum(run.arm.rounds for run in runs), unit="round", disable=not progress) as bar,
+        progress_bar(rounds, "Sweep", shown=progress, unit="round") as bar,
     ):
         try:
-            for run in runs:
+            for run in left:
                 # Runs start in this order: the run that another one waits for has started.
                 first = ended.get((run.arm.steps_of or "", run.seed))
                 ended[run.arm.name, run.seed] = pool.submit(runner, run, first)
-            _follow(runs, list(ended.values()), bar)
+            _follow(dict(zip(ended.values(), left, strict=True)), runs, bar, on_end)
         except BaseException:
             runner.stop.set()
             raise
-    return [run for run in runs if not ended[run.arm.name, run.seed].result()]
+    return [run for run in left if not ended[run.arm.name, run.seed].result()]
 
 
 @contextmanager
 def _signals_as_exits() -> Iterator[None]:
-    """Let the signals that end this process end its runs too, which would go on alone."""
+    """End the runs with this process: without a handler they would go on after a signal."""
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for name in ("SIGTERM", "SIGHUP"):
@@ -169,19 +170,21 @@ def _exit(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
 
 
-def _follow(runs: Sequence[OneRun], ended: Sequence[Future[bool]], bar: Any) -> None:
-    """Show finished rounds until all runs have ended."""
-    waiting = threading.Event()
-    shown = None
+def _follow(
+    going: dict[Future[bool], OneRun], runs: Sequence[OneRun], bar: Any, on_end: OnEnd | None
+) -> None:
+    """Show finished rounds until all runs have ended.
+
+    going (dict): the runs that have not ended yet; each is taken out as it ends.
+    """
     bar.initial = sum(run.finished_rounds for run in runs)
-    while True:
-        all_ended = all(future.done() for future in ended)
+    failed = 0
+    while going:
+        ended, _ = wait(going, POLL_SECONDS, FIRST_COMPLETED)
+        for future in ended:
+            run = going.pop(future)
+            failed += not future.result()
+            if on_end is not None:
+                on_end(run)
         bar.n = sum(run.finished_rounds for run in runs)
-        failed = sum(future.done() and not future.result() for future in ended)
-        # A log file gets a line for each change, not for each poll.
-        if shown != (bar.n, failed) or sys.stderr.isatty():
-            bar.set_postfix_str(f"{failed} failed")
-        shown = bar.n, failed
-        if all_ended:
-            return
-        waiting.wait(POLL_SECONDS)
+        bar.set_postfix_str(f"{failed} failed")

@@ -10,9 +10,9 @@ from spacy.util import registry
 from thinc.api import Config
 
 from ..annotation.layers import ENTS
-from ..config import problems_of
+from ..config import problems_of, unknown_functions
 from ..errors import Errors, SeqMixError
-from ..files import check_output, read_docs, write_docs
+from ..files import check_output, progress_bar, read_docs, write_docs
 from ..mixing.mix import MixCounts, mix_docs
 from ..mixing.mixer import Mixer
 
@@ -32,7 +32,12 @@ class AugmentSchema(BaseModel):
 
 
 def augment_file(
-    config: Config, in_path: Path, out_path: Path, *, with_originals: bool = False
+    config: Config,
+    in_path: Path,
+    out_path: Path,
+    *,
+    with_originals: bool = False,
+    progress: bool = False,
 ) -> tuple[MixCounts, int]:
     """Write the docs mixed from a .spacy file to another.
 
@@ -40,6 +45,7 @@ def augment_file(
     in_path (Path): .spacy file of labelled docs.
     out_path (Path): .spacy file to write, with user data (soft labels, origins).
     with_originals (bool): write the docs of ``in_path`` first.
+    progress (bool): show progress bars.
     RETURNS (tuple): what happened, and how many mixed docs were written.
     RAISES (SeqMixError): S213 for a wrong section, S214 when no doc came out, S403 and S405 for
         unusable docs, S549 where the output is the input.
@@ -57,10 +63,15 @@ def augment_file(
     if wrong:
         problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
         raise SeqMixError(Errors.E213.format(problems=problems))
+    if unknown := unknown_functions(parts):
+        raise SeqMixError(Errors.E213.format(problems=unknown))
     mixer = Mixer(rate=settings.rate, labels=settings.labels, **registry.resolve(parts))
     nlp = spacy.blank(settings.lang)
-    docs = read_docs(in_path, nlp, need_entities=mixer.strategy.layer == ENTS)
-    mixed, counts = mix_docs(docs, mixer, np.random.default_rng(settings.seed), nlp)
+    need_entities = mixer.strategy.layer == ENTS
+    docs = read_docs(in_path, nlp, need_entities=need_entities, progress=progress)
+    rng = np.random.default_rng(settings.seed)
+    with progress_bar(round(settings.rate * len(docs)), "Mixing", shown=progress) as bar:
+        mixed, counts = mix_docs(docs, mixer, rng, nlp, progress=bar.update)
     if not mixed:
         raise SeqMixError(Errors.E214.format(docs=len(docs), path=in_path, rate=settings.rate))
     out = [*docs, *mixed] if with_originals else mixed

@@ -107,3 +107,13 @@ def test_schema_builds_the_functions():
     active = read()
     assert active.policy.needs == "tokens"
     assert active.oracle([1, 2]) == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["spacy-seqmix.NTE.v2", "NTE"])
+def test_schema_of_an_unknown_function_lists_ours(name):
+    with pytest.raises(SeqMixError, match=r"policy\.@misc = .*there is no such function") as caught:
+        read(policy={"@misc": name})
+    assert caught.value.code == "S402"
+    assert "spacy-seqmix.MNLP.v1" in str(caught.value)
+    assert "spacy.CharEmbed" not in str(caught.value)
+    assert ("did you mean spacy-seqmix.NTE.v1" in str(caught.value)) == name.endswith("v2")

@@ -3,13 +3,16 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
+from tqdm import tqdm
 from typer.testing import CliRunner
 
+from spacy_seqmix import files
 from spacy_seqmix.annotation import soft_labels
 from spacy_seqmix.annotation.provenance import get_origin
 from spacy_seqmix.cli import app
@@ -110,6 +113,36 @@ def test_augment_refuses_with_a_code(
     assert code == 1
     assert f"[{expected}" in output
     assert not out.exists()
+
+
+def test_augment_shows_each_phase(
+    run: Callable[..., tuple[int, str, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phases = []
+
+    class Bar(tqdm):
+        def __init__(self, *, desc: str, disable: bool | None, **settings: Any) -> None:
+            if disable is None:  # a bar where there is a terminal
+                phases.append(desc)
+            super().__init__(desc=desc, disable=disable, **settings)
+
+    monkeypatch.setattr(files, "tqdm", Bar)
+    code, output, _ = run()
+    assert code == 0, output
+    assert phases == ["Reading augment.cfg", "Reading in.spacy", "Mixing"]
+
+
+def test_augment_of_an_unknown_function_lists_ours(
+    run: Callable[..., tuple[int, str, Path]],
+) -> None:
+    code, output, _ = run("--augment.strategy.@misc", "spacy-seqmix.WholeSequenc.v1")
+    text = " ".join(output.split())
+    assert code == 1
+    assert "[S213]" in text
+    assert "strategy.@misc = 'spacy-seqmix.WholeSequenc.v1'" in text
+    assert "did you mean spacy-seqmix.WholeSequence.v1" in text
+    assert "spacy-seqmix.NTE.v1" in text
+    assert "spacy.LookupsDataLoader.v1" not in text
 
 
 def test_augment_that_keeps_nothing_says_why_and_writes_nothing(

@@ -60,5 +60,17 @@ def test_code_is_imported_before_the_config_is_read(command, tmp_path):
     assert "Path to Python code not found" in output
 
 
+@pytest.mark.parametrize("content", ["import nothing_of_this_name", "1 +", "raise OSError('no')"])
+@pytest.mark.parametrize("command", [*ARGUMENTS, "confidence"])
+def test_code_that_cannot_be_imported_gives_no_traceback(command, content, tmp_path):
+    code = tmp_path / "own.py"
+    code.write_text(content)
+    given = ARGUMENTS.get(command, ["model", "gold.spacy"])
+    exit_code, output = invoke(command, *given, "--code", str(code))
+    assert exit_code == 1
+    assert "Couldn't load Python code" in output
+    assert "Traceback" not in output
+
+
 def test_version():
     assert invoke("--version") == (0, __version__)

@@ -18,7 +18,7 @@ from spacy_seqmix.cli import app
 from spacy_seqmix.sweep import run as sweep_run
 from spacy_seqmix.sweep.estimate import duration
 from spacy_seqmix.sweep.folder import OneRun, check_folder, known_arms, runs_of, write_arms
-from spacy_seqmix.sweep.run import Runner, _follow, run_sweep
+from spacy_seqmix.sweep.run import Runner, run_sweep
 
 QUICK = {"active.n_rounds": 1, "active.max_steps": 2, "sweep.seeds": [0]}
 MIXING = {
@@ -92,6 +92,8 @@ def test_sweep_command(config_path, tmp_path, planned):
     planned(section=SECTION)
     code, output = command(config_path, tmp_path / "out", "--dry", **QUICK)
     assert code == 0, output
+    assert output.split("Estimating")[0].count(f"Reading {config_path} and checking its arms") == 1
+    assert "4 arms, 4 runs; 0 finished" in output
     assert "mixing=null, pool_size=20 1 0 2" in output
     assert re.search(r"About \d+ seconds? with 1 run at a time", output)
     values = {**QUICK, "active.n_rounds": 2, "active.n_query": [2, 3], "sweep.grid": {}}
@@ -101,6 +103,7 @@ def test_sweep_command(config_path, tmp_path, planned):
     values = {**QUICK, "sweep.grid": {}}
     code, output = command(config_path, tmp_path / "out", **values)
     assert code == 0, output
+    assert re.search(r"config, seed 0: finished in \d+ second", output)
     assert "Finished: 1 of 1 run in" in output
     assert "1 new run took" in output
     # more seeds and arms are welcome, other settings are not
@@ -189,27 +192,15 @@ def test_run_sweep_refuses_a_damaged_folder(planned, tmp_path, content):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["sweep.json"]
 
 
-@pytest.mark.parametrize(("is_terminal", "shown"), [(False, 1), (True, 6)])
-def test_follow_writes_to_a_log_only_what_changes(monkeypatch, is_terminal, shown):
-    class Run(Future):
-        looks = 0
-
-        def done(self):
-            self.looks += 1
-            return self.looks > 10  # two looks a time
-
-    class Bar:
-        texts = ()
-
-        def set_postfix_str(self, text):
-            self.texts += (text,)
-
-    monkeypatch.setattr(sweep_run, "POLL_SECONDS", 0)
-    monkeypatch.setattr(sweep_run.sys.stderr, "isatty", lambda: is_terminal, raising=False)
-    run, bar = Run(), Bar()
-    run.set_result(True)
-    _follow([], [run], bar)
-    assert bar.texts == ("0 failed",) * shown
+def test_run_sweep_reports_each_run_as_it_ends(planned, tmp_path, monkeypatch, capfd):
+    process = type("Process", (Ended,), {"returncode": 0, "commands": []})
+    monkeypatch.setattr(sweep_run.subprocess, "Popen", process)
+    sweep = planned({**QUICK, "active.mixing": None}, "[sweep]\nseeds = [0, 1]\n")
+    ended = []
+    for _ in range(2):  # the second time all are finished
+        assert run_sweep(sweep, tmp_path / "out", on_end=ended.append) == []
+        assert sorted(run.seed for run in ended) == [0, 1]
+    assert capfd.readouterr().err == ""  # a bar is for terminals
 
 
 def test_run_sweep_that_is_terminated_ends_its_runs(planned, tmp_path, monkeypatch):
