@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import compress
 from pathlib import Path
 from statistics import fmean
@@ -69,8 +68,7 @@ class Arm:
         """(seeds, points) scores in 0..1, of seeds and points that have them."""
         runs = {run.seed: run for run in self.runs}
         rows = [_scores(runs[seed], split, points) for seed in seeds]
-        found: Floats2d = np.array(rows, dtype="float64").reshape(len(rows), len(points))
-        return found
+        return np.array(rows, dtype="float64").reshape(len(rows), len(points))
 
 
 def _scores(run: Run, split: str, points: Sequence[int]) -> list[float | None]:
@@ -88,7 +86,7 @@ def read_arms(given: Sequence[str]) -> tuple[list[Arm], list[str]]:
     RAISES (SeqMixError): S510, S511 for journals, S514 for names, S521 for seeds,
         S522 for sweeps.
     """
-    found: dict[str, Arm] = {}
+    arms: dict[str, Arm] = {}
     for text in given:
         name, path = _parted(text)
         folder = Path(path)
@@ -96,23 +94,23 @@ def read_arms(given: Sequence[str]) -> tuple[list[Arm], list[str]]:
             if name:
                 raise SeqMixError(Errors.E514.format(text=text))
             with unpacked(folder) as kept:
-                arms = read_arms(kept)[0]
+                more = read_arms(kept)[0]
         elif (sweep := read_sweep_record(folder)) is not None:
             if name:
                 raise SeqMixError(Errors.E514.format(text=text))
-            arms = list(_arms_of(sweep, folder))
+            more = list(_arms_of(sweep, folder))
         else:
             name = name or folder.resolve().name
-            arms = [Arm(name, (read_run(name, folder),))]
-        for arm in arms:
-            found[arm.name] = _merged(found[arm.name], arm, path) if arm.name in found else arm
-    if not any(arm.runs for arm in found.values()):
-        raise SeqMixError(Errors.E511.format(name=", ".join(found), path=", ".join(given)))
-    for arm in found.values():
+            more = [Arm(name, (read_run(name, folder),))]
+        for arm in more:
+            arms[arm.name] = _merged(arms[arm.name], arm, path) if arm.name in arms else arm
+    if not any(arm.runs for arm in arms.values()):
+        raise SeqMixError(Errors.E511.format(name=", ".join(arms), path=", ".join(given)))
+    for arm in arms.values():
         if len(set(arm.seeds)) < len(arm.seeds):
             raise SeqMixError(Errors.E521.format(name=arm.name, seeds=list(arm.seeds)))
-    finished = [replace(arm, runs=_by_seed(arm.runs)) for arm in found.values() if arm.runs]
-    return finished, [arm.name for arm in found.values() if not arm.runs]
+    finished = [replace(arm, runs=_by_seed(arm.runs)) for arm in arms.values() if arm.runs]
+    return finished, [arm.name for arm in arms.values() if not arm.runs]
 
 
 def _merged(one: Arm, other: Arm, path: str) -> Arm:
@@ -158,50 +156,35 @@ def _arms_of(sweep: SweepRecord, folder: Path) -> Iterator[Arm]:
         yield Arm(arm.name, runs, done.count(False), arm)
 
 
-def baseline_of(arms: Sequence[Arm], name: str | None) -> Arm:
-    """The arm that others are compared with: the named one, else "none", else the first that does
-    not mix, else the first.
+def baselines_of(arms: Sequence[Arm], name: str | None) -> dict[str, Arm]:
+    """Choose what each arm is compared with.
 
+    The general baseline is the named arm, else "none", else the first that does not mix, else the
+    first. Where none is named, an arm of a sweep that mixes has a baseline of its own: the arm
+    with its settings and without mixing. Of several, it is the one nearest in optimiser steps, then
+    the one with the most common seeds.
+
+    RETURNS (dict): baselines by the name of the arm; the general baseline itself has none.
     RAISES (SeqMixError): S523 for a name that no arm has.
     """
-    names = [arm.name for arm in arms]
-    if name is not None and name not in names:
-        raise SeqMixError(Errors.E523.format(name=name, names=", ".join(names)))
-    if name is None and NONE not in names:
-        return next((arm for arm in arms if arm.record and not arm.mixes), arms[0])
-    return arms[names.index(name or NONE)]
-
-
-def baselines_of(arms: Sequence[Arm], name: str | None) -> dict[str, Arm]:
-    """What each arm is compared with, by name; the arm of ``baseline_of`` stands first, without.
-
-    An arm of a sweep that mixes: the arm of all its settings without mixing, the one nearest in
-    optimiser steps where there are several. Any other, or all where a baseline is named:
-    ``baseline_of``.
-    """
-    first = baseline_of(arms, name)
-    found = {}
+    by_name = {arm.name: arm for arm in arms}
+    if name is not None and name not in by_name:
+        raise SeqMixError(Errors.E523.format(name=name, names=", ".join(by_name)))
+    unmixed = [arm for arm in arms if arm.record and not arm.mixes]
+    general = by_name.get(name or NONE) or (unmixed or arms)[0]
+    baselines = {}
     for arm in arms:
         own: list[Arm] = []
         if name is None and arm.mixes:
-            own = [one for one in arms if _is_without(one, arm) and _pairs(one, arm)]
-        if arm is not first:
-            found[arm.name] = min(own, key=partial(_nearness, arm), default=first)
-    return found
-
-
-def _nearness(one: Arm, other: Arm) -> tuple[float, int]:
-    """How far apart in optimiser steps a round is, and then how few seeds both have."""
-    return _steps_apart(one, other), -len(_pairs(one, other))
-
-
-def _is_without(one: Arm, arm: Arm) -> bool:
-    """Whether ``one`` is ``arm`` without mixing."""
-    return one.record is not None and not one.mixes and one.setting == arm.setting
+            own = [one for one in unmixed if one.setting == arm.setting and _pairs(one, arm)]
+        nearness = {one.name: (_steps_apart(one, arm), -len(_pairs(one, arm))) for one in own}
+        if arm is not general:
+            baselines[arm.name] = min(own, key=lambda one: nearness[one.name], default=general)
+    return baselines
 
 
 def _steps_apart(one: Arm, other: Arm) -> float:
-    """Optimiser steps by which rounds of equal seeds differ, on the mean."""
+    """Average the difference in optimiser steps over the rounds of equal seeds."""
     apart = [
         abs(a.steps - b.steps)
         for pair in _pairs(one, other)
@@ -260,13 +243,13 @@ def check_arms(
 
 
 def _other_data(runs: Sequence[Run]) -> Iterator[str]:
-    """What differs in the data of runs. One of unknown data differs from none, so all that are
-    known are compared."""
+    """Yield what differs in the data of runs. A run of unknown data differs from no other, so each
+    run is compared with every kind of data so far."""
     kinds: list[Run] = []
     for run in runs:
-        found = next(filter(None, (data_differences(kind, run) for kind in kinds)), [])
-        yield from found
-        if not found:
+        differences = next(filter(None, (data_differences(kind, run) for kind in kinds)), [])
+        yield from differences
+        if not differences:
             kinds.append(run)
 
 

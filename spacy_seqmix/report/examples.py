@@ -41,7 +41,7 @@ def mixed_examples(
         ``html``, and ``share``, their weight in the first segment.
     """
     having = [arm for arm in arms if arm.runs[0].folder is not None and _files(arm.runs[0])]
-    found: list[dict[str, Any]] = []
+    examples: list[dict[str, Any]] = []
     notes = []
     pools: dict[tuple[str, str], dict[str, Doc]] = {}
     for arm in having:
@@ -51,24 +51,25 @@ def mixed_examples(
         except ValueError as err:
             notes.append(f"mixed docs of {arm.name!r} are not shown: {str(err).rstrip('.')}")
             continue
-        found += own
+        examples += own
         if missing := sum(one.pop("missing") > 0 for one in own):
             notes.append(
                 f"parents of {plural(missing, 'mixed doc')} of {arm.name!r} are not shown: "
                 f"the pool {_inputs(run)[1]!r} was moved or changed"
             )
-    return found, notes
+    return examples, notes
 
 
 def _files(run: Run) -> list[tuple[int, bool, Path]]:
     """The files of mixed docs: round, and whether they were kept; those first."""
     assert run.folder is not None
     folder = RunFolder(run.folder)
-    numbers = [one.round for one in run.rounds]
-    paths = [(n, True, folder.mixed(n)) for n in numbers]
-    paths += [(n, False, folder.rejected(n)) for n in numbers]
-    found = [one for one in paths if one[2].exists()]
-    return sorted(found, key=lambda one: (one[0], not one[1]))
+    paths = [
+        one
+        for n in range(len(run.rounds))
+        for one in ((n, True, folder.mixed(n)), (n, False, folder.rejected(n)))
+    ]
+    return [one for one in paths if one[2].exists()]
 
 
 def _of_run(

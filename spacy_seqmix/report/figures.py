@@ -92,20 +92,13 @@ def perplexities(report: ReportSummary, tall: bool) -> Figure | None:
     nats = any(judged[1] is not None for _, arm in arms for judged in arm.judged)
     figure, axes = _figure(1 + nats, tall)
     for ax, column, name in zip(axes, (0, 1), ("perplexity", "window_nats"), strict=False):
-        found = [(s, a, _finite(j[column] for j in a.judged)) for s, a in arms]
-        every = [v for *_, values in found for v in values]
+        series = [(s, a, _finite(j[column] for j in a.judged)) for s, a in arms]
+        every = [v for *_, values in series for v in values]
         highest = np.quantile(every, 1 - ABOVE) if every else 1.0
         bins = np.linspace(0.0, float(highest) or 1.0, BINS)
-        for style, arm, values in found:
-            clipped = np.minimum(np.array(values, dtype="float64"), bins[-1])
-            ax.hist(
-                clipped,
-                bins=bins,
-                histtype="step",
-                color=style["color"],
-                label=_label(arm.name),
-                lw=1.5,
-            )
+        for style, arm, values in series:
+            counts, _ = np.histogram(np.minimum(values, bins[-1]), bins)
+            ax.stairs(counts, bins, color=style["color"], label=_label(arm.name), lw=1.5)
             for end in ("min", "max"):
                 if f"{end}_{name}" in arm.ranges:
                     ax.axvline(arm.ranges[f"{end}_{name}"], color=style["color"], ls="--", lw=1)
@@ -154,8 +147,8 @@ def draw(report: ReportSummary, *, tall: bool = False) -> dict[str, Figure]:
     tall (bool): panels one below the other, for narrow screens.
     RAISES (SeqMixError): S513.
     """
-    found = {name: make(report, tall) for name, (_, make) in FIGURES.items()}
-    return {name: figure for name, figure in found.items() if figure is not None}
+    figures = {name: make(report, tall) for name, (_, make) in FIGURES.items()}
+    return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 def save_png(figure: Figure, path: Path) -> None:

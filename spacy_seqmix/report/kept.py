@@ -35,10 +35,8 @@ def keep_runs(given: Path | Mapping[str, Path], out: Path) -> None:
     files = _sweep_files(given) if isinstance(given, Path) else _run_files(given)
     packages = sysconfig.get_path("purelib") + "/"
     with replacing(out) as temporary:
-        lines = [
-            json.dumps({"file": name, "content": found}, ensure_ascii=False)
-            for name, found in files
-        ]
+        records = [{"file": name, "content": content} for name, content in files]
+        lines = [json.dumps(record, ensure_ascii=False) for record in records]
         text = "".join(line + "\n" for line in lines).replace(packages, "package:")
         temporary.write_text(text, "utf8")
 

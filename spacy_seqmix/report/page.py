@@ -86,7 +86,7 @@ def _as_json(examples: Sequence[Mapping[str, Any]]) -> str:
 def _blocks(tables: Sequence[Table], pictures: Mapping[str, str]) -> Any:
     """Sections that have something to show."""
     for anchor, title, names, kinds in BLOCKS:
-        found = [
+        shown = [
             {
                 "title": table.title,
                 "note": EMPHASIS.sub(r"\1", table.note),
@@ -98,5 +98,5 @@ def _blocks(tables: Sequence[Table], pictures: Mapping[str, str]) -> Any:
             if table.name.partition("-")[0] in kinds
         ]
         drawn = [(FIGURES[name][0], pictures[name]) for name in names if name in pictures]
-        if found or drawn:
-            yield {"anchor": anchor, "title": title, "tables": found, "pictures": drawn}
+        if shown or drawn:
+            yield {"anchor": anchor, "title": title, "tables": shown, "pictures": drawn}

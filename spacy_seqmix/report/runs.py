@@ -58,8 +58,7 @@ class Run:
 
     def at(self, n_labelled: int) -> RoundRecord | None:
         """The last round that trained on this many labelled sentences."""
-        found = [r for r in self.rounds if r.n_labelled == n_labelled]
-        return found[-1] if found else None
+        return next((r for r in reversed(self.rounds) if r.n_labelled == n_labelled), None)
 
 
 def read_run(name: str, folder: Path) -> Run:
@@ -81,7 +80,7 @@ def read_run(name: str, folder: Path) -> Run:
     return Run(
         name,
         tuple(rounds),
-        models={kind: short_name(found) for kind, found in named.items()},
+        models={kind: short_name(model) for kind, model in named.items()},
         seed=seed if isinstance(seed, int) else None,
         pool=(digests.get("pool"), size if isinstance(size, int) else None),
         evaluated={split: digests[split] for split in EVALUATED if split in digests},
@@ -105,10 +104,10 @@ def _settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 def _digests(path: Path) -> dict[str, str]:
     """SHA-256 of the files that a run read, where its folder says so."""
     try:
-        found = srsly.read_json(path)["sha256"].items()
+        digests = srsly.read_json(path)["sha256"].items()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return {name: digest for name, digest in found if isinstance(digest, str)}
+    return {name: digest for name, digest in digests if isinstance(digest, str)}
 
 
 def pairing_differences(one: Run, other: Run) -> list[str]:

@@ -78,14 +78,14 @@ def area(points: Sequence[float], scores: Floats1d) -> float:
 
 def summarise(values: Sequence[float] | Floats1d, seed: int = 0) -> Summary:
     """Mean, deviation and interval of one value a seed."""
-    found = np.asarray(values, dtype="float64")
-    nan = float("nan")
-    if len(found) < 2:
-        return Summary(float(found.mean()) if len(found) else nan, nan, nan, nan, len(found))
-    low, high = float(found.min()), float(found.max())
-    if low < high and len(found) >= MIN_PAIRS:
+    sample = np.asarray(values, dtype="float64")
+    n, nan = len(sample), float("nan")
+    if n < 2:
+        return Summary(float(sample[0]) if n else nan, nan, nan, nan, n)
+    low, high = float(sample.min()), float(sample.max())
+    if low < high and n >= MIN_PAIRS:
         interval = stats.bootstrap(
-            (found,),
+            (sample,),
             np.mean,
             confidence_level=CONFIDENCE,
             n_resamples=RESAMPLES,
@@ -93,7 +93,7 @@ def summarise(values: Sequence[float] | Floats1d, seed: int = 0) -> Summary:
             rng=np.random.default_rng(seed),
         ).confidence_interval
         low, high = float(interval.low), float(interval.high)
-    return Summary(float(found.mean()), float(found.std(ddof=1)), low, high, len(found))
+    return Summary(float(sample.mean()), float(sample.std(ddof=1)), low, high, n)
 
 
 def compare(scores: Floats2d, baseline: Floats2d) -> Comparison:
@@ -136,9 +136,7 @@ def holm(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
 
 
 def _step_down(p: Mapping[str, float]) -> dict[str, float]:
-    corrected: dict[str, float] = {}
-    highest = 0.0
-    for i, name in enumerate(sorted(p, key=lambda k: p[k])):
-        highest = max(highest, min(1.0, (len(p) - i) * p[name]))
-        corrected[name] = highest
-    return corrected
+    names = sorted(p, key=lambda name: p[name])
+    factors = np.arange(len(names), 0, -1)
+    corrected = np.maximum.accumulate(factors * [p[name] for name in names])
+    return dict(zip(names, np.minimum(corrected, 1.0).tolist(), strict=True))

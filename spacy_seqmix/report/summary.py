@@ -9,8 +9,6 @@ from itertools import combinations
 from statistics import mean
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from ..active.journal import RoundRecord
 from ..types import Judged
 from .arms import Arm
@@ -104,10 +102,10 @@ def summarise_arms(arms: Sequence[Arm], baselines: Mapping[str, Arm]) -> ReportS
     baselines (Mapping[str, Arm]): by the name of the arm; some have none.
     """
     ordered = sorted(arms, key=lambda arm: arm.name in baselines)
-    found = [_one(arm, baselines.get(arm.name)) for arm in ordered]
+    summaries = [_one(arm, baselines.get(arm.name)) for arm in ordered]
     for split in SPLITS:
         family = {}
-        for arm, one in zip(ordered, found, strict=True):
+        for arm, one in zip(ordered, summaries, strict=True):
             if arm.name not in baselines:
                 continue
             baseline = baselines[arm.name]
@@ -122,23 +120,25 @@ def summarise_arms(arms: Sequence[Arm], baselines: Mapping[str, Arm]) -> ReportS
             one.gain_points = points
             one.gains[split] = [summarise(column) for column in (ours - theirs).T]
         corrected = holm(family)
-        for one in found:
+        for one in summaries:
             if one.name in corrected:
                 one.comparisons[split] = corrected[one.name]
-    return ReportSummary(ordered[0].runs[0].measure, found, _overlap(ordered))
+    return ReportSummary(ordered[0].runs[0].measure, summaries, _overlap(ordered))
 
 
 def _one(arm: Arm, baseline: Arm | None) -> ArmSummary:
     """Summarise an arm's own runs."""
-    rounds = {point: _at(arm, point) for point in arm.points}
+    rounds = {
+        point: [r for run in arm.runs if (r := run.at(point)) is not None] for point in arm.points
+    }
     one = ArmSummary(
         name=arm.name,
         against=baseline.name if baseline is not None else None,
         seeds=list(arm.seeds),
         unfinished=arm.unfinished,
         points=arm.points,
-        steps=[sorted({r.steps for r in found}) for found in rounds.values()],
-        mixed=[mean(r.n_mixed for r in found) for found in rounds.values()],
+        steps=[sorted({r.steps for r in of_seeds}) for of_seeds in rounds.values()],
+        mixed=[mean(r.n_mixed for r in of_seeds) for of_seeds in rounds.values()],
     )
     for split in SPLITS:
         scores = arm.scores(split, arm.points, arm.scored(split))
@@ -151,7 +151,7 @@ def _one(arm: Arm, baseline: Arm | None) -> ArmSummary:
             one.seqeval[split] = mean(value for value in strict if value is not None)
     one.types, one.confusion = _types([run.rounds[-1] for run in arm.runs])
     every = [r for run in arm.runs for r in run.rounds]
-    one.queried = [q for point, found in rounds.items() if (q := _queried(point, found))]
+    one.queried = [q for point, of_seeds in rounds.items() if (q := _queried(point, of_seeds))]
     mixing = [r.mixing for r in every if r.mixing is not None]
     one.counts = {name: sum(getattr(m, name) for m in mixing) for name in COUNTS} if mixing else {}
     one.seconds = {name: sum(getattr(r.seconds, name) for r in every) for name in PHASES}
@@ -160,12 +160,6 @@ def _one(arm: Arm, baseline: Arm | None) -> ArmSummary:
     one.judged = [judged for r in every for judged in r.judged or ()]
     one.ranges = _ranges(arm.runs[0].settings)
     return one
-
-
-def _at(arm: Arm, point: int) -> list[RoundRecord]:
-    """The round of each seed at a data usage point."""
-    found = [run.at(point) for run in arm.runs]
-    return [one for one in found if one is not None]
 
 
 def _types(last: Iterable[RoundRecord]) -> tuple[dict[str, Summary], dict[tuple[str, str], int]]:
@@ -178,8 +172,8 @@ def _types(last: Iterable[RoundRecord]) -> tuple[dict[str, Summary], dict[tuple[
             continue
         for label, by_type in (scores.ents_per_type or {}).items():
             values.setdefault(label, []).append(by_type.f)
-        for gold, found, n in scores.confusion:
-            confused[gold, found] += n
+        for gold, predicted, n in scores.confusion:
+            confused[gold, predicted] += n
     return {label: summarise(values[label]) for label in sorted(values)}, dict(confused)
 
 
@@ -193,8 +187,8 @@ def _queried(point: int, rounds: Sequence[RoundRecord]) -> Queried | None:
 
 
 def _overlap(arms: Sequence[Arm]) -> dict[tuple[str, str], float]:
-    """See ``ReportSummary``. The sets grow; by the end, a small pool is in both."""
-    found = {}
+    """Average over rounds, while the sets grow: by the end, a small pool is in both."""
+    overlap = {}
     for one, other in combinations(arms, 2):
         shares = []
         for seed in one.seeds:
@@ -209,8 +203,8 @@ def _overlap(arms: Sequence[Arm]) -> dict[tuple[str, str], float]:
                 if a | b:
                     shares.append(len(a & b) / len(a | b))
         if shares:
-            found[one.name, other.name] = float(np.mean(shares))
-    return found
+            overlap[one.name, other.name] = mean(shares)
+    return overlap
 
 
 def _ranges(settings: Any) -> dict[str, float]:
@@ -220,5 +214,5 @@ def _ranges(settings: Any) -> dict[str, float]:
     if not isinstance(section, dict):  # one that names another section is not followed
         return {}
     names = ("min_perplexity", "max_perplexity", "min_window_nats", "max_window_nats")
-    found = {name: section.get(name) for name in names}
-    return {name: float(v) for name, v in found.items() if isinstance(v, int | float)}
+    limits = {name: section.get(name) for name in names}
+    return {name: float(v) for name, v in limits.items() if isinstance(v, int | float)}

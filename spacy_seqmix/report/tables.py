@@ -35,8 +35,8 @@ def verdicts(report: ReportSummary) -> Iterator[str]:
 
 
 def _verdict(report: ReportSummary, arm: ArmSummary, split: str) -> str:
-    found = arm.comparisons[split]
-    gain, n = found.gain, found.gain.n
+    comparison = arm.comparisons[split]
+    gain, n = comparison.gain, comparison.gain.n
     n_points = len(arm.gains[split])
     what = f"{arm.name} against {arm.against} on {split}: {100 * gain.mean:+.1f} points"
     if n_points > 1:
@@ -50,19 +50,19 @@ def _verdict(report: ReportSummary, arm: ArmSummary, split: str) -> str:
     what += f", 95 % interval {interval} over {n} seeds"
     if gain.mean == 0 and gain.deviation == 0:
         return f"{what}: no difference at all."
-    if not found.can_tell:
+    if not comparison.can_tell:
         n_arms = sum(split in other.comparisons for other in report.arms)
         least = f"with so few seeds and {plural(n_arms, 'comparison')} no p can be below {ALPHA}"
         return f"{what}: {least}, so nothing can be concluded."
-    p = f"p = {found.p_holm:.3f} (Wilcoxon over seeds, Holm)"
-    if found.p_holm >= ALPHA:
+    p = f"p = {comparison.p_holm:.3f} (Wilcoxon over seeds, Holm)"
+    if comparison.p_holm >= ALPHA:
         return f"{what}; {p}: not a significant difference."
     return f"{what}; {p}: a {'gain' if gain.mean > 0 else 'loss'}."
 
 
 def make_tables(report: ReportSummary) -> list[Table]:
     """All tables for which there are figures."""
-    found = [
+    tables = [
         _scores(report),
         _statistics(report),
         _types(report),
@@ -72,7 +72,7 @@ def make_tables(report: ReportSummary) -> list[Table]:
         _counts(report),
         _seconds(report),
     ]
-    return [table for table in found if table.rows]
+    return [table for table in tables if table.rows]
 
 
 def _scores(report: ReportSummary) -> Table:
@@ -111,16 +111,13 @@ def _statistics(report: ReportSummary) -> Table:
     several = len({arm.against for arm in report.arms if arm.against is not None}) > 1
     for split in report.splits:
         for arm in report.arms:
-            found = arm.comparisons.get(split)
-            if found is None:
+            if split not in arm.comparisons:
                 continue
-            gain = found.gain
+            one = arm.comparisons[split]
+            gain = one.gain
             interval = NONE if gain.n < 2 else f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
-            numbers = [found.effect, found.p_seeds, found.p_holm, found.p_points]
-            cells = [
-                NONE if isnan(x) else f"{x:.2f}" if i == 0 else f"{x:.3f}"
-                for i, x in enumerate(numbers)
-            ]
+            cells = [_number(one.effect, 2)]
+            cells += [_number(p, 3) for p in (one.p_seeds, one.p_holm, one.p_points)]
             names = [split, arm.name, *([str(arm.against)] if several else [])]
             rows.append([*names, _spread(gain, "+"), interval, str(gain.n), *cells])
     note = (
@@ -149,9 +146,9 @@ def _types(report: ReportSummary) -> Table:
 def _confusion(arm: ArmSummary) -> Table:
     """Gold types by row, predicted types by column."""
     gold = sorted({one for one, _ in arm.confusion})
-    found = sorted({other for _, other in arm.confusion})
+    predicted = sorted({other for _, other in arm.confusion})
     rows = [
-        [one or "(none)", *(str(arm.confusion.get((one, other), 0)) for other in found)]
+        [one or "(none)", *(str(arm.confusion.get((one, other), 0)) for other in predicted)]
         for one in gold
     ]
     note = (
@@ -159,7 +156,7 @@ def _confusion(arm: ArmSummary) -> Table:
         "predicted type by column, where the borders are the same. *(none)* in a column: no entity "
         "was predicted; *(none)* in a row: no entity is annotated."
     )
-    head = ["gold", *(other or "(none)" for other in found)]
+    head = ["gold", *(other or "(none)" for other in predicted)]
     return Table(f"confusion-{arm.name}", f"Confused types: {arm.name}", note, head, rows)
 
 
@@ -202,6 +199,10 @@ def _seconds(report: ReportSummary) -> Table:
         rows.append([arm.name, *cells, f"{total / n:.0f}", of_lm])
     note = "Seconds of a run, mean over seeds. *LM* is the language model's part of *mix*."
     return Table("seconds", "Time", note, ["arm", *PHASES, "run", "LM"], rows)
+
+
+def _number(value: float, digits: int) -> str:
+    return NONE if isnan(value) else f"{value:.{digits}f}"
 
 
 def _spread(one: Summary, sign: str = "") -> str:

@@ -55,8 +55,8 @@ def write_report(
     """
     arms, unfinished = read_arms(given)
     chosen = choose([arm.name for arm in arms] + unfinished, shown)
-    found = baselines_of(arms, baseline)
-    baselines = {name: found[name] for name in chosen if name in found}
+    every = baselines_of(arms, baseline)
+    baselines = {name: every[name] for name in chosen if name in every}
     wanted = {*chosen, *(arm.name for arm in baselines.values())}
     arms = [arm for arm in arms if arm.name in wanted]
     unfinished = [name for name in unfinished if name in wanted]
@@ -95,7 +95,7 @@ def _as_json(
     arms: Sequence[Arm], report: ReportSummary, facts: Facts, notes: Sequence[str]
 ) -> dict[str, Any]:
     """Every figure of the report, and the rounds that they come from."""
-    found = {arm.name: _plain(asdict(arm)) for arm in report.arms}
+    summaries = {arm.name: _plain(asdict(arm)) for arm in report.arms}
     return {
         **facts,
         "notes": list(notes),
@@ -104,7 +104,7 @@ def _as_json(
         "overlap": [[*pair, share] for pair, share in report.overlap.items()],
         "arms": [
             {
-                **found[arm.name],
+                **summaries[arm.name],
                 "runs": [
                     {"seed": run.seed, "rounds": [_plain(r.model_dump()) for r in run.rounds]}
                     for run in arm.runs

@@ -179,7 +179,7 @@ def _named_arms(
 
 def controls(arms: Sequence[Arm], kinds: Collection[Control]) -> list[Arm]:
     """What the arms that mix are compared with, each once; of a kind, later ones name their arm."""
-    found: dict[str, Arm] = {}
+    added: dict[str, Arm] = {}
     steps: list[tuple[dict[str, Any], list[float], bool]] = []
     for arm in arms:
         for control in _controls_of(arm, kinds) if arm.mixes else ():
@@ -190,10 +190,10 @@ def controls(arms: Sequence[Arm], kinds: Collection[Control]) -> list[Arm]:
                 if took in steps:
                     continue
                 steps.append(took)
-            if not any(control.equals(other) for other in found.values()):
-                name = f"{control.name} ({arm.name})" if control.name in found else control.name
-                found[name] = Arm(name, control.config, True, control.steps_of)
-    return [one for one in found.values() if not any(one.equals(arm) for arm in arms)]
+            if not any(control.equals(other) for other in added.values()):
+                name = f"{control.name} ({arm.name})" if control.name in added else control.name
+                added[name] = Arm(name, control.config, True, control.steps_of)
+    return [one for one in added.values() if not any(one.equals(arm) for arm in arms)]
 
 
 def _controls_of(arm: Arm, kinds: Collection[Control]) -> Iterator[Arm]:

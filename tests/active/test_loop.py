@@ -76,7 +76,8 @@ def test_loop_keeps_some_that_the_discriminator_threw_out(start, mix_set):
     def even(docs):
         return [Verdict(9.0, 1.0, len(doc) % 2 == 0) for doc in docs]
 
-    run.mixers = [replace(run.mixers[0], discriminator=even)]
+    run.mixers = [copy(run.mixers[0])]
+    run.mixers[0].discriminator = even
     (record,) = run.run()
     rejected = read_docs(run.folder.rejected(0), run.blank, need_entities=False)
     assert 0 < len(rejected) == min(20, record.mixing.rejected)
@@ -352,6 +353,10 @@ def test_loop_policy_without_probabilities_is_refused_before_anything(start, ner
         ({"active.mixing.strategy.windw": 3}, r"(?s)S402.*windw"),
         ({"active.mixing.strategy": None}, r"S402.*mixing\.strategy"),
         ({"active.policy.@misc": "nothing.v1"}, r"S402.*nothing\.v1"),
+        (
+            {"training.batcher.@batchers": "spacy.batch_by_word.v1"},
+            r"S408.*training\.batcher\.@batchers.*did you mean spacy\.batch_by_words\.v1",
+        ),
         ({"active.policy": None}, r"S402.*policy"),
         ({"active.policy": {"@misc": "spacy-seqmix.QBC.v1", "mode": "none"}}, r"S420.*none"),
         ({"active.committee": {"members": 1}}, r"S402.*committee\.members"),

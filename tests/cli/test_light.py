@@ -49,3 +49,18 @@ def test_cli_loads_nothing_heavy(command: list[str]) -> None:
     assert done.returncode == 0, done.stderr
     shown = ("convert", "spaCy version", "RUN_DIR", "--quantiles")
     assert any(part in done.stdout for part in shown)
+
+
+# What importing our commands adds to what spaCy's own have imported.
+ADDED = """
+import sys
+import spacy.cli
+before = {name.partition(".")[0] for name in sys.modules}
+import spacy_seqmix.cli
+print(*{name.partition(".")[0] for name in sys.modules} - before)
+"""
+
+
+def test_cli_adds_only_itself_and_the_standard_library():
+    done = subprocess.run([sys.executable, "-c", ADDED], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) - sys.stdlib_module_names == {"spacy_seqmix"}
