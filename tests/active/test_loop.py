@@ -1,7 +1,7 @@
 """The loop: what the journal says, and what the rounds really do."""
 
 import json
-from dataclasses import replace
+from copy import copy
 
 import numpy as np
 import pytest
