@@ -11,7 +11,7 @@ from ..lm.calibration import Calibration, Floats
 from ..lm.calibration_text import shares, short
 from ..lm.settings import Range
 from ..model_names import short_name
-from .figures import COLOURS
+from .figures import COLOURS, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,15 +41,9 @@ def draw(calibration: Calibration, path: Path) -> Path:
     RAISES (SeqMixError): S515 without matplotlib.
     """
     require_matplotlib()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
-    panels = 1 if calibration.window_nats is None else 2
-    figure = Figure(figsize=(1.0 + 5.5 * panels, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, panels, squeeze=False)[0]
-
+    figure, axes = new_figure(1 if calibration.window_nats is None else 2)
     values = {kind: scores.perplexities for kind, scores in calibration.scores.items()}
     axes[0].set_xscale("log")
     _distributions(axes[0], values, calibration.perplexity, log=True)
@@ -85,8 +79,5 @@ def _distributions(ax: Axes, series: dict[str, Floats], inside: Range, *, log: b
     for one, (kind, values), look in zip(columns, series.items(), LOOKS, strict=False):
         ax.stairs(one, edges, label=f"{kind} (n = {len(values)})", **look)
     ax.set_xlim(edges[0], edges[-1])
-    ax.grid(visible=True, axis="y", color="#DDDDDD", linewidth=0.8)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
     # Above the axes, where no bar can hide it or be hidden by it.
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False, fontsize="small", ncols=3)

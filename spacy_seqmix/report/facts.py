@@ -16,17 +16,6 @@ from .arms import Arm
 __all__ = ["Facts", "fact_lines", "make_facts"]
 
 
-class Machine(TypedDict):
-    """Where the report was made."""
-
-    processor: str
-    cores: int
-    system: str
-    python: str
-    spacy: str
-    torch: str
-
-
 class Facts(TypedDict):
     """Title, command, seeds and models of the runs; date and machine of the report."""
 
@@ -34,7 +23,7 @@ class Facts(TypedDict):
     command: str
     seeds: list[int]
     date: str
-    machine: Machine
+    machine: dict[str, str | int]
     models: list[str]
 
 
@@ -67,7 +56,7 @@ def fact_lines(facts: Facts) -> list[tuple[str, str]]:
     ]
 
 
-def _machine() -> Machine:
+def _machine() -> dict[str, str | int]:
     return {
         "processor": _processor(),
         "cores": os.cpu_count() or 1,

@@ -16,7 +16,7 @@ from .summary import ArmSummary, ReportSummary
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "draw", "save_png", "to_svg"]
+__all__ = ["FIGURES", "draw", "new_figure", "save_png", "to_svg"]
 
 # Okabe and Ito's colours, which people with any colour vision can tell apart; not their black,
 # which a dark page hides, and the two lightest darker, so that the contrast of all is 3 or more on
@@ -40,7 +40,7 @@ def learning_curves(report: ReportSummary, tall: bool) -> Figure | None:
     splits = report.splits
     if not splits:
         return None
-    figure, axes = _figure(len(splits), tall)
+    figure, axes = new_figure(len(splits), tall=tall)
     for ax, split in zip(axes, splits, strict=True):
         for style, arm in _styled(report.arms):
             if split not in arm.curves:
@@ -62,7 +62,7 @@ def gains(report: ReportSummary, tall: bool) -> Figure | None:
     splits = [s for s in report.splits if any(s in arm.gains for arm in report.arms)]
     if not splits:
         return None
-    figure, axes = _figure(len(splits), tall)
+    figure, axes = new_figure(len(splits), tall=tall)
     for ax, split in zip(axes, splits, strict=True):
         ax.axhline(0.0, color=INK, lw=1)
         shown = [(style, arm) for style, arm in _styled(report.arms) if split in arm.gains]
@@ -90,7 +90,7 @@ def perplexities(report: ReportSummary, tall: bool) -> Figure | None:
     if not arms:
         return None
     nats = any(judged[1] is not None for _, arm in arms for judged in arm.judged)
-    figure, axes = _figure(1 + nats, tall)
+    figure, axes = new_figure(1 + nats, tall=tall)
     for ax, column, name in zip(axes, (0, 1), ("perplexity", "window_nats"), strict=False):
         series = [(s, a, _finite(j[column] for j in a.judged)) for s, a in arms]
         every = [v for *_, values in series for v in values]
@@ -118,7 +118,7 @@ def queries(report: ReportSummary, tall: bool) -> Figure | None:
     arms = [(style, arm) for style, arm in _styled(report.arms) if arm.queried]
     if not arms:
         return None
-    figure, axes = _figure(2, tall)
+    figure, axes = new_figure(2, tall=tall)
     for style, arm in arms:
         points = [q.point for q in arm.queried]
         axes[0].plot(points, [q.tokens for q in arm.queried], label=_label(arm.name), **style)
@@ -182,7 +182,8 @@ def to_svg(figure: Figure, name: str, *, tall: bool = False) -> str:
     )
 
 
-def _figure(panels: int, tall: bool) -> tuple[Figure, Any]:
+def new_figure(panels: int, *, tall: bool = False) -> tuple[Figure, Any]:
+    """Make an empty figure and its axes. RAISES (SeqMixError): S513 without matplotlib."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure

@@ -50,10 +50,10 @@ def journal(path):
     return [{k: v for k, v in r.items() if not k.startswith("seconds")} for r in records]
 
 
-def test_cli_says_that_the_pool_is_used_up(cli):
+def test_cli_says_that_the_pool_ran_out(cli):
     code, output = cli("-q", **{"active.n_query": 10, "active.n_rounds": 4})
     assert code == 0
-    assert "The pool is used up: 2 of the rounds" in output
+    assert "The pool ran out: 2 rounds had nothing to query" in output
 
 
 @pytest.mark.parametrize("kind", ["seeds", "dropout"])
@@ -77,7 +77,7 @@ def test_cli_runs_and_goes_on(cli, run_dir):
     # how it is watched, and where it runs, is no part of what was asked for
     code, output = cli("--gpu-id", "-1")
     assert code == 0
-    assert "2 rounds are finished" in output
+    assert "after 2 finished rounds" in output
     assert contents(run_dir) == before
     code, output = cli("--quiet", **{"active.n_query": 5})
     assert code == 1
