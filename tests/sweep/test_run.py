@@ -103,7 +103,7 @@ def test_sweep_command(config_path, tmp_path, planned):
     values = {**QUICK, "sweep.grid": {}}
     code, output = command(config_path, tmp_path / "out", **values)
     assert code == 0, output
-    assert re.search(r"config, seed 0: finished in \d+ second", output)
+    assert re.search(r"config, seed 0: finished in [\d.]+ (second|minute)", output)
     assert "Finished: 1 of 1 run in" in output
     assert "1 new run took" in output
     # more seeds and arms are welcome, other settings are not
@@ -195,7 +195,7 @@ def test_run_sweep_refuses_a_damaged_folder(planned, tmp_path, content):
 def test_run_sweep_reports_each_run_as_it_ends(planned, tmp_path, monkeypatch, capfd):
     process = type("Process", (Ended,), {"returncode": 0, "commands": []})
     monkeypatch.setattr(sweep_run.subprocess, "Popen", process)
-    sweep = planned({**QUICK, "active.mixing": None}, "[sweep]\nseeds = [0, 1]\n")
+    sweep = planned({**QUICK, "active.mixing": None, "sweep.seeds": [0, 1]})
     ended = []
     for _ in range(2):  # the second time all are finished
         assert run_sweep(sweep, tmp_path / "out", on_end=ended.append) == []
