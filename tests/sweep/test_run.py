@@ -195,7 +195,9 @@ def test_run_sweep_refuses_a_damaged_folder(planned, tmp_path, content):
 def test_run_sweep_reports_each_run_as_it_ends(planned, tmp_path, monkeypatch, capfd):
     process = type("Process", (Ended,), {"returncode": 0, "commands": []})
     monkeypatch.setattr(sweep_run.subprocess, "Popen", process)
-    sweep = planned({**QUICK, "active.mixing": None, "sweep.seeds": [0, 1]})
+    sweep = planned(
+        {**QUICK, "active.mixing": None, "sweep.seeds": [0, 1]}, "[sweep]\nseeds = []\n"
+    )
     ended = []
     for _ in range(2):  # the second time all are finished
         assert run_sweep(sweep, tmp_path / "out", on_end=ended.append) == []
