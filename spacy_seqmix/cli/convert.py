@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from ._common import show_warnings
+from ._common import show_messages
 
 __all__ = ["Format", "convert_cli"]
 
@@ -108,21 +108,17 @@ def convert_cli(
     }
     options = {name: value for name, value in given.items() if value is not None}
     chosen = None if format is Format.auto else format.value
-    try:
-        with show_warnings():
-            found = convert_file(in_path, out_path, chosen, lang=lang, skip=skip, **options)
-    except (ValueError, ImportError, OSError) as error:
-        msg.fail(str(error), exits=1)
+    with show_messages():
+        made = convert_file(in_path, out_path, chosen, lang=lang, skip=skip, **options)
     if chosen is None:
-        msg.info(f"Format: {found.format} (detected; --format names another)")
-    if (counts := found.triggers) is not None:
+        msg.info(f"Format: {made.format} (detected; --format names another)")
+    if (counts := made.triggers) is not None:
         msg.info(
             f"{counts.triggers} triggers, {counts.several_tokens} of several tokens; left out: "
             f"{counts.overlapping} that overlapped, {counts.skipped} that were elsewhere"
         )
     msg.good(
-        f"Wrote {found.docs} docs ({found.tokens} tokens, {found.entities} entities) to "
-        f"{found.path}"
+        f"Wrote {made.docs} docs ({made.tokens} tokens, {made.entities} entities) to {made.path}"
     )
 
 
