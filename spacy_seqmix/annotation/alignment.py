@@ -50,13 +50,13 @@ def aligned(example: Example, tags: Sequence[str], layer: str = ENTS) -> Floats2
     out = np.zeros((len(example.predicted), len(tags)), dtype="float32")
     x2y, y2x = example.alignment.x2y, example.alignment.y2x
     for i in range(len(example.predicted)):
-        found = [int(j) for j in x2y[i]]
-        if not found:
+        covered = [int(j) for j in x2y[i]]
+        if not covered:
             if is_iob(layer) and example.predicted[i].is_space:
                 out[i, list(tags).index("O")] = 1.0
             continue
-        first = found[0]
-        if np.abs(later[found] - later[first]).max() > soft_labels.TOLERANCE:
+        first = covered[0]
+        if np.abs(later[covered] - later[first]).max() > soft_labels.TOLERANCE:
             continue
         is_later_part = int(y2x[first][0]) < i
         out[i] = later[first] if is_later_part else rows[first]
@@ -123,8 +123,8 @@ def carry(source: Doc, target: Doc) -> None:
         if not same and in_order:
             rows = aligned(Example(target, source), soft.labels, soft.layer)
         elif not same:
-            for row, found in zip(soft.probs, places, strict=True):
-                rows[found] = row
+            for row, tokens in zip(soft.probs, places, strict=True):
+                rows[tokens] = row
         soft_labels.put(target, replace(soft, probs=rows))
     if relations.KEY in lost:
         _carry_relations(source, target, places)
@@ -153,9 +153,9 @@ def _follow(source: Doc, target: Doc) -> tuple[Places | None, bool]:
 
 def _carry_relations(source: Doc, target: Doc, places: Places) -> None:
     def moved(span: relations.Offsets) -> relations.Offsets:
-        found = {i for j in range(*span) for i in places[j]}
-        start, end = min(found, default=0), max(found, default=-1) + 1
-        if not found or not all(i in found or target[i].is_space for i in range(start, end)):
+        tokens = {i for j in range(*span) for i in places[j]}
+        start, end = min(tokens, default=0), max(tokens, default=-1) + 1
+        if not tokens or not all(i in tokens or target[i].is_space for i in range(start, end)):
             raise SeqMixError(Errors.E260.format(text=target.text[:80]))
         return start, end
 

@@ -51,16 +51,16 @@ def read(doc: Doc, layer: str = ENTS) -> list[str | None]:
         return [_entity_tag(token.ent_iob_, token.ent_type_) for token in doc]
     if layer == TAGS:
         return [token.tag_ or None for token in doc]
-    found: list[str | None] = ["O"] * len(doc)
+    tags: list[str | None] = ["O"] * len(doc)
     key = layer.removeprefix(SPANS)
     if key not in doc.spans:
         return [None] * len(doc)
     for span in doc.spans[key]:
-        if any(tag != "O" for tag in found[span.start : span.end]):
+        if any(tag != "O" for tag in tags[span.start : span.end]):
             return [None] * len(doc)
         inside = [f"I-{span.label_}"] * (len(span) - 1)
-        found[span.start : span.end] = [f"B-{span.label_}", *inside]
-    return found
+        tags[span.start : span.end] = [f"B-{span.label_}", *inside]
+    return tags
 
 
 def write(doc: Doc, layer: str, tags: Tags) -> None:
@@ -69,8 +69,8 @@ def write(doc: Doc, layer: str, tags: Tags) -> None:
         for token, tag in zip(doc, tags, strict=True):
             token.tag_ = tag or ""
         return
-    found = spans_of([tag or "O" for tag in tags])
-    spans = [Span(doc, start, end, label=label) for start, end, label in found]
+    places = spans_of([tag or "O" for tag in tags])
+    spans = [Span(doc, start, end, label=label) for start, end, label in places]
     if layer == ENTS:
         missing = [doc[i : i + 1] for i, tag in enumerate(tags) if tag is None]
         doc.set_ents(spans, missing=missing, default="outside")

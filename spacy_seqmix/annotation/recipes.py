@@ -53,9 +53,9 @@ def get(doc: Doc) -> Recipe | None:
         validate(recipe)
     except (KeyError, TypeError) as err:
         raise SeqMixError(Errors.E241.format(reason=repr(err))) from None
-    found = [doc[i].text if i < len(doc) else None for i in recipe.tokens]
-    if found != list(recipe.own):
-        raise SeqMixError(Errors.E240.format(own=list(recipe.own), found=found, text=doc.text[:80]))
+    words = [doc[i].text if i < len(doc) else None for i in recipe.tokens]
+    if words != list(recipe.own):
+        raise SeqMixError(Errors.E240.format(own=list(recipe.own), found=words, text=doc.text[:80]))
     return recipe
 
 

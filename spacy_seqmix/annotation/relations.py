@@ -22,6 +22,7 @@ from spacy.tokens import Doc
 from ..errors import Errors, SeqMixError
 from ..types import Floats2d, SoftLabels
 from . import soft_labels
+from .extensions import add_extension
 
 KEY = "seqmix_relations"
 SOFT_KEY = "seqmix_relation_labels"
@@ -71,13 +72,9 @@ class RelationLabels:
 
 def install() -> None:
     """Register ``doc._.relations``, ``doc._.relation_labels`` and ``doc._.relation_probs``."""
-    for name, getter, setter in (
-        ("relations", get, put),
-        ("relation_labels", get_labels, put_labels),
-        ("relation_probs", get_probs, put_probs),
-    ):
-        if not Doc.has_extension(name):
-            Doc.set_extension(name, getter=getter, setter=setter)
+    add_extension(Doc, "relations", getter=get, setter=put)
+    add_extension(Doc, "relation_labels", getter=get_labels, setter=put_labels)
+    add_extension(Doc, "relation_probs", getter=get_probs, setter=put_probs)
 
 
 def get(doc: Doc) -> tuple[Relation, ...] | None:
@@ -94,18 +91,18 @@ def get(doc: Doc) -> tuple[Relation, ...] | None:
     )
 
 
-def put(doc: Doc, found: Iterable[Relation] | None) -> None:
+def put(doc: Doc, given: Iterable[Relation] | None) -> None:
     """Set the relations of a doc (with None: it is not annotated); soft labels are removed.
 
     RAISES (SeqMixError): S251 for spans that the doc does not have, a pair given twice, or a
         relation without a label.
     """
-    found = None if found is None else tuple(found)
-    if found is not None:
-        _check_relations(found, doc)
+    listed = None if given is None else tuple(given)
+    if listed is not None:
+        _check_relations(listed, doc)
     clear(doc)
-    if found is not None:
-        rows = [[*map(int, (*r.head, *r.tail)), r.label, float(r.prob)] for r in found]
+    if listed is not None:
+        rows = [[*map(int, (*r.head, *r.tail)), r.label, float(r.prob)] for r in listed]
         doc.user_data[KEY] = {"tokens": len(doc), "relations": rows}
 
 
@@ -151,17 +148,17 @@ def of(doc: Doc) -> RelationLabels | None:
     soft = get_labels(doc)
     if soft is not None:
         return soft
-    found = get(doc)
-    return None if found is None else one_hot(found)
+    listed = get(doc)
+    return None if listed is None else one_hot(listed)
 
 
-def one_hot(found: Sequence[Relation]) -> RelationLabels:
+def one_hot(listed: Sequence[Relation]) -> RelationLabels:
     """A row of 0 and 1 for each relation; the labels are "no_relation" and theirs, sorted."""
-    labels = (NONE, *sorted({relation.label for relation in found}))
-    probs = np.zeros((len(found), len(labels)), dtype="float32")
-    for i, relation in enumerate(found):
+    labels = (NONE, *sorted({relation.label for relation in listed}))
+    probs = np.zeros((len(listed), len(labels)), dtype="float32")
+    for i, relation in enumerate(listed):
         probs[i, labels.index(relation.label)] = 1.0
-    return RelationLabels(tuple(relation.pair for relation in found), labels, probs)
+    return RelationLabels(tuple(relation.pair for relation in listed), labels, probs)
 
 
 def hard(labels: RelationLabels, threshold: float | None = None) -> tuple[Relation, ...]:
@@ -195,11 +192,11 @@ def carry(source: Doc, target: Doc, start: int) -> None:
     target (Doc): the part, as made by ``Span.as_doc``, which drops user data.
     start (int): the number of the part's first token in the whole.
     """
-    found, soft = get(source), get_labels(source)
-    if found is None:
+    listed, soft = get(source), get_labels(source)
+    if listed is None:
         return
     if soft is None:
-        moved = ((r, _moved(r.pair, start, len(target))) for r in found)
+        moved = ((r, _moved(r.pair, start, len(target))) for r in listed)
         put(target, [replace(r, head=pair[0], tail=pair[1]) for r, pair in moved if pair])
         return
     places = [_moved(pair, start, len(target)) for pair in soft.pairs]
@@ -216,21 +213,17 @@ def validate(labels: RelationLabels, doc: Doc | None = None) -> None:
         reason = f"shape {probs.shape} with {len(pairs)} pairs and {len(names)} labels"
     elif NONE not in names or len(set(names)) != len(names) or not all(names):
         reason = f"labels {names}"
-    elif not np.isfinite(probs).all() or (probs < 0).any():
-        reason = "negative or not finite numbers"
     else:
-        sums = probs.sum(axis=1)
-        if (np.abs(sums - 1.0) > soft_labels.TOLERANCE)[sums != 0].any():
-            reason = f"row sums {np.unique(sums.round(4))}"
-        elif doc is not None:
-            reason = _wrong_pairs(pairs, doc)
+        reason = soft_labels.wrong_rows(probs) or (
+            _wrong_pairs(pairs, doc) if doc is not None else ""
+        )
     if reason:
         raise SeqMixError(Errors.E252.format(reason=reason))
 
 
-def _check_relations(found: Sequence[Relation], doc: Doc) -> None:
-    reason = _wrong_pairs([relation.pair for relation in found], doc)
-    for relation in found:
+def _check_relations(listed: Sequence[Relation], doc: Doc) -> None:
+    reason = _wrong_pairs([relation.pair for relation in listed], doc)
+    for relation in listed:
         if not isinstance(relation.label, str) or relation.label in ("", NONE):
             reason = f"the label {relation.label!r}"
         elif not 0.0 <= relation.prob <= 1.0:  # false of NaN too

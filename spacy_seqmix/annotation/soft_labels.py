@@ -21,6 +21,7 @@ from spacy.tokens import Doc
 from ..errors import Errors, SeqMixError
 from ..types import Floats2d, SoftLabels
 from . import layers, recipes
+from .extensions import add_extension
 from .iob import split_tag, viterbi
 from .layers import ENTS, is_iob
 
@@ -33,10 +34,8 @@ TOLERANCE = 1e-3
 
 def install() -> None:
     """Register ``doc._.soft_labels`` and ``doc._.token_probs``; safe to call again."""
-    if not Doc.has_extension("soft_labels"):
-        Doc.set_extension("soft_labels", getter=get, setter=put)
-    if not Doc.has_extension("token_probs"):
-        Doc.set_extension("token_probs", getter=get_token_probs, setter=put_token_probs)
+    add_extension(Doc, "soft_labels", getter=get, setter=put)
+    add_extension(Doc, "token_probs", getter=get_token_probs, setter=put_token_probs)
 
 
 def get(doc: Doc) -> SoftLabels | None:
@@ -111,12 +110,12 @@ def one_hot(doc: Doc, layer: str = ENTS, tags: Sequence[str] | None = None) -> S
     tags (Sequence[str] | None): the columns; by default those of the doc's labels.
     RETURNS (SoftLabels): shape (n_tokens, L). A label without a column counts as missing.
     """
-    found = layers.read(doc, layer)
+    doc_tags = layers.read(doc, layer)
     if tags is None:
-        tags = layers.columns(layer, (tag for tag in found if tag is not None))
+        tags = layers.columns(layer, (tag for tag in doc_tags if tag is not None))
     column = {tag: i for i, tag in enumerate(tags)}
     probs = np.zeros((len(doc), len(tags)), dtype="float32")
-    for i, tag in enumerate(found):
+    for i, tag in enumerate(doc_tags):
         if tag is not None and tag in column:
             probs[i, column[tag]] = 1.0
     return SoftLabels(tuple(tags), probs, layer)
@@ -169,6 +168,12 @@ def with_tags(soft: SoftLabels, tags: Sequence[str]) -> Floats2d:
     return out
 
 
+def used(labels: Sequence[str], probs: Floats2d) -> set[str]:
+    """The labels to which any row gives weight."""
+    weights = probs.sum(axis=0)
+    return {label for label, weight in zip(labels, weights, strict=True) if weight > 0}
+
+
 def split_sents(doc: Doc) -> list[Doc]:
     """The sentences of a doc as docs, with soft labels and recipe (``Span.as_doc`` drops them)."""
     soft = get(doc)
@@ -205,12 +210,20 @@ def validate(soft: SoftLabels, doc: Doc | None = None) -> None:
         reason = f"shape {probs.shape} with {len(tags)} tags"
     elif len(set(tags)) != len(tags) or (iob and not _are_iob2(tags)):
         reason = f"tags {tags}"
-    elif not np.isfinite(probs).all() or (probs < 0).any():
-        reason = "negative or not finite numbers"
-    elif (np.abs(probs.sum(axis=1) - 1.0) > TOLERANCE)[~is_missing(soft)].any():
-        reason = f"row sums {np.unique(probs.sum(axis=1).round(4))}"
+    else:
+        reason = wrong_rows(probs)
     if reason:
         raise SeqMixError(Errors.E103.format(reason=reason))
+
+
+def wrong_rows(probs: Floats2d) -> str:
+    """What is wrong with rows that should be distributions or zeros; "" if nothing is."""
+    if not np.isfinite(probs).all() or (probs < 0).any():
+        return "negative or not finite numbers"
+    sums = probs.sum(axis=1)
+    if (np.abs(sums - 1.0) > TOLERANCE)[sums != 0].any():
+        return f"row sums {np.unique(sums.round(4))}"
+    return ""
 
 
 def _are_iob2(tags: Sequence[str]) -> bool:

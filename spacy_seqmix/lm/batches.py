@@ -10,7 +10,7 @@ from ..errors import Errors, SeqMixError
 MAX_BATCH_ITEMS = 4096  # tokens of a padded batch, as in spacy-transformers
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """Input tokens ``start`` to ``end`` of a text, whose targets count from ``first`` on."""
 
     text: int
@@ -19,7 +19,7 @@ class Piece(NamedTuple):
     first: int
 
 
-def cut(text: int, size: int, window: int) -> Iterator[Piece]:
+def cut(text: int, size: int, window: int) -> Iterator[Chunk]:
     """Windows over the ``size`` inputs of text number ``text``, each but the last a half from the
     one before."""
     done = 0
@@ -28,20 +28,20 @@ def cut(text: int, size: int, window: int) -> Iterator[Piece]:
         # the first begins with the start token: measured, that is (slightly) better without.
         start = 0 if done == 0 else min(done - window // 2, size - window)
         end = min(start + window, size)
-        yield Piece(text, start, end, done)
+        yield Chunk(text, start, end, done)
         done = end
 
 
-def gather(pieces: Iterable[Piece], most_rows: int, most_tokens: int) -> Iterator[list[Piece]]:
+def gather(pieces: Iterable[Chunk], most_rows: int, most_tokens: int) -> Iterator[list[Chunk]]:
     """Batches of similar length, the longest first: if memory runs out, it does so early.
 
-    pieces (Iterable[Piece]): windows of any texts.
+    pieces (Iterable[Chunk]): windows of any texts.
     most_rows (int): the most windows of a batch.
     most_tokens (int): the most tokens of a batch, padding included; a window that has more than
         that is a batch of its own.
-    YIELDS (list[Piece]): batches; the first window of each is its longest.
+    YIELDS (list[Chunk]): batches; the first window of each is its longest.
     """
-    batch: list[Piece] = []
+    batch: list[Chunk] = []
     for piece in sorted(pieces, key=lambda p: (p.start - p.end, p.text, p.start)):
         width = batch[0].end - batch[0].start if batch else 0
         if batch and (len(batch) == most_rows or (len(batch) + 1) * width > most_tokens):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..model_names import resolve
 from ..types import Floats1d
-from .batches import MAX_BATCH_ITEMS, Piece, check_sizes, cut, gather, position_limit
+from .batches import MAX_BATCH_ITEMS, Chunk, check_sizes, cut, gather, position_limit
 from .gguf import converted_folder
 from .loading import (
     default_device,
@@ -197,7 +197,7 @@ class CausalLM:
             trim_offsets(*pair) for pair in zip(texts, encoded["offset_mapping"], strict=True)
         ]
 
-    def _score(self, batch: list[Piece], ids: list[list[int]], nlls: list[Floats1d]) -> None:
+    def _score(self, batch: list[Chunk], ids: list[list[int]], nlls: list[Floats1d]) -> None:
         width = batch[0].end - batch[0].start
         inputs = torch.full((len(batch), width), self.start_id)
         mask = torch.zeros_like(inputs)

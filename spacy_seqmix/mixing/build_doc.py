@@ -51,8 +51,8 @@ def assemble(parents: Mapping[str, Doc], origin: Origin, nlp: Language) -> Doc:
 def _mixed_labels(parents: Mapping[str, Doc], origin: Origin) -> SoftLabels:
     """The tags of every token of the mixed doc."""
     soft = {key: soft_labels.of(doc, origin.layer) for key, doc in parents.items()}
-    tags = columns(origin.layer, (tag for found in soft.values() for tag in found.labels))
-    rows = {key: soft_labels.with_tags(found, tags) for key, found in soft.items()}
+    tags = columns(origin.layer, (tag for labels in soft.values() for tag in labels.labels))
+    rows = {key: soft_labels.with_tags(labels, tags) for key, labels in soft.items()}
     outside = _one_hot(tags, "O") if is_iob(origin.layer) else None
     blocks, at = [], 0
     for part in origin.parts:
@@ -173,23 +173,23 @@ def _make_parts(
 ) -> tuple[Part, ...]:
     """The parts of an origin; words and keys as in ``candidates``, by the number of the doc."""
     parts, shift = [], 0
-    for mix, found in zip(mixes, words, strict=True):
+    for mix, new in zip(mixes, words, strict=True):
         start = mix.left.start + shift
         parts.append(
             Part(
                 start=start,
-                end=start + len(found),
+                end=start + len(new),
                 target_start=mix.left.start,
                 target_end=mix.left.end,
                 other=keys[mix.right.doc],
                 other_start=mix.right.start,
                 other_end=mix.right.end,
                 weight=mix.lam,
-                words=found,
+                words=new,
                 partners=mix.words,
             )
         )
-        shift += len(found) - len(mix.left)
+        shift += len(new) - len(mix.left)
     return tuple(parts)
 
 
@@ -199,12 +199,12 @@ def replay(origin: Origin, docs: Sequence[Doc], nlp: Language) -> Doc:
     docs (Sequence[Doc]): docs among which all parents are.
     RAISES (SeqMixError): S211 when a parent is not among them.
     """
-    found = by_key(docs)
+    parents = by_key(docs)
     keys = dict.fromkeys([origin.target, *(part.other for part in origin.parts)])
     for key in keys:
-        if key not in found:
+        if key not in parents:
             raise SeqMixError(Errors.E211.format(key=key))
-    doc = assemble({key: found[key] for key in keys}, origin, nlp)
+    doc = assemble({key: parents[key] for key in keys}, origin, nlp)
     if origin.labels == "hard":
         to_hard_labels(doc)
     return doc
@@ -254,8 +254,8 @@ def _copy_sent_starts(target: Doc, doc: Doc, parts: Sequence[Part]) -> None:
 
 def _recipe(origin: Origin, parents: Mapping[str, Doc]) -> Recipe:
     """What an encoder mixes: SegMix, in the input embeddings."""
-    found = [entry for part in origin.parts for entry in _entries(origin, part, parents)]
-    tokens, own, partners, weights = zip(*found, strict=True) if found else ((), (), (), ())
+    entries = [entry for part in origin.parts for entry in _entries(origin, part, parents)]
+    tokens, own, partners, weights = zip(*entries, strict=True) if entries else ((), (), (), ())
     return Recipe(tokens, own, partners, weights)
 
 

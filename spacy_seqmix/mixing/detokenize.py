@@ -95,5 +95,5 @@ def _all_are(word: str, marks: frozenset[str], categories: tuple[str, ...]) -> b
 def _is_spaced(words: Sequence[str], spaces: Sequence[bool]) -> bool:
     """Whether a text sets its words off by spaces, as far as it has words side by side."""
     is_word = [_kind(word) == "word" for word in words]
-    found = [spaces[k] for k in range(len(words) - 1) if is_word[k] and is_word[k + 1]]
-    return 2 * sum(found) >= len(found)
+    between_words = [spaces[k] for k in range(len(words) - 1) if is_word[k] and is_word[k + 1]]
+    return 2 * sum(between_words) >= len(between_words)

@@ -76,8 +76,8 @@ class MixCounts:
 
     def seconds(self) -> dict[str, float]:
         """The seconds alone, by what they were spent on."""
-        found = {k.split("_")[1]: v for k, v in vars(self).items() if k.startswith("seconds")}
-        return {k: round(v, 2) for k, v in found.items()}
+        spent = {k.split("_")[1]: v for k, v in vars(self).items() if k.startswith("seconds")}
+        return {k: round(v, 2) for k, v in spent.items()}
 
 
 class MixStream:

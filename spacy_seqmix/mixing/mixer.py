@@ -44,7 +44,7 @@ class Mixer:
 
     def __init__(
         self,
-        strategy: Strategy | PlanFunction,
+        strategy: Strategy | PlanFunction | None,
         realiser: Realiser,
         discriminator: Discriminator | None = None,
         rate: Rate = 0.2,
@@ -52,8 +52,8 @@ class Mixer:
     ) -> None:
         """Check the settings; nothing is loaded.
 
-        strategy (Strategy | PlanFunction): which segments are mixed; a plain function (docs, rng)
-            -> plans is given the defaults of ``Strategy``.
+        strategy (Strategy | PlanFunction | None): which segments are mixed, by default dense
+            windows; a plain function (docs, rng) -> plans gets the defaults of ``Strategy``.
         realiser (Realiser): what mixed segments become.
         discriminator (Discriminator | None): what keeps plausible docs; None keeps all.
         rate (float | Iterable[float]): r, mixed docs per doc; or one for each round or epoch.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,7 @@ from spacy.strings import get_string_id
 from spacy.tokens import Doc
 
 from ..types import Segment
-from .segments import Chosen
-
-Chooser: TypeAlias = Callable[[Doc], list[Chosen]]
+from .segments import Chooser
 
 # In a group of up to so many segments, skipping what can't be paired costs little.
 SMALL = 16
@@ -132,10 +130,10 @@ def index_segments(docs: Sequence[Doc], choose: Chooser) -> SegmentIndex:
     segments = np.array(rows, dtype="int32").reshape(-1, 3)
     texts = np.array(hashes, dtype="uint64")
     ends = np.cumsum(np.bincount(group_of, minlength=len(numbers))).tolist()
-    found: list[tuple[int, int, int]] = []
+    rows_of_blocks: list[tuple[int, int, int]] = []
     for begin, end in pairwise([0, *ends]):
-        found += _split(order, begin, end, (texts, segments[:, 0]))
-    begins, firsts, sizes = np.array(found, dtype="int64").reshape(-1, 3).T
+        rows_of_blocks += _split(order, begin, end, (texts, segments[:, 0]))
+    begins, firsts, sizes = np.array(rows_of_blocks, dtype="int64").reshape(-1, 3).T
     pairs = np.where(firsts > 0, firsts * (sizes - firsts), sizes * (sizes - 1) // 2)
     useful = pairs > 0
     blocks = np.stack([begins, firsts], axis=1)[useful]

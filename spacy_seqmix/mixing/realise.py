@@ -48,10 +48,10 @@ class PreparedNearestToken:
         """
         if not plans:
             return []
-        found = iter(self._words([mix for plan in plans for mix in plan.mixes]))
+        mixed_words = iter(self._words([mix for plan in plans for mix in plan.mixes]))
         out: list[Doc] = []
         for plan in plans:
-            words = [both for _, both in zip(plan.mixes, found, strict=False)]
+            words = [both for _, both in zip(plan.mixes, mixed_words, strict=False)]
             if None not in words:
                 out += candidates(self.docs, plan, partial(_number, words), self.nlp)
         return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from spacy.tokens import Doc
 from ..annotation import soft_labels
 from ..annotation.layers import ENTS, check_layer, is_iob
 from ..errors import Errors, SeqMixError
+from ..types import Strategy
 
 # Densities are ratios of small integers: 3/5 must pass 0.6 whatever the rounding.
 TOLERANCE = 1e-6
@@ -30,6 +31,39 @@ class Chosen(NamedTuple):
     end: int
     key: Hashable
     text: str
+
+
+class Chooser(Protocol):
+    """The segments of a doc that may be mixed, as windows, mentions or words."""
+
+    @property
+    def layer(self) -> str:
+        """The layer of annotation whose labels count."""
+
+    def __call__(self, doc: Doc) -> list[Chosen]:
+        """The eligible segments of a labelled doc, in order of their start."""
+
+    def describe(self) -> str:
+        """What makes a doc eligible, for messages."""
+
+
+class ChoosingStrategy(Strategy):
+    """A strategy over the segments that ``choose`` gives: a doc that has one is eligible."""
+
+    choose: Chooser
+
+    @property
+    def layer(self) -> str:
+        """The layer of annotation whose labels are mixed."""
+        return self.choose.layer
+
+    def eligible(self, doc: Doc) -> bool:
+        """Whether the doc has a segment that could be mixed."""
+        return bool(self.choose(doc))
+
+    def describe(self) -> str:
+        """What makes a doc eligible, for messages."""
+        return self.choose.describe()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from ..annotation.layers import ENTS, check_layer, is_iob
 from ..errors import Errors, SeqMixError
 from ..types import MixPlan, PlanFunction, Segment, SegmentMix, Strategy
 from .pairs import SegmentIndex, index_segments
-from .segments import Sequences, Windows
+from .segments import ChoosingStrategy, Sequences, Windows
 
 WINDOWS, DOCS = "windows", "docs"
 
@@ -27,12 +27,15 @@ class FunctionStrategy(Strategy):
         return iter(self.plan(docs, rng))
 
 
-def as_strategy(strategy: Strategy | PlanFunction) -> Strategy:
-    """A strategy as it is, or a plain function with the defaults of ``Strategy``.
+def as_strategy(strategy: Strategy | PlanFunction | None) -> Strategy:
+    """Return a strategy as it is, and a plain function with the defaults of ``Strategy``.
 
-    RAISES (SeqMixError): S212 for what is neither, and for an object that has a part of the
-        protocol only: its own ``eligible`` must not be ignored without a word.
+    strategy (Strategy | PlanFunction | None): by default the sub-sequence strategy.
+    RAISES (SeqMixError): S212 for other objects, and for one with a part of the protocol only,
+        whose own ``eligible`` must not be ignored in silence.
     """
+    if strategy is None:
+        return make_sub_sequence()
     if isinstance(strategy, Strategy):
         return strategy
     partly = any(hasattr(strategy, name) for name in dir(Strategy) if not name.startswith("_"))
@@ -43,7 +46,7 @@ def as_strategy(strategy: Strategy | PlanFunction) -> Strategy:
 
 
 @dataclass(frozen=True)
-class SegmentPairs(Strategy):
+class SegmentPairs(ChoosingStrategy):
     """Every strategy of SeqMix (EMNLP 2020, section 3.2): they differ in what they choose.
 
     choose (Windows | Sequences): the segments of a doc that may be paired, each with the key that
@@ -66,22 +69,9 @@ class SegmentPairs(Strategy):
             raise SeqMixError(Errors.E210.format(what="alpha > 0", value=self.alpha))
 
     @property
-    def layer(self) -> str:
-        """Whose labels are mixed."""
-        return self.choose.layer
-
-    @property
     def keeps_labels(self) -> bool:
         """Whether mixed labels are their parents' own, and so never soft."""
         return isinstance(self.choose, Windows) and self.choose.same_tags
-
-    def eligible(self, doc: Doc) -> bool:
-        """Whether the doc has a segment that could be paired."""
-        return bool(self.choose(doc))
-
-    def describe(self) -> str:
-        """What makes a doc eligible, for messages."""
-        return self.choose.describe()
 
     def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
         """Yield plans without repeating a pair, until the pairs run out.

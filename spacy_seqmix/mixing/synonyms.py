@@ -11,10 +11,10 @@ from spacy.tokens import Doc, Token
 
 from ..annotation.layers import ENTS
 from ..errors import Errors, SeqMixError, SeqMixFileError
-from ..types import MixPlan, Segment, Strategy
+from ..types import MixPlan, Segment
 from .pairs import shuffled
-from .pool import Draw, Partner, Tokens, draw_plans
-from .segments import Chosen
+from .segment_pool import Draw, Partner, Tokens, draw_plans
+from .segments import ChoosingStrategy, Chosen
 from .token_table import Query, cased_like, word_shape
 from .vectors import BuiltTable, TableBuilder
 
@@ -27,7 +27,7 @@ POS = {"NOUN": "n", "VERB": "v", "ADJ": "a", "ADV": "r"}
 
 
 @dataclass(frozen=True)
-class SynonymSegments(Strategy):
+class SynonymSegments(ChoosingStrategy):
     """See ``make_synonym``."""
 
     lexicon: LexiconBuilder
@@ -36,28 +36,15 @@ class SynonymSegments(Strategy):
     both_ways: bool = False
     keeps_labels = True
 
-    @property
-    def layer(self) -> str:
-        """Whose labels are kept."""
-        return self.choose.layer
-
-    def eligible(self, doc: Doc) -> bool:
-        """Whether the doc has a word that might have a synonym."""
-        return bool(self.choose(doc))
-
-    def describe(self) -> str:
-        """What makes a doc eligible, for messages."""
-        return self.choose.describe()
-
     def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
         """Yield plans; no word of a doc meets a synonym twice. All docs come equally often."""
         lookup = self.lexicon(docs)
 
         def deck(number: int, chosen: Chosen) -> Iterator[Partner]:
-            found = lookup(docs[number][chosen.start])
+            synonyms = lookup(docs[number][chosen.start])
             segment = Segment(number, chosen.start, chosen.end)
-            for k in shuffled(len(found), rng):
-                yield segment, (found[k],)
+            for k in shuffled(len(synonyms), rng):
+                yield segment, (synonyms[k],)
 
         own = [self.choose(doc) for doc in docs]
         yield from draw_plans(own, deck, self.draw, self.layer, rng)
@@ -107,11 +94,11 @@ class TableNeighbours:
             return []
         vectors = built.table.vectors[row : row + 1]
         shapes = ((word_shape(word),),) if self.same_shape else ()
-        found: list[str] = []
+        neighbours: list[str] = []
         for _ in range(self.n):
-            (best,) = built.table.nearest([Query(vectors, frozenset([word, *found]), shapes)])
-            found += best
-        return found
+            (best,) = built.table.nearest([Query(vectors, frozenset([word, *neighbours]), shapes)])
+            neighbours += best
+        return neighbours
 
 
 def make_synonym(
@@ -208,10 +195,10 @@ def _entry(token: Token) -> tuple[str, str | None]:
 
 def _synonyms(reader: Any, word: str, pos: str | None) -> list[str]:
     """Single words of the senses of a word that is in WordNet in this very form."""
-    found: dict[str, None] = {}
+    lemmas: dict[str, None] = {}
     for sense in reader.synsets(word, pos=pos):
         names = sense.lemma_names()
         if word.lower() in (name.lower() for name in names):
-            found.update(dict.fromkeys(name for name in names if "_" not in name))
-    like = [cased_like(name, word) for name in found if name.lower() != word.lower()]
+            lemmas.update(dict.fromkeys(name for name in names if "_" not in name))
+    like = [cased_like(name, word) for name in lemmas if name.lower() != word.lower()]
     return list(dict.fromkeys(like))

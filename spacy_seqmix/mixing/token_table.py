@@ -76,7 +76,7 @@ class TokenTable:
         rows: dict[str, list[int]] = {}
         for i, word in enumerate(self.words):
             rows.setdefault(word_shape(word), []).append(i)
-        return {shape: np.array(found, dtype="int64") for shape, found in rows.items()}
+        return {shape: np.array(numbers, dtype="int64") for shape, numbers in rows.items()}
 
     @cached_property
     def _folded(self) -> dict[str, list[int]]:
@@ -111,7 +111,7 @@ class TokenTable:
         # The measure ranks words for one vector, so nothing that is the same for all is added.
         scores = stacked @ keys.T
         scores += offset
-        found: list[list[str]] = []
+        words: list[list[str]] = []
         row = 0
         for query in queries:
             part = scores[row : row + len(query.vectors)]
@@ -123,8 +123,8 @@ class TokenTable:
                 part[:, columns] = np.nan_to_num(here @ fresh.T + fresh_offset, nan=-np.inf)
             own = [i for word in query.own for i in self._folded.get(word.lower(), [])]
             part[:, own] = -np.inf
-            found.append(self._pick(part, query))
-        return found
+            words.append(self._pick(part, query))
+        return words
 
     def _pick(self, scores: Floats2d, query: Query) -> list[str]:
         if not self.words:
@@ -146,10 +146,10 @@ class TokenTable:
         """The rows, in order, of the words that have any of these shapes."""
         # A table without capitals has no word of shape "Xx": its words take their case later.
         wanted = set(shapes) if self.cased else {_squeeze(shape.lower()) for shape in shapes}
-        found = [self._of_shape[shape] for shape in wanted if shape in self._of_shape]
-        if len(found) == 1:
-            return found[0]
-        return np.sort(np.concatenate([*found, np.zeros(0, dtype="int64")]))
+        rows = [self._of_shape[shape] for shape in wanted if shape in self._of_shape]
+        if len(rows) == 1:
+            return rows[0]
+        return np.sort(np.concatenate([*rows, np.zeros(0, dtype="int64")]))
 
     def _prepare(self, vectors: Floats2d) -> tuple[Floats2d, Floats2d]:
         if self.metric == "squared":

@@ -130,8 +130,8 @@ class VectorSource:
         """The vector of each word, shape (n_words, width); zeros for a word without one."""
         if not words:
             return np.zeros((0, self.vectors.shape[1]), dtype="float32")
-        found = self.vectors.get_batch(list(words))
-        return get_current_ops().to_numpy(found).astype("float32")  # type: ignore[no-any-return, no-untyped-call]
+        rows = self.vectors.get_batch(list(words))
+        return get_current_ops().to_numpy(rows).astype("float32")  # type: ignore[no-any-return, no-untyped-call]
 
 
 def make_vectors_table(
@@ -184,9 +184,9 @@ class EncoderSource:
 
     def __call__(self, nlp: Language | None) -> Encoder:
         if self.source == "pipeline" and nlp is not None:
-            found = Encoder.of_pipeline(nlp)
-            if found is not None:
-                return found
+            own = Encoder.of_pipeline(nlp)
+            if own is not None:
+                return own
         if self.loaded is None:
             self.loaded = Encoder.load(self.name)
         return self.loaded

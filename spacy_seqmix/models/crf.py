@@ -11,35 +11,35 @@ from spacy.tokens import Doc
 from thinc.api import (
     Linear,
     Model,
+    chain,
     get_array_module,
     glorot_uniform_init,
     torch2xp,
     with_array,
     xp2torch,
 )
-from thinc.api import chain as chained
-from thinc.layers.resizable import resizable, resize_linear_weighted, resize_model
+from thinc.layers.resizable import resizable, resize_linear_weighted
 from thinc.types import Floats2d
 from torch import Tensor
 
 from ..annotation.iob import preset_tokens
 from ..errors import Errors, SeqMixError
 from ..types import Floats1d
-from .crf_inference import Chain, Transitions, make_chain
+from .crf_inference import Lattice, Transitions, make_lattice
 from .crf_loss import cross_entropy
-from .soft_tagger import NEW_TAG_BIAS, InT, OutT, set_output_size
+from .soft_tagger import NEW_TAG_BIAS, InT, OutT, with_growing_output
 from .tagger_head import Head, Scores, Spans
 
 
 class Marginals(list[Floats2d]):
     """What the CRF returns: P(tag) of each token, (n_tokens, L) a doc, and where it comes from.
 
-    Marginals alone do not tell the best path: that needs the scores of the chain.
+    Marginals alone do not tell the best path: that needs the scores of the lattice.
     """
 
-    def __init__(self, marginals: Iterable[Floats2d], chain: Chain) -> None:
+    def __init__(self, marginals: Iterable[Floats2d], lattice: Lattice) -> None:
         super().__init__(marginals)
-        self.chain = chain
+        self.lattice = lattice
 
 
 class Gradients(list[Floats2d]):
@@ -74,26 +74,9 @@ def build_crf_tagger(
     resize = partial(resize_linear_weighted, fill_defaults={"b": NEW_TAG_BIAS})
     output: Model[Any, Any] = resizable(linear, resize_layer=resize)
     transitions: Model[Any, Any] = resizable(_crf(transition_rate, nO), resize_layer=_grow)
-    model: Model[InT, OutT] = chained(tok2vec, with_array(output), transitions)
-    model.set_ref("tok2vec", tok2vec)
-    model.set_ref("output_layer", linear)
-    model.attrs["resize_output"] = _resize
+    model: Model[InT, OutT] = chain(tok2vec, with_array(output), transitions)
     model.attrs["head"] = CRF
-    if nO is not None:
-        set_output_size(model, nO)
-    return model
-
-
-def _resize(model: Model[InT, OutT], new_nO: int) -> Model[InT, OutT]:  # noqa: N803
-    # Found from the model given, not held by a closure: a copy has layers of its own.
-    _, array, transitions = model.layers
-    output: Model[Any, Any] = array.layers[0]
-    for layer in (output, transitions):
-        resize_model(layer, new_nO)
-    for node in (model, array, output, transitions):
-        node.set_dim("nO", new_nO, force=True)
-    model.set_ref("output_layer", output.layers[0])
-    return model
+    return with_growing_output(model, tok2vec, linear, nO)
 
 
 def _crf(rate: float, nO: int | None) -> Model[OutT, OutT]:  # noqa: N803
@@ -138,8 +121,8 @@ def _forward(
     rate = model.attrs["rate"]
     scores = (_to_torch(rate * model.get_param(name)) for name in Transitions._fields)
     lengths = [len(e) for e in emissions]
-    chain = make_chain(_padded(emissions), lengths, Transitions(*scores))
-    out = Marginals(_unpadded(chain.marginals, lengths), chain)
+    lattice = make_lattice(_padded(emissions), lengths, Transitions(*scores))
+    out = Marginals(_unpadded(lattice.marginals, lengths), lattice)
 
     def backprop(d: OutT) -> OutT:
         if not isinstance(d, Gradients):
@@ -153,50 +136,50 @@ def _forward(
 
 
 def _loss(scores: Scores, rows: Scores) -> tuple[float, list[Floats2d]]:
-    chain = _chain_of(scores)
-    loss, emissions, transitions = cross_entropy(chain, _padded(rows))
+    lattice = _lattice_of(scores)
+    loss, emissions, transitions = cross_entropy(lattice, _padded(rows))
     return loss, Gradients(_unpadded(emissions, [len(p) for p in scores]), transitions)
 
 
 def _decode(scores: Scores, docs: Sequence[Doc]) -> list[NDArray[np.int64]]:
-    chain = _chain_of(scores)
+    lattice = _lattice_of(scores)
     taken = [preset_tokens(doc) for doc in docs]
-    path, _ = (chain.forced_outside(taken) if any(taken) else chain).best()
+    path, _ = (lattice.forced_outside(taken) if any(taken) else lattice).best()
     return [row[: len(p)] for row, p in zip(path.cpu().numpy(), scores, strict=True)]
 
 
 def _path_probs(scores: Scores) -> Floats1d:
     """exp(score − log Z) of the best path."""
-    chain = _chain_of(scores)
-    return (chain.best()[1] - chain.log_z).exp().float().cpu().numpy()
+    lattice = _lattice_of(scores)
+    return (lattice.best()[1] - lattice.log_z).exp().float().cpu().numpy()
 
 
 def _span_probs(scores: Scores, spans: Spans) -> list[Floats1d]:
     """The sum over all valid paths with exactly this entity, by the forward algorithm."""
-    chain = _chain_of(scores)
+    lattice = _lattice_of(scores)
     nan = torch.tensor(float("nan"))
     confidences = []
     for row, of_doc in enumerate(spans):
-        each = [chain.span_log_prob(row, *s).cpu() if s[2] >= 0 else nan for s in of_doc]
+        each = [lattice.span_log_prob(row, *s).cpu() if s[2] >= 0 else nan for s in of_doc]
         confidences.append(np.array([float(score.exp()) for score in each], dtype="float32"))
     return confidences
 
 
 def _tempered(scores: Scores, temperature: float) -> Scores:
-    chain = _chain_of(scores).tempered(temperature)
-    return Marginals(_unpadded(chain.marginals, [len(p) for p in scores]), chain)
+    lattice = _lattice_of(scores).tempered(temperature)
+    return Marginals(_unpadded(lattice.marginals, [len(p) for p in scores]), lattice)
 
 
-def _chain_of(scores: Scores) -> Chain:
+def _lattice_of(scores: Scores) -> Lattice:
     if isinstance(scores, Marginals):
-        return scores.chain
+        return scores.lattice
     if any(len(p) for p in scores):
         raise SeqMixError(Errors.E231)
     # Docs without tokens never reach the model.
     n_tags = scores[0].shape[1] if len(scores) else 1
     zeros = torch.zeros(n_tags, dtype=torch.float64)
     transitions = Transitions(zeros, zeros.expand(n_tags, n_tags), zeros)
-    return make_chain(_padded(scores), [0] * len(scores), transitions)
+    return make_lattice(_padded(scores), [0] * len(scores), transitions)
 
 
 def _padded(arrays: Scores) -> Tensor:

@@ -30,7 +30,7 @@ class Transitions(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Chain:
+class Lattice:
     """A batch of sequences with their scores, and the sums over their paths.
 
     emissions (Tensor): shape (B, T, L); what stands behind a sequence's end is not looked at.
@@ -118,14 +118,14 @@ class Chain:
             path.append(tag)
         return torch.stack(path[::-1], dim=1), torch.where(self.lengths > 0, top, 0.0)
 
-    def forced_outside(self, tokens: Sequence[Sequence[int]]) -> "Chain":
+    def forced_outside(self, tokens: Sequence[Sequence[int]]) -> "Lattice":
         """The same where some tokens of each sequence can only be O."""
         emissions = self.emissions.clone()
         for row, outside in zip(emissions, tokens, strict=True):
             row[list(outside), 1:] = NEVER
         return replace(self, emissions=emissions)
 
-    def tempered(self, temperature: float) -> "Chain":
+    def tempered(self, temperature: float) -> "Lattice":
         """The same with every score divided by the temperature."""
         parts = (self.emissions, self.start, self.moves, self.end)
         emissions, start, moves, end = (part / temperature for part in parts)
@@ -149,11 +149,11 @@ class Chain:
         return score - self.log_z[row]
 
 
-def make_chain(emissions: Tensor, lengths: Sequence[int], transitions: Transitions) -> Chain:
-    """The chain of docs: one set of transitions for all, over valid IOB2 sequences only."""
+def make_lattice(emissions: Tensor, lengths: Sequence[int], transitions: Transitions) -> Lattice:
+    """The lattice of docs: one set of transitions for all, over valid IOB2 sequences only."""
     size, _, n_tags = emissions.shape
     start, moves = (forbidden.to(emissions.device) for forbidden in _forbidden(n_tags))
-    return Chain(
+    return Lattice(
         emissions,
         torch.tensor(lengths, device=emissions.device),
         (transitions.start + start).expand(size, n_tags),

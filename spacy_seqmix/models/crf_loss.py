@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from .crf_inference import Chain, Transitions
+from .crf_inference import Lattice, Transitions
 
 
 class Run(NamedTuple):
@@ -22,23 +22,23 @@ class Run(NamedTuple):
     end: int
 
 
-def cross_entropy(chain: Chain, rows: Tensor) -> tuple[float, Tensor, Transitions]:
+def cross_entropy(lattice: Lattice, rows: Tensor) -> tuple[float, Tensor, Transitions]:
     """Cross-entropy of soft rows and its gradients.
 
     Where rows are missing, each run of annotated tokens between them counts by itself, with its
     probability under the model; what the model sums up beyond the run's ends is held fixed. So
     missing tokens, and moves from and to them, get no gradient.
 
-    chain (Chain): the model's scores.
+    lattice (Lattice): the model's scores.
     rows (Tensor): shape (B, T, L), zeros where annotation is missing and behind a sequence's end.
     RETURNS (tuple): the loss in nats, summed (NaN where a score is no number), and its gradients
         with respect to the emissions (B, T, L) and, summed over the batch, to the transitions.
     """
     known = rows.sum(dim=2) > 0
-    whole = torch.equal(known, chain.mask)
+    whole = torch.equal(known, lattice.mask)
     runs = _runs(known, whole)
-    part = chain if whole else _cut(chain, runs)
-    lengths = chain.lengths.tolist()
+    part = lattice if whole else _cut(lattice, runs)
+    lengths = lattice.lengths.tolist()
     at_start = _flags([run.start == 0 for run in runs], rows)
     at_end = _flags([run.end == lengths[run.row] for run in runs], rows)
     if not whole:
@@ -59,9 +59,9 @@ def cross_entropy(chain: Chain, rows: Tensor) -> tuple[float, Tensor, Transition
         (d[each, last] * at_end[:, None]).sum(dim=0),
     )
     loss = float(part.log_z.sum() - expected)
-    if not bool(torch.isfinite(chain.log_z).all()):
+    if not bool(torch.isfinite(lattice.log_z).all()):
         loss = float("nan")
-    return loss, d if whole else _put_back(d, runs, chain.emissions), transitions
+    return loss, d if whole else _put_back(d, runs, lattice.emissions), transitions
 
 
 def valid_targets(rows: Tensor, at_start: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,21 +117,21 @@ def _runs(known: Tensor, whole: bool) -> list[Run]:
     return runs
 
 
-def _cut(chain: Chain, runs: list[Run]) -> Chain:
+def _cut(lattice: Lattice, runs: list[Run]) -> Lattice:
     """The runs as sequences of their own, with what the model sums up before and after each."""
     starts, ends = [], []
     for row, start, end in runs:
-        before = chain.alphas[row, start] - chain.emissions[row, start]
-        starts.append(before if start else chain.start[row])
-        ends.append(chain.betas[row, end - 1])
-    emissions = [chain.emissions[run.row, run.start : run.end] for run in runs]
-    lengths = torch.tensor([run.end - run.start for run in runs], device=chain.lengths.device)
-    none = chain.emissions[:0, 0]
-    return Chain(
-        _pad(emissions, chain.emissions),
+        before = lattice.alphas[row, start] - lattice.emissions[row, start]
+        starts.append(before if start else lattice.start[row])
+        ends.append(lattice.betas[row, end - 1])
+    emissions = [lattice.emissions[run.row, run.start : run.end] for run in runs]
+    lengths = torch.tensor([run.end - run.start for run in runs], device=lattice.lengths.device)
+    none = lattice.emissions[:0, 0]
+    return Lattice(
+        _pad(emissions, lattice.emissions),
         lengths.long(),
         torch.stack(starts) if starts else none,
-        chain.moves,
+        lattice.moves,
         torch.stack(ends) if ends else none,
     )
 

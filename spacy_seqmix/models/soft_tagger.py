@@ -8,6 +8,19 @@ from thinc.api import Model, Softmax_v2, chain, glorot_uniform_init, with_array
 from thinc.layers.resizable import resizable, resize_linear_weighted, resize_model
 from thinc.types import Floats2d
 
+# The default encoder of components, to follow their other settings of [model].
+TOK2VEC = """
+[model.tok2vec]
+@architectures = "spacy.HashEmbedCNN.v2"
+pretrained_vectors = null
+width = 96
+depth = 4
+embed_size = 2000
+window_size = 1
+maxout_pieces = 3
+subword_features = true
+"""
+
 InT = list[Doc]
 OutT = list[Floats2d]
 
@@ -32,12 +45,7 @@ def build_soft_tagger(
     width = tok2vec.maybe_get_dim("nO")
     softmax, output = growing_softmax(nO, width)
     model: Model[InT, OutT] = chain(tok2vec, with_array(output))
-    model.set_ref("tok2vec", tok2vec)
-    model.set_ref("output_layer", softmax)
-    model.attrs["resize_output"] = _resize
-    if nO is not None:
-        set_output_size(model, nO)
-    return model
+    return with_growing_output(model, tok2vec, softmax, nO)
 
 
 def growing_softmax(
@@ -54,6 +62,27 @@ def growing_softmax(
     return softmax, resizable(softmax, resize_layer=resize)
 
 
+def with_growing_output(
+    model: Model[Any, Any],
+    tok2vec: Model[Any, Any],
+    output_layer: Model[Any, Any],
+    nO: int | None,  # noqa: N803
+) -> Model[Any, Any]:
+    """Set what components expect of a model: its references, and the way to resize its output.
+
+    model (Model): its first layer is the encoder.
+    output_layer (Model): the layer inside a ``resizable`` that has a column for each tag.
+    nO (int | None): the number of tags; None if it is not known yet.
+    RETURNS (Model): the same model.
+    """
+    model.set_ref("tok2vec", tok2vec)
+    model.set_ref("output_layer", output_layer)
+    model.attrs["resize_output"] = resize_output
+    if nO is not None:
+        set_output_size(model, nO)
+    return model
+
+
 def set_output_size(model: Model[Any, Any], nO: int) -> None:  # noqa: N803
     """Set the number of tags before initialisation, or grow the trained layer after it."""
     if model.get_ref("output_layer").has_dim("nO"):
@@ -62,12 +91,15 @@ def set_output_size(model: Model[Any, Any], nO: int) -> None:  # noqa: N803
         model.get_ref("output_layer").set_dim("nO", nO)
 
 
-def _resize(model: Model[InT, OutT], new_nO: int) -> Model[InT, OutT]:  # noqa: N803
-    # Found from the model given, not held by a closure: a copy has layers of its own.
-    array = model.layers[1]
-    output: Model[Any, Any] = array.layers[0]
-    resize_model(output, new_nO)
-    for node in (model, array, output):
-        node.set_dim("nO", new_nO, force=True)
-    model.set_ref("output_layer", output.layers[0])
+def resize_output(model: Model[Any, Any], new_nO: int) -> Model[Any, Any]:  # noqa: N803
+    """Grow every resizable layer behind the encoder, and tell the layers around it the new size."""
+    # The layers are looked up in the model, not held by a closure: a copy has layers of its own.
+    nodes = [node for layer in model.layers[1:] for node in layer.walk(order="dfs_pre")]
+    growing = [node for node in nodes if "resize_layer" in node.attrs]
+    for node in growing:
+        resize_model(node, new_nO)
+    for node in (model, *nodes):
+        if node.has_dim("nO") is not False and any(part in growing for part in node.walk()):
+            node.set_dim("nO", new_nO, force=True)
+    model.set_ref("output_layer", growing[0].layers[0])
     return model

@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 
 from ..annotation.extensions import register_extensions
 from ..errors import Errors, SeqMixError
-from ..query.confidence import reading, spans_found
+from ..query.confidence import spans_of_component, tempered_probs
 from ..query.policies import QueryPolicy, score_docs
 from ..query.probabilities import SOURCES
 
@@ -141,7 +141,7 @@ class SeqMixUncertainty(Pipe):
         if any(doc.vocab is not self.nlp.vocab for doc in docs):
             raise SeqMixError(Errors.E449.format(name=self.name))
         component = self.observed()
-        scores_of = reading(self.nlp, component, docs)
+        scores_of = tempered_probs(self.nlp, component, docs)
         probs = dict(zip(map(id, docs), scores_of.tokens(self.temperature), strict=True))
         # A policy that draws would need a generator of its own; those over probabilities do not.
         scores = score_docs(
@@ -155,7 +155,7 @@ class SeqMixUncertainty(Pipe):
         if scores_of.spans is not None:
             for doc, values in zip(docs, scores_of.spans(self.temperature), strict=True):
                 for span, value in zip(
-                    spans_found(self.nlp, component, doc), values.tolist(), strict=True
+                    spans_of_component(self.nlp, component, doc), values.tolist(), strict=True
                 ):
                     span._.confidence = None if math.isnan(value) else value
 

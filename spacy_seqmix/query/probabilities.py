@@ -48,7 +48,7 @@ def span_decision_probs(proc: Any, docs: Sequence[Doc]) -> list[Floats2d]:
 
 def relation_probs(proc: Any, docs: Sequence[Doc]) -> list[Floats2d]:
     """A row for each candidate pair of entities: "no relation", then the labels."""
-    return [found.probs for found in proc.predict(docs)]
+    return [labels.probs for labels in proc.predict(docs)]
 
 
 # By the name of a component's factory.

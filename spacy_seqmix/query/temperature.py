@@ -15,7 +15,7 @@ from spacy.training import Example
 from ..errors import Errors, SeqMixError
 from ..files import read_docs, replacing_folder
 from ..types import Floats1d, Floats2d
-from .confidence import check_has_spans, reading, span_finders, spans_found
+from .confidence import check_has_spans, components_with_spans, spans_of_component, tempered_probs
 from .probabilities import copy_tokens
 
 # Near enough to each other that a finer search changes no second digit.
@@ -69,7 +69,7 @@ class Fit:
     bins: tuple[Bin, ...]
 
 
-def find_spans(
+def score_spans(
     nlp: Language, component: str, examples: Sequence[Example], batch_size: int = 128
 ) -> ScoredSpans:
     """Annotate docs with a pipeline and compare the spans that a component finds.
@@ -84,13 +84,13 @@ def find_spans(
     for at in range(0, len(examples), batch_size):
         batch = examples[at : at + batch_size]
         docs = list(nlp.pipe([eg.predicted for eg in batch], batch_size=batch_size))
-        scores = reading(nlp, component, docs)
+        scores = tempered_probs(nlp, component, docs)
         assert scores.spans is not None
         rows = [np.concatenate(scores.spans(t)) for t in TEMPERATURES.tolist()]
         columns.append(np.stack(rows))
         for i, (eg, doc) in enumerate(zip(batch, docs, strict=True)):
-            gold = {_place(span) for span in spans_found(nlp, component, eg.reference)}
-            places = [_place(span) for span in spans_found(nlp, component, doc)]
+            gold = {_place(span) for span in spans_of_component(nlp, component, eg.reference)}
+            places = [_place(span) for span in spans_of_component(nlp, component, doc)]
             correct += [place in gold for place in places]
             numbers += [at + i] * len(places)
     table = np.concatenate(columns, axis=1) if columns else np.zeros((len(TEMPERATURES), 0), "f")
@@ -181,7 +181,7 @@ def fit_file(
     nlp = spacy.load(model)
     component = component or _only(nlp)
     gold = read_docs(path, nlp, need_entities=False)
-    scored = find_spans(nlp, component, [Example(copy_tokens(doc, nlp), doc) for doc in gold])
+    scored = score_spans(nlp, component, [Example(copy_tokens(doc, nlp), doc) for doc in gold])
     n_correct = int(scored.correct.sum())
     if not 0 < n_correct < len(scored.correct):
         raise SeqMixError(
@@ -205,7 +205,7 @@ def fit_file(
 
 
 def _only(nlp: Language) -> str:
-    able = span_finders(nlp)
+    able = components_with_spans(nlp)
     if not able:
         raise SeqMixError(Errors.E440.format(name="the pipeline", able="none"))
     if len(able) != 1:

@@ -1,14 +1,11 @@
 """The component ``seqmix_relations``: relations between entities, from soft labels."""
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from spacy import util
-from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
@@ -20,15 +17,15 @@ from ..annotation.relations import NONE, RelationLabels
 from ..errors import Errors, SeqMixError, Warnings
 from ..models.soft_tagger import set_output_size
 from ..models.tagger_head import INDEPENDENT
-from ..pipeline.labels import take_label
+from ..pipeline.labels import LabelledPipe, soft_loss
 from .candidates import (
-    Candidates,
+    CandidatePairs,
     aligned_ents,
     allowed,
-    candidates,
-    known_labels,
+    candidate_pairs,
     survey,
     target_rows,
+    used_labels,
 )
 from .model import DEFAULT_MODEL, InT
 from .scorer import score_relations
@@ -83,7 +80,7 @@ def make_seqmix_relations(
     )
 
 
-class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
+class SeqMixRelations(LabelledPipe):
     """Classification of pairs of entities, which can train on soft labels.
 
     Every ordered pair of entities that are near enough is a candidate. It has one label or none;
@@ -106,8 +103,8 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         """Initialise the component.
 
         vocab (Vocab): the shared vocabulary.
-        model (Model[tuple[list[Doc], list[Candidates]], list[Floats2d]]): pairs to probabilities
-            of "no relation" and of each label.
+        model (Model[tuple[list[Doc], list[CandidatePairs]], list[Floats2d]]): computes, for each
+            pair, the probabilities of "no relation" and of each label.
         name (str): the component's name, used in the losses.
         max_distance (int): the number of tokens that may stand between two entities.
         threshold (float | None): set a pair's best label from this probability on; by default
@@ -137,16 +134,6 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         self._unknown: set[str] = set()
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels of relations, in the order in which they were added."""
-        return tuple(self.cfg["labels"])
-
-    @property
-    def label_data(self) -> tuple[str, ...]:
-        """What ``spacy init labels`` writes and ``[initialize.components]`` reads."""
-        return self.labels
-
-    @property
     def columns(self) -> tuple[str, ...]:
         """The L columns of probabilities: "no_relation", then the labels."""
         return (NONE, *self.labels)
@@ -159,16 +146,12 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         """
         if label in ("", NONE):
             raise SeqMixError(Errors.E258.format(label=label, name=self.name))
-        if not take_label(self, label):
-            return 0
-        if self.model.get_ref("output_layer").has_dim("nO"):
-            set_output_size(self.model, len(self.columns))
-        return 1
+        return super().add_label(label)
 
     def predict(self, docs: Iterable[Doc]) -> list[RelationLabels]:
         """The probabilities of each doc's candidate pairs; the docs are not changed."""
         docs = list(docs)
-        pairs = [candidates(doc.ents, self.max_distance) for doc in docs]
+        pairs = [candidate_pairs(doc.ents, self.max_distance) for doc in docs]
         if not any(map(len, pairs)):
             empty = np.zeros((0, len(self.columns)), dtype="float32")
             return [RelationLabels((), self.columns, empty) for _ in docs]
@@ -238,18 +221,12 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         return self._loss(examples, self._training_pairs(examples), scores)
 
     def _loss(
-        self, examples: list[Example], pairs: list[Candidates], scores: Sequence[Floats2d]
+        self, examples: list[Example], pairs: list[CandidatePairs], scores: Sequence[Floats2d]
     ) -> tuple[float, list[Floats2d]]:
-        rows = [
-            self.model.ops.asarray2f(self._rows(eg, of_doc))
-            for eg, of_doc in zip(examples, pairs, strict=True)
-        ]
-        loss, gradient = INDEPENDENT.loss(scores, rows)
-        if np.isnan(loss):
-            raise ValueError(SpacyErrors.E910.format(name=self.name))
-        return loss, gradient
+        rows = [self._rows(*one) for one in zip(examples, pairs, strict=True)]
+        return soft_loss(self, INDEPENDENT, scores, rows)
 
-    def _training_pairs(self, examples: list[Example]) -> list[Candidates]:
+    def _training_pairs(self, examples: list[Example]) -> list[CandidatePairs]:
         """The candidates of each example; none where the reference is not annotated."""
         gold = self.use_gold_ents
         if not gold and not any(eg.predicted.has_annotation("ENT_IOB") for eg in examples):
@@ -258,14 +235,12 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         for eg in examples:
             ents = aligned_ents(eg) if gold else eg.predicted.ents
             known = relations.get(eg.reference) is not None
-            out.append(candidates(ents if known else [], self.max_distance))
+            out.append(candidate_pairs(ents if known else [], self.max_distance))
         return out
 
-    def _rows(self, eg: Example, pairs: Candidates) -> Any:
+    def _rows(self, eg: Example, pairs: CandidatePairs) -> Any:
         """Target rows over the columns. Warns (W251) once of each unknown label."""
-        for label in sorted(known_labels(eg) - set(self.columns) - self._unknown):
-            self._unknown.add(label)
-            warnings.warn(Warnings.W251.format(name=self.name, label=label), stacklevel=2)
+        self.warn_of_unknown(used_labels(eg), Warnings.W251)
         return target_rows(eg, pairs, self.columns)
 
     def initialize(
@@ -285,12 +260,12 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         """
         validate_get_examples(get_examples, "SeqMixRelations.initialize")
         util.check_lexeme_norms(self.vocab, self.name)  # type: ignore[no-untyped-call]
-        found = survey(get_examples(), self.name, self.max_distance)
-        for label in labels if labels is not None else found.labels:
+        corpus = survey(get_examples(), self.name, self.max_distance)
+        for label in labels if labels is not None else corpus.labels:
             self.add_label(label)
         if not self.labels:
             raise SeqMixError(Errors.E254.format(name=self.name))
         if self.known_types_only:
-            self.cfg["kinds"] = [list(kind) for kind in sorted(found.kinds)]
+            self.cfg["kinds"] = [list(kind) for kind in sorted(corpus.kinds)]
         set_output_size(self.model, len(self.columns))
-        self.model.initialize(X=([eg.predicted for eg in found.sample], found.pairs))
+        self.model.initialize(X=([eg.predicted for eg in corpus.sample], corpus.pairs))

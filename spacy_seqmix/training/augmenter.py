@@ -20,7 +20,6 @@ from ..annotation.provenance import doc_key, is_pretokenised
 from ..errors import Errors, SeqMixError
 from ..mixing.mix import BATCH, MixStream
 from ..mixing.mixer import Mixer, Rate
-from ..mixing.strategies import make_sub_sequence
 from ..types import Discriminator, PlanFunction, Realiser, Strategy
 from .checks import check_mixer
 
@@ -167,7 +166,7 @@ def create_seqmix_augmenter(
     if not isinstance(rate, int | float):
         what = "one rate, a number: rates by epoch are for spacy-seqmix.MixedCorpus.v1"
         raise SeqMixError(Errors.E212.format(what=what))
-    mixer = Mixer(strategy or make_sub_sequence(), realiser, discriminator, rate, labels)
+    mixer = Mixer(strategy, realiser, discriminator, rate, labels)
     return SeqMixAugmenter(mixer, seed, max_docs)
 
 

@@ -45,17 +45,17 @@ def check_mixed_layer(
         _check_learns(layer, component, sections.get(component, {}))
     frozen = config["training"].get("frozen_components", ())
     learned = {n: learned_layer(s) for n, s in sections.items() if n not in frozen}
-    known = {name: found for name, found in learned.items() if found is not None}
-    if known and layer not in known.values():
-        taught = ", ".join(f"'{name}' learns '{found}'" for name, found in known.items())
+    layers = {name: learnt for name, learnt in learned.items() if learnt is not None}
+    if layers and layer not in layers.values():
+        taught = ", ".join(f"'{name}' learns '{learnt}'" for name, learnt in layers.items())
         warnings.warn(Warnings.W221.format(layer=layer, learned=taught), stacklevel=3)
     soft = labels == "soft" and not (strategy.keeps_labels and not soft_parents)
-    learners = [name for name, found in known.items() if found == layer]
+    learners = [name for name, learnt in layers.items() if learnt == layer]
     if soft and learners and not any(sections[name].get("factory") in SOFT for name in learners):
         warnings.warn(Warnings.W223.format(names=learners), stacklevel=3)
-    for name, found in known.items():
-        if found.startswith(SPANS) and found != layer:
-            key = found.removeprefix(SPANS)
+    for name, learnt in layers.items():
+        if learnt.startswith(SPANS) and learnt != layer:
+            key = learnt.removeprefix(SPANS)
             warnings.warn(Warnings.W222.format(name=name, layer=layer, key=key), stacklevel=3)
 
 

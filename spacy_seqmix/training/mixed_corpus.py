@@ -11,7 +11,6 @@ from spacy.training import Example
 
 from ..mixing.mix import mix_docs
 from ..mixing.mixer import Mixer, Rate
-from ..mixing.strategies import make_sub_sequence
 from ..types import Discriminator, PlanFunction, Realiser, Strategy
 from .augmenter import is_initializing, make_example
 from .checks import check_mixer
@@ -76,5 +75,5 @@ def create_mixed_corpus(
     RAISES (SeqMixError): S212 for settings out of range, spaCy's E913 without a path.
     """
     reader = create_corpus(path, gold_preproc, max_length, limit, augmenter)
-    mixer = Mixer(strategy or make_sub_sequence(), realiser, discriminator, rate, labels)
+    mixer = Mixer(strategy, realiser, discriminator, rate, labels)
     return MixedCorpus(reader, mixer, seed, shuffle, fresh)

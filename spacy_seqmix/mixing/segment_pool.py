@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 from spacy.tokens import Doc
@@ -15,13 +13,9 @@ from ..annotation import soft_labels
 from ..annotation.iob import spans_of
 from ..annotation.layers import ENTS, check_layer, is_iob
 from ..errors import Errors, SeqMixError
-from ..types import MixPlan, Segment, SegmentMix, Strategy
-from .pairs import shuffled
-from .segments import Chosen, dense
-
-Item = TypeVar("Item")
-Other = TypeVar("Other")
-Made = TypeVar("Made")
+from ..types import MixPlan, Segment, SegmentMix
+from .partners import partners_in_pool, take_turns
+from .segments import ChoosingStrategy, Chosen, dense
 
 # What one segment can be mixed with: a segment, and words where they are not that segment's own.
 Partner: TypeAlias = tuple[Segment, tuple[str, ...] | None]
@@ -46,14 +40,14 @@ class Mentions:
     def __call__(self, doc: Doc) -> list[Chosen]:
         """The mentions of a labelled doc in their order."""
         tags = soft_labels.hard_tags(doc, self.layer)
-        found = spans_of([tag or "O" for tag in tags])
-        if not found:
+        mentions = spans_of([tag or "O" for tag in tags])
+        if not mentions:
             return []
-        starts, ends = np.array([(start, end) for start, end, _ in found]).T
+        starts, ends = np.array([(start, end) for start, end, _ in mentions]).T
         usable = dense(doc, starts, ends, 0.0, self.layer)
         return [
             Chosen(start, end, label if self.same_type else (), doc[start:end].text)
-            for (start, end, label), ok in zip(found, usable, strict=True)
+            for (start, end, label), ok in zip(mentions, usable, strict=True)
             if ok
         ]
 
@@ -122,7 +116,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class PooledSegments(Strategy):
+class PooledSegments(ChoosingStrategy):
     """SegMix's strategies over a pool: they differ in what they choose.
 
     choose (Mentions | Tokens): the segments of a doc, each with the key that both sides share.
@@ -131,11 +125,6 @@ class PooledSegments(Strategy):
     choose: Mentions | Tokens
     draw: Draw
     both_ways: bool = False
-
-    @property
-    def layer(self) -> str:
-        """Whose labels are mixed."""
-        return self.choose.layer
 
     @property
     def replaces(self) -> bool:
@@ -147,31 +136,17 @@ class PooledSegments(Strategy):
         """Whether mixed labels are their parents' own, and so never soft."""
         return self.draw.replace or self.choose.same_type
 
-    def eligible(self, doc: Doc) -> bool:
-        """Whether the doc has a segment that could be mixed."""
-        return bool(self.choose(doc))
-
-    def describe(self) -> str:
-        """What makes a doc eligible, for messages."""
-        return self.choose.describe()
-
     def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
         """Yield plans; no segment meets a partner twice. All docs come equally often.
 
         One linear pass makes the pool; the time of a draw does not grow with it.
         """
         own = [self.choose(doc) for doc in docs]
-        pool: dict[Hashable, list[tuple[Segment, str]]] = defaultdict(list)
-        for number, chosen in enumerate(own):
-            for start, end, key, text in chosen:
-                pool[key].append((Segment(number, start, end), text))
+        partners = partners_in_pool(own, rng)
 
         def deck(number: int, chosen: Chosen) -> Iterator[Partner]:
-            group = pool[chosen.key]
-            for k in shuffled(len(group), rng):
-                segment, text = group[k]
-                if segment.doc != number and text != chosen.text:
-                    yield segment, None
+            for other, partner in partners(number, chosen):
+                yield Segment(other, partner.start, partner.end), None
 
         yield from draw_plans(own, deck, self.draw, self.layer, rng)
 
@@ -191,42 +166,6 @@ def draw_plans(
     for mixes in take_turns(own, deck, make, draw.segments, rng):
         mixes.sort(key=lambda mix: mix.left.start)
         yield MixPlan(tuple(mixes), both_ways=False, layer=layer)
-
-
-def take_turns(
-    own: Sequence[Sequence[Item]],
-    deck: Callable[[int, Item], Iterator[Other]],
-    make: Callable[[int, Item, Other], Made],
-    most: int,
-    rng: np.random.Generator,
-) -> Iterator[list[Made]]:
-    """Give docs in random order partners for their items, until no item has one left.
-
-    own (Sequence[Sequence[Item]]): the items of each doc.
-    deck (Callable): the partners of an item of doc number N, each once.
-    make (Callable): what doc number N, an item and its partner become.
-    most (int): how many items of a doc at a time at most; 0 for all.
-    YIELDS (list[Made]): of one doc.
-    """
-    decks: dict[tuple[int, int], Iterator[Other]] = {}
-    left = [number for number, items in enumerate(own) if items]
-    while left:
-        spent = set()
-        for number in rng.permutation(left).tolist():
-            made: list[Made] = []
-            for k in rng.permutation(len(own[number])).tolist():
-                item = own[number][k]
-                if (number, k) not in decks:
-                    decks[number, k] = deck(number, item)
-                for partner in islice(decks[number, k], 1):
-                    made.append(make(number, item, partner))
-                if made and len(made) == most:
-                    break
-            if made:
-                yield made
-            else:
-                spent.add(number)
-        left = [number for number in left if number not in spent]
 
 
 def is_word(text: str) -> bool:
