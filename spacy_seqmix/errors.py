@@ -233,8 +233,8 @@ class Errors:
         "vectors, or set 'vectors' of the table to a pipeline with vectors, such as en_core_web_md."
     )
     E226 = (
-        "[S226] The 'layer' of a token table is a hidden state of the encoder, from 0 to {last} or "
-        "from {first} to -1, not {layer}."
+        "[S226] The 'layer' of a token table is a hidden state of the encoder, 0 to {last} or "
+        "{first} to -1, not {layer}."
     )
     E223 = (
         "[S223] The token table's corpus '{path}' does not exist. Give the path of a .spacy file "
@@ -425,14 +425,14 @@ class Errors:
 
     # 4xx active learning
     E401 = (
-        "[S401] '{name}' has no token probabilities. The pipeline is {pipes}; the components with "
-        "probabilities are {able}. Set active.component to one of them, or use "
+        "[S401] '{name}' has no token probabilities. The pipeline is {pipes}; components with "
+        "probabilities: {able}. Set active.component to one of them, or use "
         "spacy-seqmix.RandomPolicy.v1."
     )
     E402 = "[S402] Wrong settings in section [active]: {problems}."
     E403 = "[S403] Can't use '{path}': {reason}. Give a .spacy file with labelled docs."
     E404 = (
-        "[S404] '{path}' contains {found} docs, but active.{field} needs {wanted}. Lower that "
+        "[S404] '{path}' holds {found} docs, but active.{field} asks for {wanted}. Lower that "
         "setting, or add docs."
     )
     E405 = (
@@ -543,7 +543,7 @@ class Errors:
         "{able}. Name one of them with --component."
     )
     E448 = (
-        "[S448] '{encoder}' comes between '{component}' and '{name}', and would change the "
+        "[S448] '{encoder}' stands between '{component}' and '{name}', and would change the "
         "probabilities of '{component}'. Put '{name}' directly after '{component}'."
     )
     E449 = (
@@ -577,10 +577,10 @@ class Warnings:
         "tokens with this label are left out of the loss."
     )
     W250 = (
-        "[W250] '{name}' can't learn {lost} of the {all} relations of the training corpus: "
-        "{no_entity} have an argument that is not an entity, or that the tokenizer splits "
-        "differently, and {far} are more than {distance} tokens apart. Annotate entities, set "
-        "gold_preproc of the corpus, or raise max_distance."
+        "[W250] '{name}' can't learn {lost} of the {all} relations of the training corpus. "
+        "Relations with an argument that is not an entity, or that the tokenizer splits "
+        "differently: {no_entity}; more than {distance} tokens apart: {far}. Annotate entities, "
+        "set gold_preproc of the corpus, or raise max_distance."
     )
     W251 = (
         "[W251] '{name}' was not trained on the relation '{label}'. It can never predict it, and "
@@ -638,8 +638,8 @@ class Warnings:
         "these two."
     )
     W403 = (
-        "[W403] The run in '{path}' was started with version {begun} of spacy-seqmix and continues "
-        "with {here}: rounds may differ from those of that version."
+        "[W403] Version {begun} of spacy-seqmix began the run in '{path}', and version {here} "
+        "continues it: rounds may differ from those of the first version."
     )
     W540 = "[W540] Left out: {reason}"
     W541 = (
