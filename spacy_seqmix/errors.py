@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 class SeqMixError(ValueError):
-    """Every error that this package raises by itself.
+    """An error that this package raises.
 
-    code (str): the code that the message begins with in brackets, such as "S101".
+    code (str): the code at the beginning of the message, such as "S101".
     """
 
     def __init__(self, message: str) -> None:
@@ -16,7 +16,7 @@ class SeqMixError(ValueError):
 
 
 class SeqMixFileError(SeqMixError, OSError):
-    """A file, folder or model that can't be found, read or written."""
+    """An error of a file, folder or model that can't be located, read or written."""
 
 
 def plural(number: float, noun: str) -> str:
@@ -25,7 +25,7 @@ def plural(number: float, noun: str) -> str:
 
 
 class Errors:
-    """Messages of errors; the text says what to do next. Format them with keyword arguments."""
+    """Messages of errors: what is wrong, then what to do. Format them with keyword arguments."""
 
     # 1xx soft labels
     E101 = (

@@ -6,7 +6,7 @@ from spacy.tokens import Doc, Span
 
 
 def add_extension(kind: type[Doc] | type[Span], name: str, **settings: Any) -> None:
-    """Make an attribute ``._.name`` known to spaCy, unless it is known already.
+    """Register an attribute ``._.name`` with spaCy, unless it exists already.
 
     settings (Any): as for ``Doc.set_extension``.
     """
@@ -15,8 +15,8 @@ def add_extension(kind: type[Doc] | type[Span], name: str, **settings: Any) -> N
 
 
 def register_extensions() -> None:
-    """Make ``doc._.perplexity``, ``doc._.plausible``, ``span._.perplexity``, ``doc._.uncertainty``
-    and ``span._.confidence`` known to spaCy.
+    """Register ``doc._.perplexity``, ``doc._.plausible``, ``span._.perplexity``,
+    ``doc._.uncertainty`` and ``span._.confidence``.
 
     Their values live in ``doc.user_data``: they survive ``Doc.to_bytes`` and
     ``DocBin(store_user_data=True)``.
@@ -28,8 +28,8 @@ def register_extensions() -> None:
 
 
 def _key(span: Span) -> tuple[str, str, int, int]:
-    # spaCy's own keys have no label, and two spans of a group may differ in theirs alone. In this
-    # form spaCy moves the offsets where it makes a doc of a span, or one of several.
+    # spaCy's own keys have no label, but two spans of a group may differ in the label only. spaCy
+    # shifts the offsets of keys of this form when it makes a doc from a span, or merges docs.
     return ("._.", f"confidence {span.label_}", span.start_char, span.end_char)
 
 

@@ -13,7 +13,7 @@ from .pairs import shuffled
 
 
 class Keyed(Protocol):
-    """What a pool holds: it is paired with what has the same key and another text."""
+    """An item of a pool: it is paired with items with the same key and another text."""
 
     @property
     def key(self) -> Hashable: ...
@@ -63,8 +63,8 @@ def take_turns(
     own (Sequence[Sequence[Item]]): the items of each doc.
     deck (Callable): the partners of an item of doc number N, each once.
     make (Callable): what doc number N, an item and its partner become.
-    most (int): how many items of a doc at a time at most; 0 for all.
-    YIELDS (list[Made]): of one doc.
+    most (int): the most items of a doc at a time; 0 for all.
+    YIELDS (list[Made]): the results of one doc.
     """
     decks: dict[tuple[int, int], Iterator[Other]] = {}
     left = [number for number, items in enumerate(own) if items]

@@ -1,4 +1,4 @@
-"""RMix of SegMix (2023): both arguments of a relation, and its label, with those of another."""
+"""RMix of SegMix (2023): a relation's arguments and label are mixed with those of another."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RelationPairs(Strategy):
 
     @property
     def keeps_labels(self) -> bool:
-        """Whether mixed labels are their parents' own, and so never soft."""
+        """Whether mixed docs have the labels of their parents, which stay hard."""
         return self.same_type
 
     def eligible(self, doc: Doc) -> bool:
@@ -49,7 +49,7 @@ class RelationPairs(Strategy):
         return "a relation between two spans that do not overlap"
 
     def choose(self, doc: Doc) -> list[ChosenRelation]:
-        """The relations of a doc whose arguments stand apart and have no whitespace tokens."""
+        """The relations of a doc whose arguments do not overlap and have no whitespace tokens."""
         labels = relations.of(doc)
         if labels is None:
             return []
@@ -91,7 +91,7 @@ def make_relation(same_type: bool = False, alpha: float = 8.0, fold: bool = Fals
     Head is mixed with head and tail with tail, with one λ, and so is the distribution over labels.
     The entities of the doc keep their types, and its other relations their labels.
 
-    same_type (bool): mix relations of one label only, whose labels so stay hard.
+    same_type (bool): mix relations with the same label only, so that labels stay hard.
     alpha (float): of λ ~ Beta(α, α), the share of the doc's own relation.
     fold (bool): take λ or 1 − λ, whichever is larger.
     RETURNS (RelationPairs): a Strategy.

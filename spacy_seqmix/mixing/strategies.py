@@ -1,4 +1,4 @@
-"""Strategies choose which segments to pair and draw λ. They know nothing of tokens or vectors."""
+"""SeqMix's strategies, which choose pairs of segments and draw λ, and the control duplication."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -47,13 +47,13 @@ def as_strategy(strategy: Strategy | PlanFunction | None) -> Strategy:
 
 @dataclass(frozen=True)
 class SegmentPairs(ChoosingStrategy):
-    """Every strategy of SeqMix (EMNLP 2020, section 3.2): they differ in what they choose.
+    """A strategy of SeqMix (EMNLP 2020, section 3.2).
 
-    choose (Windows | Sequences): the segments of a doc that may be paired, each with the key that
-        both sides of a pair share.
-    alpha (float): of λ ~ Beta(α, α), Eq. 6.
+    choose (Windows | Sequences): chooses the segments of a doc that may be paired, each with the
+        key that both sides of a pair share.
+    alpha (float): α of λ ~ Beta(α, α), Eq. 6.
     both_ways (bool): whether the mixed segment is put into both parents, or into one.
-    uniform_over (str): "windows" or "docs", whose pairs are all equally likely.
+    uniform_over (str): "windows" or "docs": all pairs of these are equally likely.
     """
 
     choose: Windows | Sequences
@@ -70,7 +70,7 @@ class SegmentPairs(ChoosingStrategy):
 
     @property
     def keeps_labels(self) -> bool:
-        """Whether mixed labels are their parents' own, and so never soft."""
+        """Whether mixed docs have the labels of their parents, which stay hard."""
         return isinstance(self.choose, Windows) and self.choose.same_tags
 
     def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
@@ -81,7 +81,7 @@ class SegmentPairs(ChoosingStrategy):
         yield from self.draw(index_segments(docs, self.choose), rng)
 
     def draw(self, index: SegmentIndex, rng: np.random.Generator) -> Iterator[MixPlan]:
-        """Plans over segments that are indexed already."""
+        """Yield plans over segments that are indexed already."""
         draw = index.draw_over_docs if self.uniform_over == DOCS else index.draw
         for left, right in draw(rng):
             lam = float(rng.beta(self.alpha, self.alpha))
@@ -134,12 +134,12 @@ def make_sub_sequence(
 
     window (int): s, the length of a window in tokens.
     density (float): η0, the least share of valid labels in a window.
-    alpha (float): of λ ~ Beta(α, α); large values keep λ near one half.
-    keep_entities (bool): take no window that begins or ends inside an entity. The paper cuts.
+    alpha (float): α of λ ~ Beta(α, α); large values keep λ near one half.
+    keep_entities (bool): leave out windows that begin or end inside an entity, unlike the paper.
     layer (str): whose labels are mixed: "ents", "tags" (of a tagger; all of them are valid), or
         "spans:KEY" (of a span categoriser; docs whose spans overlap are not mixed).
-    uniform_over (str): "windows": all pairs of windows are equally likely, so that a long doc with
-        many is mixed often; or "docs": all pairs of docs that have some.
+    uniform_over (str): "windows": all pairs of windows are equally likely, so that docs with many
+        windows are mixed often; or "docs": all pairs of docs with windows are.
     RETURNS (SegmentPairs): a Strategy.
     RAISES (SeqMixError): S210 for values out of range, S217 for an unknown layer.
     """
@@ -153,7 +153,7 @@ def make_whole_sequence(
     """Create the whole-sequence strategy: two dense sequences of the same length.
 
     A sequence is a sentence where boundaries are known, and otherwise the whole doc. The mixture
-    takes the place of one of the two: one candidate a plan, not two.
+    replaces one of the two: there is one candidate per plan, not two.
 
     Arguments, result and errors as in ``make_sub_sequence``.
     """
@@ -170,7 +170,7 @@ def make_label_constrained(
 ) -> SegmentPairs:
     """Create the label-constrained strategy: two dense windows with the same tag sequence.
 
-    Since both windows have the same hard IOB2 tags, the mixture has them too: labels stay hard.
+    Both windows have the same hard IOB2 tags, so the mixture has them too: labels stay hard.
 
     Arguments, result and errors as in ``make_sub_sequence``.
     """
@@ -181,13 +181,13 @@ def make_label_constrained(
 def make_duplication(min_labels: int = 0, layer: str = ENTS) -> Duplication:
     """Create a strategy that mixes nothing: it copies docs, each at most once.
 
-    A control: it trains for longer, or more often on a chosen part of the docs, without mixing. A
-    rate above 1 cannot be reached. Over docs with a model's labels (``mix_set = "pool"``) it is
+    A control: training is longer, or repeats a chosen part of the docs, without mixing. Rates above
+    1 cannot be reached. Over docs with a model's labels (``mix_set = "pool"``) this is
     self-training.
 
-    min_labels (int): only docs with at least this many tokens that have a valid label.
-    layer (str): docs with a label there are copied: "ents", "tags" or "spans:KEY".
-    RETURNS (Duplication): a Strategy; take it with the realiser "spacy-seqmix.Interpolated.v1".
+    min_labels (int): copy only docs with at least this many tokens with a valid label.
+    layer (str): the layer of these labels: "ents", "tags" or "spans:KEY".
+    RETURNS (Duplication): a Strategy; use it with the realiser "spacy-seqmix.Interpolated.v1".
     RAISES (SeqMixError): S210 for a negative number, S217 for an unknown layer.
     """
     return Duplication(min_labels, layer)

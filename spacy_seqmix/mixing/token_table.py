@@ -27,12 +27,12 @@ class Query:
     """What to look up for one plan: one vector per position of its window.
 
     vectors (Floats2d): the mixed vectors, shape (s, width).
-    own (frozenset[str]): the parents' tokens in the window, which are never the answer.
-    shapes (tuple[tuple[str, ...], ...]): per position, the word shapes that may stand there;
-        empty for any.
+    own (frozenset[str]): the parents' tokens in the window, which are excluded.
+    shapes (tuple[tuple[str, ...], ...]): the word shapes that are allowed at each position; empty
+        for any.
     held_out (tuple[NDArray, Floats2d] | None): words whose vectors differ for this plan, since
-        its parents' own sentences do not count: their numbers, and their vectors without them
-        (NaN where nothing is left).
+        its parents' sentences do not count: the numbers of these words, and their vectors (NaN
+        where nothing is left).
     """
 
     vectors: Floats2d
@@ -43,7 +43,7 @@ class Query:
 
 @dataclass(frozen=True)
 class TokenTable:
-    """Words and vectors, with one measure of nearness.
+    """A table of words and vectors, with a measure of nearness.
 
     words (list[str]): n words, the frequent ones first: of equal vectors the first is taken.
     vectors (Floats2d): shape (n, width).
@@ -62,7 +62,7 @@ class TokenTable:
 
     @cached_property
     def cased(self) -> bool:
-        """Whether any word has a capital: if none has, case is taken from the parents."""
+        """Whether any word has a capital; if none has, case is taken from the parents."""
         return any(word != word.lower() for word in self.words)
 
     @cached_property
@@ -160,7 +160,7 @@ class TokenTable:
 
 
 def _first_best(scores: NDArray[np.float32]) -> int:
-    """The first of the scores that are the highest but for rounding.
+    """The first of the scores that are highest up to rounding errors.
 
     Words in another case have equal vectors where the encoder has no case; how their products are
     rounded depends on where they stand, and on the number of threads.
@@ -185,7 +185,7 @@ def word_shape(word: str) -> str:
 
 
 def cased_like(word: str, model: str) -> str:
-    """A word without capitals in the case of another."""
+    """Write a word without capitals in the case of a model word."""
     if model.isupper() and len(model) > 1:
         return word.upper()
     return word[:1].upper() + word[1:] if model[:1].isupper() else word
@@ -203,7 +203,7 @@ def by_frequency(words: Sequence[str]) -> list[str]:
 
 
 def same_script(words: Sequence[str], letters: frozenset[str]) -> list[bool]:
-    """Which words use only the characters given: foreign scripts and odd symbols fall out."""
+    """Which words use only the characters given, without foreign scripts and odd symbols."""
     return [all(c in letters for c in word.lower()) for word in words]
 
 
