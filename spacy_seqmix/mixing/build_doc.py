@@ -67,7 +67,7 @@ def _mixed_labels(parents: Mapping[str, Doc], origin: Origin) -> SoftLabels:
 
 
 def _annotate_relations(doc: Doc, parents: Mapping[str, Doc], origin: Origin) -> None:
-    """Copy the target's entities and relations to the mixed doc, and mix the labels of one relation.
+    """Copy the target's entities and relations to the mixed doc; mix the labels of one relation.
 
     SegMix, RMix: ỹ = λ y_i + (1 − λ) y_j for the relation whose arguments were mixed. Entities keep
     their types, other relations their labels; both move with the words.

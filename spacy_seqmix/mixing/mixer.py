@@ -44,7 +44,7 @@ class Mixer:
 
     def __init__(
         self,
-        strategy: Strategy | PlanFunction | None,
+        strategy: Strategy | PlanFunction,
         realiser: Realiser,
         discriminator: Discriminator | None = None,
         rate: Rate = 0.2,
@@ -52,8 +52,8 @@ class Mixer:
     ) -> None:
         """Check the settings; nothing is loaded.
 
-        strategy (Strategy | PlanFunction | None): which segments are mixed, by default dense
-            windows; a plain function (docs, rng) -> plans gets the defaults of ``Strategy``.
+        strategy (Strategy | PlanFunction): chooses segments to mix; a plain function (docs, rng)
+            -> plans gets the defaults of ``Strategy``.
         realiser (Realiser): turns plans into docs.
         discriminator (Discriminator | None): keeps plausible docs; None keeps all.
         rate (float | Iterable[float]): r, mixed docs per doc; or one for each round or epoch.

@@ -54,7 +54,7 @@ class SegmentIndex:
                 yield self._segment(left), self._segment(right)
 
     def draw_over_docs(self, rng: np.random.Generator) -> Iterator[tuple[Segment, Segment]]:
-        """Yield the same pairs, with every two docs equally likely, however many segments they have.
+        """Yield the same pairs, with all pairs of docs equally likely to be next.
 
         Pairs of docs with many segments are rejected in proportion to these. When hardly any new
         pair is accepted, the rest follows in the order of ``draw``.

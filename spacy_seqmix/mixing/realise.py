@@ -39,8 +39,8 @@ class PreparedNearestToken:
         self.same_shape = same_shape
 
     def __call__(self, plans: Sequence[MixPlan]) -> list[Doc]:
-        """Make two candidates per plan, with the mixed window in the left and in the right parent, or
-        only the first where the plan says so.
+        """Make two candidates per plan, with the mixed window in the left and in the right parent,
+        or only the first where the plan says so.
 
         Eq. 5-7: e = λ e_i + (1 − λ) e_j, and the word nearest to e. Plans for which the table has
         no word give no candidate. In segments of different lengths, the positions that both have

@@ -222,6 +222,8 @@ def make_token(
 def make_mention_replacement(segments: int = 1, layer: str = ENTS) -> PooledSegments:
     """Create mention replacement: mentions are replaced by others with the same label (λ = 0).
 
-    Nothing is mixed, and labels stay hard: this is the baseline that mixing has to beat. Arguments, result and errors as in ``make_mention``.
+    Nothing is mixed, and labels stay hard: this is the baseline that mixing has to beat.
+
+    Arguments, result and errors as in ``make_mention``.
     """
     return PooledSegments(Mentions(True, layer), Draw(segments, replace=True))

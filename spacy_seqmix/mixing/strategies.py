@@ -27,15 +27,12 @@ class FunctionStrategy(Strategy):
         return iter(self.plan(docs, rng))
 
 
-def as_strategy(strategy: Strategy | PlanFunction | None) -> Strategy:
+def as_strategy(strategy: Strategy | PlanFunction) -> Strategy:
     """Return a strategy as it is, and a plain function with the defaults of ``Strategy``.
 
-    strategy (Strategy | PlanFunction | None): by default the sub-sequence strategy.
     RAISES (SeqMixError): S212 for other objects, and for one with a part of the protocol only,
         whose own ``eligible`` must not be ignored in silence.
     """
-    if strategy is None:
-        return make_sub_sequence()
     if isinstance(strategy, Strategy):
         return strategy
     partly = any(hasattr(strategy, name) for name in dir(Strategy) if not name.startswith("_"))

@@ -199,7 +199,7 @@ def known_rows(vectors: Floats2d) -> list[int]:
 
 
 def texts_of(docs: Sequence[Doc]) -> tuple[Text, ...]:
-    """The words of the distinct docs, sorted: a table must not depend on the order of its corpus."""
+    """The words of the distinct docs, sorted: the order of a corpus must not change its table."""
     return tuple(sorted({text_of(doc) for doc in docs}))
 
 

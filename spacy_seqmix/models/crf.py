@@ -32,9 +32,9 @@ from .tagger_head import Head, Scores, Spans
 
 
 class Marginals(list[Floats2d]):
-    """What the CRF returns: P(tag) of each token, (n_tokens, L) a doc, and where it comes from.
+    """The outputs of the CRF: P(tag) of each token, (n_tokens, L) a doc, and their lattice.
 
-    Marginals alone do not tell the best path: that needs the scores of the lattice.
+    The best path does not follow from marginals alone: it needs the scores of the lattice.
     """
 
     def __init__(self, marginals: Iterable[Floats2d], lattice: Lattice) -> None:
@@ -43,7 +43,7 @@ class Marginals(list[Floats2d]):
 
 
 class Gradients(list[Floats2d]):
-    """What the CRF's backprop takes: gradients of the emissions, and of the transitions."""
+    """The input of the CRF's backprop: gradients of the emissions, and of the transitions."""
 
     def __init__(self, emissions: Iterable[Floats2d], transitions: Transitions) -> None:
         super().__init__(emissions)
@@ -58,12 +58,12 @@ def build_crf_tagger(
     """Build a CRF for ``seqmix_ner``: linear emissions over token vectors, and transitions.
 
     P(y given x) = exp(start[y_1] + Σ_t e_t[y_t] + Σ_t moves[y_t, y_t+1] + end[y_n]) / Z, where Z
-    sums over the valid IOB2 sequences; the others have no probability (SeqMix, Eq. 1 asks for
-    P(y* given x) of the best one).
+    sums over the valid IOB2 sequences; all others have probability 0. SeqMix, Eq. 1, needs
+    P(y* given x) of the best sequence y*.
 
     tok2vec (Model[list[Doc], list[Floats2d]]): token vectors, (n_tokens, width) a doc.
-    transition_rate (float): how many times as fast as other weights the transitions learn, under
-        an optimiser such as Adam whose steps do not depend on the size of the gradient.
+    transition_rate (float): the factor by which the transitions learn faster than other weights,
+        with an optimiser such as Adam whose steps do not depend on the size of the gradient.
     nO (int | None): the number of tags L; set by the component.
     RETURNS (Model[list[Doc], list[Floats2d]]): the tokens' marginals, (n_tokens, L) a doc.
     RAISES (SeqMixError): S230 if the rate is not positive.
@@ -103,7 +103,7 @@ def _init(model: Model[OutT, OutT], X: OutT | None = None, Y: OutT | None = None
 
 
 def _grow(layer: Model[OutT, OutT], new_nO: int) -> Model[OutT, OutT]:  # noqa: N803
-    """A new layer, so that optimisers begin anew with its larger weights; new moves score 0."""
+    """Make a new layer, so that optimisers start afresh on larger weights; new moves score 0."""
     new = _crf(layer.attrs["rate"], new_nO)
     if layer.has_param("moves"):
         new.initialize()
@@ -128,7 +128,7 @@ def _forward(
         if not isinstance(d, Gradients):
             raise SeqMixError(Errors.E232)
         for name, gradient in zip(Transitions._fields, d.transitions, strict=True):
-            # The parameters are the scores over the rate: both gradient and step grow by it.
+            # Parameters are scores divided by the rate, which scales both gradient and step.
             model.inc_grad(name, rate * _to_xp(gradient))
         return list(d)
 
@@ -183,7 +183,7 @@ def _lattice_of(scores: Scores) -> Lattice:
 
 
 def _padded(arrays: Scores) -> Tensor:
-    """Shape (B, T, L), zeros behind the ends; at least one position, so that all are alike."""
+    """Pad to shape (B, T, L) with zeros; T is at least 1."""
     if not len(arrays):
         return torch.zeros((0, 1, 1), dtype=torch.float64)
     longest = max(1, *(len(array) for array in arrays))
@@ -195,12 +195,12 @@ def _padded(arrays: Scores) -> Tensor:
 
 
 def _unpadded(batch: Tensor, lengths: Sequence[int]) -> list[Floats2d]:
-    # Copies: who keeps one doc's array does not keep the batch.
+    # Copies, so that the array of one doc does not keep the batch in memory.
     return [row[:n].copy() for row, n in zip(_to_xp(batch), lengths, strict=True)]
 
 
 def _to_torch(array: Any) -> Tensor:
-    """Double precision, on the array's device (that of NumPy is the CPU, whatever torch's is)."""
+    """Convert to double precision, on the device of the array (the CPU for NumPy)."""
     device = torch.device("cpu") if isinstance(array, np.ndarray) else None
     return xp2torch(array.astype("float64"), device=device)
 

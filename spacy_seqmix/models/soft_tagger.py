@@ -24,8 +24,8 @@ subword_features = true
 InT = list[Doc]
 OutT = list[Floats2d]
 
-# Where the logits of a new tag begin: low enough not to disturb what was learnt (about 1 % of a
-# tag with logit 0), near enough to be learnt soon.
+# The initial logit of a new tag: low enough not to disturb trained tags (about 1 % of a tag with
+# logit 0), high enough to be learnt soon.
 NEW_TAG_BIAS = -5.0
 
 
@@ -36,7 +36,7 @@ def build_soft_tagger(
     """Build the model of ``seqmix_ner``: one softmax over token vectors.
 
     ``spacy.Tagger.v2`` leaves its outputs unnormalised when it predicts; policies and mixtures
-    need probabilities, so this one always normalises. The output layer can grow.
+    need probabilities, so this model always normalises. The output layer can grow.
 
     tok2vec (Model[list[Doc], list[Floats2d]]): token vectors, (n_tokens, width) a doc.
     nO (int | None): the number of tags L; set by the component.
@@ -52,10 +52,10 @@ def growing_softmax(
     nO: int | None,  # noqa: N803
     nI: int | None = None,  # noqa: N803
 ) -> tuple[Model[Any, Any], Model[Any, Any]]:
-    """A softmax with random weights, and the layer around it by which it can grow.
+    """Make a softmax with random weights, and the resizable layer around it.
 
-    thinc's begins at zero weights, through which no gradient reaches the encoder: with few labels
-    there are too few steps to wait until it does.
+    thinc's softmax begins with zero weights, through which no gradient reaches the encoder: with
+    few labels, the first steps would be lost.
     """
     softmax = Softmax_v2(nO=nO, nI=nI, init_W=glorot_uniform_init)
     resize = partial(resize_linear_weighted, fill_defaults={"b": NEW_TAG_BIAS})
@@ -68,7 +68,7 @@ def with_growing_output(
     output_layer: Model[Any, Any],
     nO: int | None,  # noqa: N803
 ) -> Model[Any, Any]:
-    """Set what components expect of a model: its references, and the way to resize its output.
+    """Set what components expect of a model: its references and its ``resize_output``.
 
     model (Model): its first layer is the encoder.
     output_layer (Model): the layer inside a ``resizable`` that has a column for each tag.
@@ -92,7 +92,7 @@ def set_output_size(model: Model[Any, Any], nO: int) -> None:  # noqa: N803
 
 
 def resize_output(model: Model[Any, Any], new_nO: int) -> Model[Any, Any]:  # noqa: N803
-    """Grow every resizable layer behind the encoder, and tell the layers around it the new size."""
+    """Grow every resizable layer after the encoder, and set the size of the layers around it."""
     # The layers are looked up in the model, not held by a closure: a copy has layers of its own.
     nodes = [node for layer in model.layers[1:] for node in layer.walk(order="dfs_pre")]
     growing = [node for node in nodes if "resize_layer" in node.attrs]

@@ -56,8 +56,8 @@ def make_seqmix_ner(
 class SeqMixNER(LabelledPipe):
     """Named entity recognition as token classification that can train on soft labels.
 
-    Entities come from a Viterbi decode that gives valid IOB2 sequences only. Entities that stand
-    on the doc already are kept, and what is predicted never overlaps them.
+    Entities are decoded by Viterbi over valid IOB2 sequences. Entities that the doc already has are
+    kept, and predicted ones never overlap them.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class SeqMixNER(LabelledPipe):
         vocab (Vocab): the shared vocabulary.
         model (Model[list[Doc], list[Floats2d]]): token vectors to probabilities over IOB2 tags.
         name (str): the component's name, used in the losses.
-        store_probs (bool): keep each token's probabilities in ``doc._.token_probs``.
+        store_probs (bool): store each token's probabilities in ``doc._.token_probs``.
         scorer (Callable | None): the scoring method; spaCy's NER scorer by default.
         """
         self.vocab = vocab
@@ -137,11 +137,11 @@ class SeqMixNER(LabelledPipe):
         return head_of(self.model).path_probs(self.predict(docs))
 
     def span_probs(self, docs: Iterable[Doc]) -> list[Floats1d]:
-        """The confidence in each entity that stands on the docs, as the pipeline has set it.
+        """The confidence in each entity of docs that the pipeline has annotated.
 
-        That is the model's probability of B-X on the entity's first token, I-X on its others, and
-        not I-X after them, whatever other tokens are: a CRF sums over all valid tag sequences, a
-        softmax over all sequences, since to it they are all possible.
+        That is the model's probability of B-X on the first token of the entity, I-X on its other
+        tokens, and not I-X after them, summed over the tags of all other tokens: for a CRF over
+        valid tag sequences, for a softmax over all sequences.
 
         RETURNS (list[Floats1d]): one value for each of ``doc.ents``; NaN where the label is not
             one of the component's.
@@ -156,7 +156,7 @@ class SeqMixNER(LabelledPipe):
         """Cross-entropy of soft rows, summed over the batch's annotated tokens, and its gradient.
 
         For a softmax with rows y and probabilities p, the loss is −Σ y log p and the gradient
-        p − y (the layer below leaves out the softmax's own derivative). Missing rows count nothing.
+        p − y (the layer below leaves out the derivative of the softmax). Missing rows do not count.
 
         RETURNS (tuple): the loss in nats, and what the model's backprop takes.
         RAISES (ValueError): spaCy's E910 when the loss is not a number.
@@ -171,7 +171,7 @@ class SeqMixNER(LabelledPipe):
         sgd: Optimizer | None = None,
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
-        """Learn to agree with the model as it was before training was resumed."""
+        """Train towards the predictions that the model made before training was resumed."""
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         docs = [eg.predicted for eg in examples]

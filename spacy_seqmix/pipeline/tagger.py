@@ -53,7 +53,7 @@ class SeqMixTagger(Tagger):  # type: ignore[misc]
         nlp: Language | None = None,
         labels: Sequence[str] | None = None,
     ) -> None:
-        """Initialise as spaCy's tagger; warns with W224 if recipes would be ignored."""
+        """Initialise like spaCy's tagger; warns with W224 if recipes would be ignored."""
         super().initialize(get_examples, nlp=nlp, labels=labels)
         if nlp is not None and have_recipes(islice(get_examples(), 10)):
             check_recipes(nlp)
@@ -71,7 +71,7 @@ class SeqMixTagger(Tagger):  # type: ignore[misc]
         rows = (aligned(eg, self.labels, TAGS) for eg in examples)
         return soft_loss(self, INDEPENDENT, scores, rows)
 
-    # spaCy's tagger saves "overwrite" with its labels, and reads it over what the config says.
+    # spaCy's tagger saves "overwrite" with its labels, and its saved value overrides the config.
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SeqMixTagger":
         """Load labels and weights from bytes; settings stay those of the config."""

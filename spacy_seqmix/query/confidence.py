@@ -1,4 +1,4 @@
-"""A component's probabilities of docs that it has annotated, at any temperature."""
+"""A component's probabilities on docs that it has annotated, at any temperature."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ from .probabilities import SOURCES, Source, check_needs
 
 @dataclass(frozen=True)
 class TemperedProbs:
-    """Probabilities as functions of a temperature T, by which log-scores are divided: 1 leaves
-    them alone, above 1 the component is less sure.
+    """Probabilities as functions of a temperature T, by which log-scores are divided.
+
+    T = 1 changes nothing; above 1, the component is less certain.
 
     tokens (Callable): T to token probabilities, one array (n_tokens, L) a doc.
     spans (Callable | None): T to the confidence in each span of ``spans_of_component``, one array
@@ -32,7 +33,7 @@ class TemperedProbs:
 
 
 def tempered_probs(nlp: Language, component: str, docs: Sequence[Doc]) -> TemperedProbs:
-    """Take a component's scores of docs, once for all temperatures.
+    """Score docs with a component once, for all temperatures.
 
     nlp (Language): a trained pipeline.
     component (str): the name of a component that has token probabilities.
@@ -48,7 +49,7 @@ def tempered_probs(nlp: Language, component: str, docs: Sequence[Doc]) -> Temper
 
 
 def spans_of_component(nlp: Language, component: str, doc: Doc) -> list[Span]:
-    """The spans that a component sets: those of its key for span categorisers, else entities."""
+    """The spans that a component sets: for span categorisers those of its key, else entities."""
     if nlp.get_pipe_meta(component).factory in SPAN_CATEGORISERS:
         proc: Any = nlp.get_pipe(component)
         return list(doc.spans.get(proc.key, ()))
@@ -56,12 +57,12 @@ def spans_of_component(nlp: Language, component: str, doc: Doc) -> list[Span]:
 
 
 def components_with_spans(nlp: Language) -> list[str]:
-    """The components of a pipeline that have confidences in spans."""
+    """The components of a pipeline that can compute the confidence of spans."""
     return [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in WITH_SPANS]
 
 
 def check_has_spans(nlp: Language, component: str) -> None:
-    """RAISES (SeqMixError): S440, naming the components with confidences in spans."""
+    """Check that a component can compute the confidence of spans. RAISES (SeqMixError): S440."""
     able = components_with_spans(nlp)
     if component not in able:
         raise SeqMixError(Errors.E440.format(name=component, able=able or "none"))
@@ -73,9 +74,9 @@ def _rows(source: Source, proc: Any, docs: Sequence[Doc]) -> Callable[[float], T
 
 
 def _of_head(proc: Any, docs: Sequence[Doc]) -> TemperedProbs:
-    """``seqmix_ner``: its model's head knows how scores become probabilities."""
+    """``seqmix_ner``, whose model has a head that turns scores into probabilities."""
     head, spans = head_of(proc.model), entity_spans(docs, proc.labels)
-    # Tokens and spans are needed at one temperature, and a CRF sums over its paths for each.
+    # Cached, since tokens and spans use the same temperature and a CRF sums over paths for each.
     tempered = lru_cache(maxsize=1)(partial(head.tempered, proc.predict(docs)))
 
     def tokens(temperature: float) -> TokenProbs:
@@ -85,7 +86,7 @@ def _of_head(proc: Any, docs: Sequence[Doc]) -> TemperedProbs:
 
 
 def _of_beam(proc: Any, docs: Sequence[Doc]) -> TemperedProbs:
-    """spaCy's transition-based recognisers: the probability of those parses that have a span."""
+    """spaCy's transition-based recognisers: the summed probability of the parses with a span."""
     parses_of = beam_parses(proc, docs)
     spans = [[(e.start, e.end, e.label_) for e in doc.ents] for doc in docs]
 
@@ -109,7 +110,7 @@ def _tempered(parses: Sequence[Parse], temperature: float) -> list[Parse]:
 
 
 def _of_group(proc: Any, docs: Sequence[Doc], source: Source) -> TemperedProbs:
-    """Span categorisers: the score of each span, against that of not being one."""
+    """Span categorisers: the score of each span against its complement."""
     # spaCy's single-label categoriser keeps them as a column.
     scores = [np.asarray(_group_scores(proc, doc), dtype="float32").ravel() for doc in docs]
 

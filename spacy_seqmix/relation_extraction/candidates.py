@@ -43,10 +43,10 @@ class CandidatePairs:
 
 
 def candidate_pairs(spans: Sequence[Span], max_distance: int) -> CandidatePairs:
-    """Pair each entity with every other one that is near enough, in both directions.
+    """Pair each entity with every other one at a limited distance, in both directions.
 
     spans (Sequence[Span]): the entities of a doc.
-    max_distance (int): the number of tokens that may stand between two of them.
+    max_distance (int): the most tokens between two of them.
     RETURNS (CandidatePairs): ordered by head, then tail.
     """
     starts = np.array([span.start for span in spans], dtype="int32")
@@ -61,25 +61,25 @@ def candidate_pairs(spans: Sequence[Span], max_distance: int) -> CandidatePairs:
 
 
 def aligned_ents(example: Example) -> list[Span]:
-    """The reference's entities on the tokens of ``example.predicted``, those that have a place."""
+    """The reference's entities aligned with ``example.predicted``, where they fit."""
     spans: list[Span] = example.get_aligned_spans_y2x(example.reference.ents)
     return spans
 
 
 def aligned_offsets(example: Example, offsets: Offsets) -> Offsets | None:
-    """A span of the reference on the tokens of ``example.predicted``; None where that fails."""
+    """A span of the reference aligned with ``example.predicted``; None where that fails."""
     start, end = offsets
     spans = example.get_aligned_spans_y2x([example.reference[start:end]], allow_overlap=True)
     return (spans[0].start, spans[0].end) if spans else None
 
 
 def target_rows(example: Example, pairs: CandidatePairs, columns: Sequence[str]) -> Floats2d:
-    """What the reference says of candidate pairs of ``example.predicted``.
+    """The target rows of candidate pairs of ``example.predicted``.
 
     columns (Sequence[str]): the L labels, "no_relation" among them.
-    RETURNS (Floats2d): shape (n_candidates, L): the rows of pairs that the reference lists, "no
-        relation" for others; all zeros for pairs with labels that are no column, and for all pairs
-        where the reference is not annotated.
+    RETURNS (Floats2d): shape (n_pairs, L): the rows of pairs that the reference lists, and
+        "no_relation" for others; all zeros for pairs with labels that have no column, and for all
+        pairs if the reference is not annotated.
     """
     rows = np.zeros((len(pairs), len(columns)), dtype="float32")
     gold = relations.of(example.reference)
@@ -96,7 +96,7 @@ def target_rows(example: Example, pairs: CandidatePairs, columns: Sequence[str])
 
 
 def aligned_pairs(example: Example, pairs: Sequence[Pair]) -> list[Pair | None]:
-    """Pairs of the reference on the tokens of ``example.predicted``; None where a span is lost."""
+    """Pairs of the reference aligned with ``example.predicted``; None where a span does not fit."""
     spans = {span for pair in pairs for span in pair}
     place = {span: aligned_offsets(example, span) for span in spans}
     out: list[Pair | None] = []
@@ -108,7 +108,7 @@ def aligned_pairs(example: Example, pairs: Sequence[Pair]) -> list[Pair | None]:
 
 @dataclass
 class Survey:
-    """What a training corpus has for ``seqmix_relations``.
+    """The summary of a training corpus for ``seqmix_relations``.
 
     labels (list[str]): the labels with any weight, sorted.
     kinds (Kinds): the types of the entities that each label connects.
@@ -122,10 +122,10 @@ class Survey:
 
 
 def survey(examples: Iterable[Example], name: str, max_distance: int) -> Survey:
-    """Go through a corpus; warns (W250) of relations that are no candidates.
+    """Summarise a corpus; warns (W250) of relations between spans that are not candidate pairs.
 
-    name (str): the component's, for messages.
-    RAISES (SeqMixError): S253 where nothing is annotated, S255 where there is no candidate.
+    name (str): the name of the component, for messages.
+    RAISES (SeqMixError): S253 without annotated docs, S255 without candidate pairs.
     """
     out = Survey()
     labels: set[str] = set()
@@ -174,7 +174,7 @@ def used_labels(eg: Example) -> set[str]:
 def allowed(
     probs: Floats2d, pairs: CandidatePairs, labels: Sequence[str], kinds: Kinds, vocab: Vocab
 ) -> Floats2d:
-    """Remove the probability of labels that never connect entities of these types.
+    """Set the probability of labels that never connect entities of these types to 0.
 
     probs (Floats2d): shape (n_pairs, 1 + L): "no relation", then the labels.
     RETURNS (Floats2d): rows that sum to 1 again.

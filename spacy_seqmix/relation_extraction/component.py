@@ -81,10 +81,10 @@ def make_seqmix_relations(
 
 
 class SeqMixRelations(LabelledPipe):
-    """Classification of pairs of entities, which can train on soft labels.
+    """Relation extraction as classification of entity pairs, which can train on soft labels.
 
-    Every ordered pair of entities that are near enough is a candidate. It has one label or none;
-    the opposite direction is a candidate of its own.
+    Every ordered pair of entities at most ``max_distance`` tokens apart is a candidate pair, with
+    at most one label. The opposite direction is another candidate pair.
     """
 
     def __init__(
@@ -106,14 +106,14 @@ class SeqMixRelations(LabelledPipe):
         model (Model[tuple[list[Doc], list[CandidatePairs]], list[Floats2d]]): computes, for each
             pair, the probabilities of "no relation" and of each label.
         name (str): the component's name, used in the losses.
-        max_distance (int): the number of tokens that may stand between two entities.
-        threshold (float | None): set a pair's best label from this probability on; by default
-            where it is more probable than every other label and than no relation.
-        use_gold_ents (bool): train on pairs of the reference's entities, rather than of those that
-            the pipeline has set.
+        max_distance (int): the most tokens between two entities.
+        threshold (float | None): the least probability at which the best label of a pair is set;
+            by default it is set where it is more probable than "no_relation".
+        use_gold_ents (bool): train on pairs of the reference's entities, not on those of entities
+            that the pipeline has set.
         known_types_only (bool): predict a label only between entities of types that it connects
             in the training corpus.
-        store_probs (bool): keep the probabilities of all candidates in ``doc._.relation_probs``.
+        store_probs (bool): store the probabilities of all pairs in ``doc._.relation_probs``.
         scorer (Callable | None): the scoring method.
         RAISES (SeqMixError): S257 for settings out of range.
         """
@@ -165,9 +165,9 @@ class SeqMixRelations(LabelledPipe):
         return out
 
     def set_annotations(self, docs: Sequence[Doc], scores: Sequence[RelationLabels]) -> None:
-        """Write relations, and with ``store_probs`` the probabilities of all candidates.
+        """Write relations, and with ``store_probs`` the probabilities of all candidate pairs.
 
-        docs (Sequence[Doc]): the docs to change; relations that they have are replaced.
+        docs (Sequence[Doc]): the docs to change; their relations are replaced.
         scores (Sequence[RelationLabels]): what ``predict`` returned.
         """
         for doc, probs in zip(docs, scores, strict=True):
@@ -227,7 +227,7 @@ class SeqMixRelations(LabelledPipe):
         return soft_loss(self, INDEPENDENT, scores, rows)
 
     def _training_pairs(self, examples: list[Example]) -> list[CandidatePairs]:
-        """The candidates of each example; none where the reference is not annotated."""
+        """The candidate pairs of each example; none if the reference is not annotated."""
         gold = self.use_gold_ents
         if not gold and not any(eg.predicted.has_annotation("ENT_IOB") for eg in examples):
             raise SeqMixError(Errors.E256.format(name=self.name))
@@ -256,7 +256,7 @@ class SeqMixRelations(LabelledPipe):
         nlp (Language | None): the pipeline that the component is part of.
         labels (Sequence[str] | None): labels of relations, as ``spacy init labels`` writes them;
             by default those of the sample's relations and soft labels.
-        RAISES (SeqMixError): S253, S254, S255 where there is nothing to learn from.
+        RAISES (SeqMixError): S253, S254, S255 if there is nothing to learn from.
         """
         validate_get_examples(get_examples, "SeqMixRelations.initialize")
         util.check_lexeme_norms(self.vocab, self.name)  # type: ignore[no-untyped-call]

@@ -45,12 +45,12 @@ def build_pair_classifier(
 ) -> Model[InT, OutT]:
     """Build the model of ``seqmix_relations``.
 
-    A pair is what the reducer makes of the head's tokens, of the tail's and of those between them
-    (zeros where there are none), which of the two comes first (1 or -1), and log(1 + d) for d
-    tokens between them; then a maxout layer, and a softmax. The output layer can grow.
+    The features of a pair are the reduced vectors of the head's tokens, the tail's, and those
+    between them (zeros where there are none), the order of head and tail (1 or -1), and log(1 + d)
+    for d tokens between them. A maxout layer and a softmax follow. The output layer can grow.
 
     tok2vec (Model[list[Doc], list[Floats2d]]): token vectors, (n_tokens, width) a doc.
-    reducer (Model[Ragged, Floats2d]): the vector of some tokens, such as ``reduce_mean.v1``.
+    reducer (Model[Ragged, Floats2d]): reduces tokens to a vector, such as ``reduce_mean.v1``.
     hidden_size (int): the width of the hidden layer.
     type_width (int): the width of vectors learnt for the types of the two entities; 0 for none.
     nO (int | None): the number of labels L, "no relation" included; set by the component.
@@ -67,7 +67,7 @@ def build_pair_classifier(
 
 
 def init(model: Model[InT, OutT], X: InT | None = None, Y: Any = None) -> None:  # noqa: N803
-    """Infer the sizes of layers from a sample, which has to have a pair."""
+    """Infer the sizes of layers from a sample, which must have a pair."""
     tok2vec, reducer, classify, *types = model.layers
     for layer in types:
         layer.initialize()
@@ -88,12 +88,12 @@ def forward(
     X: InT,  # noqa: N803
     is_train: bool,
 ) -> tuple[OutT, Callable[[OutT], list[Doc]]]:
-    """Probabilities of the pairs of all docs in one go."""
+    """Compute the probabilities of the pairs of all docs at once."""
     docs, doc_pairs = X
     tok2vec, _, classify, *_ = model.layers
     tokens, backprop_tokens = tok2vec(docs, is_train)
     if not any(map(len, doc_pairs)):
-        # The encoder waits for the gradient of each component that listens to it.
+        # The encoder needs a gradient from each component that listens to it.
         width = model.get_ref("output_layer").get_dim("nO")
         return [model.ops.alloc2f(0, width) for _ in docs], lambda _: backprop_tokens(
             [model.ops.alloc2f(*vectors.shape) for vectors in tokens]
@@ -112,7 +112,7 @@ def forward(
 def _vectors(
     model: Model[InT, OutT], tokens: list[Floats2d], doc_pairs: list[CandidatePairs], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[Floats2d]]]:
-    """What is known of each pair, (n_pairs, width), and the way back to the token vectors."""
+    """The features of each pair, (n_pairs, width), and the backprop to the token vectors."""
     ops: Any = model.ops
     xp = ops.xp
     _, reducer, _, *types = model.layers
@@ -143,9 +143,9 @@ def _vectors(
 
 
 def _parts(model: Model[InT, OutT], tokens: list[Floats2d], pairs: Any) -> tuple[Any, Any, Any]:
-    """All token vectors, which of them the parts of pairs are made of, and the parts' lengths."""
+    """All token vectors, the rows of the parts of pairs, and the lengths of the parts."""
     ops: Any = model.ops
-    filled = [vectors for vectors in tokens if len(vectors)]  # empty docs may lack a width
+    filled = [vectors for vectors in tokens if len(vectors)]  # empty docs may have no width
     # Last comes the row of zeros for pairs with nothing between them.
     table = ops.xp.concatenate([*filled, ops.alloc2f(1, filled[0].shape[1])])
     rows, lengths = part_rows(pairs, len(table) - 1)
@@ -153,7 +153,7 @@ def _parts(model: Model[InT, OutT], tokens: list[Floats2d], pairs: Any) -> tuple
 
 
 def flat_pairs(doc_pairs: Sequence[CandidatePairs], sizes: Sequence[int]) -> NDArray[np.int32]:
-    """The pairs of all docs, shape (n, 4), in tokens counted through from the first doc."""
+    """The pairs of all docs, shape (n, 4), with tokens numbered through all docs."""
     firsts = np.cumsum([0, *sizes])[:-1]
     moved = [of_doc.pairs + first for of_doc, first in zip(doc_pairs, firsts, strict=True)]
     flat: NDArray[np.int32] = np.concatenate(moved).astype("int32")
@@ -163,7 +163,7 @@ def flat_pairs(doc_pairs: Sequence[CandidatePairs], sizes: Sequence[int]) -> NDA
 def part_rows(
     pairs: NDArray[np.int32], n_tokens: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The tokens of head, tail and what is between them, for one pair after the other.
+    """The rows of the tokens of head, of tail and between them, pair by pair.
 
     RETURNS (tuple): numbers of tokens, of all parts in a row (``n_tokens`` itself where nothing is
         between), and the length of each part, shape (3 n_pairs,).
@@ -187,5 +187,5 @@ def plain_features(pairs: NDArray[np.int32]) -> NDArray[np.float32]:
 
 
 def between(pairs: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Start and end of what stands between head and tail; the end may lie before the start."""
+    """Start and end of the tokens between head and tail; overlap puts the end before the start."""
     return np.minimum(pairs[:, 1], pairs[:, 3]), np.maximum(pairs[:, 0], pairs[:, 2])

@@ -30,14 +30,14 @@ def check_mixed_layer(
 
     strategy (Strategy): a strategy; its ``layer`` and ``keeps_labels`` count.
     config (Config): with [components] and [training].
-    component (str | None): what has to learn the layer, if that is known.
-    labels (str): what mixed docs keep, "soft" or "hard".
-    soft_parents (bool): whether what is mixed has soft labels already.
+    component (str | None): the component that must learn the layer, if any.
+    labels (str): the labels of mixed docs, "soft" or "hard".
+    soft_parents (bool): whether the docs to mix have soft labels already.
     RAISES (SeqMixError): S433 if that component is known to learn another layer.
 
-    Warns with W221 where no component learns the layer, with W222 where a span categoriser would
-    take mixed docs for docs without spans, and with W223 where none of those that learn the layer
-    can learn soft labels.
+    Warns with W221 if no component learns the layer, with W222 if a span categoriser would treat
+    mixed docs as docs without spans, and with W223 if no component that learns the layer can learn
+    soft labels.
     """
     layer = strategy.layer
     sections = config["components"]
@@ -70,7 +70,7 @@ def _check_learns(layer: str, name: str, section: Mapping[str, Any]) -> None:
 
 
 def check_mixer(mixer: Mixer, nlp: Language) -> None:
-    """Check that the pipeline learns what a mixer makes; warns as the two checks above."""
+    """Check that the pipeline learns from mixed docs; warns as ``check_mixed_layer``, and W224."""
     check_mixed_layer(mixer.strategy, nlp.config, labels=mixer.labels)
     if mixer.interpolates:
         check_recipes(nlp)
