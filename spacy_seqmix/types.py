@@ -22,11 +22,11 @@ Floats2d: TypeAlias = NDArray[np.float32]
 class SoftLabels:
     """A distribution over tags for every token of a Doc.
 
-    labels (tuple[str, ...]): L tag names, IOB2 ("O", "B-PER", "I-PER", ...) but in the layer of a
-        tagger's tags.
+    labels (tuple[str, ...]): L tag names: IOB2 tags ("O", "B-PER", "I-PER", ...), or, in the
+        layer "tags", the tags of a tagger.
     probs (Floats2d): shape (n_tokens, L); every row sums to 1, or is all zeros where the
         annotation is missing.
-    layer (str): the annotation that they are of: "ents", "tags" or "spans:KEY".
+    layer (str): the layer of annotation: "ents", "tags" or "spans:KEY".
     """
 
     labels: tuple[str, ...]
@@ -50,8 +50,8 @@ class Segment:
 class SegmentMix:
     """Two segments and the weight ``lam`` in [0, 1] of the left one.
 
-    words (tuple[str, ...] | None): what is mixed in instead of the right segment's own words: a
-        synonym, whose labels are those of the segment.
+    words (tuple[str, ...] | None): words to mix in instead of those of the right segment, for
+        example a synonym; their labels are those of the segment.
     """
 
     left: Segment
@@ -62,15 +62,15 @@ class SegmentMix:
 
 @dataclass(frozen=True)
 class MixPlan:
-    """What becomes of one doc: the left segments are mixed with the right ones.
+    """A plan to mix one doc: its left segments are mixed with the right ones.
 
     mixes (tuple[SegmentMix, ...]): at least one; their left segments lie in one doc, in order and
-        apart.
-    both_ways (bool): whether the one mixed segment takes the place of either in turn, which gives
-        two candidates, or of the left one alone.
+        without overlap.
+    both_ways (bool): whether there are two candidates, with the mixed segment in the left doc and
+        in the right doc, or only the first of them.
     layer (str): whose labels are mixed: "ents", "tags", "spans:KEY" or "relations".
-    relations (tuple[int, int] | None): of that last layer: which relation of the left doc is mixed
-        with which of the right one; both have one λ.
+    relations (tuple[int, int] | None): in the layer "relations", the numbers of the relation of
+        the left doc and of the relation of the right doc that are mixed; both have the same λ.
     """
 
     mixes: tuple[SegmentMix, ...]
@@ -81,7 +81,7 @@ class MixPlan:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a discriminator says of one doc.
+    """The judgement of a discriminator on one doc.
 
     perplexity (float): exp of the mean negative log-likelihood of the language model's tokens.
     window_nats (float | None): the summed negative log-likelihood (nats) of the mixed window in
@@ -100,12 +100,12 @@ PlanFunction: TypeAlias = Callable[[Sequence[Doc], np.random.Generator], Iterabl
 
 @runtime_checkable
 class Strategy(Protocol):
-    """Chooses which segments are mixed and draws λ. Derive a class from it to have its defaults.
+    """A function that chooses segments to mix and draws λ. Subclasses inherit the defaults.
 
     layer (str): whose labels are mixed: "ents", "tags", "spans:KEY" or "relations".
-    replaces (bool): whether segments give way as they are, so that no embeddings are mixed.
+    replaces (bool): whether segments are replaced whole, so that no embeddings are mixed.
     copies (bool): whether mixed docs may equal their parents word for word.
-    keeps_labels (bool): whether mixed labels are their parents' own, and so never soft.
+    keeps_labels (bool): whether mixed docs have the labels of their parents, which stay hard.
     """
 
     @property
@@ -125,23 +125,23 @@ class Strategy(Protocol):
         return False
 
     def eligible(self, doc: Doc) -> bool:
-        """Whether the doc can be planned with."""
+        """Whether plans can use the doc."""
         return len(doc) > 0
 
     def describe(self) -> str:
-        """What an eligible doc has, for messages."""
+        """Describe what makes a doc eligible, for messages."""
         return "at least one token"
 
     @abstractmethod
     def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
-        """Yield plans over these docs, none twice."""
+        """Yield plans over these docs, each at most once."""
 
 
 @runtime_checkable
 class Realiser(Protocol):
-    """Turns plans into docs. Derive a class from it to have its default.
+    """A factory of functions that turn plans into docs. Subclasses inherit the default.
 
-    interpolates (bool): whether its docs have a recipe, by which an encoder mixes embeddings.
+    interpolates (bool): whether its docs have a recipe, so that an encoder mixes embeddings.
     """
 
     @property
@@ -152,12 +152,13 @@ class Realiser(Protocol):
     def prepare(
         self, docs: Sequence[Doc], corpus: Sequence[Doc], nlp: Language, trained: Language | None
     ) -> Callable[[Sequence[MixPlan]], list[Doc]]:
-        """Load and build what it takes to realise plans over these docs.
+        """Load and build what is needed to realise plans over these docs.
 
         docs (Sequence[Doc]): the labelled docs that plans refer to.
         corpus (Sequence[Doc]): further docs whose words may be used.
-        nlp (Language): whose tokeniser reads the mixed texts.
+        nlp (Language): the pipeline whose tokeniser reads the mixed texts.
         trained (Language | None): the pipeline of the last round, for tables made from it.
+        RETURNS (Callable): takes plans, returns candidate docs.
         """
 
 

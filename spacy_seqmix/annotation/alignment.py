@@ -1,4 +1,4 @@
-"""Labels on other tokens: of the predicted doc of an example, and of a doc that was rebuilt."""
+"""Transfer of labels to other tokens: to the predicted doc of an example, or to a rebuilt doc."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .iob import split_tag
 from .layers import ENTS, is_iob
 from .provenance import KEY as ORIGIN
 
-# For each token of a doc, the tokens of another that stand for it.
+# For each token of a doc, the corresponding tokens of another doc.
 Places: TypeAlias = list[list[int]]
 # What spaCy's augmenters drop when they rebuild a reference.
 CARRIED = (soft_labels.KEY, recipes.KEY, relations.KEY, relations.SOFT_KEY, ORIGIN)
@@ -29,11 +29,11 @@ IOB2 = {"U": "B", "L": "I"}
 
 
 def aligned(example: Example, tags: Sequence[str], layer: str = ENTS) -> Floats2d:
-    """The reference's soft labels on the tokens of ``example.predicted``.
+    """Align the reference's soft labels with the tokens of ``example.predicted``.
 
-    A token that covers several reference tokens of one type takes the first one's row (missing
-    where the types disagree); one that is a later part of a reference token takes its row, in
-    IOB2 with "B-" turned into "I-", since the entity goes on.
+    A token that covers several reference tokens takes the row of the first (all zeros where their
+    types differ). A token that is a later part of a reference token takes the row of that token,
+    with "B-" turned into "I-" in IOB2, since the entity continues.
 
     tags (Sequence[str]): the L columns wanted.
     layer (str): "ents" or "tags".
@@ -50,13 +50,13 @@ def aligned(example: Example, tags: Sequence[str], layer: str = ENTS) -> Floats2
     out = np.zeros((len(example.predicted), len(tags)), dtype="float32")
     x2y, y2x = example.alignment.x2y, example.alignment.y2x
     for i in range(len(example.predicted)):
-        found = [int(j) for j in x2y[i]]
-        if not found:
+        covered = [int(j) for j in x2y[i]]
+        if not covered:
             if is_iob(layer) and example.predicted[i].is_space:
                 out[i, list(tags).index("O")] = 1.0
             continue
-        first = found[0]
-        if np.abs(later[found] - later[first]).max() > soft_labels.TOLERANCE:
+        first = covered[0]
+        if np.abs(later[covered] - later[first]).max() > soft_labels.TOLERANCE:
             continue
         is_later_part = int(y2x[first][0]) < i
         out[i] = later[first] if is_later_part else rows[first]
@@ -64,7 +64,7 @@ def aligned(example: Example, tags: Sequence[str], layer: str = ENTS) -> Floats2
 
 
 def continued(rows: Floats2d, tags: Sequence[str]) -> Floats2d:
-    """The rows with the mass of every "B-X" moved to "I-X"."""
+    """Move the mass of every "B-X" to "I-X"; shapes (n, L) as given."""
     out: Floats2d = rows.copy()
     for i, tag in enumerate(tags):
         iob, label = split_tag(tag)
@@ -75,7 +75,7 @@ def continued(rows: Floats2d, tags: Sequence[str]) -> Floats2d:
 
 
 def _aligned_hard(example: Example, tags: Sequence[str], layer: str) -> Floats2d:
-    """spaCy's own alignment, as one-hot rows; misaligned tokens are missing."""
+    """One-hot rows by spaCy's own alignment; all zeros for misaligned tokens."""
     out = np.zeros((len(example.predicted), len(tags)), dtype="float32")
     column = {tag: i for i, tag in enumerate(tags)}
     for i, tag in enumerate(_spacy_tags(example, layer)):
@@ -92,15 +92,16 @@ def _spacy_tags(example: Example, layer: str) -> list[str]:
 
 
 def carry(source: Doc, target: Doc) -> None:
-    """Give a doc that an augmenter rebuilt from another one what it has lost: soft labels, recipe,
-    relations and origin.
+    """Restore the soft labels, recipe, relations and origin that a doc lost when it was rebuilt.
 
-    They follow the words, and only where target is known to be the text of source: in another case
-    or with other marks, in other tokens, or in another order without any word that comes twice. A
-    mixed doc with an origin of its own, and a text that shares less than half of its words with
-    source, is another doc, and is left as it is.
+    They move with the words, and only where target is known to be the text of source: with other
+    capitals or punctuation marks, other tokens, or another order in which no word occurs twice.
+    Target is another doc, and stays as it is, if it has a new origin or shares less than half of
+    its words with source.
 
-    RAISES (SeqMixError): S260 for a changed text in which the words can't be followed, or which a
+    source (Doc): the original.
+    target (Doc): what an augmenter made of it; it is changed.
+    RAISES (SeqMixError): S260 for a changed text in which the words can't be traced, or which a
         recipe or relation does not fit.
     """
     data, theirs = source.user_data, target.user_data
@@ -123,8 +124,8 @@ def carry(source: Doc, target: Doc) -> None:
         if not same and in_order:
             rows = aligned(Example(target, source), soft.labels, soft.layer)
         elif not same:
-            for row, found in zip(soft.probs, places, strict=True):
-                rows[found] = row
+            for row, tokens in zip(soft.probs, places, strict=True):
+                rows[tokens] = row
         soft_labels.put(target, replace(soft, probs=rows))
     if relations.KEY in lost:
         _carry_relations(source, target, places)
@@ -136,8 +137,10 @@ def carry(source: Doc, target: Doc) -> None:
 
 
 def _follow(source: Doc, target: Doc) -> tuple[Places | None, bool]:
-    """Where the words of source are in target (None where that is not known), and whether they
-    are in the same order."""
+    """Locate the words of source in target.
+
+    RETURNS (tuple): the places (None where they are not known), and whether their order is kept.
+    """
     ours, theirs = ([_letters(token) for token in doc] for doc in (source, target))
     if ours == theirs:
         return [[i] for i in range(len(source))], True
@@ -153,9 +156,9 @@ def _follow(source: Doc, target: Doc) -> tuple[Places | None, bool]:
 
 def _carry_relations(source: Doc, target: Doc, places: Places) -> None:
     def moved(span: relations.Offsets) -> relations.Offsets:
-        found = {i for j in range(*span) for i in places[j]}
-        start, end = min(found, default=0), max(found, default=-1) + 1
-        if not found or not all(i in found or target[i].is_space for i in range(start, end)):
+        tokens = {i for j in range(*span) for i in places[j]}
+        start, end = min(tokens, default=0), max(tokens, default=-1) + 1
+        if not tokens or not all(i in tokens or target[i].is_space for i in range(start, end)):
             raise SeqMixError(Errors.E260.format(text=target.text[:80]))
         return start, end
 
@@ -169,5 +172,5 @@ def _carry_relations(source: Doc, target: Doc, places: Places) -> None:
 
 
 def _letters(token: Token) -> str:
-    """What is left of a word in another case and with other marks; all marks are alike."""
+    """The letters and digits of a word without case; "" for every punctuation mark."""
     return "".join(char for char in token.text.casefold() if char.isalnum())

@@ -5,28 +5,31 @@ from typing import Any
 from spacy.tokens import Doc, Span
 
 
+def add_extension(kind: type[Doc] | type[Span], name: str, **settings: Any) -> None:
+    """Register an attribute ``._.name`` with spaCy, unless it exists already.
+
+    settings (Any): as for ``Doc.set_extension``.
+    """
+    if not kind.has_extension(name):
+        kind.set_extension(name, **settings)
+
+
 def register_extensions() -> None:
-    """Make ``doc._.perplexity``, ``doc._.plausible``, ``span._.perplexity``, ``doc._.uncertainty``
-    and ``span._.confidence`` known to spaCy.
+    """Register ``doc._.perplexity``, ``doc._.plausible``, ``span._.perplexity``,
+    ``doc._.uncertainty`` and ``span._.confidence``.
 
     Their values live in ``doc.user_data``: they survive ``Doc.to_bytes`` and
     ``DocBin(store_user_data=True)``.
     """
-    for kind, name in (
-        (Doc, "perplexity"),
-        (Doc, "plausible"),
-        (Doc, "uncertainty"),
-        (Span, "perplexity"),
-    ):
-        if not kind.has_extension(name):
-            kind.set_extension(name, default=None)
-    if not Span.has_extension("confidence"):
-        Span.set_extension("confidence", getter=_get_confidence, setter=_set_confidence)
+    for name in ("perplexity", "plausible", "uncertainty"):
+        add_extension(Doc, name, default=None)
+    add_extension(Span, "perplexity", default=None)
+    add_extension(Span, "confidence", getter=_get_confidence, setter=_set_confidence)
 
 
 def _key(span: Span) -> tuple[str, str, int, int]:
-    # spaCy's own keys have no label, and two spans of a group may differ in theirs alone. In this
-    # form spaCy moves the offsets where it makes a doc of a span, or one of several.
+    # spaCy's own keys have no label, but two spans of a group may differ in the label only. spaCy
+    # shifts the offsets of keys of this form when it makes a doc from a span, or merges docs.
     return ("._.", f"confidence {span.label_}", span.start_char, span.end_char)
 
 

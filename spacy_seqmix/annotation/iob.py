@@ -25,18 +25,18 @@ def tag_names(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def plain_tags(n_tags: int) -> tuple[str, ...]:
-    """The tags of so many columns, where the names of the labels do not matter."""
+    """Tags for ``n_tags`` columns, where the names of the labels do not matter."""
     return tag_names([str(i) for i in range(n_tags // 2)])
 
 
 def split_tag(tag: str) -> tuple[str, str]:
-    """("B", "PER") of "B-PER"; ("O", "") of "O". Labels may themselves contain "-"."""
+    """Split a tag: "B-PER" into ("B", "PER"), "O" into ("O", ""). Labels may contain "-"."""
     iob, _, label = tag.partition("-")
     return iob, label
 
 
 def transition_scores(tags: Sequence[str]) -> tuple[Floats2d, Floats2d]:
-    """Which tags may begin a sequence, and which may follow which.
+    """Scores of IOB2's rules: which tags may begin a sequence, and which tag may follow which.
 
     tags (Sequence[str]): L IOB2 tags.
     RETURNS (tuple): start (L,) and moves (L, L) from row to column, 0 where allowed and a
@@ -107,12 +107,12 @@ def spans_of(tags: Sequence[str]) -> list[tuple[int, int, str]]:
 
 
 def preset_tokens(doc: Doc) -> list[int]:
-    """The tokens that stand in an entity already, or are blocked for one."""
+    """The tokens that are part of an entity already, or are blocked for entities."""
     return [token.i for token in doc if token.ent_iob_ in ("B", "I")]
 
 
 def keep_preset(doc: Doc, probs: Floats2d) -> Floats2d:
-    """Probabilities that leave tokens with an entity (or blocked for one) outside new entities."""
+    """Set "O" to 1 on tokens that are part of an entity, or blocked; shape (n_tokens, L)."""
     rows = preset_tokens(doc)
     if not rows:
         return probs

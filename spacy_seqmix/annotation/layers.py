@@ -1,7 +1,7 @@
 """The layers of annotation that can be mixed: entities, tags, and spans under a key.
 
-Every layer is read as one tag a token. Entities and spans have IOB2 tags, all valid but for
-"O"; the tags of a tagger are all valid.
+Every layer is read as one tag per token. Entities and spans have IOB2 tags, which are valid labels
+except "O"; the tags of a tagger are all valid labels.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ ENTS, TAGS, SPANS = "ents", "tags", "spans:"
 # Pairs of spans rather than tags of tokens: ``relations.py`` reads and writes them.
 RELATIONS = "relations"
 
-# One tag a token; None where annotation is missing.
+# One tag per token; None where annotation is missing.
 Tags = Sequence[str | None]
 
 
 def check_layer(layer: str) -> str:
-    """The layer itself. RAISES (SeqMixError): S217 for one that is not known."""
+    """Return the layer. RAISES (SeqMixError): S217 for an unknown one."""
     if layer in (ENTS, TAGS) or (layer.startswith(SPANS) and layer != SPANS):
         return layer
     raise SeqMixError(Errors.E217.format(layer=layer))
@@ -35,7 +35,7 @@ def is_iob(layer: str) -> bool:
 
 
 def columns(layer: str, tags: Iterable[str]) -> tuple[str, ...]:
-    """The columns of soft labels that these tags need, in a fixed order."""
+    """The columns that soft labels with these tags need, in a fixed order."""
     if not is_iob(layer):
         return tuple(sorted(set(tags)))
     return tag_names(sorted({split_tag(tag)[1] for tag in tags if tag != "O"}))
@@ -44,33 +44,33 @@ def columns(layer: str, tags: Iterable[str]) -> tuple[str, ...]:
 def read(doc: Doc, layer: str = ENTS) -> list[str | None]:
     """The tag of every token; None where annotation is missing.
 
-    One tag a token can't describe spans that overlap: all tags of such a doc are missing, as they
-    are where the doc has no spans under the key.
+    One tag per token can't describe overlapping spans: then all tags of the doc are missing, as
+    they are where the doc has no spans under the key.
     """
     if layer == ENTS:
         return [_entity_tag(token.ent_iob_, token.ent_type_) for token in doc]
     if layer == TAGS:
         return [token.tag_ or None for token in doc]
-    found: list[str | None] = ["O"] * len(doc)
+    tags: list[str | None] = ["O"] * len(doc)
     key = layer.removeprefix(SPANS)
     if key not in doc.spans:
         return [None] * len(doc)
     for span in doc.spans[key]:
-        if any(tag != "O" for tag in found[span.start : span.end]):
+        if any(tag != "O" for tag in tags[span.start : span.end]):
             return [None] * len(doc)
         inside = [f"I-{span.label_}"] * (len(span) - 1)
-        found[span.start : span.end] = [f"B-{span.label_}", *inside]
-    return found
+        tags[span.start : span.end] = [f"B-{span.label_}", *inside]
+    return tags
 
 
 def write(doc: Doc, layer: str, tags: Tags) -> None:
-    """Annotate a doc with valid tags; missing stays missing (spans can't be missing in part)."""
+    """Annotate a doc with valid tags; None marks a missing tag (except in span groups)."""
     if layer == TAGS:
         for token, tag in zip(doc, tags, strict=True):
             token.tag_ = tag or ""
         return
-    found = spans_of([tag or "O" for tag in tags])
-    spans = [Span(doc, start, end, label=label) for start, end, label in found]
+    places = spans_of([tag or "O" for tag in tags])
+    spans = [Span(doc, start, end, label=label) for start, end, label in places]
     if layer == ENTS:
         missing = [doc[i : i + 1] for i, tag in enumerate(tags) if tag is None]
         doc.set_ents(spans, missing=missing, default="outside")
@@ -92,17 +92,17 @@ LAYERS = {
     "tagger": TAGS,
     "seqmix_relations": RELATIONS,
 }
-# They train on distributions.
+# Factories that train on distributions.
 SOFT = ("seqmix_ner", "seqmix_tagger", "seqmix_relations")
 SPAN_CATEGORISERS = ("spancat", "spancat_singlelabel")
-# They learn what mixed docs never have.
+# Factories whose annotation mixed docs never have.
 OTHERS = frozenset(
     ["morphologizer", "parser", "senter", "trainable_lemmatizer", "textcat", "textcat_multilabel"]
 )
 
 
 def learned_layer(section: Mapping[str, Any]) -> str | None:
-    """The layer that a component learns; None where it learns another, or is not known.
+    """The layer that a component learns; None for other annotation, or an unknown factory.
 
     section (Mapping): [components.NAME] of a config.
     """

@@ -1,4 +1,4 @@
-"""Where a mixed doc came from: enough to rebuild it from its parents, word for word."""
+"""The origin of a mixed doc: enough to rebuild it from its parents, word for word."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Part:
 
     start, end (int): its tokens in the mixed doc; ends are exclusive.
     target_start, target_end (int): the tokens of the target parent that it stands for.
-    other (str): ``doc_key`` of the parent that lent the other segment.
-    other_start, other_end (int): that segment's tokens.
-    weight (float): the share of the target in it (λ, or 1 − λ for the right side of a plan).
-    words (tuple[str, ...]): its words in the mixed doc.
-    partners (tuple[str, ...] | None): what was mixed in instead of the other segment's words.
+    other (str): ``doc_key`` of the parent of the segment that was mixed in.
+    other_start, other_end (int): the tokens of that segment.
+    weight (float): the share of the target (λ, or 1 − λ for the right side of a plan).
+    words (tuple[str, ...]): the words of the part in the mixed doc.
+    partners (tuple[str, ...] | None): words that were mixed in instead of those of the segment.
     """
 
     start: int
@@ -42,7 +42,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Origin:
-    """How one mixed doc was made.
+    """The record of how one mixed doc was made.
 
     target (str): ``doc_key`` of the parent whose text surrounds the mixed segments.
     parts (tuple[Part, ...]): the mixed segments in their order, at least one.
@@ -50,11 +50,11 @@ class Origin:
     relations (tuple[int, int] | None): which relation of the target was mixed with which of the
         other parent.
     labels (str): "soft", or "hard" where only the repaired annotation was kept.
-    surplus (str): what a position that only one side has is mixed with: "keep" for nothing, or
-        "pad" for padding.
-    interpolated (bool): whether the doc has a ``Recipe``, and an encoder mixes.
-    pretokenised (bool): whether the tokeniser would not find these words in the text.
-    perplexity, window_nats (float | None): what the language model said, where there was one.
+    surplus (str): what happens at positions that only the longer segment has: "keep" leaves them
+        unmixed, "pad" mixes them with padding.
+    interpolated (bool): whether the doc has a ``Recipe``, so that an encoder mixes it.
+    pretokenised (bool): whether the tokeniser would split the text into other words.
+    perplexity, window_nats (float | None): the scores of the language model, if one was used.
     """
 
     target: str
@@ -75,18 +75,18 @@ class Origin:
 
     @property
     def end(self) -> int:
-        """Where the last mixed segment ends."""
+        """The token after the last mixed segment."""
         return self.parts[-1].end
 
     def scored(self, perplexity: float | None, window_nats: float | None) -> Origin:
-        """The same with the language model's verdict."""
+        """A copy with the scores of a language model."""
         return replace(self, perplexity=perplexity, window_nats=window_nats)
 
 
 def get_origin(doc: Doc) -> Origin | None:
     """The origin of a mixed doc, None for any other. Survives DocBin(store_user_data=True).
 
-    RAISES (SeqMixError): S264 where another version made it.
+    RAISES (SeqMixError): S264 if another version stored it.
     """
     data: dict[str, Any] | None = doc.user_data.get(KEY)
     if data is None:
@@ -107,8 +107,8 @@ def _tuples(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_pretokenised(doc: Doc) -> bool:
-    """Whether the words of a doc are to be taken as they are, and not from its text: a recipe
-    names words."""
+    """Whether a pipeline must take a doc's words as given instead of tokenising its text, as it
+    must for a recipe, which names words."""
     if doc.has_unknown_spaces or recipes.KEY in doc.user_data:
         return True
     origin = get_origin(doc)
@@ -116,7 +116,7 @@ def is_pretokenised(doc: Doc) -> bool:
 
 
 def set_origin(doc: Doc, origin: Origin) -> None:
-    """Store the origin of a mixed doc; also in ``doc._.perplexity`` if that was measured."""
+    """Store the origin of a mixed doc, and in ``doc._.perplexity`` the perplexity, if measured."""
     parts = [
         {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(part).items()}
         for part in origin.parts
@@ -128,8 +128,8 @@ def set_origin(doc: Doc, origin: Origin) -> None:
 
 
 def doc_key(doc: Doc) -> str:
-    """A name for a doc by what it says: words, spaces, sentence starts and labels, as 16
-    hexadecimal digits."""
+    """The hash of a doc's content (words, spaces, sentence starts and labels): 16 hexadecimal
+    digits."""
     labels = soft_labels.get(doc)
     what = repr([(t.text_with_ws, t.is_sent_start) for t in doc])
     what += repr((doc.has_unknown_spaces, layers.read(doc)))
@@ -147,7 +147,7 @@ def doc_key(doc: Doc) -> str:
 
 
 def parent_keys(doc: Doc) -> list[str]:
-    """The keys of the docs that a mixed doc was made of; a copy has one."""
+    """The keys of the parents of a mixed doc; a copy has one parent."""
     origin = get_origin(doc)
     if origin is None:
         return []
@@ -155,7 +155,7 @@ def parent_keys(doc: Doc) -> list[str]:
 
 
 def by_key(docs: Iterable[Doc]) -> dict[str, Doc]:
-    """Docs by their key; of equal docs the first."""
+    """Map keys to docs; the first doc counts where several are equal."""
     out: dict[str, Doc] = {}
     for doc in docs:
         out.setdefault(doc_key(doc), doc)

@@ -1,8 +1,8 @@
 """The only reader and writer of recipes: what an encoder is to mix into a doc while it trains.
 
-A doc of the interpolated realiser has words of its own, soft labels, and a recipe: which of its
-tokens stand for a mixture, of what, and how much of themselves they keep (SegMix, 2023). Models
-that honour recipes mix their input embeddings by it; all others read the doc's words.
+A doc of the interpolated realiser has its own words, soft labels, and a recipe: which tokens are
+mixed, with which words, and with which weights (SegMix, 2023). Encoders that mix do so in their
+input embeddings; all other models read the words of the doc.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ class Recipe:
     """Tokens of a doc whose input embeddings are mixed: λ of its own and 1 − λ of the partner.
 
     tokens (tuple[int, ...]): positions in the doc, ascending.
-    own (tuple[str, ...]): the doc's words there, by which a recipe knows its doc again.
-    partners (tuple[str | None, ...]): the words mixed in; None for the padding token.
+    own (tuple[str, ...]): the words of the doc at these positions, by which a change of the doc is
+        noticed.
+    partners (tuple[str | None, ...]): the words that are mixed in; None for the padding token.
     weights (tuple[float, ...]): λ in [0, 1], the share of the doc's own word.
     """
 
@@ -42,8 +43,8 @@ class Recipe:
 def get(doc: Doc) -> Recipe | None:
     """The recipe of a doc, None where it has none. Survives DocBin(store_user_data=True).
 
-    RAISES (SeqMixError): S240 when the doc's words are no longer those of its recipe, S241 when
-        what is stored is no recipe.
+    RAISES (SeqMixError): S240 when the doc's words are no longer those of its recipe, S241 for an
+        invalid recipe.
     """
     data = doc.user_data.get(KEY)
     if data is None:
@@ -53,16 +54,16 @@ def get(doc: Doc) -> Recipe | None:
         validate(recipe)
     except (KeyError, TypeError) as err:
         raise SeqMixError(Errors.E241.format(reason=repr(err))) from None
-    found = [doc[i].text if i < len(doc) else None for i in recipe.tokens]
-    if found != list(recipe.own):
-        raise SeqMixError(Errors.E240.format(own=list(recipe.own), found=found, text=doc.text[:80]))
+    words = [doc[i].text if i < len(doc) else None for i in recipe.tokens]
+    if words != list(recipe.own):
+        raise SeqMixError(Errors.E240.format(own=list(recipe.own), found=words, text=doc.text[:80]))
     return recipe
 
 
 def put(doc: Doc, recipe: Recipe | None) -> None:
     """Set (or with None, or an empty one, remove) the recipe of a doc.
 
-    RAISES (SeqMixError): S240 when the words differ, S241 for a recipe that is none.
+    RAISES (SeqMixError): S240 when the words differ, S241 for an invalid recipe.
     """
     doc.user_data.pop(KEY, None)
     if recipe is None or not len(recipe):
@@ -82,10 +83,11 @@ def put(doc: Doc, recipe: Recipe | None) -> None:
 
 
 def carry(source: Doc, target: Doc, start: int = 0) -> None:
-    """Give a doc made of tokens ``start`` onwards of another doc its part of the recipe.
+    """Copy a recipe to a doc made from part of another doc.
 
-    RAISES (SeqMixError): S240 when the target's words are others: mixing them would teach labels
-        that belong to other words.
+    source (Doc): the whole.
+    target (Doc): the part, which begins at token ``start`` of source.
+    RAISES (SeqMixError): S240 when the target has other words: the labels would not fit them.
     """
     recipe = get(source)
     if recipe is None:
@@ -103,7 +105,7 @@ def carry(source: Doc, target: Doc, start: int = 0) -> None:
 
 
 def validate(recipe: Recipe) -> None:
-    """Check a recipe by itself. RAISES (SeqMixError): S241."""
+    """Check a recipe without its doc. RAISES (SeqMixError): S241."""
     tokens, n = recipe.tokens, len(recipe.tokens)
     reason = ""
     if not n == len(recipe.own) == len(recipe.partners) == len(recipe.weights):

@@ -1,12 +1,12 @@
 """The only reader and writer of relations between entities on a Doc.
 
 A relation is a directed pair of token spans (head, tail) with a label. ``doc._.relations`` is None
-where a doc is *not annotated*: it is neither trained on nor scored. An empty tuple says that there
-are none; so does a pair that an annotated doc does not list.
+for a doc that is *not annotated*: it is neither trained on nor scored. An empty tuple means that
+the doc has no relations. In an annotated doc, a pair that is not listed has no relation.
 
 Soft labels of relations (``doc._.relation_labels``) give each listed pair a distribution over
-labels, "no_relation" among them. Everything lives in ``doc.user_data``: it
-survives ``Doc.to_bytes`` and ``DocBin(store_user_data=True)``, and nothing else does.
+labels, which include "no_relation". All is stored in ``doc.user_data``, which only
+``Doc.to_bytes`` and ``DocBin(store_user_data=True)`` keep.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from spacy.tokens import Doc
 from ..errors import Errors, SeqMixError
 from ..types import Floats2d, SoftLabels
 from . import soft_labels
+from .extensions import add_extension
 
 KEY = "seqmix_relations"
 SOFT_KEY = "seqmix_relation_labels"
@@ -39,8 +40,8 @@ class Relation:
     """A relation from one span of tokens to another.
 
     head, tail (tuple[int, int]): start and end (exclusive) in tokens.
-    label (str): what holds of head and tail, in this direction.
-    prob (float): how probable it was to who predicted it; 1.0 in annotation.
+    label (str): the label of the relation from head to tail.
+    prob (float): the probability that was predicted; 1.0 in annotation.
     """
 
     head: Offsets
@@ -59,9 +60,9 @@ class RelationLabels:
     """A distribution over labels for each of some pairs of spans.
 
     pairs (tuple[Pair, ...]): ((head start, head end), (tail start, tail end)), each at most once.
-    labels (tuple[str, ...]): L names, one of which is "no_relation".
-    probs (Floats2d): shape (n_pairs, L); every row sums to 1, or is all zeros where nothing is
-        known of the pair.
+    labels (tuple[str, ...]): L names, including "no_relation".
+    probs (Floats2d): shape (n_pairs, L); every row sums to 1, or is all zeros where the label of
+        the pair is unknown.
     """
 
     pairs: tuple[Pair, ...]
@@ -71,13 +72,9 @@ class RelationLabels:
 
 def install() -> None:
     """Register ``doc._.relations``, ``doc._.relation_labels`` and ``doc._.relation_probs``."""
-    for name, getter, setter in (
-        ("relations", get, put),
-        ("relation_labels", get_labels, put_labels),
-        ("relation_probs", get_probs, put_probs),
-    ):
-        if not Doc.has_extension(name):
-            Doc.set_extension(name, getter=getter, setter=setter)
+    add_extension(Doc, "relations", getter=get, setter=put)
+    add_extension(Doc, "relation_labels", getter=get_labels, setter=put_labels)
+    add_extension(Doc, "relation_probs", getter=get_probs, setter=put_probs)
 
 
 def get(doc: Doc) -> tuple[Relation, ...] | None:
@@ -94,18 +91,18 @@ def get(doc: Doc) -> tuple[Relation, ...] | None:
     )
 
 
-def put(doc: Doc, found: Iterable[Relation] | None) -> None:
-    """Set the relations of a doc (with None: it is not annotated); soft labels are removed.
+def put(doc: Doc, given: Iterable[Relation] | None) -> None:
+    """Set the relations of a doc (None: not annotated), and remove its soft labels.
 
     RAISES (SeqMixError): S251 for spans that the doc does not have, a pair given twice, or a
         relation without a label.
     """
-    found = None if found is None else tuple(found)
-    if found is not None:
-        _check_relations(found, doc)
+    listed = None if given is None else tuple(given)
+    if listed is not None:
+        _check_relations(listed, doc)
     clear(doc)
-    if found is not None:
-        rows = [[*map(int, (*r.head, *r.tail)), r.label, float(r.prob)] for r in found]
+    if listed is not None:
+        rows = [[*map(int, (*r.head, *r.tail)), r.label, float(r.prob)] for r in listed]
         doc.user_data[KEY] = {"tokens": len(doc), "relations": rows}
 
 
@@ -115,7 +112,7 @@ def get_labels(doc: Doc) -> RelationLabels | None:
 
 
 def put_labels(doc: Doc, labels: RelationLabels | None) -> None:
-    """Set soft labels, and the doc's relations to what is most probable by them.
+    """Set soft labels, and the relations that are most probable under them.
 
     RAISES (SeqMixError): S252 when pairs, labels or probabilities are not valid.
     """
@@ -128,12 +125,12 @@ def put_labels(doc: Doc, labels: RelationLabels | None) -> None:
 
 
 def get_probs(doc: Doc) -> RelationLabels | None:
-    """What a component predicted for every candidate pair, where it is set to keep that."""
+    """The probabilities that a component predicted for every candidate pair, if it stores them."""
     return _unpack(doc, PROBS_KEY)
 
 
 def put_probs(doc: Doc, probs: RelationLabels | None) -> None:
-    """Keep predicted probabilities on a doc. They are no labels: nothing trains on them."""
+    """Store predicted probabilities on a doc. Nothing trains on them: they are not labels."""
     if probs is None:
         doc.user_data.pop(PROBS_KEY, None)
     else:
@@ -141,34 +138,34 @@ def put_probs(doc: Doc, probs: RelationLabels | None) -> None:
 
 
 def clear(doc: Doc) -> None:
-    """Remove relations and their soft labels: the doc counts as not annotated."""
+    """Remove relations and their soft labels, so that the doc counts as not annotated."""
     doc.user_data.pop(KEY, None)
     doc.user_data.pop(SOFT_KEY, None)
 
 
 def of(doc: Doc) -> RelationLabels | None:
-    """The soft labels of a doc, or one-hot rows of its relations; None: it is not annotated."""
+    """The soft labels of a doc, else one-hot rows of its relations; None if it is not annotated."""
     soft = get_labels(doc)
     if soft is not None:
         return soft
-    found = get(doc)
-    return None if found is None else one_hot(found)
+    listed = get(doc)
+    return None if listed is None else one_hot(listed)
 
 
-def one_hot(found: Sequence[Relation]) -> RelationLabels:
-    """A row of 0 and 1 for each relation; the labels are "no_relation" and theirs, sorted."""
-    labels = (NONE, *sorted({relation.label for relation in found}))
-    probs = np.zeros((len(found), len(labels)), dtype="float32")
-    for i, relation in enumerate(found):
+def one_hot(listed: Sequence[Relation]) -> RelationLabels:
+    """One-hot rows of relations, shape (n, L); labels are "no_relation" and theirs, sorted."""
+    labels = (NONE, *sorted({relation.label for relation in listed}))
+    probs = np.zeros((len(listed), len(labels)), dtype="float32")
+    for i, relation in enumerate(listed):
         probs[i, labels.index(relation.label)] = 1.0
-    return RelationLabels(tuple(relation.pair for relation in found), labels, probs)
+    return RelationLabels(tuple(relation.pair for relation in listed), labels, probs)
 
 
 def hard(labels: RelationLabels, threshold: float | None = None) -> tuple[Relation, ...]:
-    """The relations that rows stand for, with their probabilities.
+    """Choose the most probable relations, with their probabilities.
 
-    threshold (float | None): set the best label of a pair where it is at least as probable as
-        this; by default where it is the most probable, that there is none included.
+    threshold (float | None): the least probability at which the best label of a pair is set; by
+        default it is set where it is more probable than "no_relation".
     """
     best = labels.probs.copy()
     best[:, labels.labels.index(NONE)] *= 1.0 if threshold is None else 0.0
@@ -181,7 +178,7 @@ def hard(labels: RelationLabels, threshold: float | None = None) -> tuple[Relati
 
 
 def with_columns(labels: RelationLabels, columns: Sequence[str]) -> Floats2d:
-    """The rows over other labels; where mass falls on one not among them, the row is missing.
+    """Rearrange rows over other labels; a row with mass on any other label becomes all zeros.
 
     RETURNS (Floats2d): shape (n_pairs, len(columns)).
     """
@@ -189,17 +186,17 @@ def with_columns(labels: RelationLabels, columns: Sequence[str]) -> Floats2d:
 
 
 def carry(source: Doc, target: Doc, start: int) -> None:
-    """Give a doc that was made of some tokens of another the relations that lie within them.
+    """Copy relations to a doc made from part of another doc, if both arguments lie in the part.
 
     source (Doc): the whole.
     target (Doc): the part, as made by ``Span.as_doc``, which drops user data.
     start (int): the number of the part's first token in the whole.
     """
-    found, soft = get(source), get_labels(source)
-    if found is None:
+    listed, soft = get(source), get_labels(source)
+    if listed is None:
         return
     if soft is None:
-        moved = ((r, _moved(r.pair, start, len(target))) for r in found)
+        moved = ((r, _moved(r.pair, start, len(target))) for r in listed)
         put(target, [replace(r, head=pair[0], tail=pair[1]) for r, pair in moved if pair])
         return
     places = [_moved(pair, start, len(target)) for pair in soft.pairs]
@@ -216,21 +213,17 @@ def validate(labels: RelationLabels, doc: Doc | None = None) -> None:
         reason = f"shape {probs.shape} with {len(pairs)} pairs and {len(names)} labels"
     elif NONE not in names or len(set(names)) != len(names) or not all(names):
         reason = f"labels {names}"
-    elif not np.isfinite(probs).all() or (probs < 0).any():
-        reason = "negative or not finite numbers"
     else:
-        sums = probs.sum(axis=1)
-        if (np.abs(sums - 1.0) > soft_labels.TOLERANCE)[sums != 0].any():
-            reason = f"row sums {np.unique(sums.round(4))}"
-        elif doc is not None:
-            reason = _wrong_pairs(pairs, doc)
+        reason = soft_labels.wrong_rows(probs) or (
+            _wrong_pairs(pairs, doc) if doc is not None else ""
+        )
     if reason:
         raise SeqMixError(Errors.E252.format(reason=reason))
 
 
-def _check_relations(found: Sequence[Relation], doc: Doc) -> None:
-    reason = _wrong_pairs([relation.pair for relation in found], doc)
-    for relation in found:
+def _check_relations(listed: Sequence[Relation], doc: Doc) -> None:
+    reason = _wrong_pairs([relation.pair for relation in listed], doc)
+    for relation in listed:
         if not isinstance(relation.label, str) or relation.label in ("", NONE):
             reason = f"the label {relation.label!r}"
         elif not 0.0 <= relation.prob <= 1.0:  # false of NaN too
@@ -240,7 +233,7 @@ def _check_relations(found: Sequence[Relation], doc: Doc) -> None:
 
 
 def _wrong_pairs(pairs: Sequence[Pair], doc: Doc) -> str:
-    """What is wrong with pairs of spans, if anything."""
+    """What is wrong with pairs of spans; "" if nothing is."""
     for pair in pairs:
         if any(not 0 <= start < end <= len(doc) for start, end in pair):
             return f"the spans {pair} in a doc of {len(doc)} tokens"
@@ -251,7 +244,7 @@ def _wrong_pairs(pairs: Sequence[Pair], doc: Doc) -> str:
 
 
 def _moved(pair: Pair, start: int, length: int) -> Pair | None:
-    """A pair in the tokens of a part; None where it does not lie within it."""
+    """A pair in the tokens of a part; None where it lies outside."""
     if any(first < start or end > start + length for first, end in pair):
         return None
     (a, b), (c, d) = pair

@@ -1,12 +1,12 @@
 """The only reader and writer of soft labels on a Doc.
 
 spaCy keeps arrays of ``doc.user_data`` through ``to_bytes`` and
-``DocBin(store_user_data=True)`` only. Everywhere else (a DocBin's default, ``Span.as_doc``,
-``Example.to_dict``) they would vanish without a word and the doc would train as if its labels
-were hard. So every token with a truly soft row is marked, and reading a marked doc without its
-probabilities raises an error. No single place survives all these ways: the mark is both in the
-span group ``seqmix`` and in ``token.ent_id_``, in front of an id that the token has already.
-``clear`` gives that id back.
+``DocBin(store_user_data=True)`` only. Elsewhere (a DocBin's default, ``Span.as_doc``,
+``Example.to_dict``) they would be lost in silence, and the doc would train as if its labels were
+hard. So every token with a soft row is marked, and reading a marked doc without its probabilities
+raises an error. No single place survives all these conversions: the mark is both in the span group
+``seqmix`` and in ``token.ent_id_``, before the id that the token may have. ``clear`` restores that
+id.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from spacy.tokens import Doc
 from ..errors import Errors, SeqMixError
 from ..types import Floats2d, SoftLabels
 from . import layers, recipes
+from .extensions import add_extension
 from .iob import split_tag, viterbi
 from .layers import ENTS, is_iob
 
@@ -33,10 +34,8 @@ TOLERANCE = 1e-3
 
 def install() -> None:
     """Register ``doc._.soft_labels`` and ``doc._.token_probs``; safe to call again."""
-    if not Doc.has_extension("soft_labels"):
-        Doc.set_extension("soft_labels", getter=get, setter=put)
-    if not Doc.has_extension("token_probs"):
-        Doc.set_extension("token_probs", getter=get_token_probs, setter=put_token_probs)
+    add_extension(Doc, "soft_labels", getter=get, setter=put)
+    add_extension(Doc, "token_probs", getter=get_token_probs, setter=put_token_probs)
 
 
 def get(doc: Doc) -> SoftLabels | None:
@@ -73,7 +72,7 @@ def put(doc: Doc, soft: SoftLabels | None) -> None:
 
 
 def clear(doc: Doc) -> None:
-    """Remove soft labels and marks, so that the doc counts as one-hot of its entities."""
+    """Remove soft labels and marks, so that only the doc's own annotation counts."""
     doc.user_data.pop(KEY, None)
     doc.spans.pop(SPANS_KEY, None)
     for token in doc:
@@ -82,17 +81,17 @@ def clear(doc: Doc) -> None:
 
 
 def is_marked(doc: Doc) -> bool:
-    """Whether some token of the doc has, or had, a label that is truly soft."""
+    """Whether some token of the doc has, or had, a soft label."""
     return SPANS_KEY in doc.spans or any(t.ent_id_.startswith(MARK) for t in doc)
 
 
 def get_token_probs(doc: Doc) -> SoftLabels | None:
-    """The probabilities that a component predicted, where it is set to keep them."""
+    """The probabilities that a component predicted, if it stores them."""
     return _unpack(doc, PROBS_KEY)
 
 
 def put_token_probs(doc: Doc, probs: SoftLabels | None) -> None:
-    """Keep predicted probabilities on a doc. They are no labels: nothing trains on them."""
+    """Store predicted probabilities on a doc. Nothing trains on them: they are not labels."""
     if probs is None:
         doc.user_data.pop(PROBS_KEY, None)
     else:
@@ -100,37 +99,38 @@ def put_token_probs(doc: Doc, probs: SoftLabels | None) -> None:
 
 
 def of(doc: Doc, layer: str = ENTS) -> SoftLabels:
-    """The soft labels of a doc's layer; what it is annotated with, one-hot, where it has none."""
+    """The soft labels of a layer of a doc, else one-hot rows of its annotation."""
     soft = get(doc)
     return soft if soft is not None and soft.layer == layer else one_hot(doc, layer)
 
 
 def one_hot(doc: Doc, layer: str = ENTS, tags: Sequence[str] | None = None) -> SoftLabels:
-    """One-hot rows of the doc's annotation; rows of zeros where it is missing.
+    """One-hot rows of a doc's annotation; all zeros where it is missing.
 
     tags (Sequence[str] | None): the columns; by default those of the doc's labels.
     RETURNS (SoftLabels): shape (n_tokens, L). A label without a column counts as missing.
     """
-    found = layers.read(doc, layer)
+    doc_tags = layers.read(doc, layer)
     if tags is None:
-        tags = layers.columns(layer, (tag for tag in found if tag is not None))
+        tags = layers.columns(layer, (tag for tag in doc_tags if tag is not None))
     column = {tag: i for i, tag in enumerate(tags)}
     probs = np.zeros((len(doc), len(tags)), dtype="float32")
-    for i, tag in enumerate(found):
+    for i, tag in enumerate(doc_tags):
         if tag is not None and tag in column:
             probs[i, column[tag]] = 1.0
     return SoftLabels(tuple(tags), probs, layer)
 
 
 def hard_tags(doc: Doc, layer: str = ENTS) -> list[str | None]:
-    """The repaired tag of every token: of its soft labels, else of its annotation."""
+    """The tag of every token, decoded from its soft labels, else from its annotation."""
     soft = get(doc)
     return decode(soft) if soft is not None and soft.layer == layer else layers.read(doc, layer)
 
 
 def decode(soft: SoftLabels) -> list[str | None]:
-    """The most probable valid tags (IOB2 sequences where that is the layer's scheme); None where
-    the row is missing.
+    """The most probable valid tag sequence (of IOB2, in layers with IOB2 tags).
+
+    RETURNS (list[str | None]): one tag per token; None where the row is missing.
     """
     if not len(soft.probs):
         return []
@@ -153,7 +153,7 @@ def annotate(doc: Doc, soft: SoftLabels) -> None:
 
 
 def with_tags(soft: SoftLabels, tags: Sequence[str]) -> Floats2d:
-    """The rows over other columns. Where mass falls on a tag not among them, the row is missing.
+    """Rearrange rows over other columns; a row with mass on any other tag becomes all zeros.
 
     RETURNS (Floats2d): shape (n_tokens, len(tags)).
     """
@@ -169,8 +169,14 @@ def with_tags(soft: SoftLabels, tags: Sequence[str]) -> Floats2d:
     return out
 
 
+def used(labels: Sequence[str], probs: Floats2d) -> set[str]:
+    """The labels to which any row gives weight."""
+    weights = probs.sum(axis=0)
+    return {label for label, weight in zip(labels, weights, strict=True) if weight > 0}
+
+
 def split_sents(doc: Doc) -> list[Doc]:
-    """The sentences of a doc as docs, with soft labels and recipe (``Span.as_doc`` drops them)."""
+    """Make a doc of each sentence, with soft labels and recipe (``Span.as_doc`` drops them)."""
     soft = get(doc)
     parts = []
     for sent in doc.sents:
@@ -205,12 +211,20 @@ def validate(soft: SoftLabels, doc: Doc | None = None) -> None:
         reason = f"shape {probs.shape} with {len(tags)} tags"
     elif len(set(tags)) != len(tags) or (iob and not _are_iob2(tags)):
         reason = f"tags {tags}"
-    elif not np.isfinite(probs).all() or (probs < 0).any():
-        reason = "negative or not finite numbers"
-    elif (np.abs(probs.sum(axis=1) - 1.0) > TOLERANCE)[~is_missing(soft)].any():
-        reason = f"row sums {np.unique(probs.sum(axis=1).round(4))}"
+    else:
+        reason = wrong_rows(probs)
     if reason:
         raise SeqMixError(Errors.E103.format(reason=reason))
+
+
+def wrong_rows(probs: Floats2d) -> str:
+    """What is wrong with rows that should be distributions or zeros; "" if nothing is."""
+    if not np.isfinite(probs).all() or (probs < 0).any():
+        return "negative or not finite numbers"
+    sums = probs.sum(axis=1)
+    if (np.abs(sums - 1.0) > TOLERANCE)[sums != 0].any():
+        return f"row sums {np.unique(sums.round(4))}"
+    return ""
 
 
 def _are_iob2(tags: Sequence[str]) -> bool:

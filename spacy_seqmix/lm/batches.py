@@ -1,4 +1,4 @@
-"""How texts are cut into windows, and windows gathered into batches of bounded size."""
+"""Division of texts into overlapping chunks, and of chunks into batches of bounded size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import Errors, SeqMixError
 MAX_BATCH_ITEMS = 4096  # tokens of a padded batch, as in spacy-transformers
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """Input tokens ``start`` to ``end`` of a text, whose targets count from ``first`` on."""
 
     text: int
@@ -19,51 +19,53 @@ class Piece(NamedTuple):
     first: int
 
 
-def cut(text: int, size: int, window: int) -> Iterator[Piece]:
-    """Windows over the ``size`` inputs of text number ``text``, each but the last a half from the
-    one before."""
+def cut(text: int, size: int, window: int) -> Iterator[Chunk]:
+    """Yield chunks of the ``size`` inputs of text number ``text``, which overlap by at least half.
+
+    window (int): the most inputs of a chunk: the context of the model.
+    """
     done = 0
     while done < size:
-        # All windows are full ones, so that the last has the most context it can have. None but
-        # the first begins with the start token: measured, that is (slightly) better without.
+        # All chunks are full, so that the last one has as much context as possible. Only the first
+        # begins with the start token: in a measurement, that was slightly better.
         start = 0 if done == 0 else min(done - window // 2, size - window)
         end = min(start + window, size)
-        yield Piece(text, start, end, done)
+        yield Chunk(text, start, end, done)
         done = end
 
 
-def gather(pieces: Iterable[Piece], most_rows: int, most_tokens: int) -> Iterator[list[Piece]]:
-    """Batches of similar length, the longest first: if memory runs out, it does so early.
+def gather(chunks: Iterable[Chunk], most_rows: int, most_tokens: int) -> Iterator[list[Chunk]]:
+    """Yield batches of chunks of similar length, the longest first: memory runs out early.
 
-    pieces (Iterable[Piece]): windows of any texts.
-    most_rows (int): the most windows of a batch.
-    most_tokens (int): the most tokens of a batch, padding included; a window that has more than
-        that is a batch of its own.
-    YIELDS (list[Piece]): batches; the first window of each is its longest.
+    chunks (Iterable[Chunk]): chunks of any texts.
+    most_rows (int): the most chunks of a batch.
+    most_tokens (int): the most tokens of a batch, padding included; a longer chunk is a batch by
+        itself.
+    YIELDS (list[Chunk]): batches; the first chunk of each is its longest.
     """
-    batch: list[Piece] = []
-    for piece in sorted(pieces, key=lambda p: (p.start - p.end, p.text, p.start)):
+    batch: list[Chunk] = []
+    for chunk in sorted(chunks, key=lambda p: (p.start - p.end, p.text, p.start)):
         width = batch[0].end - batch[0].start if batch else 0
         if batch and (len(batch) == most_rows or (len(batch) + 1) * width > most_tokens):
             yield batch
             batch = []
-        batch.append(piece)
+        batch.append(chunk)
     if batch:
         yield batch
 
 
 def check_sizes(batch_size: int, max_batch_items: int) -> None:
-    """Raise S311 if a batch would have no room for anything."""
+    """Check the limits of a batch. RAISES (SeqMixError): S311 for a limit below 1."""
     for what, value in (("batch_size", batch_size), ("max_batch_items", max_batch_items)):
         if value < 1:
             raise SeqMixError(Errors.E311.format(what=what, value=value))
 
 
 def position_limit(config: Any, most: int) -> int:
-    """The most tokens that a model reads at a time, and no more than ``most``.
+    """The most tokens that a model reads at a time, at most ``most``.
 
-    config (PretrainedConfig): the model's config. XLNet's says -1 where there is no limit; others
-        say 0 or None, or have no such field.
+    config (PretrainedConfig): the model's config. Without a limit, XLNet has -1 there; others have
+        0, None, or no field.
     """
     limit = getattr(config, "max_position_embeddings", None)
     return min(int(limit), most) if limit and limit > 0 else most

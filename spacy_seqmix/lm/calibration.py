@@ -29,7 +29,7 @@ Floats: TypeAlias = NDArray[np.float64]
 WRITTEN, MIXED = "not mixed", "mixed"
 CHUNK = 1024  # texts whose scores, token by token, are in memory at a time
 LARGEST = 1e300  # what exceeds a float must still have a place in a histogram
-FEW = 5  # fewer values than this beyond a quantile say little about where it lies
+FEW = 5  # with fewer values than this beyond a quantile, its estimate is poor
 
 
 class Bounds(Protocol):
@@ -42,20 +42,21 @@ class Bounds(Protocol):
 
 
 class Windows(Protocol):
-    """Choose the windows of a doc that could be mixed, as strategies do."""
+    """A function that chooses the windows of a doc that could be mixed, as strategies do."""
 
     def __call__(self, doc: Doc) -> Sequence[Bounds]:
         """The windows."""
 
     def describe(self) -> str:
-        """What kind of window that is, for messages."""
+        """Describe these windows, for messages."""
 
 
 class Scores(NamedTuple):
-    """Scores of docs under a language model.
+    """The scores of docs under a language model.
 
-    perplexities (Floats): of each text that has any token.
-    nats (Floats): per word, of each window in its context. A mixed doc has one.
+    perplexities (Floats): shape (n_texts,), of each text with tokens.
+    nats (Floats): shape (n_windows,), nats per word of each window in its context; a mixed doc has
+        one window.
     """
 
     perplexities: Floats
@@ -64,12 +65,12 @@ class Scores(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Distributions, and the ranges that the first of them suggests.
+    """The distributions of scores, and the ranges that the first of them suggests.
 
-    discriminator (PerplexityDiscriminator): what scored the texts; its own ranges are not used.
-    scores (dict[str, Scores]): of the docs that are "not mixed", and of the "mixed" ones.
-    perplexity (Range): proposed for the perplexity.
-    window_nats (Range | None): proposed for windows, from 0 on; None where there are none.
+    discriminator (PerplexityDiscriminator): scored the texts; its own ranges are not used.
+    scores (dict[str, Scores]): the scores of docs that are "not mixed", and of "mixed" docs.
+    perplexity (Range): the proposed range of the perplexity.
+    window_nats (Range | None): the proposed range of windows, from 0; None without windows.
     """
 
     discriminator: PerplexityDiscriminator
@@ -94,15 +95,15 @@ def calibrate(
     discriminator (PerplexityDiscriminator): its language model and its unit are used, its ranges
         are not.
     paths (Sequence[Path]): .spacy files of docs, mixed or not.
-    windows (Windows): which windows of docs that are not mixed resemble those that will
-        be mixed. Those are full of names, which are more surprising than other words.
+    windows (Windows): chooses windows of unmixed docs that resemble those that will be mixed, which
+        are full of names, and names are more surprising than other words.
     quantiles (tuple[float, float]): in [0, 1]. Windows have no lower limit.
     limit (int): the most docs of each kind, always the same ones; 0 for all.
     lang (str): the language of the docs.
-    RETURNS (Calibration): distributions and proposed ranges. Warns of few values (W312) and if
-        there are no windows (W313).
+    RETURNS (Calibration): distributions and proposed ranges. Warns if there are few values (W312)
+        or no windows (W313).
     RAISES (SeqMixError): S403 for unusable files, S516 for bad quantiles, S517 if no doc has a
-        text, S518 or S314 for unknown sentences; and as ``CausalLM.load``.
+        text, S518 or S314 for docs without sentence boundaries; and as ``CausalLM.load``.
     """
     if not 0 <= quantiles[0] < quantiles[1] <= 1:
         raise SeqMixError(Errors.E516.format(quantiles="{:g},{:g}".format(*quantiles)))
@@ -139,7 +140,7 @@ def propose(values: Floats, quantiles: tuple[float, float]) -> Range:
 
     values (Floats): perplexities or nats, at least one.
     quantiles (tuple[float, float]): the quantiles, in [0, 1].
-    RETURNS (Range): holds at least the share high - low of the values.
+    RETURNS (Range): contains at least the share high - low of the values.
     """
     low, high = np.quantile(values, quantiles).tolist()
     # Through the shortest decimal, so that 12.3 does not become 12.4.

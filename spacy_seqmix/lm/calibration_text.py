@@ -1,4 +1,4 @@
-"""A calibration as text: histograms, what the ranges keep, and what to paste in a config."""
+"""A calibration as text: histograms, the shares that the ranges keep, and a config section."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NARROW = 1e-6  # values this close, for their size, count as one
 
 
 def describe(calibration: Calibration) -> Iterator[str]:
-    """The lines that show a calibration: bins that a proposed range touches are marked.
+    """Yield the lines that show a calibration, with a mark at bins that a proposed range touches.
 
     calibration (Calibration): what ``calibrate`` returned.
     YIELDS (str): lines, without colours.
@@ -46,7 +46,7 @@ def describe(calibration: Calibration) -> Iterator[str]:
 
 
 def _histogram(series: dict[str, Floats], inside: Range, *, log: bool) -> Iterator[str]:
-    """Bars for each series of values, side by side, by the share of its values.
+    """Yield the bars of several series side by side, by the share of values in each bin.
 
     series (dict[str, Floats]): values by the name of their series.
     inside (Range): bins that it touches are marked.
@@ -66,7 +66,7 @@ def _histogram(series: dict[str, Floats], inside: Range, *, log: bool) -> Iterat
 
 
 def _kept(calibration: Calibration) -> str:
-    """What share of each kind the proposed ranges keep, as a table."""
+    """A table of the share of each kind of docs that the proposed ranges keep."""
     scores = calibration.scores
     low, high = (short(limit or 0) for limit in calibration.perplexity)
     kept = {kind: _inside(calibration.perplexity, s.perplexities) for kind, s in scores.items()}
@@ -92,7 +92,7 @@ def _inside(limits: Range, values: Floats) -> NDArray[np.bool_]:
 
 
 def to_config(calibration: Calibration) -> str:
-    """The discriminator with the proposed ranges, as a section to paste in a config."""
+    """The discriminator with the proposed ranges, as a section of a config."""
     settings = calibration.discriminator.settings.as_config()
     defaults = LMSettings().as_config()
     low, high = calibration.perplexity
@@ -134,7 +134,7 @@ def short(value: float) -> str:
 
 
 def _bar(length: float, blocks: str) -> str:
-    """A bar of so many characters, in the finest steps that there are blocks for."""
+    """A bar of ``length`` characters, in steps as fine as the blocks allow."""
     steps = round(length * len(blocks))
     if length > 0:
         steps = max(steps, 1)  # few is not none

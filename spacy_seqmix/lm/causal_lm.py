@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..model_names import resolve
 from ..types import Floats1d
-from .batches import MAX_BATCH_ITEMS, Piece, check_sizes, cut, gather, position_limit
+from .batches import MAX_BATCH_ITEMS, Chunk, check_sizes, cut, gather, position_limit
 from .gguf import converted_folder
 from .loading import (
     default_device,
@@ -39,7 +39,7 @@ LOSS_ROWS = 256  # tokens whose logits are held in float32 at a time
 
 
 class CausalLM:
-    """A causal language model with its tokenizer and start token. Make one with ``load``."""
+    """A causal language model with its tokenizer and start token; see ``load``."""
 
     def __init__(
         self, model: Any, tokenizer: Any, start_id: int, *, name: str = "", dtype: str = "auto"
@@ -48,7 +48,7 @@ class CausalLM:
 
         model (PreTrainedModel): a causal LM; it is set to evaluation.
         tokenizer (PreTrainedTokenizerFast): its tokenizer.
-        start_id (int): the token that stands before the first token of every text.
+        start_id (int): the token before the first token of every text.
         name (str): for messages.
         dtype (str): the default of ``token_nlls``: "float32", "bfloat16" or "auto".
         RAISES (ValueError): if the dtype is unknown or the model sees later tokens.
@@ -88,11 +88,11 @@ class CausalLM:
             the vocabulary has it, else the tokenizer's token for the beginning, else for the end.
         cache_dir (str | Path | None): where GGUF files are converted to, see ``gguf.cache_root``.
         local_files_only (bool): use no network.
-        trust_remote_code (Collection[str]): names of models whose own Python code may run; that of
-            others, other repositories that a model refers to included, never does.
+        trust_remote_code (Collection[str]): names of models whose own Python code may run; no
+            other code runs, not even of repositories that a model refers to.
         RETURNS (CausalLM): the model, with float32 weights.
         RAISES (SeqMixFileError): if it cannot be read or converted.
-        RAISES (SeqMixError): if it is no usable model: weights in pickle files, code that is not
+        RAISES (SeqMixError): if the model can't be used: weights in pickle files, code that is not
             trusted, no fast tokenizer, no start token, untrained weights, not causal.
         """
         check_dtype(dtype)
@@ -148,13 +148,13 @@ class CausalLM:
     ) -> list[TokenNlls]:
         """Score every token of every text once, each text by itself (the terms of Eq. 9).
 
-        Texts longer than the model's window are scored in windows that overlap by half, so that
-        tokens past the first window see at least half a window before them.
+        Texts longer than the model's context are scored in chunks that overlap by half, so that
+        tokens after the first chunk have at least half a context before them.
 
         texts (Sequence[str]): the texts; an empty one has no tokens.
-        batch_size (int): the most texts (or windows) of a batch.
+        batch_size (int): the most texts (or chunks) of a batch.
         max_batch_items (int): the most tokens of a batch, padding included. A batch holds fewer
-            where the vocabulary is large, and always one window at least.
+            where the vocabulary is large, and always at least one chunk.
         dtype (str | None): "float32", "bfloat16" (weights stay float32), "auto" (``precision``);
             None for the object's own.
         progress (Callable[[int], object] | None): called with the number of texts after each batch.
@@ -165,7 +165,7 @@ class CausalLM:
         bfloat16 = self.precision(dtype) == "bfloat16"
         ids, offsets = self._tokenise(texts)
         nlls = [np.zeros(len(one) - 1, dtype=np.float32) for one in ids]
-        pieces = [p for i, one in enumerate(ids) for p in cut(i, len(one) - 1, self.window)]
+        chunks = [c for i, one in enumerate(ids) for c in cut(i, len(one) - 1, self.window)]
         most = min(max_batch_items, MAX_LOGITS // int(self.model.config.vocab_size))
         if progress is not None:
             progress(sum(len(one) == 1 for one in ids))
@@ -176,10 +176,10 @@ class CausalLM:
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16),
         ):
-            for batch in gather(pieces, batch_size, most):
+            for batch in gather(chunks, batch_size, most):
                 self._score(batch, ids, nlls)
                 if progress is not None:
-                    progress(sum(p.end == len(ids[p.text]) - 1 for p in batch))
+                    progress(sum(c.end == len(ids[c.text]) - 1 for c in batch))
         return [TokenNlls(*pair) for pair in zip(nlls, offsets, strict=True)]
 
     def _tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], list[NDArray[np.int64]]]:
@@ -197,13 +197,13 @@ class CausalLM:
             trim_offsets(*pair) for pair in zip(texts, encoded["offset_mapping"], strict=True)
         ]
 
-    def _score(self, batch: list[Piece], ids: list[list[int]], nlls: list[Floats1d]) -> None:
+    def _score(self, batch: list[Chunk], ids: list[list[int]], nlls: list[Floats1d]) -> None:
         width = batch[0].end - batch[0].start
         inputs = torch.full((len(batch), width), self.start_id)
         mask = torch.zeros_like(inputs)
-        for row, piece in enumerate(batch):
-            size = piece.end - piece.start
-            inputs[row, :size] = torch.tensor(ids[piece.text][piece.start : piece.end])
+        for row, chunk in enumerate(batch):
+            size = chunk.end - chunk.start
+            inputs[row, :size] = torch.tensor(ids[chunk.text][chunk.start : chunk.end])
             mask[row, :size] = 1
         logits = self._logits(inputs, mask)
         losses = []
@@ -227,7 +227,7 @@ class CausalLM:
         return torch.as_tensor(logits)
 
     def _require_causal(self) -> None:
-        # AutoModelForCausalLM takes a BERT too, whose scores would be meaningless, silently.
+        # AutoModelForCausalLM accepts a BERT too, whose scores would be meaningless.
         inputs = torch.tensor([[self.start_id, 0], [self.start_id, 1]])
         with torch.inference_mode():
             first = self._logits(inputs, torch.ones_like(inputs))[:, 0].float()
@@ -261,6 +261,6 @@ def get_shared(
     device: str | None = None,
     trust_remote_code: Collection[str] = (),
 ) -> CausalLM:
-    """A model that all objects of the same settings share; arguments as in ``CausalLM.load``."""
+    """The model that all objects with the same settings share; arguments as ``CausalLM.load``."""
     trusted = as_paths(trust_remote_code)
     return shared_lm(resolve(name), revision, start_token, device or default_device(), trusted)

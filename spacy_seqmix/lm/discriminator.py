@@ -1,4 +1,4 @@
-"""The mixer's filter: is a mixed text plausible to a language model? Imports no torch."""
+"""The discriminator: a filter of mixed docs by a language model. Imports no torch."""
 
 import math
 import os
@@ -17,7 +17,7 @@ from .spans import UNITS, Window, passage_of
 if TYPE_CHECKING:
     from .causal_lm import CausalLM
 
-# How far bfloat16 may be from float32 in a sum of nats, at most, and per term besides. Measured
+# The largest error of bfloat16 against float32 in a sum of nats, and an error per term. Measured
 # with SmolLM2-135M over 700 sentences of CoNLL-03: the sum of a sentence is off by up to 5.3, by
 # far the most of that on a text's second token (up to 4.8: activations are huge there); away from
 # the beginning, five words are off by 2.8 in 10,000 windows. The mean is biased by 0.01.
@@ -28,14 +28,14 @@ PROCESS = os.getpid()
 
 
 class PerplexityDiscriminator:
-    """Keep docs whose perplexity (Eq. 9-10) and whose mixed window's nats are in their ranges.
+    """A filter for docs by the ranges of perplexity (Eq. 9-10) and of nats in the mixed window.
 
-    Each doc is scored alone, by its text without white space at the end; with the unit
-    "sentence", a mixed doc by the sentence of its window. For a doc without a mixed window only
-    the perplexity counts; one without text is never kept.
+    Each doc is scored by itself: its text without white space at the end or, with the unit
+    "sentence", the sentence of its mixed window. For a doc without a mixed window only the
+    perplexity counts; a doc without text is never kept.
 
-    With dtype "auto" most scores are computed in bfloat16. Texts so close to a limit that rounding
-    could change the decision are scored again in float32: decisions are those of float32.
+    With dtype "auto", most scores are computed in bfloat16. Texts so close to a limit that rounding
+    could change the decision are scored again in float32, so decisions are those of float32.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class PerplexityDiscriminator:
 
     @property
     def lm(self) -> "CausalLM":
-        """The language model, loaded at the first use and shared by all of the same settings.
+        """The language model, loaded at first use and shared by all objects with equal settings.
 
         RAISES (OSError, ValueError): as ``CausalLM.load``.
         """
         if os.getpid() != PROCESS:
-            # Forked, by nlp.pipe(n_process=...): torch would wait for ever for the threads of the
-            # process that it was.
+            # After a fork, by nlp.pipe(n_process=...), torch would wait forever for the threads of
+            # the parent process.
             import torch
 
             torch.set_num_threads(1)
@@ -98,8 +98,8 @@ class PerplexityDiscriminator:
 
         docs (Sequence[Doc]): the docs, mixed or not.
         RETURNS (list[Verdict]): one for each doc; perplexity is nan for a doc without text.
-        RAISES (OSError, ValueError): if the language model cannot be loaded; if a mixed window
-            does not fit its doc, or its sentence is wanted and unknown.
+        RAISES (SeqMixError): as ``CausalLM.load``; S309 if a mixed window does not fit its doc,
+            S314 if its sentence is to be scored and is unknown.
         """
         passages = [passage_of(doc, self.unit) for doc in docs]
         windows = [passage.window for passage in passages]
@@ -124,7 +124,7 @@ class PerplexityDiscriminator:
         dtype: str | None = None,
         progress: Callable[[int], object] | None = None,
     ) -> list[TokenNlls]:
-        """The scores of texts under this object's model, precision and batch sizes."""
+        """Score texts with this object's model, precision and batch sizes."""
         return self.lm.token_nlls(
             texts,
             batch_size=self.settings.batch_size,
@@ -181,10 +181,10 @@ def make_perplexity_discriminator(
     settings (LMSettings): its fields, one by one.
     min_window_nats, max_window_nats (float, float | None): the range of nats per word inside the
         mixed window, given its context. None: no upper limit.
-    unit (str): what is scored of a mixed doc: "doc", or "sentence" for the sentence of the mixed
-        window by itself. The docs must have sentence boundaries then.
-    RETURNS (PerplexityDiscriminator): docs to verdicts; it loads the model at the first call.
-    RAISES (SeqMixError): for a negative or inverted range, unknown units or dtypes, an empty batch.
+    unit (str): the part of a mixed doc that is scored: "doc", or "sentence" for the sentence of the
+        mixed window; docs must have sentence boundaries then.
+    RETURNS (PerplexityDiscriminator): docs to verdicts; loads the model at the first call.
+    RAISES (SeqMixError): S307, S308, S311 or S315 for settings out of range.
     """
     return PerplexityDiscriminator(
         settings, min_window_nats=min_window_nats, max_window_nats=max_window_nats, unit=unit

@@ -1,4 +1,4 @@
-"""A language model as the files that it is saved in, to be carried in bytes. Imports no torch."""
+"""A language model as its saved files, to be stored in bytes. Imports no torch."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def files_of(lm: CausalLM) -> dict[str, bytes]:
 
 
 def load_folder(folder: str | Path, settings: LMSettings) -> CausalLM:
-    """Load what ``CausalLM.save`` wrote.
+    """Load a language model from the folder that ``CausalLM.save`` wrote.
 
     folder (str | Path): the folder.
-    settings (LMSettings): those of the model that was saved. Its code may run if its name is one
-        of those that the settings trust.
+    settings (LMSettings): the settings of the saved model. Its code may run if the settings trust
+        its name.
     RETURNS (CausalLM): the model.
     RAISES (SeqMixError): as ``CausalLM.load``.
     """
@@ -42,7 +42,7 @@ def load_folder(folder: str | Path, settings: LMSettings) -> CausalLM:
 
 
 def load_files(files: Mapping[str, bytes], settings: LMSettings) -> CausalLM:
-    """Load what ``files_of`` returned; otherwise as ``load_folder``."""
+    """Load a language model from ``files_of``; otherwise as ``load_folder``."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             Path(folder, Path(name).name).write_bytes(content)

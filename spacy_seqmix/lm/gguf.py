@@ -30,13 +30,13 @@ def cache_root(cache_dir: str | Path | None = None) -> Path:
 def converted_folder(path: Path, cache_dir: str | Path | None = None) -> Path:
     """Convert a GGUF file to a folder of safetensors and tokenizer, unless that was done before.
 
-    The folder is named by the file's name, size and content, so an edited file is converted
-    again; it appears by a rename, so that a killed conversion leaves nothing that would be loaded.
+    The folder is named by the file's name, size and content, so an edited file is converted again.
+    It is renamed into place, so that a killed conversion leaves nothing that could be loaded.
 
     path (Path): the ``.gguf`` file.
     cache_dir (str | Path | None): see ``cache_root``.
     RETURNS (Path): a folder for ``from_pretrained``; weights are de-quantised to float32.
-    RAISES (OSError): if the file cannot be read or converted, or the cache not be written.
+    RAISES (SeqMixFileError): S302 if the file can't be converted or the cache can't be written.
     """
     root = cache_root(cache_dir) / "gguf"
     try:
@@ -65,7 +65,7 @@ def _convert(path: Path, folder: Path) -> None:
     try:
         parent, file = str(path.parent), path.name
         with quiet():
-            # Code that lies beside the file is none of its business.
+            # Code in the same folder must not run.
             options: dict[str, Any] = {"gguf_file": file, "trust_remote_code": False}
             tokenizer = AutoTokenizer.from_pretrained(  # type: ignore[no-untyped-call]
                 parent, **options

@@ -23,7 +23,7 @@ def describe(err: Exception) -> str:
 
 
 def gguf_path(name: str) -> Path | None:
-    """The GGUF file that a name stands for; None for other models.
+    """The path of a GGUF file from its name; None for other models.
 
     RAISES (OSError): if the file does not exist.
     """
@@ -47,7 +47,7 @@ def from_pretrained(
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    # Never left to the default of transformers, which asks at the keyboard.
+    # The default of transformers would ask at the keyboard.
     options = {**hub, "trust_remote_code": may_run_code(name, trust_remote_code, hub)}
     # Weights that are missing in a checkpoint are drawn at random (and then refused): not from the
     # user's generator.

@@ -1,4 +1,4 @@
-"""The scores of a text, token by token, and what is computed from them. Without torch."""
+"""The scores of a text by token, and measures computed from them. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..types import Floats1d
 
 @dataclass(frozen=True, eq=False)
 class TokenNlls:
-    """How surprising each language-model token of a text is, given all that stands before it.
+    """The surprise of each language-model token of a text, given the text before it.
 
     nlls (Floats1d): shape (n,), −log p(w_i | start, w_1..w_i−1) in nats (the terms of Eq. 9).
     offsets (NDArray[np.int64]): shape (n, 2), start and end (exclusive) of each token in
-        characters of the text. The white space that a token begins with is left out, unless it
-        is all there is.
+        characters of the text, without the white space at the start of a token, unless the token
+        is only white space.
     """
 
     nlls: Floats1d
@@ -43,7 +43,7 @@ def perplexity(scores: TokenNlls) -> float:
 
 
 def window_nats(scores: TokenNlls, start_char: int, end_char: int, n_words: int) -> float:
-    """The surprise of a window in its context: Eq. 9 restricted to where the text was mixed.
+    """The surprise of a window in its context: Eq. 9 restricted to the mixed part of a text.
 
     scores (TokenNlls): the scored text.
     start_char, end_char (int): the window, in characters of the text, end exclusive.

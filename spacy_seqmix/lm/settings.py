@@ -1,4 +1,4 @@
-"""The settings of a language model that scores texts, for all who take them. Imports no torch."""
+"""The settings of a language model that scores texts. Imports no torch."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ DTYPES = ("auto", "bfloat16", "float32")
 
 
 class Range(NamedTuple):
-    """``low`` <= x <= ``high``; without upper limit where ``high`` is None."""
+    """The range ``low`` <= x <= ``high``, without an upper limit if ``high`` is None."""
 
     low: float
     high: float | None
@@ -31,12 +31,12 @@ class Range(NamedTuple):
         return any(abs(value - limit) <= margin for limit in limits)
 
     def log(self) -> "Range":
-        """The same range of logarithms, with 0 as the (harmless) log of a lower limit below 1."""
+        """The range of logarithms, with 0 as the (harmless) log of a lower limit below 1."""
         low = math.log(self.low) if self.low > 1 else 0.0
         return Range(low, None if self.high is None else math.log(max(self.high, 1e-9)))
 
     def checked(self, what: str) -> "Range":
-        """The range itself. Raises S308 if it is negative or inverted."""
+        """Return the range. RAISES (SeqMixError): S308 if it is negative or inverted."""
         if not self.low >= 0 or (self.high is not None and not self.high >= self.low):
             raise SeqMixError(Errors.E308.format(what=what, low=self.low, high=self.high))
         return self
@@ -44,7 +44,7 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True)
 class LMSettings:
-    """Which language model scores texts, how, and which perplexities are plausible.
+    """The language model that scores texts, how it does so, and the plausible perplexities.
 
     model (str): a causal LM: a name on the Hugging Face hub, a folder, a ``.gguf`` file,
         ``package:NAME/PATH``, or alternatives ("A | B").
@@ -53,7 +53,7 @@ class LMSettings:
         whole text; the paper's is 0 to 500. None: no upper limit.
     batch_size (int): the most texts that the model scores at a time.
     max_batch_items (int): the most tokens at a time, padding included; see ``token_nlls``.
-    dtype (str): "float32", "bfloat16", or "auto": bfloat16 where that cannot change a decision.
+    dtype (str): "float32", "bfloat16", or "auto" (bfloat16 where it can't change a decision).
     start_token (str | None): see ``CausalLM.load``.
     device (str | None): a torch device; None for the one that thinc uses.
     trust_remote_code (Sequence[str]): names of models whose own code may run; by default none.
@@ -89,14 +89,14 @@ class LMSettings:
 
 
 def check_dtype(dtype: str) -> str:
-    """The dtype itself. Raises S307 if it is not one of ``DTYPES``."""
+    """Return the dtype. RAISES (SeqMixError): S307 if it is not one of ``DTYPES``."""
     if dtype not in DTYPES:
         raise SeqMixError(Errors.E307.format(dtype=dtype, known=", ".join(DTYPES)))
     return dtype
 
 
 def takes_lm_settings(function: Callable[..., T]) -> Callable[..., T]:
-    """Let a registered function take the fields of its argument ``settings`` one by one.
+    """Make a registered function accept the fields of its argument ``settings`` one by one.
 
     Configs are flat, and spaCy checks them by the function's signature.
     """

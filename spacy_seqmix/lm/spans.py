@@ -1,4 +1,4 @@
-"""The part of a doc that is scored: its text or one sentence of it, and where that was mixed."""
+"""The part of a doc that is scored, its text or a sentence, and the mixed window in it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..annotation.provenance import get_origin
 from ..errors import Errors, SeqMixError
 
 UNITS = ("doc", "sentence")
-START_TOKENS = 4  # windows that overlap these first tokens of the text count as its beginning
+START_TOKENS = 4  # windows that overlap the first tokens of a text count as its beginning
 
 
 class Window(NamedTuple):
-    """Characters ``start`` to ``end`` of a text, the words in them, and whether the text begins
-    there."""
+    """Characters ``start`` to ``end`` of a text, the number of words in them, and whether they are
+    at the beginning of the text."""
 
     start: int
     end: int

@@ -1,4 +1,4 @@
-"""The mixed doc that an origin describes: the only place where labels are mixed."""
+"""Assembly of mixed docs from their origins: the only place where labels are mixed."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .detokenize import Edit, join_words
 def assemble(parents: Mapping[str, Doc], origin: Origin, nlp: Language) -> Doc:
     """Build the mixed doc that an origin describes.
 
-    SeqMix, Eq. 8: inside the mixed segments ỹ = λ y_i + (1 − λ) y_j; outside, the target's own
-    words and labels. Where one segment is longer, its last words stand alone: their labels are
-    kept, or (``surplus`` "pad") mixed with "O".
+    SeqMix, Eq. 8: inside the mixed segments ỹ = λ y_i + (1 − λ) y_j; outside, the words and labels
+    of the target. The last words of a longer segment have no counterpart: their labels are kept,
+    or (``surplus`` "pad") mixed with "O".
 
     parents (Mapping[str, Doc]): the target and the others, by ``doc_key``.
-    RETURNS (Doc): with text, repaired annotation, soft labels, sentence starts, recipe (of an
-        interpolated one), and its origin, which says where its text would not tokenise back to
-        its words (``Origin.pretokenised``).
+    RETURNS (Doc): with text, repaired annotation, soft labels, sentence starts, recipe (if
+        interpolated), and its origin, which notes whether the text tokenises to other words
+        (``Origin.pretokenised``).
     """
     target = parents[origin.target]
     edits = [Edit(part.target_start, part.target_end, part.words) for part in origin.parts]
@@ -49,10 +49,10 @@ def assemble(parents: Mapping[str, Doc], origin: Origin, nlp: Language) -> Doc:
 
 
 def _mixed_labels(parents: Mapping[str, Doc], origin: Origin) -> SoftLabels:
-    """The tags of every token of the mixed doc."""
+    """The soft labels of every token of the mixed doc."""
     soft = {key: soft_labels.of(doc, origin.layer) for key, doc in parents.items()}
-    tags = columns(origin.layer, (tag for found in soft.values() for tag in found.labels))
-    rows = {key: soft_labels.with_tags(found, tags) for key, found in soft.items()}
+    tags = columns(origin.layer, (tag for labels in soft.values() for tag in labels.labels))
+    rows = {key: soft_labels.with_tags(labels, tags) for key, labels in soft.items()}
     outside = _one_hot(tags, "O") if is_iob(origin.layer) else None
     blocks, at = [], 0
     for part in origin.parts:
@@ -67,7 +67,7 @@ def _mixed_labels(parents: Mapping[str, Doc], origin: Origin) -> SoftLabels:
 
 
 def _annotate_relations(doc: Doc, parents: Mapping[str, Doc], origin: Origin) -> None:
-    """Write the target's entities and relations into the mixed doc, one of them with mixed labels.
+    """Copy the target's entities and relations to the mixed doc; mix the labels of one relation.
 
     SegMix, RMix: ỹ = λ y_i + (1 − λ) y_j for the relation whose arguments were mixed. Entities keep
     their types, other relations their labels; both move with the words.
@@ -97,7 +97,7 @@ def _annotate_relations(doc: Doc, parents: Mapping[str, Doc], origin: Origin) ->
 
 
 def _moved(span: tuple[int, int], parts: Sequence[Part]) -> tuple[int, int]:
-    """Where a span of the target is in the mixed doc."""
+    """Map a span of the target to the mixed doc."""
     start, end = span
     for part in parts:
         if (start, end) == (part.target_start, part.target_end):
@@ -107,7 +107,7 @@ def _moved(span: tuple[int, int], parts: Sequence[Part]) -> tuple[int, int]:
 
 
 def _border(token: int, parts: Sequence[Part]) -> int:
-    """Where the border in front of a token of the target is."""
+    """Map the border before a token of the target to the mixed doc."""
     shift = 0
     for part in parts:
         if token <= part.target_start:
@@ -125,11 +125,11 @@ def candidates(
     nlp: Language,
     **settings: Any,
 ) -> Iterator[Doc]:
-    """The docs that a plan makes: one, or two where it is to be realised both ways.
+    """Yield the candidate docs of a plan: one, or two where it is to be realised both ways.
 
-    docs (Sequence[Doc]): what the plan's segments are numbered by.
-    words (Callable): of mix number k, which may be turned round, the words for the positions that
-        both of its sides have. Those of a longer side follow.
+    docs (Sequence[Doc]): the docs, in the order that the plan numbers them.
+    words (Callable): takes the number of a mix and the mix, whose sides may be swapped; returns
+        the words at the positions that both sides have. Those of a longer side follow.
     settings (Any): further fields of ``Origin``.
     """
     ways = [plan.mixes]
@@ -150,7 +150,7 @@ def candidates(
 
 
 def is_pure(weight: float) -> bool:
-    """Whether nothing is mixed, since one side has all the weight: with 0, plain replacement."""
+    """Whether one side has all the weight, so that nothing is mixed (0: plain replacement)."""
     return weight in (0.0, 1.0)
 
 
@@ -173,23 +173,23 @@ def _make_parts(
 ) -> tuple[Part, ...]:
     """The parts of an origin; words and keys as in ``candidates``, by the number of the doc."""
     parts, shift = [], 0
-    for mix, found in zip(mixes, words, strict=True):
+    for mix, new in zip(mixes, words, strict=True):
         start = mix.left.start + shift
         parts.append(
             Part(
                 start=start,
-                end=start + len(found),
+                end=start + len(new),
                 target_start=mix.left.start,
                 target_end=mix.left.end,
                 other=keys[mix.right.doc],
                 other_start=mix.right.start,
                 other_end=mix.right.end,
                 weight=mix.lam,
-                words=found,
+                words=new,
                 partners=mix.words,
             )
         )
-        shift += len(found) - len(mix.left)
+        shift += len(new) - len(mix.left)
     return tuple(parts)
 
 
@@ -199,19 +199,19 @@ def replay(origin: Origin, docs: Sequence[Doc], nlp: Language) -> Doc:
     docs (Sequence[Doc]): docs among which all parents are.
     RAISES (SeqMixError): S211 when a parent is not among them.
     """
-    found = by_key(docs)
+    parents = by_key(docs)
     keys = dict.fromkeys([origin.target, *(part.other for part in origin.parts)])
     for key in keys:
-        if key not in found:
+        if key not in parents:
             raise SeqMixError(Errors.E211.format(key=key))
-    doc = assemble({key: found[key] for key in keys}, origin, nlp)
+    doc = assemble({key: parents[key] for key in keys}, origin, nlp)
     if origin.labels == "hard":
         to_hard_labels(doc)
     return doc
 
 
 def to_hard_labels(doc: Doc) -> None:
-    """Keep only the repaired annotation of a mixed doc, for components that train on it alone."""
+    """Remove soft labels of a mixed doc, for components that train on the annotation alone."""
     soft_labels.clear(doc)
     relations.put(doc, relations.get(doc))
     origin = get_origin(doc)
@@ -222,7 +222,7 @@ def to_hard_labels(doc: Doc) -> None:
 def _mixed_rows(
     ours: Floats2d, theirs: Floats2d, weight: float, padding: Floats2d | None
 ) -> Floats2d:
-    """Eq. 8 for one segment; the shorter side goes on with ``padding``, if there is any."""
+    """Mix the rows of one segment by Eq. 8; ``padding``, if given, extends the shorter side."""
     if is_pure(weight):
         return ours if weight else theirs
     n = min(len(ours), len(theirs))
@@ -239,7 +239,7 @@ def _one_hot(tags: Sequence[str], tag: str) -> Floats2d:
 
 
 def _copy_sent_starts(target: Doc, doc: Doc, parts: Sequence[Part]) -> None:
-    """Sentences begin where they did; a word that the target does not have begins none."""
+    """Copy the sentence starts of the target; a word that is not in the target begins none."""
     places: list[int | None] = list(range(len(target)))
     for part in reversed(parts):
         n = part.end - part.start
@@ -253,9 +253,9 @@ def _copy_sent_starts(target: Doc, doc: Doc, parts: Sequence[Part]) -> None:
 
 
 def _recipe(origin: Origin, parents: Mapping[str, Doc]) -> Recipe:
-    """What an encoder mixes: SegMix, in the input embeddings."""
-    found = [entry for part in origin.parts for entry in _entries(origin, part, parents)]
-    tokens, own, partners, weights = zip(*found, strict=True) if found else ((), (), (), ())
+    """The recipe by which an encoder mixes input embeddings (SegMix)."""
+    entries = [entry for part in origin.parts for entry in _entries(origin, part, parents)]
+    tokens, own, partners, weights = zip(*entries, strict=True) if entries else ((), (), (), ())
     return Recipe(tokens, own, partners, weights)
 
 

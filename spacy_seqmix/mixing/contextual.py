@@ -28,8 +28,8 @@ from .vectors import (
 class ContextualTable:
     """Averages, over a corpus, of each word's vectors in context.
 
-    An average copies from the sentence it was taken in, so a plan's parents must not count in
-    it: ``held_out`` takes their share away again.
+    An average contains the sentences that it was taken over. The parents of a plan must not count
+    in it, so ``held_out`` subtracts their share.
     """
 
     table: TokenTable
@@ -76,8 +76,8 @@ def make_contextual_table(
     layer: int = -1,
     corpus: Path | None = None,
 ) -> TableBuilder:
-    """The words of the corpora at hand, each with its mean vector in context; the parents' own
-    sentences are held out.
+    """Create a table of the corpora's words, each with its mean vector in context. The sentences of
+    a plan's parents are held out.
 
     layer (int): which hidden state: 0 the embeddings, -1 the last.
     Other arguments, result and errors as in ``make_word_table``.
@@ -89,7 +89,7 @@ def make_contextual_table(
     def build(docs: Sequence[Doc], extra: Sequence[Doc], nlp: Language | None) -> BuiltTable:
         nonlocal cached
         enc = source_of(nlp)
-        # A doc may be both to mix and of the corpus: it is one sentence, not two.
+        # A doc to mix may be in the corpus too: it counts once.
         texts = texts_of((*docs, *extra, *read_corpus(corpus)))
         if cached is not None and cached[0] is enc and cached[1] == texts:
             return cached[2]

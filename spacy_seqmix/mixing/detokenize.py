@@ -26,12 +26,12 @@ class Edit(NamedTuple):
 
 
 def join_words(target: Doc, edits: Sequence[Edit], nlp: Language) -> tuple[Doc, bool]:
-    """The target's text with other words in some places.
+    """Replace words of a target doc, and set the spaces between words.
 
-    Spaces outside the edits stay as they are. Inside and at their borders they stay wherever both
-    neighbours are of the kind they were (letters for letters, a comma for a comma); elsewhere a
-    word is set off by a space, closing marks join on the left and opening ones on the right, and
-    there is no space at all where the target writes most of its words without.
+    Spaces outside the edits stay as they are. Inside edits and at their borders, they stay where
+    both neighbours are of the same kind as before (letters for letters, a comma for a comma).
+    Elsewhere words are separated by a space, except before closing and after opening marks, or
+    where the target writes most of its words without spaces.
 
     target (Doc): the surrounding doc.
     edits (Sequence[Edit]): which tokens give way to which words, in order and apart.
@@ -75,7 +75,7 @@ def join_words(target: Doc, edits: Sequence[Edit], nlp: Language) -> tuple[Doc, 
 
 
 def _kind(word: str) -> str:
-    """What matters for spaces: clitics and marks are kinds of their own, all words are one."""
+    """The kind of a word, as far as spaces depend on it: clitic, word, or the mark itself."""
     if word.lower() in CLITICS:
         return "clitic"
     return "word" if any(c.isalnum() for c in word) else word
@@ -93,7 +93,7 @@ def _all_are(word: str, marks: frozenset[str], categories: tuple[str, ...]) -> b
 
 
 def _is_spaced(words: Sequence[str], spaces: Sequence[bool]) -> bool:
-    """Whether a text sets its words off by spaces, as far as it has words side by side."""
+    """Whether at least half of the neighbouring words of a text are separated by spaces."""
     is_word = [_kind(word) == "word" for word in words]
-    found = [spaces[k] for k in range(len(words) - 1) if is_word[k] and is_word[k + 1]]
-    return 2 * sum(found) >= len(found)
+    between_words = [spaces[k] for k in range(len(words) - 1) if is_word[k] and is_word[k + 1]]
+    return 2 * sum(between_words) >= len(between_words)

@@ -38,7 +38,7 @@ class PreparedInterpolated:
     surplus: str
 
     def __call__(self, plans: Sequence[MixPlan]) -> list[Doc]:
-        """One candidate a plan, or two, each with a recipe of what is mixed into its words."""
+        """Make one or two candidates per plan, each with a recipe."""
         settings = {"surplus": self.surplus, "interpolated": True}
         return [
             doc
@@ -47,7 +47,7 @@ class PreparedInterpolated:
         ]
 
     def _both(self, _: int, mix: SegmentMix) -> tuple[str, ...]:
-        """Its own words stand for the mixture, as far as the other side reaches."""
+        """The doc's own words, at the positions that both sides have."""
         return words_of(self.docs[mix.left.doc], mix.left)[: len(mix.words or mix.right)]
 
 
@@ -55,12 +55,12 @@ def make_interpolated(surplus: str = "keep") -> Interpolated:
     """Create the interpolated realiser: SegMix (2023), mixing in the input embeddings.
 
     A doc keeps its own words, with soft labels and a recipe: e = λ e_i + (1 − λ) e_j for the input
-    embeddings of each mixed word. It takes an encoder that honours recipes,
+    embeddings of each mixed word. This needs an encoder that mixes by recipes,
     "spacy-seqmix.MixTransformerModel.v1" or "spacy-seqmix.MixEmbed.v1".
 
-    surplus (str): what becomes of a position that only the longer of two segments has. "keep": its
-        embedding and label stay unmixed. "pad": they are mixed with the padding token and "O".
-    RETURNS (Interpolated): a realiser; ``prepare`` it with docs.
+    surplus (str): what happens at positions that only the longer of two segments has. "keep":
+        embeddings and labels stay unmixed. "pad": they are mixed with the padding token and "O".
+    RETURNS (Interpolated): a Realiser.
     RAISES (SeqMixError): S247 for another surplus.
     """
     if surplus not in SURPLUS:

@@ -26,23 +26,23 @@ from .mixer import Mixer
 BATCH = 64
 # A filter that passes fewer than one candidate in this many is taken to pass none.
 MAX_TRIES_PER_DOC = 50
-# Of the candidates that the discriminator rejected, so many are kept for people to look at.
+# The most rejected candidates that are kept for people to look at.
 MAX_THROWN_OUT = 20
-# Segments by the hash of their parent's text and their start, and what else is mixed in: what is
-# never mixed twice.
+# The identity of a mixture, which is never made twice: segments by the hash of their parent's text
+# and their start, and further words that are mixed in.
 Pair: TypeAlias = tuple[frozenset[tuple[int, int]], tuple[str, ...] | None]
 
 
 @dataclass
 class MixCounts:
-    """What happened.
+    """The counts of one run of mixing.
 
     docs, eligible (int): docs to mix from, and how many of them can be mixed.
-    tried, repeated, rejected, kept (int): candidates; texts that came before; candidates that the
-        discriminator rejected; the rest.
+    tried, repeated, rejected, kept (int): candidates; those whose text came before; those that
+        the discriminator rejected; the rest.
     seconds_table, seconds_mixing, seconds_lm (float): spent on the token table, on mixing, and in
         the language model.
-    judged (list[Judged]): what the discriminator says of each candidate.
+    judged (list[Judged]): the discriminator's scores of each candidate.
     thrown_out (list[Doc]): the first candidates that it rejected, to look at.
     """
 
@@ -59,32 +59,32 @@ class MixCounts:
     thrown_out: list[Doc] = field(default_factory=list)
 
     def __add__(self, other: MixCounts) -> MixCounts:
-        """The counts of two mixers over the same docs; the caller sets ``eligible``."""
+        """Add the counts of two mixers over the same docs; the caller sets ``eligible``."""
         summed = {name: value + vars(other)[name] for name, value in vars(self).items()}
         return MixCounts(**{**summed, "docs": max(self.docs, other.docs)})
 
     def summary(self) -> str:
-        """One line for people."""
+        """A summary in one line."""
         return (
             f"{self.eligible} of {self.docs} docs eligible, {self.tried} candidates, "
             f"{self.rejected} rejected, {self.kept} kept"
         )
 
     def counts(self) -> dict[str, int]:
-        """The counts alone, which are the same on every run with the same seed."""
+        """The integer counts, which are equal in all runs with the same seed."""
         return {k: v for k, v in vars(self).items() if isinstance(v, int)}
 
     def seconds(self) -> dict[str, float]:
-        """The seconds alone, by what they were spent on."""
-        found = {k.split("_")[1]: v for k, v in vars(self).items() if k.startswith("seconds")}
-        return {k: round(v, 2) for k, v in found.items()}
+        """The seconds spent on each step."""
+        spent = {k.split("_")[1]: v for k, v in vars(self).items() if k.startswith("seconds")}
+        return {k: round(v, 2) for k, v in spent.items()}
 
 
 class MixStream:
-    """Mixed docs over one set of parents, made on demand, never from one pair twice.
+    """A stream of mixed docs over one set of parents, made on demand; no pair is mixed twice.
 
-    A stream over more parents can go on from one over fewer: it repeats neither its pairs nor its
-    texts, and its counts go on.
+    A stream over more parents can continue an earlier one: it repeats neither pairs nor texts, and
+    its counts include those of the earlier one.
     """
 
     def __init__(
@@ -99,9 +99,9 @@ class MixStream:
         progress: Callable[[int], object] | None = None,
         before: MixStream | None = None,
     ) -> None:
-        """Find the eligible docs; nothing is loaded or built before the first ``take``.
+        """Collect the eligible docs; nothing is loaded or built before the first ``take``.
 
-        before (MixStream | None): the stream to go on from.
+        before (MixStream | None): the stream to continue.
         """
         self.mixer = mixer
         known = before.counts if before else MixCounts()
@@ -191,7 +191,7 @@ class MixStream:
         return sides, mix.words
 
     def _judge(self, docs: list[Doc]) -> list[Doc]:
-        """Each candidate is judged alone (Eq. 9-10)."""
+        """Keep the candidates that the discriminator accepts, each judged by itself (Eq. 9-10)."""
         if self.mixer.labels == "hard":
             for doc in docs:
                 to_hard_labels(doc)
@@ -211,7 +211,7 @@ class MixStream:
         return kept
 
     def shortage(self, wanted: int) -> str:
-        """Why fewer docs came than were wanted, and what to change."""
+        """The warning W210: why there are fewer docs than wanted, and what to change."""
         counts, strategy = self.counts, self.mixer.strategy
         if strategy.copies:
             reason = (
@@ -253,16 +253,16 @@ def mix_docs(
     n_docs: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> tuple[list[Doc], MixCounts]:
-    """Mix a set of labelled docs: exactly round(r·n) come out, or fewer with a warning.
+    """Mix a set of labelled docs into exactly round(r·n) new docs, or fewer with a warning.
 
     docs (Sequence[Doc]): n labelled docs.
     mixer (Mixer): strategy, realiser, discriminator and rate r.
     rng (Generator): a private generator; the same one gives the same docs.
-    nlp (Language): whose tokeniser reads the mixed texts.
-    corpus (Sequence[Doc]): further docs whose words the token table may offer.
-    trained (Language | None): pipeline of the last round, for tables made from it.
-    number (int): of the round or epoch, where the rate has a schedule.
-    n_docs (int | None): what the rate is a share of, if not n.
+    nlp (Language): the pipeline whose tokeniser reads the mixed texts.
+    corpus (Sequence[Doc]): further docs whose words the token table may contain.
+    trained (Language | None): the pipeline of the last round, for tables made from it.
+    number (int): the number of the round or epoch, for rates with a schedule.
+    n_docs (int | None): the number of docs that the rate refers to; n by default.
     progress (Callable | None): called with the number of docs that were kept.
     RETURNS (tuple): the mixed docs, each with soft labels and origin, and the counts.
     """

@@ -14,7 +14,7 @@ Rate: TypeAlias = float | Iterable[float]
 
 
 class Rates:
-    """The augment rate of every epoch or round; the last one given holds for all that follow."""
+    """The augment rate of every epoch or round; the last rate holds for all that follow."""
 
     def __init__(self, rate: Rate) -> None:
         """RAISES (SeqMixError): S212 for a rate below 0, or none at all."""
@@ -40,7 +40,7 @@ class Rates:
 
 
 class Mixer:
-    """Everything that a config's mixing section says."""
+    """The settings of a mixing section: strategy, realiser, discriminator, rate and labels."""
 
     def __init__(
         self,
@@ -52,15 +52,15 @@ class Mixer:
     ) -> None:
         """Check the settings; nothing is loaded.
 
-        strategy (Strategy | PlanFunction): which segments are mixed; a plain function (docs, rng)
-            -> plans is given the defaults of ``Strategy``.
-        realiser (Realiser): what mixed segments become.
-        discriminator (Discriminator | None): what keeps plausible docs; None keeps all.
+        strategy (Strategy | PlanFunction): chooses segments to mix; a plain function (docs, rng)
+            -> plans gets the defaults of ``Strategy``.
+        realiser (Realiser): turns plans into docs.
+        discriminator (Discriminator | None): keeps plausible docs; None keeps all.
         rate (float | Iterable[float]): r, mixed docs per doc; or one for each round or epoch.
         labels (str): "soft", or "hard" to keep only the repaired annotation, for components that
             cannot train on distributions.
-        RAISES (SeqMixError): S212 for settings out of range, or what is no strategy or realiser;
-            S249 for a discriminator over interpolated docs.
+        RAISES (SeqMixError): S212 for settings out of range or objects of a wrong type, S249 for a
+            discriminator over interpolated docs.
         """
         if labels not in ("soft", "hard"):
             raise SeqMixError(Errors.E212.format(what=f"labels 'soft' or 'hard', not {labels!r}"))
@@ -78,5 +78,5 @@ class Mixer:
 
     @property
     def interpolates(self) -> bool:
-        """Whether docs come with a recipe, which only some encoders honour."""
+        """Whether mixed docs have a recipe, by which only some encoders mix."""
         return self.realiser.interpolates and not self.strategy.replaces

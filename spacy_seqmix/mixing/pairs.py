@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,11 @@ from spacy.strings import get_string_id
 from spacy.tokens import Doc
 
 from ..types import Segment
-from .segments import Chosen
+from .segments import Chooser
 
-Chooser: TypeAlias = Callable[[Doc], list[Chosen]]
-
-# In a group of up to so many segments, skipping what can't be paired costs little.
+# In groups of at most this many segments, skipping useless pairs costs little.
 SMALL = 16
-# Drawing over docs: so many times the draws that give a pair on the average, before it is given up.
+# Drawing over docs stops after this many times the draws that one pair needs on average.
 PATIENCE = 50
 
 
@@ -29,9 +27,9 @@ class SegmentIndex:
     """Segments in blocks that can be paired, as arrays: a corpus has millions.
 
     segments (NDArray): shape (n, 3), doc, start and end of each; blocks one after the other.
-    texts (NDArray): shape (n,), the hash of each one's sequence.
-    blocks (NDArray): shape (n_blocks, 2), where each begins, and, where its first segments are
-        paired with those after them only, their number; 0 where all are paired with all.
+    texts (NDArray): shape (n,), the hash of the sequence that each segment is from.
+    blocks (NDArray): shape (n_blocks, 2): the start of each block, and the number of its first
+        segments that are paired with the later ones only; 0 where all are paired with all.
     sizes (NDArray): shape (n_blocks,), segments in each block.
     n_pairs (NDArray): shape (n_blocks,), pairs in each block and those before it.
     """
@@ -43,7 +41,7 @@ class SegmentIndex:
     n_pairs: NDArray[np.int64]
 
     def draw(self, rng: np.random.Generator) -> Iterator[tuple[Segment, Segment]]:
-        """Pairs in random order, each once and either way round, until they run out.
+        """Yield all pairs once, in random order, with either segment first.
 
         All pairs of all blocks are equally likely. They have numbers, and no list is made of
         them: the time of a draw does not depend on how many there are (but for a binary search
@@ -56,11 +54,10 @@ class SegmentIndex:
                 yield self._segment(left), self._segment(right)
 
     def draw_over_docs(self, rng: np.random.Generator) -> Iterator[tuple[Segment, Segment]]:
-        """The same pairs, but those of any two docs are equally likely to be the next, however many
-        segments the docs have.
+        """Yield the same pairs, with all pairs of docs equally likely to be next.
 
-        Pairs of docs with many segments are passed over in proportion to these. Where hardly any
-        new pair comes so, the rest follows as ``draw`` has it.
+        Pairs of docs with many segments are rejected in proportion to these. When hardly any new
+        pair is accepted, the rest follows in the order of ``draw``.
         """
         docs = self.segments[:, 0]
         sizes = np.bincount(docs) if len(docs) else np.zeros(1, dtype="int64")
@@ -92,7 +89,7 @@ class SegmentIndex:
         return int(self.n_pairs[-1]) if len(self.n_pairs) else 0
 
     def _pair_at(self, k: int, rng: np.random.Generator) -> tuple[int, int]:
-        """The two segments of pair number k, either way round."""
+        """The two segments of pair number k, in random order."""
         block = int(np.searchsorted(self.n_pairs, k, side="right"))
         k -= int(self.n_pairs[block - 1]) if block else 0
         begin, first = self.blocks[block].tolist()
@@ -105,7 +102,7 @@ class SegmentIndex:
         return (j, i) if rng.random() < 0.5 else (i, j)
 
     def _may_meet(self, i: int, j: int) -> bool:
-        """Whether two segments are of other docs, and of other texts."""
+        """Whether two segments are from different docs and different texts."""
         other = self.segments[i, 0] != self.segments[j, 0] and self.texts[i] != self.texts[j]
         return bool(other)
 
@@ -132,10 +129,10 @@ def index_segments(docs: Sequence[Doc], choose: Chooser) -> SegmentIndex:
     segments = np.array(rows, dtype="int32").reshape(-1, 3)
     texts = np.array(hashes, dtype="uint64")
     ends = np.cumsum(np.bincount(group_of, minlength=len(numbers))).tolist()
-    found: list[tuple[int, int, int]] = []
+    rows_of_blocks: list[tuple[int, int, int]] = []
     for begin, end in pairwise([0, *ends]):
-        found += _split(order, begin, end, (texts, segments[:, 0]))
-    begins, firsts, sizes = np.array(found, dtype="int64").reshape(-1, 3).T
+        rows_of_blocks += _split(order, begin, end, (texts, segments[:, 0]))
+    begins, firsts, sizes = np.array(rows_of_blocks, dtype="int64").reshape(-1, 3).T
     pairs = np.where(firsts > 0, firsts * (sizes - firsts), sizes * (sizes - 1) // 2)
     useful = pairs > 0
     blocks = np.stack([begins, firsts], axis=1)[useful]

@@ -1,4 +1,4 @@
-"""Realisers turn plans into docs. Nearest token: mixed vectors become the words nearest to them."""
+"""The nearest-token realiser: each mixed vector becomes the word nearest to it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,26 +39,26 @@ class PreparedNearestToken:
         self.same_shape = same_shape
 
     def __call__(self, plans: Sequence[MixPlan]) -> list[Doc]:
-        """Two candidates a plan, the mixed window in the left parent and in the right one, or
-        only the first where the plan says so.
+        """Make two candidates per plan, with the mixed window in the left and in the right parent,
+        or only the first where the plan says so.
 
-        Eq. 5-7: e = λ e_i + (1 − λ) e_j, and the word nearest to e. Plans for which the table
-        offers no word give no candidate. Of segments of different lengths, the positions that both
-        have are mixed, and the words of the longer one follow.
+        Eq. 5-7: e = λ e_i + (1 − λ) e_j, and the word nearest to e. Plans for which the table has
+        no word give no candidate. In segments of different lengths, the positions that both have
+        are mixed, and the words of the longer one follow.
         """
         if not plans:
             return []
-        found = iter(self._words([mix for plan in plans for mix in plan.mixes]))
+        mixed_words = iter(self._words([mix for plan in plans for mix in plan.mixes]))
         out: list[Doc] = []
         for plan in plans:
-            words = [both for _, both in zip(plan.mixes, found, strict=False)]
+            words = [both for _, both in zip(plan.mixes, mixed_words, strict=False)]
             if None not in words:
                 out += candidates(self.docs, plan, partial(_number, words), self.nlp)
         return out
 
     def _words(self, mixes: Sequence[SegmentMix]) -> list[tuple[str, ...] | None]:
-        """The words for the positions that both sides of each have; None where the table has
-        none."""
+        """The words of each mix, at the positions that both sides have; None where the table has
+        no word."""
         mixed = [mix for mix in mixes if not is_pure(mix.lam)]
         used = sorted({seg.doc for mix in mixed for seg in (mix.left, mix.right)})
         lent = [Doc(self.nlp.vocab, words=list(mix.words)) for mix in mixed if mix.words]

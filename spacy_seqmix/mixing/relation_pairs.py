@@ -1,8 +1,7 @@
-"""RMix of SegMix (2023): both arguments of a relation, and its label, with those of another."""
+"""RMix of SegMix (2023): a relation's arguments and label are mixed with those of another."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,8 +13,8 @@ from ..annotation import relations
 from ..annotation.layers import RELATIONS
 from ..annotation.relations import Offsets, Pair
 from ..types import MixPlan, Segment, SegmentMix, Strategy
-from .pairs import shuffled
-from .pool import Draw, take_turns
+from .partners import partners_in_pool, take_turns
+from .segment_pool import Draw
 
 
 class ChosenRelation(NamedTuple):
@@ -24,7 +23,7 @@ class ChosenRelation(NamedTuple):
     number: int
     pair: Pair
     key: Hashable
-    texts: tuple[str, str]
+    text: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class RelationPairs(Strategy):
 
     @property
     def keeps_labels(self) -> bool:
-        """Whether mixed labels are their parents' own, and so never soft."""
+        """Whether mixed docs have the labels of their parents, which stay hard."""
         return self.same_type
 
     def eligible(self, doc: Doc) -> bool:
@@ -50,33 +49,23 @@ class RelationPairs(Strategy):
         return "a relation between two spans that do not overlap"
 
     def choose(self, doc: Doc) -> list[ChosenRelation]:
-        """The relations of a doc whose arguments stand apart and have no whitespace tokens."""
+        """The relations of a doc whose arguments do not overlap and have no whitespace tokens."""
         labels = relations.of(doc)
         if labels is None:
             return []
-        found = []
+        chosen = []
         for number, (pair, row) in enumerate(zip(labels.pairs, labels.probs, strict=True)):
             (a, b), (c, d) = pair
             blank = any(token.is_space for token in (*doc[a:b], *doc[c:d]))
             if row.any() and not blank and (b <= c or d <= a):
                 key = labels.labels[int(row.argmax())] if self.same_type else ()
-                found.append(ChosenRelation(number, pair, key, (doc[a:b].text, doc[c:d].text)))
-        return found
+                chosen.append(ChosenRelation(number, pair, key, (doc[a:b].text, doc[c:d].text)))
+        return chosen
 
     def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
         """Yield plans; no relation meets a partner twice. All docs come equally often."""
         own = [self.choose(doc) for doc in docs]
-        pool: dict[Hashable, list[tuple[int, ChosenRelation]]] = defaultdict(list)
-        for doc, chosen in enumerate(own):
-            for one in chosen:
-                pool[one.key].append((doc, one))
-
-        def deck(doc: int, one: ChosenRelation) -> Iterator[tuple[int, ChosenRelation]]:
-            group = pool[one.key]
-            for k in shuffled(len(group), rng):
-                other, partner = group[k]
-                if other != doc and partner.texts != one.texts:
-                    yield other, partner
+        deck = partners_in_pool(own, rng)
 
         def make(doc: int, one: ChosenRelation, partner: tuple[int, ChosenRelation]) -> MixPlan:
             return self._plan(doc, one, *partner, self.draw.weight(rng))
@@ -102,7 +91,7 @@ def make_relation(same_type: bool = False, alpha: float = 8.0, fold: bool = Fals
     Head is mixed with head and tail with tail, with one λ, and so is the distribution over labels.
     The entities of the doc keep their types, and its other relations their labels.
 
-    same_type (bool): mix relations of one label only, whose labels so stay hard.
+    same_type (bool): mix relations with the same label only, so that labels stay hard.
     alpha (float): of λ ~ Beta(α, α), the share of the doc's own relation.
     fold (bool): take λ or 1 − λ, whichever is larger.
     RETURNS (RelationPairs): a Strategy.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from spacy.tokens import Doc
 from ..annotation import soft_labels
 from ..annotation.layers import ENTS, check_layer, is_iob
 from ..errors import Errors, SeqMixError
+from ..types import Strategy
 
 # Densities are ratios of small integers: 3/5 must pass 0.6 whatever the rounding.
 TOLERANCE = 1e-6
@@ -30,6 +31,39 @@ class Chosen(NamedTuple):
     end: int
     key: Hashable
     text: str
+
+
+class Chooser(Protocol):
+    """The segments of a doc that may be mixed, as windows, mentions or words."""
+
+    @property
+    def layer(self) -> str:
+        """The layer of annotation whose labels count."""
+
+    def __call__(self, doc: Doc) -> list[Chosen]:
+        """The eligible segments of a labelled doc, in order of their start."""
+
+    def describe(self) -> str:
+        """What makes a doc eligible, for messages."""
+
+
+class ChoosingStrategy(Strategy):
+    """A strategy over the segments that ``choose`` gives: a doc that has one is eligible."""
+
+    choose: Chooser
+
+    @property
+    def layer(self) -> str:
+        """The layer of annotation whose labels are mixed."""
+        return self.choose.layer
+
+    def eligible(self, doc: Doc) -> bool:
+        """Whether the doc has a segment that could be mixed."""
+        return bool(self.choose(doc))
+
+    def describe(self) -> str:
+        """What makes a doc eligible, for messages."""
+        return self.choose.describe()
 
 
 @dataclass(frozen=True)
@@ -83,7 +117,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Sequences:
-    """The sentences of a doc, or all of it where no boundaries are known; paired by length.
+    """The sentences of a doc, or the whole doc if it has no boundaries; paired by length.
 
     Whitespace tokens at either end of a sentence do not belong to it.
 
@@ -130,7 +164,7 @@ class Sequences:
 
 
 def _where(layer: str) -> str:
-    """What else has to be so, for messages."""
+    """The layer and its conditions, for messages."""
     if layer == ENTS:
         return ""
     rule = ", where docs need the key and spans that do not overlap" if is_iob(layer) else ""
@@ -138,7 +172,7 @@ def _where(layer: str) -> str:
 
 
 def dense(doc: Doc, starts: Numbers, ends: Numbers, density: float, layer: str = ENTS) -> Mask:
-    """Which segments of a doc have a valid label density that is high enough.
+    """Select the segments of a doc with a sufficient density of valid labels.
 
     SeqMix, section 3.2: η = n / s with n valid labels (any tag but O; a soft label counts with
     its mass off O) in s tokens, eligible when η ≥ η0. Segments with a token that is not annotated
@@ -164,7 +198,7 @@ def dense(doc: Doc, starts: Numbers, ends: Numbers, density: float, layer: str =
 
 
 def cut(tags: list[str | None], starts: Numbers, ends: Numbers) -> Mask:
-    """Which segments begin inside an entity, or end before its end.
+    """Select the segments that begin or end inside an entity.
 
     tags (list[str | None]): valid IOB2, one a token, None where annotation is missing.
     """
@@ -173,7 +207,7 @@ def cut(tags: list[str | None], starts: Numbers, ends: Numbers) -> Mask:
 
 
 def _is_hard(doc: Doc, tags: list[str | None], layer: str) -> Mask:
-    """Which tokens have their tag for certain: what a mixture with the same tag keeps."""
+    """Which tokens have their tag with probability 1, so that mixing equal tags keeps it."""
     soft = soft_labels.of(doc, layer)
     column = {tag: i for i, tag in enumerate(soft.labels)}
     # A missing row has no tag, and zeros in every column.
@@ -187,7 +221,7 @@ def _sent_starts(doc: Doc) -> Mask:
 
 
 def _sums(values: NDArray[Any], starts: Numbers, ends: Numbers) -> NDArray[np.float64]:
-    """The sum over each segment, by differences of running totals."""
+    """The sum of values over each segment, by differences of running totals."""
     totals = np.concatenate([[0.0], np.cumsum(values, dtype="float64")])
     return np.asarray(totals[ends] - totals[starts])
 

@@ -1,4 +1,4 @@
-"""Strategies choose which segments to pair and draw λ. They know nothing of tokens or vectors."""
+"""SeqMix's strategies, which choose pairs of segments and draw λ, and the control duplication."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ..annotation.layers import ENTS, check_layer, is_iob
 from ..errors import Errors, SeqMixError
 from ..types import MixPlan, PlanFunction, Segment, SegmentMix, Strategy
 from .pairs import SegmentIndex, index_segments
-from .segments import Sequences, Windows
+from .segments import ChoosingStrategy, Sequences, Windows
 
 WINDOWS, DOCS = "windows", "docs"
 
@@ -28,10 +28,10 @@ class FunctionStrategy(Strategy):
 
 
 def as_strategy(strategy: Strategy | PlanFunction) -> Strategy:
-    """A strategy as it is, or a plain function with the defaults of ``Strategy``.
+    """Return a strategy as it is, and a plain function with the defaults of ``Strategy``.
 
-    RAISES (SeqMixError): S212 for what is neither, and for an object that has a part of the
-        protocol only: its own ``eligible`` must not be ignored without a word.
+    RAISES (SeqMixError): S212 for other objects, and for one with a part of the protocol only,
+        whose own ``eligible`` must not be ignored in silence.
     """
     if isinstance(strategy, Strategy):
         return strategy
@@ -43,14 +43,14 @@ def as_strategy(strategy: Strategy | PlanFunction) -> Strategy:
 
 
 @dataclass(frozen=True)
-class SegmentPairs(Strategy):
-    """Every strategy of SeqMix (EMNLP 2020, section 3.2): they differ in what they choose.
+class SegmentPairs(ChoosingStrategy):
+    """A strategy of SeqMix (EMNLP 2020, section 3.2).
 
-    choose (Windows | Sequences): the segments of a doc that may be paired, each with the key that
-        both sides of a pair share.
-    alpha (float): of λ ~ Beta(α, α), Eq. 6.
+    choose (Windows | Sequences): chooses the segments of a doc that may be paired, each with the
+        key that both sides of a pair share.
+    alpha (float): α of λ ~ Beta(α, α), Eq. 6.
     both_ways (bool): whether the mixed segment is put into both parents, or into one.
-    uniform_over (str): "windows" or "docs", whose pairs are all equally likely.
+    uniform_over (str): "windows" or "docs": all pairs of these are equally likely.
     """
 
     choose: Windows | Sequences
@@ -66,22 +66,9 @@ class SegmentPairs(Strategy):
             raise SeqMixError(Errors.E210.format(what="alpha > 0", value=self.alpha))
 
     @property
-    def layer(self) -> str:
-        """Whose labels are mixed."""
-        return self.choose.layer
-
-    @property
     def keeps_labels(self) -> bool:
-        """Whether mixed labels are their parents' own, and so never soft."""
+        """Whether mixed docs have the labels of their parents, which stay hard."""
         return isinstance(self.choose, Windows) and self.choose.same_tags
-
-    def eligible(self, doc: Doc) -> bool:
-        """Whether the doc has a segment that could be paired."""
-        return bool(self.choose(doc))
-
-    def describe(self) -> str:
-        """What makes a doc eligible, for messages."""
-        return self.choose.describe()
 
     def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
         """Yield plans without repeating a pair, until the pairs run out.
@@ -91,7 +78,7 @@ class SegmentPairs(Strategy):
         yield from self.draw(index_segments(docs, self.choose), rng)
 
     def draw(self, index: SegmentIndex, rng: np.random.Generator) -> Iterator[MixPlan]:
-        """Plans over segments that are indexed already."""
+        """Yield plans over segments that are indexed already."""
         draw = index.draw_over_docs if self.uniform_over == DOCS else index.draw
         for left, right in draw(rng):
             lam = float(rng.beta(self.alpha, self.alpha))
@@ -144,12 +131,12 @@ def make_sub_sequence(
 
     window (int): s, the length of a window in tokens.
     density (float): η0, the least share of valid labels in a window.
-    alpha (float): of λ ~ Beta(α, α); large values keep λ near one half.
-    keep_entities (bool): take no window that begins or ends inside an entity. The paper cuts.
+    alpha (float): α of λ ~ Beta(α, α); large values keep λ near one half.
+    keep_entities (bool): leave out windows that begin or end inside an entity, unlike the paper.
     layer (str): whose labels are mixed: "ents", "tags" (of a tagger; all of them are valid), or
         "spans:KEY" (of a span categoriser; docs whose spans overlap are not mixed).
-    uniform_over (str): "windows": all pairs of windows are equally likely, so that a long doc with
-        many is mixed often; or "docs": all pairs of docs that have some.
+    uniform_over (str): "windows": all pairs of windows are equally likely, so that docs with many
+        windows are mixed often; or "docs": all pairs of docs with windows are.
     RETURNS (SegmentPairs): a Strategy.
     RAISES (SeqMixError): S210 for values out of range, S217 for an unknown layer.
     """
@@ -163,7 +150,7 @@ def make_whole_sequence(
     """Create the whole-sequence strategy: two dense sequences of the same length.
 
     A sequence is a sentence where boundaries are known, and otherwise the whole doc. The mixture
-    takes the place of one of the two: one candidate a plan, not two.
+    replaces one of the two: there is one candidate per plan, not two.
 
     Arguments, result and errors as in ``make_sub_sequence``.
     """
@@ -180,7 +167,7 @@ def make_label_constrained(
 ) -> SegmentPairs:
     """Create the label-constrained strategy: two dense windows with the same tag sequence.
 
-    Since both windows have the same hard IOB2 tags, the mixture has them too: labels stay hard.
+    Both windows have the same hard IOB2 tags, so the mixture has them too: labels stay hard.
 
     Arguments, result and errors as in ``make_sub_sequence``.
     """
@@ -191,13 +178,13 @@ def make_label_constrained(
 def make_duplication(min_labels: int = 0, layer: str = ENTS) -> Duplication:
     """Create a strategy that mixes nothing: it copies docs, each at most once.
 
-    A control: it trains for longer, or more often on a chosen part of the docs, without mixing. A
-    rate above 1 cannot be reached. Over docs with a model's labels (``mix_set = "pool"``) it is
+    A control: training is longer, or repeats a chosen part of the docs, without mixing. Rates above
+    1 cannot be reached. Over docs with a model's labels (``mix_set = "pool"``) this is
     self-training.
 
-    min_labels (int): only docs with at least this many tokens that have a valid label.
-    layer (str): docs with a label there are copied: "ents", "tags" or "spans:KEY".
-    RETURNS (Duplication): a Strategy; take it with the realiser "spacy-seqmix.Interpolated.v1".
+    min_labels (int): copy only docs with at least this many tokens with a valid label.
+    layer (str): the layer of these labels: "ents", "tags" or "spans:KEY".
+    RETURNS (Duplication): a Strategy; use it with the realiser "spacy-seqmix.Interpolated.v1".
     RAISES (SeqMixError): S210 for a negative number, S217 for an unknown layer.
     """
     return Duplication(min_labels, layer)

@@ -1,4 +1,4 @@
-"""SMix of SegMix (2023): words are mixed with synonyms of theirs, and keep their labels."""
+"""SMix of SegMix (2023): words are mixed with their synonyms, and keep their labels."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -11,14 +11,14 @@ from spacy.tokens import Doc, Token
 
 from ..annotation.layers import ENTS
 from ..errors import Errors, SeqMixError, SeqMixFileError
-from ..types import MixPlan, Segment, Strategy
+from ..types import MixPlan, Segment
 from .pairs import shuffled
-from .pool import Draw, Partner, Tokens, draw_plans
-from .segments import Chosen
+from .segment_pool import Draw, Partner, Tokens, draw_plans
+from .segments import ChoosingStrategy, Chosen
 from .token_table import Query, cased_like, word_shape
 from .vectors import BuiltTable, TableBuilder
 
-# The synonyms of a word, of single words alone, the best first.
+# Returns the synonyms of a word that are single words, the best first.
 Lexicon: TypeAlias = Callable[[Token], Sequence[str]]
 # Docs to mix -> lexicon.
 LexiconBuilder: TypeAlias = Callable[[Sequence[Doc]], Lexicon]
@@ -27,7 +27,7 @@ POS = {"NOUN": "n", "VERB": "v", "ADJ": "a", "ADV": "r"}
 
 
 @dataclass(frozen=True)
-class SynonymSegments(Strategy):
+class SynonymSegments(ChoosingStrategy):
     """See ``make_synonym``."""
 
     lexicon: LexiconBuilder
@@ -36,28 +36,15 @@ class SynonymSegments(Strategy):
     both_ways: bool = False
     keeps_labels = True
 
-    @property
-    def layer(self) -> str:
-        """Whose labels are kept."""
-        return self.choose.layer
-
-    def eligible(self, doc: Doc) -> bool:
-        """Whether the doc has a word that might have a synonym."""
-        return bool(self.choose(doc))
-
-    def describe(self) -> str:
-        """What makes a doc eligible, for messages."""
-        return self.choose.describe()
-
     def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
-        """Yield plans; no word of a doc meets a synonym twice. All docs come equally often."""
+        """Yield plans; no word gets the same synonym twice. All docs come equally often."""
         lookup = self.lexicon(docs)
 
         def deck(number: int, chosen: Chosen) -> Iterator[Partner]:
-            found = lookup(docs[number][chosen.start])
+            synonyms = lookup(docs[number][chosen.start])
             segment = Segment(number, chosen.start, chosen.end)
-            for k in shuffled(len(found), rng):
-                yield segment, (found[k],)
+            for k in shuffled(len(synonyms), rng):
+                yield segment, (synonyms[k],)
 
         own = [self.choose(doc) for doc in docs]
         yield from draw_plans(own, deck, self.draw, self.layer, rng)
@@ -107,11 +94,11 @@ class TableNeighbours:
             return []
         vectors = built.table.vectors[row : row + 1]
         shapes = ((word_shape(word),),) if self.same_shape else ()
-        found: list[str] = []
+        neighbours: list[str] = []
         for _ in range(self.n):
-            (best,) = built.table.nearest([Query(vectors, frozenset([word, *found]), shapes)])
-            found += best
-        return found
+            (best,) = built.table.nearest([Query(vectors, frozenset([word, *neighbours]), shapes)])
+            neighbours += best
+        return neighbours
 
 
 def make_synonym(
@@ -124,12 +111,12 @@ def make_synonym(
 ) -> SynonymSegments:
     """Create the synonym strategy, SMix: a word is mixed with a synonym, and keeps its label.
 
-    lexicon (Callable): where synonyms come from, "spacy-seqmix.WordNet.v1" or
+    lexicon (Callable): the source of synonyms, "spacy-seqmix.WordNet.v1" or
         "spacy-seqmix.TableNeighbours.v1".
-    outside (bool): take words with the tag "O" too, and not those in entities alone.
-    segments (int): at most so many words of a doc are mixed; 0 for all that have a synonym.
-    alpha (float): of λ ~ Beta(α, α), the share of the doc's own word.
-    fold (bool): take λ or 1 − λ, whichever is larger.
+    outside (bool): include words with the tag "O", not only those in entities.
+    segments (int): the most words of a doc that are mixed; 0 for all that have a synonym.
+    alpha (float): α of λ ~ Beta(α, α), the share of the doc's own word.
+    fold (bool): use the larger of λ and 1 − λ.
     layer (str): "ents", "tags" or "spans:KEY".
     RETURNS (SynonymSegments): a Strategy.
     RAISES (SeqMixError): S210 for values out of range, S217 for an unknown layer.
@@ -141,16 +128,16 @@ def make_synonym(
 def make_wordnet(path: Path | None = None, n: int = 5) -> WordNet:
     """Create a lexicon over WordNet (Fellbaum 1998), read by NLTK.
 
-    Words have the synonyms of all their senses, of those of their part of speech where the doc
-    has one (``token.pos_``). Names of several words, and words in the form of a dictionary where
-    the text inflects, are no replacement and are left out; stop words have no synonyms.
+    A word has the synonyms of all its senses, or of those with its part of speech where that is
+    known (``token.pos_``). Names of several words are left out, and so are synonyms of an inflected
+    word, since they would be in their base form. Stop words have no synonyms.
 
     path (Path | None): a folder of NLTK data, with WordNet's files in corpora/wordnet; None for
-        those that NLTK itself looks through. "python -m nltk.downloader wordnet" installs them.
-    n (int): how many synonyms of a word at most, those of frequent senses first.
+        NLTK's own folders. "python -m nltk.downloader wordnet" installs the files there.
+    n (int): the most synonyms of a word, those of frequent senses first.
     RETURNS (WordNet): docs to mix -> lexicon.
-    RAISES (SeqMixError): S210 for n below 1. (SeqMixError): S261 without NLTK. (OSError): S262
-        without the data, when a word is first looked up.
+    RAISES (SeqMixError): S210 for n below 1; when a word is first looked up, S261 without NLTK and
+        S262 (SeqMixFileError) without the data.
     """
     return WordNet(path, _check_n(n))
 
@@ -162,9 +149,9 @@ def make_table_neighbours(
 
     Near words are often of the same kind rather than of the same meaning.
 
-    table (Callable): a token table, "spacy-seqmix.WordTable.v1" or one of its kin.
-    n (int): how many neighbours of a word.
-    same_shape (bool): only words of its shape (capitals, digits), where there are any.
+    table (Callable): a token table, for example "spacy-seqmix.WordTable.v1".
+    n (int): the number of neighbours of a word.
+    same_shape (bool): prefer words with the same shape (capitals, digits).
     RETURNS (TableNeighbours): docs to mix -> lexicon.
     RAISES (SeqMixError): S210 for n below 1.
     """
@@ -202,16 +189,16 @@ def _first(err: Exception) -> str:
 
 
 def _entry(token: Token) -> tuple[str, str | None]:
-    """What is looked up: a word, and WordNet's name of its part of speech."""
+    """The key of a look-up: a word, and WordNet's name of its part of speech."""
     return token.text, POS.get(token.pos_)
 
 
 def _synonyms(reader: Any, word: str, pos: str | None) -> list[str]:
-    """Single words of the senses of a word that is in WordNet in this very form."""
-    found: dict[str, None] = {}
+    """The single-word synonyms of a word; none if WordNet does not have this form of it."""
+    lemmas: dict[str, None] = {}
     for sense in reader.synsets(word, pos=pos):
         names = sense.lemma_names()
         if word.lower() in (name.lower() for name in names):
-            found.update(dict.fromkeys(name for name in names if "_" not in name))
-    like = [cased_like(name, word) for name in found if name.lower() != word.lower()]
+            lemmas.update(dict.fromkeys(name for name in names if "_" not in name))
+    like = [cased_like(name, word) for name in lemmas if name.lower() != word.lower()]
     return list(dict.fromkeys(like))

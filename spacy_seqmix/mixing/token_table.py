@@ -27,12 +27,12 @@ class Query:
     """What to look up for one plan: one vector per position of its window.
 
     vectors (Floats2d): the mixed vectors, shape (s, width).
-    own (frozenset[str]): the parents' tokens in the window, which are never the answer.
-    shapes (tuple[tuple[str, ...], ...]): per position, the word shapes that may stand there;
-        empty for any.
+    own (frozenset[str]): the parents' tokens in the window, which are excluded.
+    shapes (tuple[tuple[str, ...], ...]): the word shapes that are allowed at each position; empty
+        for any.
     held_out (tuple[NDArray, Floats2d] | None): words whose vectors differ for this plan, since
-        its parents' own sentences do not count: their numbers, and their vectors without them
-        (NaN where nothing is left).
+        its parents' sentences do not count: the numbers of these words, and their vectors (NaN
+        where nothing is left).
     """
 
     vectors: Floats2d
@@ -43,7 +43,7 @@ class Query:
 
 @dataclass(frozen=True)
 class TokenTable:
-    """Words and vectors, with one measure of nearness.
+    """A table of words and vectors, with a measure of nearness.
 
     words (list[str]): n words, the frequent ones first: of equal vectors the first is taken.
     vectors (Floats2d): shape (n, width).
@@ -62,7 +62,7 @@ class TokenTable:
 
     @cached_property
     def cased(self) -> bool:
-        """Whether any word has a capital: if none has, case is taken from the parents."""
+        """Whether any word has a capital; if none has, case is taken from the parents."""
         return any(word != word.lower() for word in self.words)
 
     @cached_property
@@ -76,7 +76,7 @@ class TokenTable:
         rows: dict[str, list[int]] = {}
         for i, word in enumerate(self.words):
             rows.setdefault(word_shape(word), []).append(i)
-        return {shape: np.array(found, dtype="int64") for shape, found in rows.items()}
+        return {shape: np.array(numbers, dtype="int64") for shape, numbers in rows.items()}
 
     @cached_property
     def _folded(self) -> dict[str, list[int]]:
@@ -111,7 +111,7 @@ class TokenTable:
         # The measure ranks words for one vector, so nothing that is the same for all is added.
         scores = stacked @ keys.T
         scores += offset
-        found: list[list[str]] = []
+        words: list[list[str]] = []
         row = 0
         for query in queries:
             part = scores[row : row + len(query.vectors)]
@@ -123,8 +123,8 @@ class TokenTable:
                 part[:, columns] = np.nan_to_num(here @ fresh.T + fresh_offset, nan=-np.inf)
             own = [i for word in query.own for i in self._folded.get(word.lower(), [])]
             part[:, own] = -np.inf
-            found.append(self._pick(part, query))
-        return found
+            words.append(self._pick(part, query))
+        return words
 
     def _pick(self, scores: Floats2d, query: Query) -> list[str]:
         if not self.words:
@@ -146,10 +146,10 @@ class TokenTable:
         """The rows, in order, of the words that have any of these shapes."""
         # A table without capitals has no word of shape "Xx": its words take their case later.
         wanted = set(shapes) if self.cased else {_squeeze(shape.lower()) for shape in shapes}
-        found = [self._of_shape[shape] for shape in wanted if shape in self._of_shape]
-        if len(found) == 1:
-            return found[0]
-        return np.sort(np.concatenate([*found, np.zeros(0, dtype="int64")]))
+        rows = [self._of_shape[shape] for shape in wanted if shape in self._of_shape]
+        if len(rows) == 1:
+            return rows[0]
+        return np.sort(np.concatenate([*rows, np.zeros(0, dtype="int64")]))
 
     def _prepare(self, vectors: Floats2d) -> tuple[Floats2d, Floats2d]:
         if self.metric == "squared":
@@ -160,7 +160,7 @@ class TokenTable:
 
 
 def _first_best(scores: NDArray[np.float32]) -> int:
-    """The first of the scores that are the highest but for rounding.
+    """The first of the scores that are highest up to rounding errors.
 
     Words in another case have equal vectors where the encoder has no case; how their products are
     rounded depends on where they stand, and on the number of threads.
@@ -185,7 +185,7 @@ def word_shape(word: str) -> str:
 
 
 def cased_like(word: str, model: str) -> str:
-    """A word without capitals in the case of another."""
+    """Write a word without capitals in the case of a model word."""
     if model.isupper() and len(model) > 1:
         return word.upper()
     return word[:1].upper() + word[1:] if model[:1].isupper() else word
@@ -203,7 +203,7 @@ def by_frequency(words: Sequence[str]) -> list[str]:
 
 
 def same_script(words: Sequence[str], letters: frozenset[str]) -> list[bool]:
-    """Which words use only the characters given: foreign scripts and odd symbols fall out."""
+    """Which words use only the characters given, without foreign scripts and odd symbols."""
     return [all(c in letters for c in word.lower()) for word in words]
 
 

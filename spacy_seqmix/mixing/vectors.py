@@ -37,13 +37,13 @@ class BuiltTable(Protocol):
 
     @property
     def table(self) -> TokenTable:
-        """The words that a look-up may give."""
+        """The words that a look-up may return."""
 
     def of_docs(self, docs: Sequence[Doc]) -> list[Floats2d]:
         """The vectors of every token of each doc, shape (n_tokens, width)."""
 
     def held_out(self, docs: Sequence[Doc], vectors: Sequence[Floats2d]) -> HeldOut | None:
-        """The words whose vectors change when these docs do not count, and those vectors."""
+        """The words whose vectors change when these docs do not count, and the new vectors."""
 
 
 # (docs to mix, further corpus, pipeline of the last round) -> table
@@ -72,15 +72,16 @@ def make_piece_table(
     metric: Metric = "squared",
     same_script_only: bool = False,
 ) -> TableBuilder:
-    """The encoder's word-piece vocabulary with its input embeddings: the paper's table.
+    """Create the paper's table: the encoder's word-piece vocabulary with its input embeddings.
 
     encoder (str): name or folder of a Hugging Face encoder.
-    source (str): "pretrained", or "pipeline" to take the encoder of the pipeline at hand (in
-        active learning that of the last round) as soon as there is one.
+    source (str): "pretrained", or "pipeline" for the encoder of the trained pipeline (in active
+        learning, that of the last round) as soon as there is one.
     metric (str): "squared" distance (the paper) or centred "cosine".
     same_script_only (bool): leave out pieces with characters that the docs never use.
     RETURNS (Callable): docs, further corpus, pipeline -> table.
-    RAISES (SeqMixFileError): S220 when the encoder cannot be loaded; (ValueError): S222.
+    RAISES (SeqMixFileError): S220 when the encoder cannot be loaded. (SeqMixError): S222 for
+        another source.
     """
     source_of = EncoderSource(encoder, source)
 
@@ -102,7 +103,7 @@ def make_word_table(
     metric: Metric = "cosine",
     corpus: Path | None = None,
 ) -> TableBuilder:
-    """The words of the corpora at hand, each with the mean input embedding of its pieces.
+    """Create a table of the corpora's words, each with the mean input embedding of its pieces.
 
     corpus (Path | None): .spacy file or folder whose words are added to those of the docs.
     Other arguments, result and errors as in ``make_piece_table``.
@@ -130,22 +131,22 @@ class VectorSource:
         """The vector of each word, shape (n_words, width); zeros for a word without one."""
         if not words:
             return np.zeros((0, self.vectors.shape[1]), dtype="float32")
-        found = self.vectors.get_batch(list(words))
-        return get_current_ops().to_numpy(found).astype("float32")  # type: ignore[no-any-return, no-untyped-call]
+        rows = self.vectors.get_batch(list(words))
+        return get_current_ops().to_numpy(rows).astype("float32")  # type: ignore[no-any-return, no-untyped-call]
 
 
 def make_vectors_table(
     vectors: str | None = None, metric: Metric = "cosine", all_words: bool = False
 ) -> TableBuilder:
-    """The words of the corpora at hand, each with its static vector.
+    """Create a table of the corpora's words, each with its static vector.
 
-    vectors (str | None): name or folder of a pipeline with vectors; None takes those of the
-        pipeline that is trained ([initialize] vectors).
+    vectors (str | None): name or folder of a pipeline with vectors; None for those of the pipeline
+        that is trained ([initialize] vectors).
     metric (str): centred "cosine", or "squared" distance.
-    all_words (bool): offer every word that has a vector, not only those of the corpora.
+    all_words (bool): include every word with a vector, not only those of the corpora.
     RETURNS (Callable): docs, further corpus, pipeline -> table.
     RAISES (SeqMixError): S225 where there are no vectors; spaCy's E050 (an OSError) for a pipeline
-        that cannot be found.
+        that does not exist.
     """
 
     def build(docs: Sequence[Doc], corpus: Sequence[Doc], nlp: Language | None) -> BuiltTable:
@@ -172,7 +173,7 @@ def make_vectors_table(
 
 @dataclass
 class EncoderSource:
-    """Loads the pretrained encoder once; takes the pipeline's own where ``source`` says so."""
+    """A loader of the pretrained encoder, or of the pipeline's own where ``source`` says so."""
 
     name: str
     source: str
@@ -184,21 +185,21 @@ class EncoderSource:
 
     def __call__(self, nlp: Language | None) -> Encoder:
         if self.source == "pipeline" and nlp is not None:
-            found = Encoder.of_pipeline(nlp)
-            if found is not None:
-                return found
+            own = Encoder.of_pipeline(nlp)
+            if own is not None:
+                return own
         if self.loaded is None:
             self.loaded = Encoder.load(self.name)
         return self.loaded
 
 
 def known_rows(vectors: Floats2d) -> list[int]:
-    """The words that the encoder has pieces for: others have a vector of zeros, near to many."""
+    """The numbers of the words with a vector; one of zeros would be near to many."""
     return [int(i) for i in np.flatnonzero(vectors.any(axis=1))]
 
 
 def texts_of(docs: Sequence[Doc]) -> tuple[Text, ...]:
-    """The distinct docs as words, sorted: a table must not depend on the order of its corpus."""
+    """The words of the distinct docs, sorted: the order of a corpus must not change its table."""
     return tuple(sorted({text_of(doc) for doc in docs}))
 
 

@@ -11,39 +11,39 @@ from spacy.tokens import Doc
 from thinc.api import (
     Linear,
     Model,
+    chain,
     get_array_module,
     glorot_uniform_init,
     torch2xp,
     with_array,
     xp2torch,
 )
-from thinc.api import chain as chained
-from thinc.layers.resizable import resizable, resize_linear_weighted, resize_model
+from thinc.layers.resizable import resizable, resize_linear_weighted
 from thinc.types import Floats2d
 from torch import Tensor
 
 from ..annotation.iob import preset_tokens
 from ..errors import Errors, SeqMixError
 from ..types import Floats1d
-from .crf_inference import Chain, Transitions, make_chain
+from .crf_inference import Lattice, Transitions, make_lattice
 from .crf_loss import cross_entropy
-from .soft_tagger import NEW_TAG_BIAS, InT, OutT, set_output_size
+from .soft_tagger import NEW_TAG_BIAS, InT, OutT, with_growing_output
 from .tagger_head import Head, Scores, Spans
 
 
 class Marginals(list[Floats2d]):
-    """What the CRF returns: P(tag) of each token, (n_tokens, L) a doc, and where it comes from.
+    """The outputs of the CRF: P(tag) of each token, (n_tokens, L) a doc, and their lattice.
 
-    Marginals alone do not tell the best path: that needs the scores of the chain.
+    The best path does not follow from marginals alone: it needs the scores of the lattice.
     """
 
-    def __init__(self, marginals: Iterable[Floats2d], chain: Chain) -> None:
+    def __init__(self, marginals: Iterable[Floats2d], lattice: Lattice) -> None:
         super().__init__(marginals)
-        self.chain = chain
+        self.lattice = lattice
 
 
 class Gradients(list[Floats2d]):
-    """What the CRF's backprop takes: gradients of the emissions, and of the transitions."""
+    """The input of the CRF's backprop: gradients of the emissions, and of the transitions."""
 
     def __init__(self, emissions: Iterable[Floats2d], transitions: Transitions) -> None:
         super().__init__(emissions)
@@ -58,12 +58,12 @@ def build_crf_tagger(
     """Build a CRF for ``seqmix_ner``: linear emissions over token vectors, and transitions.
 
     P(y given x) = exp(start[y_1] + Σ_t e_t[y_t] + Σ_t moves[y_t, y_t+1] + end[y_n]) / Z, where Z
-    sums over the valid IOB2 sequences; the others have no probability (SeqMix, Eq. 1 asks for
-    P(y* given x) of the best one).
+    sums over the valid IOB2 sequences; all others have probability 0. SeqMix, Eq. 1, needs
+    P(y* given x) of the best sequence y*.
 
     tok2vec (Model[list[Doc], list[Floats2d]]): token vectors, (n_tokens, width) a doc.
-    transition_rate (float): how many times as fast as other weights the transitions learn, under
-        an optimiser such as Adam whose steps do not depend on the size of the gradient.
+    transition_rate (float): the factor by which the transitions learn faster than other weights,
+        with an optimiser such as Adam whose steps do not depend on the size of the gradient.
     nO (int | None): the number of tags L; set by the component.
     RETURNS (Model[list[Doc], list[Floats2d]]): the tokens' marginals, (n_tokens, L) a doc.
     RAISES (SeqMixError): S230 if the rate is not positive.
@@ -74,26 +74,9 @@ def build_crf_tagger(
     resize = partial(resize_linear_weighted, fill_defaults={"b": NEW_TAG_BIAS})
     output: Model[Any, Any] = resizable(linear, resize_layer=resize)
     transitions: Model[Any, Any] = resizable(_crf(transition_rate, nO), resize_layer=_grow)
-    model: Model[InT, OutT] = chained(tok2vec, with_array(output), transitions)
-    model.set_ref("tok2vec", tok2vec)
-    model.set_ref("output_layer", linear)
-    model.attrs["resize_output"] = _resize
+    model: Model[InT, OutT] = chain(tok2vec, with_array(output), transitions)
     model.attrs["head"] = CRF
-    if nO is not None:
-        set_output_size(model, nO)
-    return model
-
-
-def _resize(model: Model[InT, OutT], new_nO: int) -> Model[InT, OutT]:  # noqa: N803
-    # Found from the model given, not held by a closure: a copy has layers of its own.
-    _, array, transitions = model.layers
-    output: Model[Any, Any] = array.layers[0]
-    for layer in (output, transitions):
-        resize_model(layer, new_nO)
-    for node in (model, array, output, transitions):
-        node.set_dim("nO", new_nO, force=True)
-    model.set_ref("output_layer", output.layers[0])
-    return model
+    return with_growing_output(model, tok2vec, linear, nO)
 
 
 def _crf(rate: float, nO: int | None) -> Model[OutT, OutT]:  # noqa: N803
@@ -120,7 +103,7 @@ def _init(model: Model[OutT, OutT], X: OutT | None = None, Y: OutT | None = None
 
 
 def _grow(layer: Model[OutT, OutT], new_nO: int) -> Model[OutT, OutT]:  # noqa: N803
-    """A new layer, so that optimisers begin anew with its larger weights; new moves score 0."""
+    """Make a new layer, so that optimisers start afresh on larger weights; new moves score 0."""
     new = _crf(layer.attrs["rate"], new_nO)
     if layer.has_param("moves"):
         new.initialize()
@@ -138,14 +121,14 @@ def _forward(
     rate = model.attrs["rate"]
     scores = (_to_torch(rate * model.get_param(name)) for name in Transitions._fields)
     lengths = [len(e) for e in emissions]
-    chain = make_chain(_padded(emissions), lengths, Transitions(*scores))
-    out = Marginals(_unpadded(chain.marginals, lengths), chain)
+    lattice = make_lattice(_padded(emissions), lengths, Transitions(*scores))
+    out = Marginals(_unpadded(lattice.marginals, lengths), lattice)
 
     def backprop(d: OutT) -> OutT:
         if not isinstance(d, Gradients):
             raise SeqMixError(Errors.E232)
         for name, gradient in zip(Transitions._fields, d.transitions, strict=True):
-            # The parameters are the scores over the rate: both gradient and step grow by it.
+            # Parameters are scores divided by the rate, which scales both gradient and step.
             model.inc_grad(name, rate * _to_xp(gradient))
         return list(d)
 
@@ -153,54 +136,54 @@ def _forward(
 
 
 def _loss(scores: Scores, rows: Scores) -> tuple[float, list[Floats2d]]:
-    chain = _chain_of(scores)
-    loss, emissions, transitions = cross_entropy(chain, _padded(rows))
+    lattice = _lattice_of(scores)
+    loss, emissions, transitions = cross_entropy(lattice, _padded(rows))
     return loss, Gradients(_unpadded(emissions, [len(p) for p in scores]), transitions)
 
 
 def _decode(scores: Scores, docs: Sequence[Doc]) -> list[NDArray[np.int64]]:
-    chain = _chain_of(scores)
+    lattice = _lattice_of(scores)
     taken = [preset_tokens(doc) for doc in docs]
-    path, _ = (chain.forced_outside(taken) if any(taken) else chain).best()
+    path, _ = (lattice.forced_outside(taken) if any(taken) else lattice).best()
     return [row[: len(p)] for row, p in zip(path.cpu().numpy(), scores, strict=True)]
 
 
 def _path_probs(scores: Scores) -> Floats1d:
     """exp(score − log Z) of the best path."""
-    chain = _chain_of(scores)
-    return (chain.best()[1] - chain.log_z).exp().float().cpu().numpy()
+    lattice = _lattice_of(scores)
+    return (lattice.best()[1] - lattice.log_z).exp().float().cpu().numpy()
 
 
 def _span_probs(scores: Scores, spans: Spans) -> list[Floats1d]:
     """The sum over all valid paths with exactly this entity, by the forward algorithm."""
-    chain = _chain_of(scores)
+    lattice = _lattice_of(scores)
     nan = torch.tensor(float("nan"))
     confidences = []
     for row, of_doc in enumerate(spans):
-        each = [chain.span_log_prob(row, *s).cpu() if s[2] >= 0 else nan for s in of_doc]
+        each = [lattice.span_log_prob(row, *s).cpu() if s[2] >= 0 else nan for s in of_doc]
         confidences.append(np.array([float(score.exp()) for score in each], dtype="float32"))
     return confidences
 
 
 def _tempered(scores: Scores, temperature: float) -> Scores:
-    chain = _chain_of(scores).tempered(temperature)
-    return Marginals(_unpadded(chain.marginals, [len(p) for p in scores]), chain)
+    lattice = _lattice_of(scores).tempered(temperature)
+    return Marginals(_unpadded(lattice.marginals, [len(p) for p in scores]), lattice)
 
 
-def _chain_of(scores: Scores) -> Chain:
+def _lattice_of(scores: Scores) -> Lattice:
     if isinstance(scores, Marginals):
-        return scores.chain
+        return scores.lattice
     if any(len(p) for p in scores):
         raise SeqMixError(Errors.E231)
     # Docs without tokens never reach the model.
     n_tags = scores[0].shape[1] if len(scores) else 1
     zeros = torch.zeros(n_tags, dtype=torch.float64)
     transitions = Transitions(zeros, zeros.expand(n_tags, n_tags), zeros)
-    return make_chain(_padded(scores), [0] * len(scores), transitions)
+    return make_lattice(_padded(scores), [0] * len(scores), transitions)
 
 
 def _padded(arrays: Scores) -> Tensor:
-    """Shape (B, T, L), zeros behind the ends; at least one position, so that all are alike."""
+    """Pad to shape (B, T, L) with zeros; T is at least 1."""
     if not len(arrays):
         return torch.zeros((0, 1, 1), dtype=torch.float64)
     longest = max(1, *(len(array) for array in arrays))
@@ -212,12 +195,12 @@ def _padded(arrays: Scores) -> Tensor:
 
 
 def _unpadded(batch: Tensor, lengths: Sequence[int]) -> list[Floats2d]:
-    # Copies: who keeps one doc's array does not keep the batch.
+    # Copies, so that the array of one doc does not keep the batch in memory.
     return [row[:n].copy() for row, n in zip(_to_xp(batch), lengths, strict=True)]
 
 
 def _to_torch(array: Any) -> Tensor:
-    """Double precision, on the array's device (that of NumPy is the CPU, whatever torch's is)."""
+    """Convert to double precision, on the device of the array (the CPU for NumPy)."""
     device = torch.device("cpu") if isinstance(array, np.ndarray) else None
     return xp2torch(array.astype("float64"), device=device)
 

@@ -1,8 +1,8 @@
 """The maths of a linear-chain CRF over IOB2 tags, batched in torch: sums and maxima over paths.
 
 The score of a path y_1 … y_n is start[y_1] + Σ_t e_t[y_t] + Σ_t moves[y_t, y_t+1] + end[y_n], and
-its probability exp(score) / Z, with Z the sum over all *valid* paths: what IOB2 forbids has the
-score −∞. Columns are ordered as ``decoding.tag_names`` orders them.
+its probability exp(score) / Z, with Z the sum over all *valid* paths: paths that IOB2 forbids have
+the score −∞. Columns have the order of ``iob.tag_names``.
 
 B sequences are padded to T positions of L tags. All is computed in log space and double precision,
 gradients in closed form (marginals minus targets), so torch records nothing.
@@ -30,10 +30,10 @@ class Transitions(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Chain:
-    """A batch of sequences with their scores, and the sums over their paths.
+class Lattice:
+    """The scores of a batch of sequences, and the sums over their paths.
 
-    emissions (Tensor): shape (B, T, L); what stands behind a sequence's end is not looked at.
+    emissions (Tensor): shape (B, T, L); values behind a sequence's end are ignored.
     lengths (Tensor): shape (B,); an empty sequence has one path, of score 0.
     start, end (Tensor): shape (B, L). moves (Tensor): shape (L, L).
     """
@@ -118,15 +118,15 @@ class Chain:
             path.append(tag)
         return torch.stack(path[::-1], dim=1), torch.where(self.lengths > 0, top, 0.0)
 
-    def forced_outside(self, tokens: Sequence[Sequence[int]]) -> "Chain":
-        """The same where some tokens of each sequence can only be O."""
+    def forced_outside(self, tokens: Sequence[Sequence[int]]) -> "Lattice":
+        """A copy in which some tokens of each sequence can only be O."""
         emissions = self.emissions.clone()
         for row, outside in zip(emissions, tokens, strict=True):
             row[list(outside), 1:] = NEVER
         return replace(self, emissions=emissions)
 
-    def tempered(self, temperature: float) -> "Chain":
-        """The same with every score divided by the temperature."""
+    def tempered(self, temperature: float) -> "Lattice":
+        """A copy with every score divided by the temperature."""
         parts = (self.emissions, self.start, self.moves, self.end)
         emissions, start, moves, end = (part / temperature for part in parts)
         return replace(self, emissions=emissions, start=start, moves=moves, end=end)
@@ -149,11 +149,11 @@ class Chain:
         return score - self.log_z[row]
 
 
-def make_chain(emissions: Tensor, lengths: Sequence[int], transitions: Transitions) -> Chain:
-    """The chain of docs: one set of transitions for all, over valid IOB2 sequences only."""
+def make_lattice(emissions: Tensor, lengths: Sequence[int], transitions: Transitions) -> Lattice:
+    """Make the lattice of docs, over valid IOB2 sequences, with the same transitions for all."""
     size, _, n_tags = emissions.shape
     start, moves = (forbidden.to(emissions.device) for forbidden in _forbidden(n_tags))
-    return Chain(
+    return Lattice(
         emissions,
         torch.tensor(lengths, device=emissions.device),
         (transitions.start + start).expand(size, n_tags),
@@ -164,6 +164,6 @@ def make_chain(emissions: Tensor, lengths: Sequence[int], transitions: Transitio
 
 @lru_cache
 def _forbidden(n_tags: int) -> tuple[Tensor, Tensor]:
-    """0 where IOB2 lets a sequence start, and move, and −∞ where not."""
+    """Scores of starts and moves: 0 where IOB2 allows them, −∞ elsewhere."""
     start, moves = (torch.from_numpy(a).double() for a in transition_scores(plain_tags(n_tags)))
     return start.masked_fill(start < 0, NEVER), moves.masked_fill(moves < 0, NEVER)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from .crf_inference import Chain, Transitions
+from .crf_inference import Lattice, Transitions
 
 
 class Run(NamedTuple):
@@ -22,23 +22,23 @@ class Run(NamedTuple):
     end: int
 
 
-def cross_entropy(chain: Chain, rows: Tensor) -> tuple[float, Tensor, Transitions]:
+def cross_entropy(lattice: Lattice, rows: Tensor) -> tuple[float, Tensor, Transitions]:
     """Cross-entropy of soft rows and its gradients.
 
-    Where rows are missing, each run of annotated tokens between them counts by itself, with its
-    probability under the model; what the model sums up beyond the run's ends is held fixed. So
-    missing tokens, and moves from and to them, get no gradient.
+    Where rows are missing, each run of annotated tokens between them counts by itself; the model's
+    sums before and after the run are held fixed. So missing tokens, and moves from and to them,
+    get no gradient.
 
-    chain (Chain): the model's scores.
+    lattice (Lattice): the model's scores.
     rows (Tensor): shape (B, T, L), zeros where annotation is missing and behind a sequence's end.
-    RETURNS (tuple): the loss in nats, summed (NaN where a score is no number), and its gradients
+    RETURNS (tuple): the loss in nats, summed (NaN if a score is not a number), and its gradients
         with respect to the emissions (B, T, L) and, summed over the batch, to the transitions.
     """
     known = rows.sum(dim=2) > 0
-    whole = torch.equal(known, chain.mask)
+    whole = torch.equal(known, lattice.mask)
     runs = _runs(known, whole)
-    part = chain if whole else _cut(chain, runs)
-    lengths = chain.lengths.tolist()
+    part = lattice if whole else _cut(lattice, runs)
+    lengths = lattice.lengths.tolist()
     at_start = _flags([run.start == 0 for run in runs], rows)
     at_end = _flags([run.end == lengths[run.row] for run in runs], rows)
     if not whole:
@@ -59,27 +59,27 @@ def cross_entropy(chain: Chain, rows: Tensor) -> tuple[float, Tensor, Transition
         (d[each, last] * at_end[:, None]).sum(dim=0),
     )
     loss = float(part.log_z.sum() - expected)
-    if not bool(torch.isfinite(chain.log_z).all()):
+    if not bool(torch.isfinite(lattice.log_z).all()):
         loss = float("nan")
-    return loss, d if whole else _put_back(d, runs, chain.emissions), transitions
+    return loss, d if whole else _put_back(d, runs, lattice.emissions), transitions
 
 
 def valid_targets(rows: Tensor, at_start: Tensor) -> tuple[Tensor, Tensor]:
-    """Soft rows as the marginals of a distribution over valid paths, and the moves that it makes.
+    """Make a distribution over valid paths whose marginals are the soft rows.
 
-    Rows as they come out of mixing say nothing about pairs. To take neighbours as independent
-    would put weight on moves that IOB2 forbids (half "B-X I-X" and half "O O" gives O → I-X a
+    Mixed rows do not determine the joint distribution of neighbours. Independent neighbours would
+    put weight on moves that IOB2 forbids (half "B-X I-X" and half "O O" gives O → I-X a
     quarter), and a loss which merely left that weight out would have no minimum: the remaining
     moves weigh less than 1, so lower scores for all of them lower it forever. So I-X at t + 1
     follows B-X and I-X at t, in proportion, and the other tags of t + 1 follow what is left of
     t, independently. Without weight on forbidden moves that is y_t y_t+1ᵀ.
 
     Where a row has more I-X than can follow (its entity's beginning was cut off), the surplus
-    becomes B-X, as it is usual to mend IOB2.
+    becomes B-X, the usual repair of IOB2.
 
     rows (Tensor): shape (B, T, L), rows of zeros behind a sequence's end.
     at_start (Tensor): which sequences start a text, where I-X cannot stand; shape (B,).
-    RETURNS (tuple): the rows, mended and normalised, and the moves Σ_t q(y_t = i, y_t+1 = j)
+    RETURNS (tuple): the rows, repaired and normalised, and the moves Σ_t q(y_t = i, y_t+1 = j)
         summed over the batch, shape (L, L).
     """
     y = rows / rows.sum(dim=2, keepdim=True).clamp(min=1e-30)
@@ -107,7 +107,7 @@ def valid_targets(rows: Tensor, at_start: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _runs(known: Tensor, whole: bool) -> list[Run]:
-    """Every stretch of annotated tokens; with complete annotation one for each sequence."""
+    """The runs of annotated tokens; with complete annotation, one for each sequence."""
     if whole:
         return [Run(row, 0, n) for row, n in enumerate(known.sum(dim=1).tolist())]
     runs = []
@@ -117,21 +117,21 @@ def _runs(known: Tensor, whole: bool) -> list[Run]:
     return runs
 
 
-def _cut(chain: Chain, runs: list[Run]) -> Chain:
-    """The runs as sequences of their own, with what the model sums up before and after each."""
+def _cut(lattice: Lattice, runs: list[Run]) -> Lattice:
+    """Make a sequence of each run, with the model's sums before and after it."""
     starts, ends = [], []
     for row, start, end in runs:
-        before = chain.alphas[row, start] - chain.emissions[row, start]
-        starts.append(before if start else chain.start[row])
-        ends.append(chain.betas[row, end - 1])
-    emissions = [chain.emissions[run.row, run.start : run.end] for run in runs]
-    lengths = torch.tensor([run.end - run.start for run in runs], device=chain.lengths.device)
-    none = chain.emissions[:0, 0]
-    return Chain(
-        _pad(emissions, chain.emissions),
+        before = lattice.alphas[row, start] - lattice.emissions[row, start]
+        starts.append(before if start else lattice.start[row])
+        ends.append(lattice.betas[row, end - 1])
+    emissions = [lattice.emissions[run.row, run.start : run.end] for run in runs]
+    lengths = torch.tensor([run.end - run.start for run in runs], device=lattice.lengths.device)
+    none = lattice.emissions[:0, 0]
+    return Lattice(
+        _pad(emissions, lattice.emissions),
         lengths.long(),
         torch.stack(starts) if starts else none,
-        chain.moves,
+        lattice.moves,
         torch.stack(ends) if ends else none,
     )
 
@@ -152,5 +152,5 @@ def _put_back(d: Tensor, runs: list[Run], like: Tensor) -> Tensor:
 
 
 def _finite(scores: Tensor) -> Tensor:
-    """Impossible steps count 0: nothing that is expected takes them."""
+    """Set impossible scores to 0: their expected counts are 0."""
     return scores.masked_fill(torch.isneginf(scores), 0.0)

@@ -35,8 +35,9 @@ class Encoder:
 
     @classmethod
     def load(cls, name: str) -> Encoder:
-        """Load an encoder onto the device that spaCy uses: weights in safetensors only, and no
-        code of the model's own.
+        """Load an encoder onto the device that spaCy uses.
+
+        Weights are read from safetensors only, and no code of the model runs.
 
         name (str): a name on the hub, a folder, ``package:NAME/PATH``, or alternatives ("A | B").
         RAISES (SeqMixFileError): S220 if that fails, S224 if no alternative is available.
@@ -54,7 +55,7 @@ class Encoder:
                 model = AutoModel.from_pretrained(name, use_safetensors=True, **options)
         except SeqMixError:
             raise
-        except Exception as err:  # damaged files fail in json, safetensors or torch, as they like
+        except Exception as err:  # damaged files raise errors of json, safetensors or torch
             reason = (str(err).strip() or type(err).__name__).splitlines()[0][:200]
             if name.startswith((".", "/")) and not Path(name).exists():
                 reason = "there is no such folder"
@@ -73,8 +74,8 @@ class Encoder:
         return None
 
     def embed(self, words: Sequence[str]) -> Floats2d:
-        """The input embedding of each word, averaged over its pieces: words of several pieces
-        have a vector of their own. Pieces unknown to the vocabulary (UNK) do not count.
+        """The input embedding of each word, averaged over its pieces; unknown pieces (UNK) do not
+        count.
 
         RETURNS (Floats2d): shape (n_words, width); zeros for a word without known pieces.
         """
@@ -94,12 +95,12 @@ class Encoder:
     def pieces(self) -> tuple[list[str], Floats2d]:
         """The vocabulary without special and unused entries, as (words, (n, width) vectors).
 
-        Continuation marks ("##ing", "Ġthe") are stripped: what is left is what would be read.
+        Continuation marks ("##ing", "Ġthe") are removed, so that the text of the piece is left.
         """
         special = set(self.tokenizer.all_special_tokens)
         matrix = self._input_embeddings()
         seen: dict[str, int] = {}
-        # "ing" and "##ing" read alike: the one that can begin a word comes first.
+        # "ing" and "##ing" have the same text: the piece that can begin a word comes first.
         vocab = self.tokenizer.get_vocab().items()
         for token, i in sorted(vocab, key=lambda item: (item[0].startswith("##"), item[1])):
             if token in special or token.startswith("[unused") or i >= len(matrix):
@@ -112,12 +113,12 @@ class Encoder:
     def contextual(
         self, docs: Sequence[Sequence[str]], layer: int, batch_size: int = 32
     ) -> Iterator[tuple[int, Floats2d]]:
-        """Token vectors in context, batches sorted by length.
+        """Yield the token vectors of docs in context, in batches sorted by length.
 
         docs (Sequence[Sequence[str]]): the words of each doc.
         layer (int): which hidden state, 0 for the embeddings, -1 for the last.
-        YIELDS (tuple): the doc's number and its vectors (n_tokens, width), the mean over each
-            token's pieces but those unknown (UNK); a token without known pieces has zeros.
+        YIELDS (tuple): the number of a doc and its vectors (n_tokens, width): the mean over the
+            known pieces of each token, or zeros if all are unknown (UNK).
         """
         order = sorted((i for i in range(len(docs)) if len(docs[i])), key=lambda i: len(docs[i]))
         for at in range(0, len(order), batch_size):
@@ -151,7 +152,7 @@ class Encoder:
             yield i, (total / np.maximum(count, 1.0)[:, None]).astype("float32")
 
     def _states(self, input_ids: torch.Tensor, mask: torch.Tensor, layer: int) -> Floats3d:
-        """One layer's hidden states, without dropout; the model is left as it was."""
+        """The hidden states of a layer, without dropout; the mode of the model is restored."""
         import torch
 
         device = next(self.model.parameters()).device

@@ -1,4 +1,4 @@
-"""Embeddings that training leaves as they are."""
+"""A callback that freezes embeddings."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,17 +12,16 @@ from .torch_modules import modules_of
 def create_freeze_embeddings(
     components: Sequence[str] | None = None,
 ) -> Callable[[Language], Language]:
-    """Make a callback for [initialize.after_init] that keeps embeddings of encoders from training.
+    """Create a callback for [initialize.after_init] that freezes the embeddings of encoders.
 
-    With few labels most rows of a word embedding get no gradient but weight decay, and on a CPU
-    filling and applying that dense gradient takes a good part of a step. Embeddings are those of
-    words, positions and segments: every ``torch.nn.Embedding``; where the output layer shares its
-    weights it keeps still too. Nothing is stored: a pipeline that is loaded and trained on with
-    another config trains its embeddings again.
+    With few labels, most rows of a word embedding get only weight decay, and on a CPU the dense
+    gradient takes a good part of a step. Every ``torch.nn.Embedding`` is frozen, for words,
+    positions and segments, and so is an output layer that shares its weights. Nothing is stored: a
+    pipeline that is loaded and trained further with another config trains its embeddings again.
 
     components (Sequence[str] | None): names of components; None for all of the pipeline.
-    RETURNS (Callable): takes a pipeline that is initialised, and returns it. It raises ValueError
-        S218 when there is nothing to freeze.
+    RETURNS (Callable): takes an initialised pipeline and returns it; raises SeqMixError S218 when
+        there is nothing to freeze.
     """
 
     def freeze_embeddings(nlp: Language) -> Language:

@@ -1,4 +1,4 @@
-"""Layers that mix embeddings by recipes while they train, and are plain layers otherwise."""
+"""Layers that mix embeddings by recipes in training, and are plain layers otherwise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..annotation import recipes
 from ..annotation.recipes import Recipe
 from ..errors import Warnings
 
-# What a layer's forward returns: its output, and the callback of the backward pass.
+# The result of a layer's forward: its output, and the callback of the backward pass.
 Step = tuple[Any, Callable[[Any], Any]]
 Forward = Callable[..., Step]
 Mixing = Callable[[Forward, Any, Sequence[Doc], Sequence[Recipe | None]], Step]
@@ -23,14 +23,14 @@ Mixing = Callable[[Forward, Any, Sequence[Doc], Sequence[Recipe | None]], Step]
 
 @dataclass(frozen=True)
 class RecipeForward:
-    """A layer's forward that mixes by recipes, and is the plain one unless it trains on some.
+    """A layer's forward that mixes by recipes where a training batch has some.
 
-    It takes the place of the forward of a layer that is built already: the layer's name, structure
-    and bytes stay those of the plain layer, so that weights fit both.
+    It replaces the forward of an existing layer, whose name, structure and bytes stay those of the
+    plain layer, so that weights fit both.
 
     plain (Forward): the layer's own forward.
-    mixing (Mixing): what runs instead when a doc of a training batch has a recipe; it is given the
-        plain forward, the layer, the docs and their recipes.
+    mixing (Mixing): the forward for training batches with recipes: takes the plain forward, the
+        layer, the docs and their recipes.
     """
 
     plain: Forward
@@ -46,25 +46,24 @@ class RecipeForward:
 
 
 def mix_in(model: Model[Any, Any], mixing: Mixing) -> None:
-    """Make a layer mix by recipes while it trains. A layer that does so already stays as it is."""
+    """Make a layer mix by recipes in training, unless it does so already."""
     if not isinstance(model._func, RecipeForward):
         model.replace_callbacks(RecipeForward(model._func, mixing), init=model.init)
 
 
 def mixes_embeddings(model: Model[Any, Any]) -> bool:
-    """Whether some layer of a model mixes by recipes while it trains.
+    """Whether some layer of a model mixes by recipes in training.
 
-    A component that listens to a shared ``transformer`` or ``tok2vec`` does not mix by itself: ask
-    of the model of the component that it listens to.
+    A component that listens to a shared ``transformer`` or ``tok2vec`` does not mix by itself: pass
+    the model of the component that it listens to.
     """
     return any(isinstance(node._func, RecipeForward) for node in model.walk())
 
 
 def check_recipes(nlp: Language) -> None:
-    """Warn with W224 where no component of a pipeline mixes embeddings while it trains: its docs
-    have recipes.
+    """Warn with W224 if no component of a pipeline mixes embeddings, for docs with recipes.
 
-    A component that listens to a shared encoder does not, but the encoder is in the pipeline, too.
+    A component that listens to a shared encoder does not mix, but the encoder is a component too.
     """
     models = [getattr(proc, "model", None) for _, proc in nlp.pipeline]
     if not any(isinstance(model, Model) and mixes_embeddings(model) for model in models):

@@ -16,16 +16,15 @@ from .interpolation_layers import Forward, Step, mix_in
 def build_mix_embed(
     embed: Model[list[Doc], list[Floats2d]],
 ) -> Model[list[Doc], list[Floats2d]]:
-    """Make the embedding layer of a tok2vec mix by recipes while it trains.
+    """Make the embedding layer of a tok2vec mix by recipes in training.
 
-    A mixed token's row becomes λ e_own + (1 − λ) e_partner (SegMix, 2023), where e is what the
-    layer makes of a word: hashed features, characters, static vectors. Partners are read as docs
-    of one word, so features that depend on a context are those of no context.
-    None, the padding token, is a row of zeros. Without recipes, and when it predicts, this is the
-    layer that was given; so are its structure and its bytes.
+    The row of a mixed token becomes λ e_own + (1 − λ) e_partner (SegMix, 2023), where e is the
+    layer's output for a word: hashed features, characters, static vectors. Partners are read as
+    docs of one word, without context. The padding token (None) is a row of zeros. Without recipes,
+    and in prediction, the layer is unchanged; so are its structure and its bytes.
 
     embed (Model[list[Doc], list[Floats2d]]): vectors without context, (n_tokens, width) a doc.
-    RETURNS (Model[list[Doc], list[Floats2d]]): the layer that was given.
+    RETURNS (Model[list[Doc], list[Floats2d]]): the same layer.
     """
     mix_in(embed, _mixing)
     return embed

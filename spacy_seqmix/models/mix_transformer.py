@@ -32,18 +32,18 @@ def build_mix_transformer(
     mixed_precision: bool = False,
     grad_scaler_config: dict[str, Any] = NO_SETTINGS,
 ) -> Model[list[Doc], FullTransformerBatch]:
-    """Build a ``spacy-transformers.TransformerModel.v3`` that mixes by recipes while it trains.
+    """Build a ``spacy-transformers.TransformerModel.v3`` that mixes by recipes in training.
 
     The input embedding of each word piece of a mixed token becomes λ e_own + (1 − λ) e_partner
-    (SegMix, 2023); the encoder adds positions and types to it as ever. Without recipes, and when
-    it predicts, this is the plain model; so are its structure and its bytes.
+    (SegMix, 2023); the encoder then adds positions and types. Without recipes, and in prediction,
+    this is the plain model, with its structure and its bytes.
 
     name (str): the encoder: a name on the hub, a folder, ``package:NAME/PATH``, or alternatives
-        ("A | B"). A trained pipeline holds the encoder and looks for no other.
-    get_spans (Callable[[list[Doc]], list[list[Span]]]): cuts docs into texts for the encoder.
+        ("A | B"). A trained pipeline contains the encoder and loads no other.
+    get_spans (Callable[[list[Doc]], list[list[Span]]]): splits docs into texts for the encoder.
     tokenizer_config (dict): settings of the tokenizer.
     transformer_config (dict): settings of the encoder.
-    mixed_precision (bool): half precision where that is safe, on a GPU.
+    mixed_precision (bool): use half precision where that is safe, on a GPU.
     grad_scaler_config (dict): settings of the scaling of gradients in mixed precision.
     RETURNS (Model[list[Doc], FullTransformerBatch]): the encoder's outputs.
     """
@@ -66,7 +66,7 @@ def build_mix_transformer(
 def _init(plain: Callable[..., Any], model: Any, X: Any = None, Y: Any = None) -> None:  # noqa: N803
     """Initialise from the encoder that the name stands for.
 
-    The name is saved with the model and stays as the config has it, without a path of this machine.
+    The name that is saved with the model stays that of the config, without a path of this machine.
     """
     name = model.attrs["name"]
     if not model.attrs["has_transformer"]:
@@ -82,7 +82,8 @@ def _mixing(
 ) -> Step:
     """The forward of spacy-transformers in training, with the encoder's embeddings mixed.
 
-    Written out, since the plain one does not give away which pieces belong to which token.
+    It is written out here, since the plain forward does not return which pieces belong to which
+    token.
     """
     tokenizer = model.tokenizer
     mixtures = {doc: recipe for doc, recipe in zip(docs, of_docs, strict=True) if recipe}

@@ -1,7 +1,7 @@
-"""What the outputs of a tagger mean: its loss, its decoded paths and their probabilities.
+"""Heads of taggers: the loss of a model's outputs, the decoded paths and their probabilities.
 
-``seqmix_ner`` asks a model's head for these and knows of no architecture. A model brings its own in
-``model.attrs["head"]``; one without is read as a softmax, whose tokens are independent.
+``seqmix_ner`` gets these from the head of its model, and does not depend on the architecture. A
+model may set ``model.attrs["head"]``; the default is a softmax, whose tokens are independent.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from thinc.util import to_numpy
 from ..annotation.iob import keep_preset, plain_tags, viterbi
 from ..types import Floats1d
 
-# One array (n_tokens, L) a doc, columns as ``decoding.tag_names`` orders them.
+# One array (n_tokens, L) a doc, columns in the order of ``iob.tag_names``.
 Scores = Sequence[Floats2d]
 # The spans of each doc: first token, token after the last one, and number of the label (column
 # 2k + 1 is B- of label k, column 2k + 2 its I-); a number below 0 for a label without columns.
@@ -27,18 +27,18 @@ Spans = Sequence[Sequence[tuple[int, int, int]]]
 
 @dataclass(frozen=True)
 class Head:
-    """What a model's outputs mean, in functions of the scores that it returned.
+    """The head of a network, as functions of the scores that the model returned.
 
     loss (Callable): scores and target rows (all zeros: missing) to the loss in nats, summed, and
         the gradient that the model's backprop takes.
     decode (Callable): scores and docs to the best valid path of each doc, tag numbers
-        (n_tokens,); tokens that stand in an entity already are O.
-    path_probs (Callable): scores to the probability of each doc's best valid path, entities that
-        stand on the doc not regarded; 1.0 for a doc without tokens.
+        (n_tokens,); tokens that are part of an entity already are O.
+    path_probs (Callable): scores to the probability of each doc's best valid path, without regard
+        to entities of the doc; 1.0 for a doc without tokens.
     span_probs (Callable): scores and spans to the probability that exactly this entity occurs:
         these tokens, this label, and no more of it after them; NaN for a label without columns.
     tempered (Callable): scores and a temperature T to the scores of the model whose unnormalised
-        log-scores are divided by T; the decoded paths stay what they are.
+        log-scores are divided by T; the decoded paths do not change.
     """
 
     loss: Callable[[Scores, Scores], tuple[float, list[Floats2d]]]
@@ -49,13 +49,13 @@ class Head:
 
 
 def head_of(model: Model[Any, Any]) -> Head:
-    """The model's own head; that of independent tokens where it brings none."""
+    """The head that a model has set, else that of independent tokens."""
     head: Head = model.attrs.get("head", INDEPENDENT)
     return head
 
 
 def entity_spans(docs: Sequence[Doc], labels: Sequence[str]) -> Spans:
-    """The entities that stand on docs, with the numbers of their labels, as ``Spans`` has them."""
+    """The entities of docs, with the numbers of their labels, in the form of ``Spans``."""
     number = {label: i for i, label in enumerate(labels)}
     return [[(e.start, e.end, number.get(e.label_, -1)) for e in doc.ents] for doc in docs]
 

@@ -1,4 +1,4 @@
-"""Recipes in an encoder's word pieces: which are mixed, with what, and the mixing of embeddings."""
+"""Mixing by recipes in an encoder's word pieces: the plan of the pieces, and their embeddings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Floats = NDArray[np.float32]
 class PieceMix:
     """The mixed word pieces of a batch: P of them, each with up to K pieces of a partner.
 
-    rows, columns (Ints): where the pieces stand, (P,) each.
+    rows, columns (Ints): the positions of the pieces, (P,) each.
     weights (Floats): λ of the piece's own embedding, (P,).
     partners (Ints): the partners' ids, (P, K).
     shares (Floats): their weights, (P, K); a row sums to 1 − λ. Zeros fill what is not used.
@@ -39,10 +39,9 @@ class PieceMix:
 
 
 def partner_pieces(tokenizer: Any, words: Sequence[str | None]) -> dict[str | None, list[int]]:
-    """The ids of partners as words in the middle of a text; None is the padding token.
+    """The piece ids of partners as words inside a text; None is the padding token.
 
-    A piece that holds nothing but the space before the word does not count, as it would not count
-    for a token of a doc.
+    A piece that contains only the space before the word does not count, as in tokens of a doc.
 
     RAISES (SeqMixError): S242 for a word without pieces, S243 for None without a padding token.
     """
@@ -73,10 +72,12 @@ def partner_pieces(tokenizer: Any, words: Sequence[str | None]) -> dict[str | No
 
 
 def resample(pieces: Sequence[int], size: int) -> list[list[int]]:
-    """Spread a partner's pieces over the pieces of a token: for each of those, which are averaged.
+    """Spread the pieces of a partner over the ``size`` pieces of a token.
 
-    More pieces than places are cut into runs as even as can be; fewer are repeated, place i of n
-    taking piece floor(i·b / n) of b.
+    If the partner has more pieces, they are split into runs of nearly equal length; if it has
+    fewer, b, piece i of n gets piece floor(i·b / n).
+
+    RETURNS (list[list[int]]): for each piece of the token, the ids whose embeddings are averaged.
     """
     if len(pieces) > size:
         return [run.tolist() for run in np.array_split(np.asarray(pieces), size)]
@@ -91,19 +92,18 @@ def plan(
     offsets: Any,
     n_columns: int,
 ) -> PieceMix | None:
-    """Turn the recipes of a batch into its mixed pieces; None where no mixed token has any.
+    """Turn the recipes of a batch into mixed pieces; None where no mixed token has a piece.
 
-    A token has pieces in each of the texts that it stands in, and in each its partner is spread
-    over those that are there (a long text may be cut off). A piece that two mixed tokens share is
-    the first one's.
+    A token may occur in several texts, and in each its partner is spread over the pieces there (a
+    long text may be truncated). A piece that two mixed tokens share belongs to the first token.
 
     mixtures (Mapping): the docs that have a recipe.
     partners (Mapping): the ids of the partners.
     spans (Sequence[Span]): the texts of the batch, a row each.
     align (Ragged): for each token of the batch, the flat positions of its pieces.
     offsets (Ints | None): the characters of each piece, (rows, columns, 2), where known. Then only
-        pieces count that hold a character of the token itself: to spacy-transformers a piece that
-        begins with a space belongs to the token in front of the space too.
+        pieces with a character of the token itself count: in spacy-transformers, a piece that
+        begins with a space also belongs to the token before the space.
     n_columns (int): pieces in a row.
     """
     starts: dict[Doc, int] = {}
@@ -137,13 +137,13 @@ def plan(
 
 @contextmanager
 def mixed(encoder: Any, ids: NDArray[Any], mix: PieceMix | None) -> Iterator[None]:
-    """While this lasts, this thread's calls of an encoder mix the input embeddings of their pieces.
+    """Make calls of an encoder in this thread mix the input embeddings of their pieces.
 
     e = λ e_own + (1 − λ) e_partner in the embeddings' own precision, before positions and types are
     added (SegMix, 2023). Gradients reach the rows of both.
 
     encoder (PreTrainedModel): a Hugging Face model.
-    ids (Ints): the ids that it is to read, (rows, columns); it may pad or transpose them.
+    ids (Ints): the ids that the encoder will read, (rows, columns); it may pad or transpose them.
     mix (PieceMix | None): what to mix in them.
     RAISES (SeqMixError): S244 if the encoder did not look up these ids in its input embeddings.
     """
@@ -178,13 +178,13 @@ def mixed(encoder: Any, ids: NDArray[Any], mix: PieceMix | None) -> Iterator[Non
 
 
 def _holds(span: Span, token: Token, low: int, high: int) -> bool:
-    """Whether the characters from low to high of a text hold one of the token."""
+    """Whether the characters from low to high of a text include one of the token."""
     start = token.idx - span.start_char
     return bool(low < start + len(token) and high > start)
 
 
 def _fill(flats: Ints, weights: Floats, groups: Sequence[list[int]], n_columns: int) -> PieceMix:
-    """Lay the groups of partners' ids out as an array: what fills it up has no share."""
+    """Arrange the groups of partner ids as an array; its padding has weight 0."""
     sizes = np.array([len(group) for group in groups])
     used = np.arange(sizes.max()) < sizes[:, None]
     partners = np.zeros(used.shape, dtype="int64")
@@ -195,7 +195,7 @@ def _fill(flats: Ints, weights: Floats, groups: Sequence[list[int]], n_columns: 
 
 
 def _find(args: tuple[Any, ...], ids: NDArray[Any], mix: PieceMix) -> tuple[Any, Any] | None:
-    """Where the mixed pieces are in what an embedding layer reads, None if it reads other ids."""
+    """Locate the mixed pieces in the input of an embedding layer; None if it reads other ids."""
     read = args[0] if args else None
     if not isinstance(read, torch.Tensor) or read.ndim != 2:
         return None

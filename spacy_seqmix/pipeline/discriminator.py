@@ -28,7 +28,7 @@ DEFAULTS = LMSettings(dtype="float32")
 
 
 class DocScores(NamedTuple):
-    """What ``predict`` computes: the doc's verdict, and the perplexities of its sentences."""
+    """The result of ``predict``: the verdict of a doc, and the perplexities of its sentences."""
 
     verdict: Verdict
     sentences: list[float] | None
@@ -48,14 +48,14 @@ def make_seqmix_discriminator(
 
 
 class SeqMixDiscriminator(Pipe):
-    """Set each doc's perplexity under a causal language model, and whether it is plausible.
+    """A component that sets each doc's perplexity under a causal language model.
 
     ``doc._.perplexity`` (float) is Eq. 9 of SeqMix, ``doc._.plausible`` (bool) Eq. 10. A doc
     without text has the perplexity nan and is not plausible. With ``sentences``, each sentence
     has its own ``span._.perplexity``, scored by itself, so that it compares with those of docs.
 
-    All settings stand in the pipeline's config and nowhere else, so that overrides at loading
-    count. What is saved besides is which model the saved weights are of.
+    All settings are in the pipeline's config, so that overrides apply when it is loaded. Only the
+    name of the model of saved weights is saved as well.
     """
 
     def __init__(

@@ -1,47 +1,96 @@
-"""The entity labels of examples, hard or soft."""
+"""What the components share: labels that can grow, target rows, and the loss of soft rows."""
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from spacy.errors import Errors as SpacyErrors
+from spacy.pipeline import TrainablePipe
 from spacy.training import Example
+from thinc.types import Floats2d
 
 from ..annotation import recipes, soft_labels
 from ..annotation.layers import ENTS
+from ..models.soft_tagger import set_output_size
+from ..models.tagger_head import Head
 
 
-def take_label(proc: Any, label: str) -> bool:
-    """Append a label to those of a component, whose output layer must be able to grow.
+class LabelledPipe(TrainablePipe):  # type: ignore[misc]
+    """A component with labels: it saves them in ``cfg``, and its output layer grows by new ones."""
 
-    spaCy's own check counts labels; here the columns of that layer are others.
+    cfg: dict[str, Any]
+    _unknown: set[str]
 
-    proc (TrainablePipe): with its labels in ``cfg``.
-    RETURNS (bool): whether the label is new. Then the caller sets the layer's size.
-    RAISES (ValueError): spaCy's E187 if the label is no text, E922 if a trained layer can't grow.
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order in which they were added."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> tuple[str, ...]:
+        """What ``spacy init labels`` writes and ``[initialize.components]`` reads."""
+        return self.labels
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns of the output layer, which follow from the labels."""
+        raise NotImplementedError
+
+    def add_label(self, label: str) -> int:
+        """Add a label; a trained output layer grows by its columns.
+
+        spaCy's own check counts labels, but here the output layer has other columns.
+
+        RETURNS (int): 0 if the label was there already, otherwise 1.
+        RAISES (ValueError): spaCy's E187 if the label is not a string, E922 if a trained layer
+            can't grow.
+        """
+        if not isinstance(label, str):
+            raise ValueError(SpacyErrors.E187)
+        if label in self.labels:
+            return 0
+        is_trained = self.model.get_ref("output_layer").has_dim("nO")
+        if is_trained and not self.is_resizable:
+            raise ValueError(SpacyErrors.E922.format(name=self.name, nO="fixed"))
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        if is_trained:
+            set_output_size(self.model, len(self.columns))
+        if getattr(self, "_rehearsal_model", None) is not None:
+            set_output_size(self._rehearsal_model, len(self.columns))
+        return 1
+
+    def warn_of_unknown(self, used: Iterable[str], message: str) -> None:
+        """Warn once of each label that examples use and the component does not know."""
+        for label in sorted({*used} - {*self.columns} - {*self.labels} - self._unknown):
+            self._unknown.add(label)
+            warnings.warn(message.format(name=self.name, label=label), stacklevel=4)
+
+
+def soft_loss(
+    proc: Any, head: Head, scores: Sequence[Floats2d], rows: Iterable[Any]
+) -> tuple[float, list[Floats2d]]:
+    """The loss of a component on soft rows.
+
+    proc (TrainablePipe): the component.
+    head (Head): what its scores mean.
+    rows (Iterable): target rows, an array (n, L) for each of the scores.
+    RETURNS (tuple): the loss in nats, summed, and what the backprop of the model takes.
+    RAISES (ValueError): spaCy's E910 when the loss is not a number.
     """
-    if not isinstance(label, str):
-        raise ValueError(SpacyErrors.E187)
-    if label in proc.labels:
-        return False
-    if not proc.is_resizable and proc.model.get_ref("output_layer").has_dim("nO"):
-        raise ValueError(SpacyErrors.E922.format(name=proc.name, nO="fixed"))
-    proc.cfg["labels"].append(label)
-    proc.vocab.strings.add(label)
-    return True
+    loss, gradient = head.loss(scores, [proc.model.ops.asarray2f(array) for array in rows])
+    if np.isnan(loss):
+        raise ValueError(SpacyErrors.E910.format(name=proc.name))
+    return loss, gradient
 
 
-def known_labels(eg: Example) -> set[str]:
-    """The entity labels that an example's reference gives any weight."""
+def used_labels(eg: Example) -> set[str]:
+    """The entity labels to which an example's reference gives any weight."""
     soft = soft_labels.get(eg.reference)
     if soft is None or soft.layer != ENTS:
         return {ent.label_ for ent in eg.reference.ents}
-    used = soft.probs.sum(axis=0) > 0
-    return {tag[2:] for tag, on in zip(soft.labels, used, strict=True) if on and tag != "O"}
-
-
-def labels_of(examples: Iterable[Example]) -> list[str]:
-    """Return all labels of examples, sorted: the columns must not change from run to run."""
-    return sorted({label for eg in examples for label in known_labels(eg)})
+    return {tag[2:] for tag in soft_labels.used(soft.labels, soft.probs) if tag != "O"}
 
 
 def have_recipes(examples: Iterable[Example]) -> bool:

@@ -1,15 +1,11 @@
 """The component ``seqmix_ner``: named entities from soft labels."""
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-import numpy as np
 from spacy import util
-from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_get_examples
@@ -22,25 +18,16 @@ from ..annotation.alignment import aligned
 from ..annotation.iob import spans_of, tag_names
 from ..errors import Errors, SeqMixError, Warnings
 from ..models.interpolation_layers import check_recipes
-from ..models.soft_tagger import set_output_size
+from ..models.soft_tagger import TOK2VEC, set_output_size
 from ..models.tagger_head import entity_spans, head_of
 from ..types import Floats1d, SoftLabels
-from .labels import have_recipes, known_labels, labels_of, take_label
+from .labels import LabelledPipe, have_recipes, soft_loss, used_labels
 
 DEFAULT_MODEL = Config().from_str(
-    """
+    f"""
 [model]
 @architectures = "spacy-seqmix.SoftTagger.v1"
-
-[model.tok2vec]
-@architectures = "spacy.HashEmbedCNN.v2"
-pretrained_vectors = null
-width = 96
-depth = 4
-embed_size = 2000
-window_size = 1
-maxout_pieces = 3
-subword_features = true
+{TOK2VEC}
 """
 )["model"]
 
@@ -66,11 +53,11 @@ def make_seqmix_ner(
     return SeqMixNER(nlp.vocab, model, name, store_probs=store_probs, scorer=scorer)
 
 
-class SeqMixNER(TrainablePipe):  # type: ignore[misc]
+class SeqMixNER(LabelledPipe):
     """Named entity recognition as token classification that can train on soft labels.
 
-    Entities come from a Viterbi decode that gives valid IOB2 sequences only. Entities that stand
-    on the doc already are kept, and what is predicted never overlaps them.
+    Entities are decoded by Viterbi over valid IOB2 sequences. Entities that the doc already has are
+    kept, and predicted ones never overlap them.
     """
 
     def __init__(
@@ -87,7 +74,7 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         vocab (Vocab): the shared vocabulary.
         model (Model[list[Doc], list[Floats2d]]): token vectors to probabilities over IOB2 tags.
         name (str): the component's name, used in the losses.
-        store_probs (bool): keep each token's probabilities in ``doc._.token_probs``.
+        store_probs (bool): store each token's probabilities in ``doc._.token_probs``.
         scorer (Callable | None): the scoring method; spaCy's NER scorer by default.
         """
         self.vocab = vocab
@@ -100,32 +87,11 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         self._unknown: set[str] = set()
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The entity labels, in the order in which they were added."""
-        return tuple(self.cfg["labels"])
-
-    @property
-    def label_data(self) -> tuple[str, ...]:
-        """What ``spacy init labels`` writes and ``[initialize.components]`` reads."""
-        return self.labels
-
-    @property
     def tags(self) -> tuple[str, ...]:
         """The L IOB2 tags: the columns of what ``predict`` returns."""
         return tag_names(self.labels)
 
-    def add_label(self, label: str) -> int:
-        """Add an entity label; a trained output layer grows by its two tags.
-
-        RETURNS (int): 0 if the label was there already, otherwise 1.
-        """
-        if not take_label(self, label):
-            return 0
-        if self.model.get_ref("output_layer").has_dim("nO"):
-            set_output_size(self.model, len(self.tags))
-        if self._rehearsal_model is not None:
-            set_output_size(self._rehearsal_model, len(self.tags))
-        return 1
+    columns = tags
 
     def predict(self, docs: Iterable[Doc]) -> list[Floats2d]:
         """The probabilities of each token's tags; the docs are not changed.
@@ -171,11 +137,11 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         return head_of(self.model).path_probs(self.predict(docs))
 
     def span_probs(self, docs: Iterable[Doc]) -> list[Floats1d]:
-        """The confidence in each entity that stands on the docs, as the pipeline has set it.
+        """The confidence in each entity of docs that the pipeline has annotated.
 
-        That is the model's probability of B-X on the entity's first token, I-X on its others, and
-        not I-X after them, whatever other tokens are: a CRF sums over all valid tag sequences, a
-        softmax over all sequences, since to it they are all possible.
+        That is the model's probability of B-X on the first token of the entity, I-X on its other
+        tokens, and not I-X after them, summed over the tags of all other tokens: for a CRF over
+        valid tag sequences, for a softmax over all sequences.
 
         RETURNS (list[Floats1d]): one value for each of ``doc.ents``; NaN where the label is not
             one of the component's.
@@ -190,16 +156,12 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         """Cross-entropy of soft rows, summed over the batch's annotated tokens, and its gradient.
 
         For a softmax with rows y and probabilities p, the loss is −Σ y log p and the gradient
-        p − y (the layer below leaves out the softmax's own derivative). Missing rows count nothing.
+        p − y (the layer below leaves out the derivative of the softmax). Missing rows do not count.
 
         RETURNS (tuple): the loss in nats, and what the model's backprop takes.
         RAISES (ValueError): spaCy's E910 when the loss is not a number.
         """
-        rows = [self.model.ops.asarray2f(self._rows(eg)) for eg in examples]
-        loss, gradient = head_of(self.model).loss(scores, rows)
-        if np.isnan(loss):
-            raise ValueError(SpacyErrors.E910.format(name=self.name))
-        return loss, gradient
+        return soft_loss(self, head_of(self.model), scores, map(self._rows, examples))
 
     def rehearse(
         self,
@@ -209,7 +171,7 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         sgd: Optimizer | None = None,
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
-        """Learn to agree with the model as it was before training was resumed."""
+        """Train towards the predictions that the model made before training was resumed."""
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         docs = [eg.predicted for eg in examples]
@@ -240,7 +202,10 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         """
         validate_get_examples(get_examples, "SeqMixNER.initialize")
         util.check_lexeme_norms(self.vocab, self.name)  # type: ignore[no-untyped-call]
-        for label in labels if labels is not None else labels_of(get_examples()):
+        if labels is None:
+            # Sorted: the columns must not change from run to run.
+            labels = sorted({label for eg in get_examples() for label in used_labels(eg)})
+        for label in labels:
             self.add_label(label)
         if not self.labels:
             raise SeqMixError(Errors.E201.format(name=self.name))
@@ -254,8 +219,6 @@ class SeqMixNER(TrainablePipe):  # type: ignore[misc]
         )
 
     def _rows(self, eg: Example) -> Any:
-        """Target rows over this component's tags; warns once of each unknown label."""
-        for label in sorted(known_labels(eg) - set(self.labels) - self._unknown):
-            self._unknown.add(label)
-            warnings.warn(Warnings.W201.format(name=self.name, label=label), stacklevel=2)
+        """Target rows over the columns; warns (W201) once of each unknown label."""
+        self.warn_of_unknown(used_labels(eg), Warnings.W201)
         return aligned(eg, self.tags)

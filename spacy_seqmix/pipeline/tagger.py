@@ -5,8 +5,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
 from spacy.pipeline.tagger import DEFAULT_TAGGER_MODEL, Tagger
 from spacy.tokens import Doc
@@ -18,7 +16,7 @@ from ..annotation.alignment import aligned
 from ..annotation.layers import TAGS
 from ..models.interpolation_layers import check_recipes
 from ..models.tagger_head import INDEPENDENT
-from .labels import have_recipes
+from .labels import have_recipes, soft_loss
 
 
 @Language.factory(
@@ -55,7 +53,7 @@ class SeqMixTagger(Tagger):  # type: ignore[misc]
         nlp: Language | None = None,
         labels: Sequence[str] | None = None,
     ) -> None:
-        """Initialise as spaCy's tagger; warns with W224 if recipes would be ignored."""
+        """Initialise like spaCy's tagger; warns with W224 if recipes would be ignored."""
         super().initialize(get_examples, nlp=nlp, labels=labels)
         if nlp is not None and have_recipes(islice(get_examples(), 10)):
             check_recipes(nlp)
@@ -70,14 +68,10 @@ class SeqMixTagger(Tagger):  # type: ignore[misc]
         """
         examples = list(examples)
         validate_examples(examples, "SeqMixTagger.get_loss")
-        asarray: Callable[[Any], Floats2d] = self.model.ops.asarray2f
-        rows = [asarray(aligned(eg, self.labels, TAGS)) for eg in examples]
-        loss, gradient = INDEPENDENT.loss(scores, rows)
-        if np.isnan(loss):
-            raise ValueError(SpacyErrors.E910.format(name=self.name))
-        return loss, gradient
+        rows = (aligned(eg, self.labels, TAGS) for eg in examples)
+        return soft_loss(self, INDEPENDENT, scores, rows)
 
-    # spaCy's tagger saves "overwrite" with its labels, and reads it over what the config says.
+    # spaCy's tagger saves "overwrite" with its labels, and its saved value overrides the config.
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SeqMixTagger":
         """Load labels and weights from bytes; settings stay those of the config."""

@@ -1,4 +1,4 @@
-"""``seqmix_uncertainty``: how sure a pipeline is of a doc, and of each span that it predicts."""
+"""The component ``seqmix_uncertainty``: the uncertainty of docs, and the confidence in spans."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 
 from ..annotation.extensions import register_extensions
 from ..errors import Errors, SeqMixError
-from ..query.confidence import reading, spans_found
+from ..query.confidence import spans_of_component, tempered_probs
 from ..query.policies import QueryPolicy, score_docs
 from ..query.probabilities import SOURCES
 
@@ -40,16 +40,16 @@ def make_seqmix_uncertainty(
 
 
 class SeqMixUncertainty(Pipe):
-    """Set ``doc._.uncertainty``, and ``span._.confidence`` of each predicted span.
+    """A component that sets ``doc._.uncertainty``, and ``span._.confidence`` of predicted spans.
 
-    The uncertainty is a query policy's score of the token probabilities: higher means that an
-    annotator's time is better spent there. The confidence is the probability of exactly this span:
-    for ``seqmix_ner`` a sum over all tag sequences that have it, for ``ner`` and ``beam_ner`` over
+    The uncertainty is a query policy's score of the token probabilities: labels of docs with high
+    scores help most. The confidence is the probability of exactly this span:
+    for ``seqmix_ner`` a sum over all tag sequences with the span, for ``ner`` and ``beam_ner`` over
     the parses in a beam, for span categorisers their score. Log-scores are divided by the
     temperature first (Guo et al. 2017); ``spacy seqmix confidence`` fits it to labelled docs.
 
-    All settings stand in the pipeline's config and nowhere else, so that overrides at loading
-    count: the component itself saves nothing.
+    The component saves nothing itself: all settings are in the pipeline's config, so that overrides
+    apply when it is loaded.
     """
 
     def __init__(
@@ -66,9 +66,9 @@ class SeqMixUncertainty(Pipe):
         nlp (Language): the pipeline that it is part of.
         name (str): its name.
         component (str | None): the component, earlier in the pipeline, whose probabilities are
-            used; None: the only one before it that has any.
-        policy (QueryPolicy): turns a doc's token probabilities into one number.
-        temperature (float): above 1 the component counts as less sure than it says.
+            used; None: the only component before it that has any.
+        policy (QueryPolicy): scores a doc by its token probabilities.
+        temperature (float): the divisor of log-scores; above 1, confidences get lower.
         RAISES (SeqMixError): S443 for a temperature that is not positive, S444 for a policy that
             needs more than token probabilities.
         """
@@ -83,7 +83,7 @@ class SeqMixUncertainty(Pipe):
 
     @property
     def temperature(self) -> float:
-        """What log-scores are divided by. Setting it changes the pipeline's config, too.
+        """The divisor of log-scores. Setting it changes the pipeline's config too.
 
         RAISES (SeqMixError): S443 for a temperature that is not positive.
         """
@@ -115,8 +115,8 @@ class SeqMixUncertainty(Pipe):
     def observed(self) -> str:
         """The name of the component whose probabilities are used.
 
-        RAISES (SeqMixError): S442 if there is none, or more than one; S448 if an encoder stands
-            between, whose output that component would take for that of its own encoder.
+        RAISES (SeqMixError): S442 if there is none, or more than one; S448 if an encoder comes
+            between, whose output would replace that of the component's own encoder.
         """
         names = self.nlp.component_names
         before = names[: names.index(self.name)] if self.name in names else names
@@ -141,9 +141,9 @@ class SeqMixUncertainty(Pipe):
         if any(doc.vocab is not self.nlp.vocab for doc in docs):
             raise SeqMixError(Errors.E449.format(name=self.name))
         component = self.observed()
-        scores_of = reading(self.nlp, component, docs)
+        scores_of = tempered_probs(self.nlp, component, docs)
         probs = dict(zip(map(id, docs), scores_of.tokens(self.temperature), strict=True))
-        # A policy that draws would need a generator of its own; those over probabilities do not.
+        # Only policies that draw use the generator, and those over token probabilities do not.
         scores = score_docs(
             self.policy,
             docs,
@@ -155,13 +155,13 @@ class SeqMixUncertainty(Pipe):
         if scores_of.spans is not None:
             for doc, values in zip(docs, scores_of.spans(self.temperature), strict=True):
                 for span, value in zip(
-                    spans_found(self.nlp, component, doc), values.tolist(), strict=True
+                    spans_of_component(self.nlp, component, doc), values.tolist(), strict=True
                 ):
                     span._.confidence = None if math.isnan(value) else value
 
 
 def check_temperature(temperature: float) -> float:
-    """The temperature itself. Raises S443 if it is not a positive number."""
+    """Return the temperature. RAISES (SeqMixError): S443 if it is not a positive number."""
     if not (math.isfinite(temperature) and temperature > 0):
         raise SeqMixError(Errors.E443.format(temperature=temperature))
     return float(temperature)

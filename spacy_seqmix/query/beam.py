@@ -11,12 +11,12 @@ from ..annotation.iob import tag_names
 from ..errors import Errors, SeqMixError
 from ..types import Floats2d
 
-# Its probability, and start, end and label of each of its entities.
+# The probability of a parse, and start, end and label of each of its entities.
 Parse: TypeAlias = tuple[float, list[tuple[int, int, str]]]
-# What an entity is on a token, in the order in which Doc.from_array wants it.
+# The attributes of entities on tokens, in the order that Doc.from_array needs.
 ENTITY: list[int | str] = ["ENT_IOB", "ENT_TYPE", "ENT_KB_ID", "ENT_ID"]
 
-# The beam over a component that is trained and decodes without one.
+# The beam for a component that is trained, and decodes, without one.
 WIDTH = 16
 DENSITY = 0.0001
 
@@ -24,14 +24,13 @@ DENSITY = 0.0001
 def beam_probs(
     proc: Any, docs: Sequence[Doc], width: int | None = None, density: float | None = None
 ) -> list[Floats2d]:
-    """P(tag of a token) = Σ of the probabilities of those parses in the beam that give it the tag.
+    """The probability of each token's tags: P(tag) = Σ P(parse) over the parses with that tag.
 
     proc (Any): spaCy's ``ner`` or ``beam_ner``.
     docs (Sequence[Doc]): docs that the components before it have seen.
-    width (int | None): see ``beam_parses``, as for the density.
-    density (float | None): parses less probable than this fraction of the best are dropped.
-    RETURNS (list[Floats2d]): shape (n_tokens, L) a doc; L IOB2 tags, as ``tag_names`` of the
-        component's labels.
+    width, density (int | None, float | None): see ``beam_parses``.
+    RETURNS (list[Floats2d]): shape (n_tokens, L) a doc, for the L ``tag_names`` of the component's
+        labels.
     """
     return parse_marginals(proc, docs, beam_parses(proc, docs, width, density))
 
@@ -50,13 +49,13 @@ def beam_parses(
     """The parses in the beam of each doc, with their probabilities.
 
     The probability of a parse is the softmax, over the parses in the beam, of the summed scores of
-    its transitions. The docs' own entities are removed and put back: they would force the
-    parses, and add their labels to the component.
+    its transitions. The docs' own entities are removed for the time and restored: they would
+    constrain the parses, and add their labels to the component.
 
     width (int | None): parses to keep at each step; by default the component's own number
         (``beam_ner`` has one), or 16.
-    density (float | None): parses less probable than this fraction of the best step are dropped;
-        by default the component's own, or 0.0001.
+    density (float | None): parses less probable than this fraction of the best one are dropped at
+        each step; by default the component's own density, or 0.0001.
     """
     has_beam = proc.cfg["beam_width"] > 1
     if width is None:

@@ -1,4 +1,4 @@
-"""Query policies over a committee: docs whose tags its members disagree about."""
+"""Query policies over a committee, which prefer docs whose members disagree about the tags."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -29,7 +29,7 @@ def make_qbc_policy(mode: str = "vote_entropy") -> QueryPolicy:
 
 
 def vote_entropy(p: Floats3d) -> float:
-    """The mean entropy of the members' votes; a member votes for its first best tag."""
+    """The mean entropy of the members' votes; each votes for its (first) best tag."""
     votes = np.eye(p.shape[2])[p.argmax(axis=2)]
     return entropy(votes.mean(axis=0))
 
@@ -57,7 +57,7 @@ def _of_each(
     members: Sequence[TokenProbs],
     rng: np.random.Generator,
 ) -> Floats1d:
-    """A measure of each doc; a doc without tokens is never wanted."""
+    """The measure of each doc, shape (n_docs,); −∞ for a doc without tokens."""
     check_members(members)
     docs = zip(*members, strict=True)
     scores = [measure(np.stack(p).astype("float64")) if len(p[0]) else -np.inf for p in docs]

@@ -1,4 +1,4 @@
-"""A component's probabilities of docs that it has annotated, at any temperature."""
+"""A component's probabilities on docs that it has annotated, at any temperature."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,21 +18,22 @@ from .probabilities import SOURCES, Source, check_needs
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Probabilities as functions of a temperature T, by which log-scores are divided: 1 leaves
-    them alone, above 1 the component is less sure.
+class TemperedProbs:
+    """Probabilities as functions of a temperature T, by which log-scores are divided.
+
+    T = 1 changes nothing; above 1, the component is less certain.
 
     tokens (Callable): T to token probabilities, one array (n_tokens, L) a doc.
-    spans (Callable | None): T to the confidence in each span that ``spans_found`` gives, one array
-        (n_spans,) a doc; None for components that find no spans.
+    spans (Callable | None): T to the confidence in each span of ``spans_of_component``, one array
+        (n_spans,) a doc; None for components without spans.
     """
 
     tokens: Callable[[float], TokenProbs]
     spans: Callable[[float], list[Floats1d]] | None
 
 
-def reading(nlp: Language, component: str, docs: Sequence[Doc]) -> Reading:
-    """Take a component's scores of docs, once for all temperatures.
+def tempered_probs(nlp: Language, component: str, docs: Sequence[Doc]) -> TemperedProbs:
+    """Score docs with a component once, for all temperatures.
 
     nlp (Language): a trained pipeline.
     component (str): the name of a component that has token probabilities.
@@ -42,27 +43,27 @@ def reading(nlp: Language, component: str, docs: Sequence[Doc]) -> Reading:
     check_needs("tokens", nlp, component)
     factory = nlp.get_pipe_meta(component).factory
     proc: Any = nlp.get_pipe(component)
-    if factory in READERS:
-        return READERS[factory](proc, docs)
-    return Reading(_rows(SOURCES[factory], proc, docs), None)
+    if factory in WITH_SPANS:
+        return WITH_SPANS[factory](proc, docs)
+    return TemperedProbs(_rows(SOURCES[factory], proc, docs), None)
 
 
-def spans_found(nlp: Language, component: str, doc: Doc) -> list[Span]:
-    """The spans that a component sets: those of its key for span categorisers, else entities."""
+def spans_of_component(nlp: Language, component: str, doc: Doc) -> list[Span]:
+    """The spans that a component sets: for span categorisers those of its key, else entities."""
     if nlp.get_pipe_meta(component).factory in SPAN_CATEGORISERS:
         proc: Any = nlp.get_pipe(component)
         return list(doc.spans.get(proc.key, ()))
     return list(doc.ents)
 
 
-def span_finders(nlp: Language) -> list[str]:
-    """The components of a pipeline that have confidences in spans."""
-    return [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in READERS]
+def components_with_spans(nlp: Language) -> list[str]:
+    """The components of a pipeline that can compute the confidence of spans."""
+    return [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in WITH_SPANS]
 
 
 def check_has_spans(nlp: Language, component: str) -> None:
-    """RAISES (SeqMixError): S440, naming the components with confidences in spans."""
-    able = span_finders(nlp)
+    """Check that a component can compute the confidence of spans. RAISES (SeqMixError): S440."""
+    able = components_with_spans(nlp)
     if component not in able:
         raise SeqMixError(Errors.E440.format(name=component, able=able or "none"))
 
@@ -72,20 +73,20 @@ def _rows(source: Source, proc: Any, docs: Sequence[Doc]) -> Callable[[float], T
     return lambda t: [tempered_rows(p, t) for p in probs]
 
 
-def _of_head(proc: Any, docs: Sequence[Doc]) -> Reading:
-    """``seqmix_ner``: its model's head knows how scores become probabilities."""
+def _of_head(proc: Any, docs: Sequence[Doc]) -> TemperedProbs:
+    """``seqmix_ner``, whose model has a head that turns scores into probabilities."""
     head, spans = head_of(proc.model), entity_spans(docs, proc.labels)
-    # Tokens and spans are needed at one temperature, and a CRF sums over its paths for each.
+    # Cached, since tokens and spans use the same temperature and a CRF sums over paths for each.
     tempered = lru_cache(maxsize=1)(partial(head.tempered, proc.predict(docs)))
 
     def tokens(temperature: float) -> TokenProbs:
         return [proc.model.ops.to_numpy(p) for p in tempered(temperature)]
 
-    return Reading(tokens, lambda t: head.span_probs(tempered(t), spans))
+    return TemperedProbs(tokens, lambda t: head.span_probs(tempered(t), spans))
 
 
-def _of_beam(proc: Any, docs: Sequence[Doc]) -> Reading:
-    """spaCy's transition-based recognisers: the probability of those parses that have a span."""
+def _of_beam(proc: Any, docs: Sequence[Doc]) -> TemperedProbs:
+    """spaCy's transition-based recognisers: the summed probability of the parses with a span."""
     parses_of = beam_parses(proc, docs)
     spans = [[(e.start, e.end, e.label_) for e in doc.ents] for doc in docs]
 
@@ -100,7 +101,7 @@ def _of_beam(proc: Any, docs: Sequence[Doc]) -> Reading:
             out.append(np.array(sums, dtype="float32"))
         return out
 
-    return Reading(tokens, confidences)
+    return TemperedProbs(tokens, confidences)
 
 
 def _tempered(parses: Sequence[Parse], temperature: float) -> list[Parse]:
@@ -108,8 +109,8 @@ def _tempered(parses: Sequence[Parse], temperature: float) -> list[Parse]:
     return [(float(p), ents) for p, (_, ents) in zip(probs, parses, strict=True)]
 
 
-def _of_group(proc: Any, docs: Sequence[Doc], source: Source) -> Reading:
-    """Span categorisers: the score of each span, against that of not being one."""
+def _of_group(proc: Any, docs: Sequence[Doc], source: Source) -> TemperedProbs:
+    """Span categorisers: the score of each span against its complement."""
     # spaCy's single-label categoriser keeps them as a column.
     scores = [np.asarray(_group_scores(proc, doc), dtype="float32").ravel() for doc in docs]
 
@@ -117,7 +118,7 @@ def _of_group(proc: Any, docs: Sequence[Doc], source: Source) -> Reading:
         pairs = [np.stack([s, 1.0 - s], axis=1) for s in scores]
         return [tempered_rows(p, temperature)[:, 0] for p in pairs]
 
-    return Reading(_rows(source, proc, docs), confidences)
+    return TemperedProbs(_rows(source, proc, docs), confidences)
 
 
 def _group_scores(proc: Any, doc: Doc) -> Any:
@@ -130,8 +131,8 @@ def _group_scores(proc: Any, doc: Doc) -> Any:
     return scores
 
 
-Reader: TypeAlias = Callable[[Any, Sequence[Doc]], Reading]
-READERS: dict[str, Reader] = {
+Tempering: TypeAlias = Callable[[Any, Sequence[Doc]], TemperedProbs]
+WITH_SPANS: dict[str, Tempering] = {
     "seqmix_ner": _of_head,
     "ner": _of_beam,
     "beam_ner": _of_beam,

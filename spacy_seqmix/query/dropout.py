@@ -19,7 +19,7 @@ from ..models.torch_modules import AnyModel, layers_of, modules_of
 from ..types import TokenProbs
 from .probabilities import token_probs
 
-# Where transformers' attention layers keep a rate that they hand to torch's fused attention.
+# Attributes of attention layers in transformers with the rate for torch's fused attention.
 FUSED = ("dropout_prob", "attention_dropout")
 
 
@@ -33,7 +33,7 @@ def dropout_probs(
 ) -> list[TokenProbs]:
     """Monte Carlo dropout (Gal and Ghahramani 2016): one pass of a pipeline for each seed.
 
-    nlp (Language): a trained pipeline. It is left as it was, and so are the global generators.
+    nlp (Language): a trained pipeline. It is restored afterwards, and so are global generators.
     component (str): the name of a component that has token probabilities.
     docs (Sequence[Doc]): unlabelled docs, tokenised. They are not changed.
     rate (float): the dropout rate of every dropout layer up to the component.
@@ -52,7 +52,7 @@ def dropout_probs(
 
 
 def check_has_dropout(nlp: Language, component: str) -> None:
-    """RAISES (SeqMixError): S423 when no layer up to the component drops anything."""
+    """Check for dropout layers up to a component. RAISES (SeqMixError): S423 if there are none."""
     if not thinc_layers(nlp, component) and not any(
         layer for module in torch_modules(nlp, component) for layer in torch_layers(module)
     ):
@@ -61,7 +61,7 @@ def check_has_dropout(nlp: Language, component: str) -> None:
 
 @contextmanager
 def dropout_on(nlp: Language, component: str, rate: float) -> Iterator[None]:
-    """While this is in force, dropout layers drop when predicting too; nothing else trains."""
+    """Switch dropout on in prediction, in every dropout layer up to a component; nothing trains."""
     with ExitStack() as undo:
         for layer in thinc_layers(nlp, component):
             # thinc has no switch for this: only whole models can be run as in training, where
@@ -81,7 +81,7 @@ def dropout_on(nlp: Language, component: str, rate: float) -> Iterator[None]:
 
 @contextmanager
 def private_generators(seed: int) -> Iterator[None]:
-    """Dropout draws from global generators: seed them within, and put them back after.
+    """Seed the global generators, from which dropout draws, and restore them afterwards.
 
     seed (int): 0 to 2^32 − 1.
     """

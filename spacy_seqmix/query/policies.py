@@ -1,4 +1,4 @@
-"""Query policies: from probabilities to how much a doc is wanted, and to the docs to label next."""
+"""Query policies: scores of docs by their probabilities, and the selection of docs to label."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from .probabilities import Needs, Progress, path_probs, token_probs
 class QueryPolicy:
     """A policy and the evidence that it scores.
 
-    score (Callable): (evidence, generator) -> Floats1d (n_docs,), higher is more wanted.
-    needs (str): what the evidence is. "nothing": the docs themselves; "tokens": the token
+    score (Callable): (evidence, generator) -> Floats1d (n_docs,); higher scores are queried first.
+    needs (str): the kind of evidence. "nothing": the docs themselves; "tokens": the token
         probabilities, one array (n_tokens, M) a doc; "paths": the probability of each doc's
         decoded path; "committee": a list of token probabilities, one for each member.
     """
@@ -28,7 +28,7 @@ class QueryPolicy:
     needs: Needs = "tokens"
 
     def __call__(self, evidence: Any, rng: np.random.Generator) -> Floats1d:
-        """RAISES (SeqMixError): S426 when a score is not a number."""
+        """Score docs. RAISES (SeqMixError): S426 when a score is not a number."""
         scores = self.score(evidence, rng)
         if np.isnan(scores).any():
             raise SeqMixError(Errors.E426.format(number=int(np.isnan(scores).argmax())))
@@ -41,13 +41,13 @@ def score_docs(
     evidence_of: Callable[[Sequence[Doc]], Any],
     rng: np.random.Generator,
 ) -> Floats1d:
-    """Score how much a policy wants each doc. No model sees docs without tokens: they come last.
+    """Score docs with a policy; docs without tokens are not passed to a model, and come last.
 
     policy (QueryPolicy): the policy.
     docs (Sequence[Doc]): unlabelled docs, tokenised.
-    evidence_of (Callable): the evidence that the policy needs of a list of docs.
-    rng (np.random.Generator): for policies that draw.
-    RETURNS (Floats1d): shape (n_docs,), higher is more wanted.
+    evidence_of (Callable): takes docs, returns the evidence that the policy needs.
+    rng (np.random.Generator): the generator of policies that draw.
+    RETURNS (Floats1d): shape (n_docs,); higher scores are queried first.
     """
     scores = np.full(len(docs), -np.inf, dtype="float32")
     kept = [i for i, doc in enumerate(docs) if len(doc)]
@@ -63,7 +63,7 @@ def evidence(
     docs: Sequence[Doc],
     progress: Progress | None = None,
 ) -> Any:
-    """The evidence that one trained pipeline can give; a committee's takes several.
+    """The evidence from a single trained pipeline; a committee needs several.
 
     RAISES (SeqMixError): S401, S424 or S425, see ``token_probs`` and ``path_probs``.
     """
@@ -77,10 +77,10 @@ def top_k(
 ) -> list[int]:
     """Pick the docs with the highest scores; ties are broken at random.
 
-    scores (Floats1d): shape (n_docs,), higher is more wanted.
+    scores (Floats1d): shape (n_docs,).
     pool (Sequence[int]): the id of each doc.
-    budget (int): how many docs to pick; fewer come when the pool is smaller.
-    RETURNS (list[int]): ids, the most wanted first.
+    budget (int): the number of docs to pick; fewer are returned if the pool is smaller.
+    RETURNS (list[int]): ids, those with the highest scores first.
     """
     shuffled = rng.permutation(len(pool))
     order = shuffled[np.argsort(-scores[shuffled], kind="stable")]
@@ -129,7 +129,7 @@ def make_margin_policy(mode: str = "mean") -> QueryPolicy:
 def make_mnlp_policy() -> QueryPolicy:
     """Create the policy of the maximum normalised log-probability (MNLP; Shen et al. 2017).
 
-    −1/T Σ_t log max_m p_tm, in nats per token; they query its lowest negative.
+    −1/T Σ_t log max_m p_tm, in nats per token; the paper minimises its negative.
     """
     return QueryPolicy(partial(_of_each, _mnlp))
 
@@ -140,7 +140,7 @@ def entropy(p: Floats2d) -> float:
 
 
 def check_mode(name: str, mode: str, allowed: Sequence[str]) -> None:
-    """RAISES (SeqMixError): S420 for a mode that a policy does not have."""
+    """Check the mode of a policy. RAISES (SeqMixError): S420 for an unknown one."""
     if mode not in allowed:
         raise SeqMixError(Errors.E420.format(name=name, mode=mode, allowed=", ".join(allowed)))
 
@@ -148,7 +148,7 @@ def check_mode(name: str, mode: str, allowed: Sequence[str]) -> None:
 def _of_each(
     measure: Callable[[Floats2d], float], probs: TokenProbs, rng: np.random.Generator
 ) -> Floats1d:
-    """A measure of each doc's token probabilities; a doc without tokens is never wanted."""
+    """The measure of each doc's token probabilities, shape (n_docs,); −∞ without tokens."""
     scores = [measure(p.astype("float64")) if len(p) else -np.inf for p in probs]
     return np.array(scores, dtype="float32")
 

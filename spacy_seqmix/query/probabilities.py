@@ -22,7 +22,7 @@ ENTS = "doc.ents"
 
 
 def predicted_probs(proc: Any, docs: Sequence[Doc]) -> list[Floats2d]:
-    """What ``predict`` returns, where that is probabilities already."""
+    """The result of ``predict``, for components that return probabilities."""
     return [proc.model.ops.to_numpy(p) for p in proc.predict(docs)]
 
 
@@ -35,20 +35,20 @@ def softmax_probs(proc: Any, docs: Sequence[Doc]) -> list[Floats2d]:
 
 
 def span_label_probs(proc: Any, docs: Sequence[Doc]) -> list[Floats2d]:
-    """A row for each candidate span: its labels, and in the last column that it has none."""
+    """A row for each candidate span: a column for each label, and a last one for no label."""
     n_columns = len(proc.labels) + int(proc.add_negative_label)
     return [scores.reshape(-1, n_columns) for scores in _span_scores(proc, docs)]
 
 
 def span_decision_probs(proc: Any, docs: Sequence[Doc]) -> list[Floats2d]:
-    """A row (p, 1 − p) for each label of each candidate span: one label excludes no other."""
+    """A row (p, 1 − p) for each label of each candidate span, since labels are independent."""
     flat = [scores.ravel() for scores in _span_scores(proc, docs)]
     return [np.stack([p, 1.0 - p], axis=1) for p in flat]
 
 
 def relation_probs(proc: Any, docs: Sequence[Doc]) -> list[Floats2d]:
-    """A row for each candidate pair of entities: "no relation", then the labels."""
-    return [found.probs for found in proc.predict(docs)]
+    """A row for each candidate pair of entities: "no_relation", then the labels."""
+    return [labels.probs for labels in proc.predict(docs)]
 
 
 # By the name of a component's factory.
@@ -63,7 +63,7 @@ SOURCES: dict[str, Source] = {
     "spancat_singlelabel": span_label_probs,
     "seqmix_relations": relation_probs,
 }
-# Components that know the probability of the tags that they decode.
+# Components that can compute the probability of the tags that they decode.
 PATH_FACTORIES = ("seqmix_ner",)
 # Components whose rows depend on entities, and those that set entities the same way every time.
 PAIR_FACTORIES = ("seqmix_relations",)
@@ -71,11 +71,11 @@ RULES = ("entity_ruler", "span_ruler")
 
 
 def normalised(model: Model[Any, Any], scores: Any) -> Any:
-    """Scores that a model predicted, as probabilities.
+    """Normalise the scores that a model predicted to probabilities.
 
     ``spacy.Tagger.v2`` leaves the softmax out when it predicts (unless ``normalize`` is set), and
     so may any model that ends in thinc's ``Softmax.v2``. Models without such a layer predict what
-    they train on, and that has to be probabilities.
+    they train on, which must be probabilities.
     """
     layers = [node for node in model.walk(order="dfs_pre") if "softmax_normalize" in node.attrs]
     if not layers or layers[-1].attrs["softmax_normalize"]:
@@ -84,7 +84,7 @@ def normalised(model: Model[Any, Any], scores: Any) -> Any:
 
 
 def check_needs(needs: Needs, pipeline: Language | Config, component: str) -> None:
-    """Check that a component can give what a policy needs.
+    """Check that a component can provide what a policy needs.
 
     pipeline (Language | Config): a pipeline, or an interpolated training config before anything is
         built, where components with a ``source`` pass: they are known once they are loaded.
@@ -115,7 +115,7 @@ def check_needs(needs: Needs, pipeline: Language | Config, component: str) -> No
 
 
 def entity_setter(factories: Mapping[str, str]) -> str | None:
-    """The first component that predicts entities, rules apart; factories by component."""
+    """The first component that predicts entities, except by rules; factories are by component."""
     for name, factory in factories.items():
         known = Language.has_factory(factory) and factory not in RULES
         if known and ENTS in Language.get_factory_meta(factory).assigns:
@@ -131,7 +131,7 @@ def token_probs(
     progress: Progress | None = None,
     source: Source | None = None,
 ) -> TokenProbs:
-    """Run the pipeline up to a component and take that one's probabilities.
+    """Run the pipeline up to a component, and return the probabilities of that component.
 
     nlp (Language): a trained pipeline.
     component (str): the name of a component that has probabilities.
@@ -164,7 +164,7 @@ def path_probs(
     batch_size: int = 128,
     progress: Progress | None = None,
 ) -> Floats1d:
-    """Run the pipeline up to a component and take the probability of the tags that it decodes.
+    """Run the pipeline up to a component, and return the probability of the tags it decodes.
 
     component (str): the name of a component with a method ``path_probs``, such as ``seqmix_ner``.
         Other arguments as for ``token_probs``.
@@ -185,9 +185,9 @@ def path_probs(
 def annotated_batches(
     nlp: Language, component: str, docs: Sequence[Doc], batch_size: int
 ) -> Iterator[tuple[list[int], list[Doc]]]:
-    """Copies of docs that the pipeline has annotated up to a component, in batches.
+    """Yield copies of docs, annotated by the components before a component, in batches.
 
-    YIELDS (tuple): the numbers of a batch's docs, and the copies; docs of like length together.
+    YIELDS (tuple): the numbers of a batch's docs, and the copies; sorted by length.
     """
     given = takes_entities(nlp, component)
     before = [proc for _, proc in nlp.pipeline[: nlp.pipe_names.index(component)]]
@@ -205,16 +205,16 @@ def annotated_batches(
 
 
 def takes_entities(nlp: Language, component: str) -> bool:
-    """Whether a component needs entities that nothing before it sets: they come with the docs."""
+    """Whether docs must have entities: a component needs them, and none before it sets them."""
     before = nlp.pipe_names[: nlp.pipe_names.index(component)]
     needed = ENTS in nlp.get_pipe_meta(component).requires
     return needed and not any(ENTS in nlp.get_pipe_meta(name).assigns for name in before)
 
 
 def encoded_lengths(procs: Sequence[Any], docs: Sequence[Doc]) -> list[int]:
-    """How long each doc is for the encoder: in word pieces where a transformer reads them.
+    """The length of each doc for the encoder: in word pieces for a transformer, else in tokens.
 
-    Batches sorted by words would be a quarter padding, since words are one to ten pieces.
+    Sorted by words, a quarter of a batch would be padding, since a word has one to ten pieces.
     """
     for proc in procs:
         tokenizer: Any = getattr(getattr(proc, "model", None), "tokenizer", None)
@@ -226,7 +226,7 @@ def encoded_lengths(procs: Sequence[Any], docs: Sequence[Doc]) -> list[int]:
 
 
 def check_numbers(p: Any, component: str) -> Any:
-    """The array itself. RAISES (SeqMixError): S425 where any of it is not a number."""
+    """Return the array. RAISES (SeqMixError): S425 if any value is not a number."""
     if not np.isfinite(p).all():
         raise SeqMixError(Errors.E425.format(name=component))
     return p

@@ -15,10 +15,10 @@ from spacy.training import Example
 from ..errors import Errors, SeqMixError
 from ..files import read_docs, replacing_folder
 from ..types import Floats1d, Floats2d
-from .confidence import check_has_spans, reading, span_finders, spans_found
+from .confidence import check_has_spans, components_with_spans, spans_of_component, tempered_probs
 from .probabilities import copy_tokens
 
-# Near enough to each other that a finer search changes no second digit.
+# So close to each other that a finer search does not change the second digit.
 TEMPERATURES = np.geomspace(0.25, 8.0, 61)
 UNTOUCHED = int(np.abs(np.log(TEMPERATURES)).argmin())  # the number of temperature 1
 BINS = 10
@@ -33,7 +33,7 @@ Flags = NDArray[np.bool_]
 class ScoredSpans:
     """The spans that a component predicts in labelled docs, in the order of the docs.
 
-    confidence (Floats2d): shape (n_temperatures, n_spans), a row for each of ``TEMPERATURES``.
+    confidence (Floats2d): shape (n_temperatures, n_spans), one row for each of ``TEMPERATURES``.
     correct (Flags): shape (n_spans,), whether the gold annotation has the same span and label.
     doc (NDArray): shape (n_spans,), the number of the doc.
     """
@@ -45,7 +45,7 @@ class ScoredSpans:
 
 @dataclass(frozen=True)
 class Bin:
-    """The spans whose confidence lies in the tenth from ``low`` on: how many, and their means."""
+    """The spans with a confidence from ``low`` to ``low`` + 0.1: their number, and their means."""
 
     low: float
     n: int
@@ -55,12 +55,12 @@ class Bin:
 
 @dataclass(frozen=True)
 class Fit:
-    """How well confidences fit what is correct.
+    """The fit of confidences to the gold annotation.
 
     error (float): expected calibration error: Σ n_b/n |mean confidence − share correct| over ten
         bins of equal width (Guo et al. 2017, Eq. 3).
     brier (float): mean squared difference of confidence and 1 or 0.
-    log_loss (float): mean negative log-probability of what was the case, in nats.
+    log_loss (float): mean negative log-probability of the outcomes, in nats.
     """
 
     error: float
@@ -69,10 +69,10 @@ class Fit:
     bins: tuple[Bin, ...]
 
 
-def find_spans(
+def score_spans(
     nlp: Language, component: str, examples: Sequence[Example], batch_size: int = 128
 ) -> ScoredSpans:
-    """Annotate docs with a pipeline and compare the spans that a component finds.
+    """Annotate docs with a pipeline, and compare the spans of a component with the gold ones.
 
     examples (Sequence[Example]): docs to annotate, with gold references.
     RAISES (SeqMixError): S401 or S440 when the component has no confidences.
@@ -84,13 +84,13 @@ def find_spans(
     for at in range(0, len(examples), batch_size):
         batch = examples[at : at + batch_size]
         docs = list(nlp.pipe([eg.predicted for eg in batch], batch_size=batch_size))
-        scores = reading(nlp, component, docs)
+        scores = tempered_probs(nlp, component, docs)
         assert scores.spans is not None
         rows = [np.concatenate(scores.spans(t)) for t in TEMPERATURES.tolist()]
         columns.append(np.stack(rows))
         for i, (eg, doc) in enumerate(zip(batch, docs, strict=True)):
-            gold = {_place(span) for span in spans_found(nlp, component, eg.reference)}
-            places = [_place(span) for span in spans_found(nlp, component, doc)]
+            gold = {_place(span) for span in spans_of_component(nlp, component, eg.reference)}
+            places = [_place(span) for span in spans_of_component(nlp, component, doc)]
             correct += [place in gold for place in places]
             numbers += [at + i] * len(places)
     table = np.concatenate(columns, axis=1) if columns else np.zeros((len(TEMPERATURES), 0), "f")
@@ -146,13 +146,13 @@ def _place(span: Span) -> tuple[int, int, str]:
 
 @dataclass(frozen=True)
 class FileFit:
-    """How well confidences fit a file.
+    """The fit of confidences to a file.
 
     component (str): the component that predicts the spans.
     n_spans, n_correct (int): the number of spans, and of correct ones among them.
     before (Fit): at temperature 1.
-    after (Fit): each fifth of the docs at the temperature that fits the other four best.
-    temperature (float): what fits all of them best.
+    after (Fit): each fifth of the docs at the temperature that is best for the other four fifths.
+    temperature (float): the temperature that is best for all docs.
     """
 
     component: str
@@ -171,9 +171,9 @@ def fit_file(
     model (str): a pipeline: a folder or an installed package.
     path (Path): gold docs; the development set, not the training set.
     output (Path | None): a new folder, for the pipeline with a ``seqmix_uncertainty`` (added behind
-        the component if there is none) that has the temperature.
-    component (str | None): what predicts the spans; by default the only component that does.
-    RETURNS (FileFit): how well the confidences fit.
+        the component if there is none) with the temperature.
+    component (str | None): the component that predicts the spans; by default the only one.
+    RETURNS (FileFit): the fit of the confidences.
     RAISES (SeqMixError): S401, S403, S440, S442, S445, S446; OSError if the model can't be loaded.
     """
     if output is not None and output.exists() and (output.is_file() or any(output.iterdir())):
@@ -181,7 +181,7 @@ def fit_file(
     nlp = spacy.load(model)
     component = component or _only(nlp)
     gold = read_docs(path, nlp, need_entities=False)
-    scored = find_spans(nlp, component, [Example(copy_tokens(doc, nlp), doc) for doc in gold])
+    scored = score_spans(nlp, component, [Example(copy_tokens(doc, nlp), doc) for doc in gold])
     n_correct = int(scored.correct.sum())
     if not 0 < n_correct < len(scored.correct):
         raise SeqMixError(
@@ -205,7 +205,7 @@ def fit_file(
 
 
 def _only(nlp: Language) -> str:
-    able = span_finders(nlp)
+    able = components_with_spans(nlp)
     if not able:
         raise SeqMixError(Errors.E440.format(name="the pipeline", able="none"))
     if len(able) != 1:

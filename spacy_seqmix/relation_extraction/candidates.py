@@ -12,7 +12,7 @@ from spacy.tokens import Span
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from ..annotation import relations
+from ..annotation import relations, soft_labels
 from ..annotation.relations import NONE, Offsets, Pair
 from ..errors import Errors, SeqMixError, Warnings
 from ..types import Floats2d
@@ -24,7 +24,7 @@ Kinds = set[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
-class Candidates:
+class CandidatePairs:
     """Ordered pairs of entities of a doc.
 
     pairs (NDArray[int32]): shape (n, 4): start and end of head and of tail, in tokens.
@@ -42,12 +42,12 @@ class Candidates:
         return tuple(((a, b), (c, d)) for a, b, c, d in self.pairs.tolist())
 
 
-def candidates(spans: Sequence[Span], max_distance: int) -> Candidates:
-    """Pair each entity with every other one that is near enough, in both directions.
+def candidate_pairs(spans: Sequence[Span], max_distance: int) -> CandidatePairs:
+    """Pair each entity with every other one at a limited distance, in both directions.
 
     spans (Sequence[Span]): the entities of a doc.
-    max_distance (int): the number of tokens that may stand between two of them.
-    RETURNS (Candidates): ordered by head, then tail.
+    max_distance (int): the most tokens between two of them.
+    RETURNS (CandidatePairs): ordered by head, then tail.
     """
     starts = np.array([span.start for span in spans], dtype="int32")
     ends = np.array([span.end for span in spans], dtype="int32")
@@ -57,29 +57,29 @@ def candidates(spans: Sequence[Span], max_distance: int) -> Candidates:
     near = between <= max_distance
     heads, tails = heads[near], tails[near]
     pairs = np.stack([starts[heads], ends[heads], starts[tails], ends[tails]], axis=1)
-    return Candidates(pairs, np.stack([kinds[heads], kinds[tails]], axis=1))
+    return CandidatePairs(pairs, np.stack([kinds[heads], kinds[tails]], axis=1))
 
 
 def aligned_ents(example: Example) -> list[Span]:
-    """The reference's entities on the tokens of ``example.predicted``, those that have a place."""
+    """The reference's entities aligned with ``example.predicted``, where they fit."""
     spans: list[Span] = example.get_aligned_spans_y2x(example.reference.ents)
     return spans
 
 
 def aligned_offsets(example: Example, offsets: Offsets) -> Offsets | None:
-    """A span of the reference on the tokens of ``example.predicted``; None where that fails."""
+    """A span of the reference aligned with ``example.predicted``; None where that fails."""
     start, end = offsets
     spans = example.get_aligned_spans_y2x([example.reference[start:end]], allow_overlap=True)
     return (spans[0].start, spans[0].end) if spans else None
 
 
-def target_rows(example: Example, pairs: Candidates, columns: Sequence[str]) -> Floats2d:
-    """What the reference says of candidate pairs of ``example.predicted``.
+def target_rows(example: Example, pairs: CandidatePairs, columns: Sequence[str]) -> Floats2d:
+    """The target rows of candidate pairs of ``example.predicted``.
 
     columns (Sequence[str]): the L labels, "no_relation" among them.
-    RETURNS (Floats2d): shape (n_candidates, L): the rows of pairs that the reference lists, "no
-        relation" for others; all zeros for pairs with labels that are no column, and for all pairs
-        where the reference is not annotated.
+    RETURNS (Floats2d): shape (n_pairs, L): the rows of pairs that the reference lists, and
+        "no_relation" for others; all zeros for pairs with labels that have no column, and for all
+        pairs if the reference is not annotated.
     """
     rows = np.zeros((len(pairs), len(columns)), dtype="float32")
     gold = relations.of(example.reference)
@@ -96,7 +96,7 @@ def target_rows(example: Example, pairs: Candidates, columns: Sequence[str]) -> 
 
 
 def aligned_pairs(example: Example, pairs: Sequence[Pair]) -> list[Pair | None]:
-    """Pairs of the reference on the tokens of ``example.predicted``; None where a span is lost."""
+    """Pairs of the reference aligned with ``example.predicted``; None where a span does not fit."""
     spans = {span for pair in pairs for span in pair}
     place = {span: aligned_offsets(example, span) for span in spans}
     out: list[Pair | None] = []
@@ -108,24 +108,24 @@ def aligned_pairs(example: Example, pairs: Sequence[Pair]) -> list[Pair | None]:
 
 @dataclass
 class Survey:
-    """What a training corpus has for ``seqmix_relations``.
+    """The summary of a training corpus for ``seqmix_relations``.
 
     labels (list[str]): the labels with any weight, sorted.
     kinds (Kinds): the types of the entities that each label connects.
-    sample (list[Example]), pairs (list[Candidates]): a few examples with their candidate pairs.
+    sample (list[Example]), pairs (list[CandidatePairs]): a few examples with their candidate pairs.
     """
 
     labels: list[str] = field(default_factory=list)
     kinds: Kinds = field(default_factory=set)
     sample: list[Example] = field(default_factory=list)
-    pairs: list[Candidates] = field(default_factory=list)
+    pairs: list[CandidatePairs] = field(default_factory=list)
 
 
 def survey(examples: Iterable[Example], name: str, max_distance: int) -> Survey:
-    """Go through a corpus; warns (W250) of relations that are no candidates.
+    """Summarise a corpus; warns (W250) of relations between spans that are not candidate pairs.
 
-    name (str): the component's, for messages.
-    RAISES (SeqMixError): S253 where nothing is annotated, S255 where there is no candidate.
+    name (str): the name of the component, for messages.
+    RAISES (SeqMixError): S253 without annotated docs, S255 without candidate pairs.
     """
     out = Survey()
     labels: set[str] = set()
@@ -137,12 +137,12 @@ def survey(examples: Iterable[Example], name: str, max_distance: int) -> Survey:
             continue
         annotated = True
         ents = aligned_ents(eg)
-        pairs = candidates(ents, max_distance)
+        pairs = candidate_pairs(ents, max_distance)
         if len(pairs) and len(out.sample) < SAMPLE_SIZE:
             out.sample.append(eg)
             out.pairs.append(pairs)
         types = {(ent.start, ent.end): ent.label_ for ent in ents}
-        candidate_pairs = set(pairs.tuples())
+        near = set(pairs.tuples())
         for pair, row in zip(aligned_pairs(eg, gold.pairs), gold.probs, strict=True):
             given = {gold.labels[i] for i in np.flatnonzero(row).tolist()} - {NONE}
             labels |= given
@@ -150,7 +150,7 @@ def survey(examples: Iterable[Example], name: str, max_distance: int) -> Survey:
             if pair is None or pair[0] not in types or pair[1] not in types:
                 no_entity += bool(given)
             else:
-                far += bool(given) and pair not in candidate_pairs
+                far += bool(given) and pair not in near
                 out.kinds |= {(types[pair[0]], label, types[pair[1]]) for label in given}
     if not annotated:
         raise SeqMixError(Errors.E253.format(name=name))
@@ -165,19 +165,16 @@ def survey(examples: Iterable[Example], name: str, max_distance: int) -> Survey:
     return out
 
 
-def known_labels(eg: Example) -> set[str]:
-    """The labels, "no relation" included, that an example's reference gives any weight."""
+def used_labels(eg: Example) -> set[str]:
+    """The labels, "no_relation" included, to which an example's reference gives any weight."""
     gold = relations.of(eg.reference)
-    if gold is None:
-        return set()
-    used = gold.probs.sum(axis=0) > 0
-    return {label for label, on in zip(gold.labels, used, strict=True) if on}
+    return set() if gold is None else soft_labels.used(gold.labels, gold.probs)
 
 
 def allowed(
-    probs: Floats2d, pairs: Candidates, labels: Sequence[str], kinds: Kinds, vocab: Vocab
+    probs: Floats2d, pairs: CandidatePairs, labels: Sequence[str], kinds: Kinds, vocab: Vocab
 ) -> Floats2d:
-    """Remove the probability of labels that never connect entities of these types.
+    """Set the probability of labels that never connect entities of these types to 0.
 
     probs (Floats2d): shape (n_pairs, 1 + L): "no relation", then the labels.
     RETURNS (Floats2d): rows that sum to 1 again.

@@ -1,14 +1,11 @@
 """The component ``seqmix_relations``: relations between entities, from soft labels."""
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from spacy import util
-from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
@@ -20,15 +17,15 @@ from ..annotation.relations import NONE, RelationLabels
 from ..errors import Errors, SeqMixError, Warnings
 from ..models.soft_tagger import set_output_size
 from ..models.tagger_head import INDEPENDENT
-from ..pipeline.labels import take_label
+from ..pipeline.labels import LabelledPipe, soft_loss
 from .candidates import (
-    Candidates,
+    CandidatePairs,
     aligned_ents,
     allowed,
-    candidates,
-    known_labels,
+    candidate_pairs,
     survey,
     target_rows,
+    used_labels,
 )
 from .model import DEFAULT_MODEL, InT
 from .scorer import score_relations
@@ -83,11 +80,11 @@ def make_seqmix_relations(
     )
 
 
-class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
-    """Classification of pairs of entities, which can train on soft labels.
+class SeqMixRelations(LabelledPipe):
+    """Relation extraction as classification of entity pairs, which can train on soft labels.
 
-    Every ordered pair of entities that are near enough is a candidate. It has one label or none;
-    the opposite direction is a candidate of its own.
+    Every ordered pair of entities at most ``max_distance`` tokens apart is a candidate pair, with
+    at most one label. The opposite direction is another candidate pair.
     """
 
     def __init__(
@@ -106,17 +103,17 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         """Initialise the component.
 
         vocab (Vocab): the shared vocabulary.
-        model (Model[tuple[list[Doc], list[Candidates]], list[Floats2d]]): pairs to probabilities
-            of "no relation" and of each label.
+        model (Model[tuple[list[Doc], list[CandidatePairs]], list[Floats2d]]): computes, for each
+            pair, the probabilities of "no relation" and of each label.
         name (str): the component's name, used in the losses.
-        max_distance (int): the number of tokens that may stand between two entities.
-        threshold (float | None): set a pair's best label from this probability on; by default
-            where it is more probable than every other label and than no relation.
-        use_gold_ents (bool): train on pairs of the reference's entities, rather than of those that
-            the pipeline has set.
+        max_distance (int): the most tokens between two entities.
+        threshold (float | None): the least probability at which the best label of a pair is set;
+            by default it is set where it is more probable than "no_relation".
+        use_gold_ents (bool): train on pairs of the reference's entities, not on those of entities
+            that the pipeline has set.
         known_types_only (bool): predict a label only between entities of types that it connects
             in the training corpus.
-        store_probs (bool): keep the probabilities of all candidates in ``doc._.relation_probs``.
+        store_probs (bool): store the probabilities of all pairs in ``doc._.relation_probs``.
         scorer (Callable | None): the scoring method.
         RAISES (SeqMixError): S257 for settings out of range.
         """
@@ -137,16 +134,6 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         self._unknown: set[str] = set()
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels of relations, in the order in which they were added."""
-        return tuple(self.cfg["labels"])
-
-    @property
-    def label_data(self) -> tuple[str, ...]:
-        """What ``spacy init labels`` writes and ``[initialize.components]`` reads."""
-        return self.labels
-
-    @property
     def columns(self) -> tuple[str, ...]:
         """The L columns of probabilities: "no_relation", then the labels."""
         return (NONE, *self.labels)
@@ -159,16 +146,12 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         """
         if label in ("", NONE):
             raise SeqMixError(Errors.E258.format(label=label, name=self.name))
-        if not take_label(self, label):
-            return 0
-        if self.model.get_ref("output_layer").has_dim("nO"):
-            set_output_size(self.model, len(self.columns))
-        return 1
+        return super().add_label(label)
 
     def predict(self, docs: Iterable[Doc]) -> list[RelationLabels]:
         """The probabilities of each doc's candidate pairs; the docs are not changed."""
         docs = list(docs)
-        pairs = [candidates(doc.ents, self.max_distance) for doc in docs]
+        pairs = [candidate_pairs(doc.ents, self.max_distance) for doc in docs]
         if not any(map(len, pairs)):
             empty = np.zeros((0, len(self.columns)), dtype="float32")
             return [RelationLabels((), self.columns, empty) for _ in docs]
@@ -182,9 +165,9 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         return out
 
     def set_annotations(self, docs: Sequence[Doc], scores: Sequence[RelationLabels]) -> None:
-        """Write relations, and with ``store_probs`` the probabilities of all candidates.
+        """Write relations, and with ``store_probs`` the probabilities of all candidate pairs.
 
-        docs (Sequence[Doc]): the docs to change; relations that they have are replaced.
+        docs (Sequence[Doc]): the docs to change; their relations are replaced.
         scores (Sequence[RelationLabels]): what ``predict`` returned.
         """
         for doc, probs in zip(docs, scores, strict=True):
@@ -238,19 +221,13 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         return self._loss(examples, self._training_pairs(examples), scores)
 
     def _loss(
-        self, examples: list[Example], pairs: list[Candidates], scores: Sequence[Floats2d]
+        self, examples: list[Example], pairs: list[CandidatePairs], scores: Sequence[Floats2d]
     ) -> tuple[float, list[Floats2d]]:
-        rows = [
-            self.model.ops.asarray2f(self._rows(eg, of_doc))
-            for eg, of_doc in zip(examples, pairs, strict=True)
-        ]
-        loss, gradient = INDEPENDENT.loss(scores, rows)
-        if np.isnan(loss):
-            raise ValueError(SpacyErrors.E910.format(name=self.name))
-        return loss, gradient
+        rows = [self._rows(*one) for one in zip(examples, pairs, strict=True)]
+        return soft_loss(self, INDEPENDENT, scores, rows)
 
-    def _training_pairs(self, examples: list[Example]) -> list[Candidates]:
-        """The candidates of each example; none where the reference is not annotated."""
+    def _training_pairs(self, examples: list[Example]) -> list[CandidatePairs]:
+        """The candidate pairs of each example; none if the reference is not annotated."""
         gold = self.use_gold_ents
         if not gold and not any(eg.predicted.has_annotation("ENT_IOB") for eg in examples):
             raise SeqMixError(Errors.E256.format(name=self.name))
@@ -258,14 +235,12 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         for eg in examples:
             ents = aligned_ents(eg) if gold else eg.predicted.ents
             known = relations.get(eg.reference) is not None
-            out.append(candidates(ents if known else [], self.max_distance))
+            out.append(candidate_pairs(ents if known else [], self.max_distance))
         return out
 
-    def _rows(self, eg: Example, pairs: Candidates) -> Any:
+    def _rows(self, eg: Example, pairs: CandidatePairs) -> Any:
         """Target rows over the columns. Warns (W251) once of each unknown label."""
-        for label in sorted(known_labels(eg) - set(self.columns) - self._unknown):
-            self._unknown.add(label)
-            warnings.warn(Warnings.W251.format(name=self.name, label=label), stacklevel=2)
+        self.warn_of_unknown(used_labels(eg), Warnings.W251)
         return target_rows(eg, pairs, self.columns)
 
     def initialize(
@@ -281,16 +256,16 @@ class SeqMixRelations(TrainablePipe):  # type: ignore[misc]
         nlp (Language | None): the pipeline that the component is part of.
         labels (Sequence[str] | None): labels of relations, as ``spacy init labels`` writes them;
             by default those of the sample's relations and soft labels.
-        RAISES (SeqMixError): S253, S254, S255 where there is nothing to learn from.
+        RAISES (SeqMixError): S253, S254, S255 if there is nothing to learn from.
         """
         validate_get_examples(get_examples, "SeqMixRelations.initialize")
         util.check_lexeme_norms(self.vocab, self.name)  # type: ignore[no-untyped-call]
-        found = survey(get_examples(), self.name, self.max_distance)
-        for label in labels if labels is not None else found.labels:
+        corpus = survey(get_examples(), self.name, self.max_distance)
+        for label in labels if labels is not None else corpus.labels:
             self.add_label(label)
         if not self.labels:
             raise SeqMixError(Errors.E254.format(name=self.name))
         if self.known_types_only:
-            self.cfg["kinds"] = [list(kind) for kind in sorted(found.kinds)]
+            self.cfg["kinds"] = [list(kind) for kind in sorted(corpus.kinds)]
         set_output_size(self.model, len(self.columns))
-        self.model.initialize(X=([eg.predicted for eg in found.sample], found.pairs))
+        self.model.initialize(X=([eg.predicted for eg in corpus.sample], corpus.pairs))

@@ -7,14 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 from thinc.api import Config, HashEmbed, Maxout, Model, chain
-from thinc.layers.resizable import resize_model
 from thinc.types import Floats2d, Ragged
 
-from ..models.soft_tagger import growing_softmax, set_output_size
-from .candidates import Candidates
+from ..models.soft_tagger import TOK2VEC, growing_softmax, with_growing_output
+from .candidates import CandidatePairs
 
 # Docs, and the pairs of each.
-InT = tuple[list[Doc], list[Candidates]]
+InT = tuple[list[Doc], list[CandidatePairs]]
 # Probabilities (n_pairs, L) a doc.
 OutT = list[Floats2d]
 
@@ -32,17 +31,8 @@ type_width = 0
 
 [model.reducer]
 @layers = "reduce_mean.v1"
-
-[model.tok2vec]
-@architectures = "spacy.HashEmbedCNN.v2"
-pretrained_vectors = null
-width = 96
-depth = 4
-embed_size = 2000
-window_size = 1
-maxout_pieces = 3
-subword_features = true
 """
+    + TOK2VEC
 )["model"]
 
 
@@ -55,17 +45,17 @@ def build_pair_classifier(
 ) -> Model[InT, OutT]:
     """Build the model of ``seqmix_relations``.
 
-    A pair is what the reducer makes of the head's tokens, of the tail's and of those between them
-    (zeros where there are none), which of the two comes first (1 or -1), and log(1 + d) for d
-    tokens between them; then a maxout layer, and a softmax. The output layer can grow.
+    The features of a pair are the reduced vectors of the head's tokens, the tail's, and those
+    between them (zeros where there are none), the order of head and tail (1 or -1), and log(1 + d)
+    for d tokens between them. A maxout layer and a softmax follow. The output layer can grow.
 
     tok2vec (Model[list[Doc], list[Floats2d]]): token vectors, (n_tokens, width) a doc.
-    reducer (Model[Ragged, Floats2d]): the vector of some tokens, such as ``reduce_mean.v1``.
+    reducer (Model[Ragged, Floats2d]): reduces tokens to a vector, such as ``reduce_mean.v1``.
     hidden_size (int): the width of the hidden layer.
     type_width (int): the width of vectors learnt for the types of the two entities; 0 for none.
     nO (int | None): the number of labels L, "no relation" included; set by the component.
-    RETURNS (Model[tuple[list[Doc], list[Candidates]], list[Floats2d]]): probabilities, (n_pairs,
-        L) a doc.
+    RETURNS (Model[tuple[list[Doc], list[CandidatePairs]], list[Floats2d]]): probabilities,
+        (n_pairs, L) a doc.
     """
     softmax, output = growing_softmax(nO)
     hidden: Model[Any, Any] = Maxout(nO=hidden_size, nP=3, normalize=True, dropout=0.0)
@@ -73,28 +63,23 @@ def build_pair_classifier(
     if type_width:
         layers.append(HashEmbed(type_width, TYPE_ROWS, seed=TYPE_SEED))
     model: Model[InT, OutT] = Model("pair_classifier", forward, init=init, layers=layers)
-    model.set_ref("tok2vec", tok2vec)
-    model.set_ref("output_layer", softmax)
-    model.attrs["resize_output"] = _resize
-    if nO is not None:
-        set_output_size(model, nO)
-    return model
+    return with_growing_output(model, tok2vec, softmax, nO)
 
 
 def init(model: Model[InT, OutT], X: InT | None = None, Y: Any = None) -> None:  # noqa: N803
-    """Infer the sizes of layers from a sample, which has to have a pair."""
+    """Infer the sizes of layers from a sample, which must have a pair."""
     tok2vec, reducer, classify, *types = model.layers
     for layer in types:
         layer.initialize()
     if X is None:
         tok2vec.initialize()
         return
-    docs, candidates = X
+    docs, doc_pairs = X
     tok2vec.initialize(X=docs)
     tokens = tok2vec.predict(docs)
-    table, rows, lengths = _parts(model, tokens, flat_pairs(candidates, [len(doc) for doc in docs]))
+    table, rows, lengths = _parts(model, tokens, flat_pairs(doc_pairs, [len(doc) for doc in docs]))
     reducer.initialize(X=Ragged(table[rows], lengths))
-    vectors, _ = _vectors(model, tokens, candidates, is_train=False)
+    vectors, _ = _vectors(model, tokens, doc_pairs, is_train=False)
     classify.initialize(X=vectors)
 
 
@@ -103,19 +88,19 @@ def forward(
     X: InT,  # noqa: N803
     is_train: bool,
 ) -> tuple[OutT, Callable[[OutT], list[Doc]]]:
-    """Probabilities of the pairs of all docs in one go."""
-    docs, candidates = X
+    """Compute the probabilities of the pairs of all docs at once."""
+    docs, doc_pairs = X
     tok2vec, _, classify, *_ = model.layers
     tokens, backprop_tokens = tok2vec(docs, is_train)
-    if not any(map(len, candidates)):
-        # The encoder waits for the gradient of each component that listens to it.
+    if not any(map(len, doc_pairs)):
+        # The encoder needs a gradient from each component that listens to it.
         width = model.get_ref("output_layer").get_dim("nO")
         return [model.ops.alloc2f(0, width) for _ in docs], lambda _: backprop_tokens(
             [model.ops.alloc2f(*vectors.shape) for vectors in tokens]
         )
-    vectors, backprop_vectors = _vectors(model, tokens, candidates, is_train)
+    vectors, backprop_vectors = _vectors(model, tokens, doc_pairs, is_train)
     flat, backprop_classify = classify(vectors, is_train)
-    cuts = np.cumsum([len(pairs) for pairs in candidates])[:-1].tolist()
+    cuts = np.cumsum([len(pairs) for pairs in doc_pairs])[:-1].tolist()
 
     def backprop(d_probs: OutT) -> list[Doc]:
         d_vectors = backprop_classify(model.ops.xp.concatenate(list(d_probs)))
@@ -125,21 +110,21 @@ def forward(
 
 
 def _vectors(
-    model: Model[InT, OutT], tokens: list[Floats2d], candidates: list[Candidates], is_train: bool
+    model: Model[InT, OutT], tokens: list[Floats2d], doc_pairs: list[CandidatePairs], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[Floats2d]]]:
-    """What is known of each pair, (n_pairs, width), and the way back to the token vectors."""
+    """The features of each pair, (n_pairs, width), and the backprop to the token vectors."""
     ops: Any = model.ops
     xp = ops.xp
     _, reducer, _, *types = model.layers
     sizes = [len(vectors) for vectors in tokens]
-    pairs = flat_pairs(candidates, sizes)
+    pairs = flat_pairs(doc_pairs, sizes)
     table, rows, lengths = _parts(model, tokens, pairs)
     pooled, backprop_pooled = reducer(Ragged(table[rows], lengths), is_train)
     width = PARTS * pooled.shape[1]
     columns = [pooled.reshape(len(pairs), width), ops.asarray2f(plain_features(pairs))]
     backprop_types = None
     if types:
-        kinds = np.concatenate([of_doc.types for of_doc in candidates]).ravel()
+        kinds = np.concatenate([of_doc.types for of_doc in doc_pairs]).ravel()
         embedded, backprop_types = types[0](ops.asarray(kinds), is_train)
         columns.append(embedded.reshape(len(pairs), -1))
     n_other = sum(array.shape[1] for array in columns[:2])
@@ -158,19 +143,19 @@ def _vectors(
 
 
 def _parts(model: Model[InT, OutT], tokens: list[Floats2d], pairs: Any) -> tuple[Any, Any, Any]:
-    """All token vectors, which of them the parts of pairs are made of, and the parts' lengths."""
+    """All token vectors, the rows of the parts of pairs, and the lengths of the parts."""
     ops: Any = model.ops
-    filled = [vectors for vectors in tokens if len(vectors)]  # empty docs may lack a width
+    filled = [vectors for vectors in tokens if len(vectors)]  # empty docs may have no width
     # Last comes the row of zeros for pairs with nothing between them.
     table = ops.xp.concatenate([*filled, ops.alloc2f(1, filled[0].shape[1])])
     rows, lengths = part_rows(pairs, len(table) - 1)
     return table, ops.asarray1i(rows), ops.asarray1i(lengths)
 
 
-def flat_pairs(candidates: Sequence[Candidates], sizes: Sequence[int]) -> NDArray[np.int32]:
-    """The pairs of all docs, shape (n, 4), in tokens counted through from the first doc."""
+def flat_pairs(doc_pairs: Sequence[CandidatePairs], sizes: Sequence[int]) -> NDArray[np.int32]:
+    """The pairs of all docs, shape (n, 4), with tokens numbered through all docs."""
     firsts = np.cumsum([0, *sizes])[:-1]
-    moved = [of_doc.pairs + first for of_doc, first in zip(candidates, firsts, strict=True)]
+    moved = [of_doc.pairs + first for of_doc, first in zip(doc_pairs, firsts, strict=True)]
     flat: NDArray[np.int32] = np.concatenate(moved).astype("int32")
     return flat
 
@@ -178,7 +163,7 @@ def flat_pairs(candidates: Sequence[Candidates], sizes: Sequence[int]) -> NDArra
 def part_rows(
     pairs: NDArray[np.int32], n_tokens: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The tokens of head, tail and what is between them, for one pair after the other.
+    """The rows of the tokens of head, of tail and between them, pair by pair.
 
     RETURNS (tuple): numbers of tokens, of all parts in a row (``n_tokens`` itself where nothing is
         between), and the length of each part, shape (3 n_pairs,).
@@ -202,16 +187,5 @@ def plain_features(pairs: NDArray[np.int32]) -> NDArray[np.float32]:
 
 
 def between(pairs: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Start and end of what stands between head and tail; the end may lie before the start."""
+    """Start and end of the tokens between head and tail; overlap puts the end before the start."""
     return np.minimum(pairs[:, 1], pairs[:, 3]), np.maximum(pairs[:, 0], pairs[:, 2])
-
-
-def _resize(model: Model[InT, OutT], new_nO: int) -> Model[InT, OutT]:  # noqa: N803
-    # Found from the model given, not held by a closure: a copy has layers of its own.
-    classify = model.layers[2]
-    output: Model[Any, Any] = classify.layers[1]
-    resize_model(output, new_nO)
-    for node in (classify, output):
-        node.set_dim("nO", new_nO, force=True)
-    model.set_ref("output_layer", output.layers[0])
-    return model

@@ -22,10 +22,10 @@ def make_relations_scorer() -> Callable[..., dict[str, Any]]:
 
 
 def score_relations(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-    """Score ``doc._.relations`` against the reference's; docs without annotation do not count.
+    """Score ``doc._.relations`` against the reference; docs without annotation do not count.
 
-    A relation is right if both spans, both entity types, the label and the direction are; in the
-    scores called untyped, the entity types may be wrong.
+    A relation is correct if both spans, both entity types, the label and the direction are. The
+    scores called "untyped" ignore the entity types.
 
     RETURNS (dict): ``rel_micro_p``, ``_r`` and ``_f`` over all relations, the same as
         ``rel_untyped_micro_...``, ``rel_macro_f`` (the mean F of the labels that the reference
@@ -69,8 +69,8 @@ def _facts(doc: Doc, place: Callable[[Offsets], object]) -> set[Fact]:
 def _place_in_reference(example: Example) -> Callable[[Offsets], object]:
     """A function from a span of the predicted doc to that of the reference.
 
-    Where the reference's tokens do not fit, it is a span that is never right; spaCy's own scorers
-    leave those out.
+    Where the reference's tokens do not fit, the result is a span that is never correct; spaCy's own
+    scorers leave these spans out.
     """
     doc = example.predicted
 

@@ -26,9 +26,9 @@ from .checks import check_mixer
 
 Augmenter: TypeAlias = Callable[[Language, Example], Iterable[Example]]
 
-# A token table is built again when so large a share of the parents is new.
+# A token table is built again when this share of the parents is new.
 GROWTH = 0.25
-# W210 says why there are so many mixed docs too few, but not before some originals have come.
+# W210 comes when BEHIND mixed docs are missing, but not before PATIENCE originals have come.
 BEHIND, PATIENCE = 5, 10
 
 
@@ -36,7 +36,7 @@ class Reservoir:
     """At most ``size`` docs, each once, drawn uniformly from all that were added (algorithm R)."""
 
     def __init__(self, size: int, eligible: Callable[[Doc], bool], seed: int) -> None:
-        """size (int): how many docs to hold; eligible (Callable): which of them can be mixed."""
+        """size (int): the most docs to hold; eligible (Callable): whether a doc can be mixed."""
         self.size = size
         self.n_seen = 0
         self.n_changed = 0  # eligible docs that came since ``docs`` was last called
@@ -47,11 +47,11 @@ class Reservoir:
 
     @property
     def full(self) -> bool:
-        """Whether each further doc would take the place of another."""
+        """Whether a further doc would replace another."""
         return len(self._docs) >= self.size
 
     def add(self, doc: Doc) -> None:
-        """Take a doc in, unless it is here already or the draw leaves it out."""
+        """Add a doc, unless it is here already or the draw leaves it out."""
         key = doc_key(doc)
         if key in self._docs:
             return
@@ -74,11 +74,11 @@ class Reservoir:
 
 
 class SeqMixAugmenter:
-    """Yields every original, and whenever round(r·i) grows at the i-th of them, a mixed doc.
+    """An augmenter that yields every original, and mixed docs so that i originals get round(r·i).
 
-    spaCy hands over one example at a time and never says when a pass ends, so parents are the docs
-    seen so far, or of a long stream a sample of them. Mixed docs are made in batches ahead of need.
-    What depends on passes over the corpus belongs to ``MixedCorpus``.
+    spaCy passes one example at a time and does not signal the end of a pass, so the parents are the
+    docs seen so far (a sample of them in a long stream). Mixed docs are made ahead, in batches.
+    ``MixedCorpus`` is for all that depends on passes over the corpus.
     """
 
     def __init__(self, mixer: Mixer, seed: int = 0, max_docs: int = 20_000) -> None:
@@ -109,7 +109,7 @@ class SeqMixAugmenter:
             yield make_example(nlp, doc)
 
     def _take(self, n: int, nlp: Language) -> list[Doc]:
-        """The next n mixed docs, or fewer: what is missing stays due."""
+        """The next n mixed docs, or fewer: missing ones stay due."""
         if n > len(self._spare):
             self._refill(n, nlp)
         out, self._spare = self._spare[:n], self._spare[n:]
@@ -126,14 +126,14 @@ class SeqMixAugmenter:
         stream = self._stream
         if stream is None:
             check_mixer(self.mixer, nlp)
-        # Before it is said that there are no more, all docs at hand have been tried.
+        # All docs so far are tried before the warning says that there are no more.
         last = stream is not None and stream.ran_out and self._is_late(n)
         if stream is None or last or self.docs.n_changed > GROWTH * stream.counts.eligible:
             docs = self.docs.docs()
             stream = self._stream = MixStream(docs, self.mixer, self._rng, nlp, before=stream)
         if not stream.ran_out:
-            # A batch is cheaper than its docs one by one. While few docs are known it is small, so
-            # that later ones become parents, too.
+            # A batch is cheaper than single docs. It is small while few docs are known, so that
+            # later ones become parents too.
             ahead = min(BATCH, round(self.rate * GROWTH * self.docs.n_seen))
             self._spare += stream.take(max(n, ahead) - len(self._spare))
             logger.info("SeqMix: %s", stream.counts.summary())
@@ -150,15 +150,15 @@ def create_seqmix_augmenter(
 ) -> SeqMixAugmenter:
     """Create the SeqMix augmenter.
 
-    realiser (Callable): what mixed segments become, "spacy-seqmix.NearestToken.v1" or
+    realiser (Callable): turns plans into docs, "spacy-seqmix.NearestToken.v1" or
         "spacy-seqmix.Interpolated.v1".
-    strategy (Callable | None): which segments are paired; by default windows of 5 tokens, 3 of
+    strategy (Callable | None): chooses the segments to mix; by default windows of 5 tokens, 3 of
         them in entities.
-    discriminator (Callable | None): what keeps plausible docs; None keeps all.
+    discriminator (Callable | None): keeps plausible docs; None keeps all.
     rate (float): r, mixed docs per original. Rates by epoch: "spacy-seqmix.MixedCorpus.v1".
     labels (str): "soft", or "hard" for components (spaCy's own ``ner``) that train on nothing else.
-    seed (int): of the augmenter's own generator.
-    max_docs (int): how many originals to keep as parents at once; of more, a uniform sample.
+    seed (int): the seed of the augmenter's own generator.
+    max_docs (int): the most originals to keep as parents, a uniform sample of all.
     RETURNS (Callable): takes (nlp, example), yields examples.
     RAISES (SeqMixError): S212 for settings out of range.
     """
@@ -178,7 +178,7 @@ class MultiSeqMix:
     mixers: list[SeqMixAugmenter]
 
     def __call__(self, nlp: Language, example: Example) -> Iterator[Example]:
-        """Yield the example once, and what each augmenter mixes: none sees another's docs."""
+        """Yield the example once, then the mixed docs of each augmenter, which are independent."""
         yield example
         for augmenter in self.mixers:
             yield from (one for one in augmenter(nlp, example) if one is not example)
@@ -190,7 +190,7 @@ def create_multi_seqmix(mixers: dict[str, Augmenter]) -> MultiSeqMix:
     mixers (dict[str, Callable]): "spacy-seqmix.SeqMix.v1" in sections of any name, each with its
         strategy, realiser, rate and seed. They are called in the order of their names.
     RETURNS (MultiSeqMix): takes (nlp, example), yields examples.
-    RAISES (SeqMixError): S263 where a section is no such augmenter, or none is given.
+    RAISES (SeqMixError): S263 for another augmenter, or no section.
     """
     for name, augmenter in mixers.items():
         if not isinstance(augmenter, SeqMixAugmenter):
@@ -210,7 +210,7 @@ class Chain:
     then: Augmenter
 
     def __call__(self, nlp: Language, example: Example) -> Iterator[Example]:
-        """Yield what both make of an example."""
+        """Yield the results of the second augmenter on those of the first."""
         for one in _through(self.first, nlp, example):
             yield from _through(self.then, nlp, one)
 
@@ -219,9 +219,9 @@ def create_chain(first: Augmenter, then: Augmenter) -> Chain:
     """Chain two augmenters, for example spaCy's lower-casing and SeqMix, in either order.
 
     spaCy's augmenters rebuild the reference and drop its user data. Soft labels, recipes,
-    relations and origins are put back where the text is known to be the same.
+    relations and origins are restored where the text is known to be the same.
 
-    first, then (Callable): augmenters, sections of their own in the config.
+    first, then (Callable): augmenters, each in its own section of the config.
     RETURNS (Callable): takes (nlp, example), yields examples.
     """
     return Chain(first, then)
@@ -247,7 +247,7 @@ def _without_marks(example: Example) -> Example:
 
 
 def make_example(nlp: Language, doc: Doc) -> Example:
-    """An example of a mixed doc, tokenised as spaCy's corpus reader would, with its recipe."""
+    """Make an example of a mixed doc, tokenised as by spaCy's corpus reader, with its recipe."""
     if is_pretokenised(doc):
         words, spaces = [t.text for t in doc], [bool(t.whitespace_) for t in doc]
         predicted = Doc(nlp.vocab, words=words, spaces=spaces)
@@ -260,12 +260,12 @@ def make_example(nlp: Language, doc: Doc) -> Example:
 def is_initializing(nlp: Language) -> bool:
     """Whether ``nlp.initialize`` draws the corpus, to collect labels and a sample.
 
-    spaCy does not say so. But a pipeline has no optimiser before ``initialize`` ends, and some
-    model of it has parameters without values. Either alone would do harm: a pipeline that was
-    loaded has no optimiser either, and a model may keep an unused parameter for good. One case is
-    left: where other components are sourced and trained on, ``resume_training`` has set an
-    optimiser before. Then what ``initialize`` draws is mixed, too, which costs time, not results:
-    spaCy makes the corpus anew for training.
+    spaCy does not say so. But before ``initialize`` ends, a pipeline has no optimiser, and some of
+    its parameters have no values. Both conditions are needed: a loaded pipeline has no optimiser
+    either, and a model may have an unused parameter without a value. One case remains: with
+    sourced components that are trained further, ``resume_training`` has set an optimiser before
+    ``initialize``. Then its sample is mixed too, which costs time but changes no results, since
+    spaCy creates the corpus again for training.
     """
     if nlp._optimizer is not None:
         return False

@@ -30,14 +30,14 @@ def check_mixed_layer(
 
     strategy (Strategy): a strategy; its ``layer`` and ``keeps_labels`` count.
     config (Config): with [components] and [training].
-    component (str | None): what has to learn the layer, if that is known.
-    labels (str): what mixed docs keep, "soft" or "hard".
-    soft_parents (bool): whether what is mixed has soft labels already.
+    component (str | None): the component that must learn the layer, if any.
+    labels (str): the labels of mixed docs, "soft" or "hard".
+    soft_parents (bool): whether the docs to mix have soft labels already.
     RAISES (SeqMixError): S433 if that component is known to learn another layer.
 
-    Warns with W221 where no component learns the layer, with W222 where a span categoriser would
-    take mixed docs for docs without spans, and with W223 where none of those that learn the layer
-    can learn soft labels.
+    Warns with W221 if no component learns the layer, with W222 if a span categoriser would treat
+    mixed docs as docs without spans, and with W223 if no component that learns the layer can learn
+    soft labels.
     """
     layer = strategy.layer
     sections = config["components"]
@@ -45,17 +45,17 @@ def check_mixed_layer(
         _check_learns(layer, component, sections.get(component, {}))
     frozen = config["training"].get("frozen_components", ())
     learned = {n: learned_layer(s) for n, s in sections.items() if n not in frozen}
-    known = {name: found for name, found in learned.items() if found is not None}
-    if known and layer not in known.values():
-        taught = ", ".join(f"'{name}' learns '{found}'" for name, found in known.items())
+    layers = {name: learnt for name, learnt in learned.items() if learnt is not None}
+    if layers and layer not in layers.values():
+        taught = ", ".join(f"'{name}' learns '{learnt}'" for name, learnt in layers.items())
         warnings.warn(Warnings.W221.format(layer=layer, learned=taught), stacklevel=3)
     soft = labels == "soft" and not (strategy.keeps_labels and not soft_parents)
-    learners = [name for name, found in known.items() if found == layer]
+    learners = [name for name, learnt in layers.items() if learnt == layer]
     if soft and learners and not any(sections[name].get("factory") in SOFT for name in learners):
         warnings.warn(Warnings.W223.format(names=learners), stacklevel=3)
-    for name, found in known.items():
-        if found.startswith(SPANS) and found != layer:
-            key = found.removeprefix(SPANS)
+    for name, learnt in layers.items():
+        if learnt.startswith(SPANS) and learnt != layer:
+            key = learnt.removeprefix(SPANS)
             warnings.warn(Warnings.W222.format(name=name, layer=layer, key=key), stacklevel=3)
 
 
@@ -70,7 +70,7 @@ def _check_learns(layer: str, name: str, section: Mapping[str, Any]) -> None:
 
 
 def check_mixer(mixer: Mixer, nlp: Language) -> None:
-    """Check that the pipeline learns what a mixer makes; warns as the two checks above."""
+    """Check that the pipeline learns from mixed docs; warns as ``check_mixed_layer``, and W224."""
     check_mixed_layer(mixer.strategy, nlp.config, labels=mixer.labels)
     if mixer.interpolates:
         check_recipes(nlp)

@@ -1,5 +1,5 @@
-"""The corpus reader ``spacy-seqmix.Corpus.v1``: spaCy's own, but it carries along soft labels and
-relations, and can give the pipeline gold entities."""
+"""The corpus reader ``spacy-seqmix.Corpus.v1``: spaCy's own, with soft labels, relations and, if
+wanted, gold entities for the pipeline."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,11 +16,10 @@ from ..relation_extraction.candidates import aligned_ents
 
 
 class SoftLabelCorpus(Corpus):
-    """Like ``spacy.Corpus.v1``, with soft labels, recipes and relations kept, also where docs are
-    split.
+    """A reader like ``spacy.Corpus.v1`` that keeps soft labels, recipes and relations.
 
-    spaCy splits with ``Span.as_doc``, which drops user data, and gives components docs without
-    any. Mixed docs whose text would not tokenise back to their words are given with their words.
+    spaCy splits docs with ``Span.as_doc``, which drops user data. Mixed docs whose text tokenises
+    to other words are yielded with their words.
     """
 
     def __init__(self, path: Path, *, gold_ents: bool = False, **settings: Any) -> None:
@@ -49,7 +48,7 @@ class SoftLabelCorpus(Corpus):
     def make_examples_gold_preproc(
         self, nlp: Language, reference_docs: Iterable[Doc]
     ) -> Iterator[Example]:
-        """Sentences with gold tokens, with soft labels and relations."""
+        """Yield examples of sentences with gold tokens, soft labels and relations."""
         for doc in reference_docs:
             split = doc.has_annotation("SENT_START")
             for part in split_sents(doc) if split else [doc]:
@@ -68,9 +67,9 @@ def create_corpus(
     """Create a reader of .spacy files; errors as ``spacy.Corpus.v1``.
 
     path, gold_preproc, max_length, limit, augmenter: as for ``spacy.Corpus.v1``.
-    gold_ents (bool): give the docs that the pipeline is to annotate the reference's entities, for
-        pipelines that predict none themselves but need them, for example ``seqmix_relations``
-        alone. Scores of entities then mean nothing.
+    gold_ents (bool): set the reference's entities on the docs for the pipeline, for pipelines that
+        need entities but predict none, for example ``seqmix_relations`` alone. Scores of entities
+        are meaningless then.
     """
     from spacy.errors import Errors
 
@@ -87,7 +86,7 @@ def create_corpus(
 
 
 def split_sents(doc: Doc) -> list[Doc]:
-    """The sentences of a doc as docs, soft labels and relations within them included."""
+    """Make a doc of each sentence, with soft labels and the relations inside it."""
     parts = soft_labels.split_sents(doc)
     for sent, part in zip(doc.sents, parts, strict=True):
         relations.carry(doc, part, sent.start)

@@ -20,7 +20,7 @@ from .corpus import create_corpus
 
 @dataclass
 class MixedCorpus:
-    """Each call is a pass: every original, and docs mixed from all of them at once."""
+    """A reader of originals and docs mixed from all of them; each call is a pass."""
 
     reader: Callable[[Language], Iterable[Example]]
     mixer: Mixer
@@ -30,7 +30,7 @@ class MixedCorpus:
     n_passes: int = 0
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
-        """Yield the examples of one pass; ``nlp.initialize`` gets the originals only."""
+        """Yield the examples of one pass; during ``nlp.initialize``, the originals only."""
         if is_initializing(nlp):
             yield from self.reader(nlp)
             return
@@ -61,16 +61,16 @@ def create_mixed_corpus(
     augmenter: Callable[..., Any] | None = None,
     fresh: bool = True,
 ) -> MixedCorpus:
-    """Create a reader that holds the whole corpus and mixes it in one go, anew in each pass.
+    """Create a reader that holds the whole corpus and mixes it again in each pass.
 
-    With ``max_epochs = -1`` spaCy makes a pass for each epoch; otherwise it makes a single one.
+    With ``max_epochs = -1``, spaCy makes a pass for each epoch; otherwise it makes a single pass.
 
     path, gold_preproc, max_length, limit, augmenter: as for ``spacy-seqmix.Corpus.v1``; what an
-        augmenter adds counts as original.
+        augmenter adds counts as an original.
     realiser, strategy, discriminator, labels, seed: as for ``spacy-seqmix.SeqMix.v1``.
-    rate (float | Iterable[float]): r, mixed docs per original, or one for each pass: of a list the
-        last one holds for all passes that follow.
-    fresh (bool): new partners and λ in each pass; otherwise those of the first.
+    rate (float | Iterable[float]): r, mixed docs per original, or a rate for each pass; the last
+        rate holds for all passes that follow.
+    fresh (bool): draw new partners and λ in each pass; otherwise those of the first are kept.
     shuffle (bool): yield a pass in random order; otherwise the mixed docs come last.
     RETURNS (Callable): takes nlp, yields examples.
     RAISES (SeqMixError): S212 for settings out of range, spaCy's E913 without a path.

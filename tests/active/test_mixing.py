@@ -8,7 +8,7 @@ import pytest
 from spacy_seqmix.active.mixing import make_mixers, mix_round
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import mix_docs
-from spacy_seqmix.mixing.pool import make_mention, make_mention_replacement
+from spacy_seqmix.mixing.segment_pool import make_mention, make_mention_replacement
 
 MENTIONS = {"strategy": make_mention(), "realiser": make_interpolated(), "rate": 0.2}
 REPLACED = {"strategy": make_mention_replacement(), "realiser": make_interpolated(), "rate": 0.1}

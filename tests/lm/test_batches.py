@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_seqmix.lm.batches import Piece, check_sizes, cut, gather, position_limit
+from spacy_seqmix.lm.batches import Chunk, check_sizes, cut, gather, position_limit
 
 
 def test_batches_cut_by_hand():
     assert list(cut(7, 0, 4)) == []
-    assert list(cut(7, 3, 4)) == [Piece(7, 0, 3, 0)]
+    assert list(cut(7, 3, 4)) == [Chunk(7, 0, 3, 0)]
     # Half a window back, and the last window is a full one.
     assert list(cut(7, 9, 4)) == [
-        Piece(7, 0, 4, 0),
-        Piece(7, 2, 6, 4),
-        Piece(7, 4, 8, 6),
-        Piece(7, 5, 9, 8),
+        Chunk(7, 0, 4, 0),
+        Chunk(7, 2, 6, 4),
+        Chunk(7, 4, 8, 6),
+        Chunk(7, 5, 9, 8),
     ]
 
 
@@ -31,7 +31,7 @@ def test_batches_cut_scores_each_target_once(size, window):
 
 @given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 9), st.integers(1, 200))
 def test_batches_gather_is_bounded_and_loses_nothing(sizes, most_rows, most_tokens):
-    pieces = [Piece(i, 0, size, 0) for i, size in enumerate(sizes)]
+    pieces = [Chunk(i, 0, size, 0) for i, size in enumerate(sizes)]
     batches = list(gather(pieces, most_rows, most_tokens))
     assert sorted(p for batch in batches for p in batch) == pieces
     for batch in batches:

@@ -14,7 +14,7 @@ from spacy_seqmix.annotation.recipes import Recipe
 from spacy_seqmix.mixing.build_doc import replay
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.pool import make_mention, make_mention_replacement, make_token
+from spacy_seqmix.mixing.segment_pool import make_mention, make_mention_replacement, make_token
 from spacy_seqmix.mixing.strategies import make_sub_sequence
 
 from ..mixed import part_of

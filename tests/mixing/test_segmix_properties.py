@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from spacy_seqmix.annotation import layers, recipes, soft_labels
 from spacy_seqmix.mixing.interpolate import make_interpolated
-from spacy_seqmix.mixing.pool import make_mention, make_mention_replacement, make_token
+from spacy_seqmix.mixing.segment_pool import make_mention, make_mention_replacement, make_token
 
 BASIC = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 OUTSIDE, PADDING = "O", None

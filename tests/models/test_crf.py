@@ -266,9 +266,9 @@ def test_crf_bytes():
 
 
 def test_crf_records_nothing_in_torch():
-    chain = build().predict(docs()).chain
-    assert not chain.alphas.requires_grad
-    assert chain.alphas.dtype == torch.float64
+    lattice = build().predict(docs()).lattice
+    assert not lattice.alphas.requires_grad
+    assert lattice.alphas.dtype == torch.float64
 
 
 def test_crf_head_is_found():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from spacy_seqmix.annotation.iob import plain_tags, transition_scores
-from spacy_seqmix.models.crf_inference import Transitions, make_chain
+from spacy_seqmix.models.crf_inference import Transitions, make_lattice
 from spacy_seqmix.models.crf_loss import cross_entropy, valid_targets
 
 L = 5
@@ -60,10 +60,10 @@ def log_probs(e, transitions):
 
 
 def loss_of(e, transitions, lengths, rows):
-    return cross_entropy(make_chain(e, lengths, transitions), rows)
+    return cross_entropy(make_lattice(e, lengths, transitions), rows)
 
 
-def test_chain_loss_of_hard_rows_is_the_negative_log_likelihood():
+def test_crf_loss_of_hard_rows_is_the_negative_log_likelihood():
     paths = [(OO, BX, IX, IX), (BY,), (), (BX, BX, OO)]
     lengths = [len(path) for path in paths]
     e, transitions = scores(0, lengths)
@@ -73,7 +73,7 @@ def test_chain_loss_of_hard_rows_is_the_negative_log_likelihood():
 
 
 @pytest.mark.parametrize("kind", ["hard", "soft"])
-def test_chain_loss_gradients(kind):
+def test_crf_loss_gradients(kind):
     lengths = [4, 1, 0, 2]
     e, transitions = scores(1, lengths)
     rows = hot((OO, BX, IX, IX), (BY,), (), (BX, OO)) if kind == "hard" else soft(1, lengths)
@@ -97,21 +97,21 @@ def test_chain_loss_gradients(kind):
     assert float(d.moves.abs().max()) > 0.1
 
 
-def test_chain_loss_gradient_is_marginals_minus_rows():
+def test_crf_loss_gradient_is_marginals_minus_rows():
     # Half of "B-X I-X" and half of "O O": the rows are the marginals of a valid distribution.
     rows = torch.zeros((1, 2, L), dtype=torch.float64)
     rows[0, 0, [OO, BX]] = rows[0, 1, [OO, IX]] = 0.5
     e, transitions = scores(2, [2])
-    chain = make_chain(e, [2], transitions)
-    loss, d_e, d = cross_entropy(chain, rows)
-    assert_allclose(d_e, chain.marginals - rows, atol=1e-12)
+    lattice = make_lattice(e, [2], transitions)
+    loss, d_e, d = cross_entropy(lattice, rows)
+    assert_allclose(d_e, lattice.marginals - rows, atol=1e-12)
     # … namely that of the two paths themselves: no weight on O → I-X, none on B-X → O.
     both = log_probs(e[0], transitions)
     assert loss == pytest.approx(-0.5 * (both[BX, IX] + both[OO, OO]), rel=1e-9)
-    assert_allclose((chain.move_counts() - d.moves)[[OO, BX], [OO, IX]], [0.5, 0.5], atol=1e-12)
+    assert_allclose((lattice.move_counts() - d.moves)[[OO, BX], [OO, IX]], [0.5, 0.5], atol=1e-12)
 
 
-def test_chain_loss_has_a_minimum_at_the_rows():
+def test_crf_loss_has_a_minimum_at_the_rows():
     rows = torch.zeros((1, 3, L), dtype=torch.float64)
     rows[0, 0, [OO, BX]] = rows[0, 1, [OO, IX]] = rows[0, 2, [OO, IX]] = 0.5
     e, transitions = scores(3, [3])
@@ -120,19 +120,19 @@ def test_chain_loss_has_a_minimum_at_the_rows():
         e -= 0.5 * d_e
         for parameter, gradient in zip(transitions, d, strict=True):
             parameter -= 0.5 * gradient
-    assert_allclose(make_chain(e, [3], transitions).marginals, rows, atol=0.01)
+    assert_allclose(make_lattice(e, [3], transitions).marginals, rows, atol=0.01)
     # The entropy of a coin: which of the two parents.
     assert loss == pytest.approx(np.log(2), abs=0.01)
 
 
-def test_chain_loss_of_missing_rows_is_that_of_the_known_run():
+def test_crf_loss_of_missing_rows_is_that_of_the_known_run():
     e, transitions = scores(4, [4])
     path = (None, BX, IX, None)
     loss, d_e, d = loss_of(e, transitions, [4], hot(path))
     each = log_probs(e[0], transitions)
     exact = sum(np.exp(p) for found, p in each.items() if found[1:3] == (BX, IX))
     assert loss == pytest.approx(-np.log(exact), rel=1e-9)
-    marginals = make_chain(e, [4], transitions).marginals[0]
+    marginals = make_lattice(e, [4], transitions).marginals[0]
     assert_allclose(d_e[0, 1:3], (marginals - hot(path)[0])[1:3], atol=1e-12)
     assert not d_e[0, [0, 3]].any()
     # Nothing is known of start and end, and only one of the moves is.
@@ -145,7 +145,7 @@ def test_chain_loss_of_missing_rows_is_that_of_the_known_run():
     assert_allclose(d.moves, pairs, atol=1e-12)
 
 
-def test_chain_loss_sums_over_runs_and_sequences():
+def test_crf_loss_sums_over_runs_and_sequences():
     e, transitions = scores(5, [4, 3, 2])
     paths = [(BX, None, OO, OO), (None, None, None), (OO, BY)]
     loss, d_e, d = loss_of(e, transitions, [4, 3, 2], hot(*paths))
@@ -162,7 +162,7 @@ def test_chain_loss_sums_over_runs_and_sequences():
     assert d.end.any()
 
 
-def test_chain_loss_of_nothing_known():
+def test_crf_loss_of_nothing_known():
     e, transitions = scores(6, [3, 2])
     loss, d_e, d = loss_of(e, transitions, [3, 2], torch.zeros_like(e))
     assert loss == 0.0
@@ -174,7 +174,7 @@ def test_chain_loss_of_nothing_known():
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 @pytest.mark.parametrize("path", [(OO, OO, OO), (None, None, OO), (None, None, None)])
-def test_chain_loss_of_broken_scores(bad, path):
+def test_crf_loss_of_broken_scores(bad, path):
     e, transitions = scores(7, [3])
     e[0, 0, 0] = bad
     assert np.isnan(loss_of(e, transitions, [3], hot(path))[0])
@@ -191,7 +191,7 @@ ROWS = st.lists(
 
 @given(rows=ROWS, at_start=st.booleans())
 @settings(max_examples=200, deadline=None)
-def test_chain_loss_targets_are_a_distribution_over_valid_paths(rows, at_start):
+def test_crf_loss_targets_are_a_distribution_over_valid_paths(rows, at_start):
     given_rows = torch.tensor([rows], dtype=torch.float64)
     y, moves = valid_targets(given_rows, YES if at_start else NO)
     assert_allclose(y.sum(dim=2), 1.0, atol=1e-12)
@@ -210,12 +210,12 @@ def test_chain_loss_targets_are_a_distribution_over_valid_paths(rows, at_start):
 
 @given(rows=ROWS, seed=st.integers(0, 9))
 @settings(max_examples=100, deadline=None)
-def test_chain_loss_is_never_negative(rows, seed):
+def test_crf_loss_is_never_negative(rows, seed):
     e, transitions = scores(seed, [len(rows)], scale=5.0)
     assert loss_of(e, transitions, [len(rows)], torch.tensor([rows]).double())[0] > -1e-9
 
 
-def test_chain_loss_targets_without_forbidden_weight_are_independent():
+def test_crf_loss_targets_without_forbidden_weight_are_independent():
     rows = torch.tensor([[0.3, 0.5, 0.0, 0.2, 0.0], [0.6, 0.0, 0.0, 0.4, 0.0]]).double()
     y, moves = valid_targets(rows[None], YES)
     assert_allclose(y[0], rows)
@@ -226,7 +226,7 @@ def test_chain_loss_targets_without_forbidden_weight_are_independent():
     assert_allclose(moves, torch.outer(*rows))
 
 
-def test_chain_loss_targets_mend_an_entity_without_its_beginning():
+def test_crf_loss_targets_mend_an_entity_without_its_beginning():
     # As where a window of a mixed sentence begins inside an entity.
     rows = torch.zeros((1, 3, L), dtype=torch.float64)
     rows[0, 0, OO] = 1.0
@@ -237,7 +237,7 @@ def test_chain_loss_targets_mend_an_entity_without_its_beginning():
     assert_allclose(moves[[OO, OO, BX], [OO, BX, IX]], [0.4 + 0.4, 0.6, 0.6])
 
 
-def test_chain_loss_targets_of_one_sequence_do_not_touch_another():
+def test_crf_loss_targets_of_one_sequence_do_not_touch_another():
     rows = soft(8, [4, 2])
     y, moves = valid_targets(rows, torch.tensor([True, False]))
     alone = [valid_targets(rows[b : b + 1, :n], flag) for b, n, flag in ((0, 4, YES), (1, 2, NO))]
@@ -246,10 +246,10 @@ def test_chain_loss_targets_of_one_sequence_do_not_touch_another():
     assert not y[1, 2:].any()
 
 
-def test_chain_loss_keeps_the_chain():
+def test_crf_loss_keeps_the_lattice():
     e, transitions = scores(9, [3])
-    chain = make_chain(e, [3], transitions)
-    before = replace(chain, emissions=e.clone())
-    cross_entropy(chain, hot((None, OO, OO)))
-    assert torch.equal(chain.emissions, before.emissions)
-    assert torch.equal(chain.betas, before.betas)
+    lattice = make_lattice(e, [3], transitions)
+    before = replace(lattice, emissions=e.clone())
+    cross_entropy(lattice, hot((None, OO, OO)))
+    assert torch.equal(lattice.emissions, before.emissions)
+    assert torch.equal(lattice.betas, before.betas)

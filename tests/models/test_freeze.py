@@ -9,7 +9,7 @@ from spacy.util import registry
 
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.pool import make_mention
+from spacy_seqmix.mixing.segment_pool import make_mention
 from spacy_seqmix.models.torch_modules import modules_of
 from spacy_seqmix.training.augmenter import make_example
 

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import Doc, Span
 
 from spacy_seqmix.query.beam import beam_parses
-from spacy_seqmix.query.confidence import check_has_spans, reading, spans_found
+from spacy_seqmix.query.confidence import check_has_spans, spans_of_component, tempered_probs
 from spacy_seqmix.query.probabilities import token_probs
 
 from .conftest import PERSON, PIPES, PLACE
@@ -23,47 +23,48 @@ def annotated(nlp, docs, component):
 
 
 @pytest.mark.parametrize("component", PIPES)
-def test_reading_tokens_at_one_are_token_probs(trained, unlabelled, component):
+def test_tempered_probs_tokens_at_one_are_token_probs(trained, unlabelled, component):
     docs = annotated(trained, unlabelled, component)
     before = [doc.to_bytes(exclude=["tensor", "user_data"]) for doc in docs]
-    found = reading(trained, component, docs)
-    for p, expected in zip(found.tokens(1.0), token_probs(trained, component, docs), strict=True):
+    probs = tempered_probs(trained, component, docs)
+    for p, expected in zip(probs.tokens(1.0), token_probs(trained, component, docs), strict=True):
         assert_allclose(p, expected, atol=1e-5)
     assert [doc.to_bytes(exclude=["tensor", "user_data"]) for doc in docs] == before
-    assert (found.spans is not None) == (component in FINDS_SPANS)
+    assert (probs.spans is not None) == (component in FINDS_SPANS)
 
 
 @pytest.mark.parametrize("component", PIPES)
 @pytest.mark.parametrize("temperature", [0.5, 3.0])
-def test_reading_tokens_are_distributions(trained, unlabelled, component, temperature):
+def test_tempered_probs_tokens_are_distributions(trained, unlabelled, component, temperature):
     docs = annotated(trained, unlabelled, component)
-    found = reading(trained, component, docs)
-    for plain, p in zip(found.tokens(1.0), found.tokens(temperature), strict=True):
+    probs = tempered_probs(trained, component, docs)
+    for plain, p in zip(probs.tokens(1.0), probs.tokens(temperature), strict=True):
         assert p.shape == plain.shape
         assert_allclose(p.sum(axis=1), 1.0, atol=1e-4)
     sharp, flat = (
-        np.mean([p.max(axis=1).mean() for p in found.tokens(t) if len(p)]) for t in (0.2, 5.0)
+        np.mean([p.max(axis=1).mean() for p in probs.tokens(t) if len(p)]) for t in (0.2, 5.0)
     )
     assert sharp > flat
 
 
 @pytest.mark.parametrize("component", FINDS_SPANS)
-def test_reading_spans_are_probabilities(trained, unlabelled, component):
+def test_tempered_probs_spans_are_probabilities(trained, unlabelled, component):
     docs = annotated(trained, unlabelled, component)
-    spans = reading(trained, component, docs).spans
+    spans = tempered_probs(trained, component, docs).spans
     for t in (0.5, 1.0, 4.0):
         values = spans(t)
-        assert [len(v) for v in values] == [len(spans_found(trained, component, d)) for d in docs]
+        of_docs = [spans_of_component(trained, component, doc) for doc in docs]
+        assert [len(v) for v in values] == [len(spans) for spans in of_docs]
         for v in values:
             assert ((v >= 0) & (v <= 1 + 1e-6)).all()
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
-def test_reading_beam_spans_by_hand(trained, unlabelled, temperature):
+def test_tempered_probs_beam_spans_by_hand(trained, unlabelled, temperature):
     docs = annotated(trained, unlabelled, "ner")
     doc = max(docs[:6], key=lambda d: len(d.ents))
     doc.ents = [Span(doc, 0, 1, label=PLACE)]
-    (values,) = reading(trained, "ner", [doc]).spans(temperature)
+    (values,) = tempered_probs(trained, "ner", [doc]).spans(temperature)
     assert [(e.start, e.end, e.label_) for e in doc.ents] == [(0, 1, PLACE)]
     (parses,) = beam_parses(trained.get_pipe("ner"), [doc])
     weights = np.array([p for p, _ in parses]) ** (1 / temperature)
@@ -77,7 +78,7 @@ def test_reading_beam_spans_by_hand(trained, unlabelled, temperature):
 @pytest.mark.parametrize(
     ("factory", "shape"), [("spancat", (-1,)), ("spancat_singlelabel", (-1, 1))]
 )
-def test_reading_group_spans_by_hand(factory, shape):
+def test_tempered_probs_group_spans_by_hand(factory, shape):
     """The single-label categoriser keeps its scores as a column."""
     nlp = spacy.blank("xx")
     proc = nlp.add_pipe(factory)
@@ -86,24 +87,24 @@ def test_reading_group_spans_by_hand(factory, shape):
     doc = Doc(nlp.vocab, words=["in", "Rome"])
     doc.spans["sc"] = [Span(doc, 1, 2, label=PLACE), Span(doc, 0, 2, label=PLACE)]
     doc.spans["sc"].attrs["scores"] = np.array([0.8, 0.5], dtype="float32").reshape(shape)
-    found = reading(nlp, factory, [doc])
-    assert_allclose(found.spans(1.0)[0], [0.8, 0.5], rtol=1e-5)
-    assert_allclose(found.spans(2.0)[0], [2 / 3, 0.5], rtol=1e-5)  # odds 4 become their root, 2
+    probs = tempered_probs(nlp, factory, [doc])
+    assert_allclose(probs.spans(1.0)[0], [0.8, 0.5], rtol=1e-5)
+    assert_allclose(probs.spans(2.0)[0], [2 / 3, 0.5], rtol=1e-5)  # odds 4 become their root, 2
     doc.spans["sc"].attrs.pop("scores")
     with pytest.raises(ValueError, match="S441"):
-        reading(nlp, factory, [doc])
+        tempered_probs(nlp, factory, [doc])
 
 
-def test_reading_group_that_is_missing_has_no_spans(trained):
+def test_tempered_probs_group_that_is_missing_has_no_spans(trained):
     doc = Doc(trained.vocab, words=["Rome"])
     doc = annotated(trained, [doc], "tagger")[0]
-    assert_array_equal(reading(trained, "spancat", [doc]).spans(1.0)[0], [])
-    assert spans_found(trained, "spancat", doc) == []
+    assert_array_equal(tempered_probs(trained, "spancat", [doc]).spans(1.0)[0], [])
+    assert spans_of_component(trained, "spancat", doc) == []
 
 
-def test_spans_found_of_entities(trained):
+def test_spans_of_component_are_entities(trained):
     doc = Doc(trained.vocab, words=["Ann", "Lee"], ents=[f"B-{PERSON}", f"I-{PERSON}"])
-    assert [span.text for span in spans_found(trained, "ner", doc)] == ["Ann Lee"]
+    assert [span.text for span in spans_of_component(trained, "ner", doc)] == ["Ann Lee"]
 
 
 def test_check_has_spans_names_those_that_do(trained):
@@ -126,7 +127,7 @@ def test_uncertainty_component_over_every_kind(trained, unlabelled, component):
             # None where no row, of a token or of a candidate span, could be scored.
             assert doc._.uncertainty is None or 0 <= doc._.uncertainty < 10
             assert (doc._.uncertainty is None) == (len(doc) == 0)
-            for span in spans_found(trained, component, doc):
+            for span in spans_of_component(trained, component, doc):
                 if component in FINDS_SPANS:
                     assert 0 <= span._.confidence <= 1 + 1e-6
                 else:

@@ -13,8 +13,8 @@ from spacy_seqmix.query.temperature import (
     ScoredSpans,
     best,
     cross_fitted,
-    find_spans,
     fit_of,
+    score_spans,
 )
 
 from .conftest import PERSON, bare
@@ -84,12 +84,12 @@ def test_temperatures_hold_one():
 
 
 @pytest.mark.parametrize("component", ["seqmix_ner", "beam_ner"])
-def test_find_spans_against_gold(trained, gold, component):
+def test_score_spans_against_gold(trained, gold, component):
     keep = ["tok2vec", "transformer", component]
     with trained.select_pipes(enable=[n for n in trained.pipe_names if n in keep]):
         examples = [Example(bare(trained, doc), doc) for doc in gold(trained)]
         predicted = list(trained.pipe([bare(trained, doc) for doc in gold(trained)]))
-        found = find_spans(trained, component, examples, batch_size=3)
+        found = score_spans(trained, component, examples, batch_size=3)
     pairs = [(i, e) for i, doc in enumerate(predicted) for e in doc.ents]
     assert found.doc.tolist() == [i for i, _ in pairs]
     references = [{(e.start, e.end, e.label_) for e in eg.reference.ents} for eg in examples]
@@ -97,7 +97,7 @@ def test_find_spans_against_gold(trained, gold, component):
     assert found.confidence.shape == (len(TEMPERATURES), len(pairs))
 
 
-def test_find_spans_leaves_out_what_has_no_confidence():
+def test_score_spans_leaves_out_what_has_no_confidence():
     nlp = spacy.blank("en")
     ruler = nlp.add_pipe("entity_ruler")
     proc = nlp.add_pipe("seqmix_ner")
@@ -105,5 +105,5 @@ def test_find_spans_leaves_out_what_has_no_confidence():
     nlp.initialize(lambda: [Example(Doc(nlp.vocab, words=["a"]), Doc(nlp.vocab, words=["a"]))])
     ruler.add_patterns([{"label": "OTHER", "pattern": "Rome"}])
     gold = Doc(nlp.vocab, words=["in", "Rome"], ents=["O", "B-OTHER"])
-    found = find_spans(nlp, "seqmix_ner", [Example(bare(nlp, gold), gold)])
+    found = score_spans(nlp, "seqmix_ner", [Example(bare(nlp, gold), gold)])
     assert not np.isnan(found.confidence).any()

@@ -9,7 +9,11 @@ from spacy.training import Example
 
 from spacy_seqmix.annotation import relations
 from spacy_seqmix.annotation.relations import NONE, Relation, RelationLabels
-from spacy_seqmix.relation_extraction.candidates import aligned_offsets, candidates, target_rows
+from spacy_seqmix.relation_extraction.candidates import (
+    aligned_offsets,
+    candidate_pairs,
+    target_rows,
+)
 
 COLUMNS = (NONE, "A", "B")
 
@@ -26,29 +30,29 @@ def spans_of(vocab, *offsets):
 
 def test_candidates_are_ordered_pairs_within_the_distance(vocab):
     spans = spans_of(vocab, (0, 2), (3, 4), (8, 10))
-    assert candidates(spans, 4).pairs.tolist() == [
+    assert candidate_pairs(spans, 4).pairs.tolist() == [
         [0, 2, 3, 4],
         [3, 4, 0, 2],
         [3, 4, 8, 10],
         [8, 10, 3, 4],
     ]
-    assert len(candidates(spans, 6)) == 6
-    assert candidates(spans, 1).tuples() == (((0, 2), (3, 4)), ((3, 4), (0, 2)))
-    assert len(candidates(spans, 0)) == 0
-    types = candidates(spans, 1).types
+    assert len(candidate_pairs(spans, 6)) == 6
+    assert candidate_pairs(spans, 1).tuples() == (((0, 2), (3, 4)), ((3, 4), (0, 2)))
+    assert len(candidate_pairs(spans, 0)) == 0
+    types = candidate_pairs(spans, 1).types
     assert types.tolist() == [[spans[0].label, spans[1].label], [spans[1].label, spans[0].label]]
 
 
 @pytest.mark.parametrize("offsets", [[], [(2, 4)]])
 def test_candidates_need_two_entities(vocab, offsets):
-    found = candidates(spans_of(vocab, *offsets), 50)
+    found = candidate_pairs(spans_of(vocab, *offsets), 50)
     assert found.pairs.shape == (0, 4)
     assert found.types.shape == (0, 2)
 
 
 def test_candidates_of_touching_and_overlapping_spans(vocab):
-    assert len(candidates(spans_of(vocab, (0, 2), (2, 3)), 0)) == 2
-    assert len(candidates(spans_of(vocab, (0, 4), (1, 2)), 0)) == 2
+    assert len(candidate_pairs(spans_of(vocab, (0, 2), (2, 3)), 0)) == 2
+    assert len(candidate_pairs(spans_of(vocab, (0, 4), (1, 2)), 0)) == 2
 
 
 def example(vocab, words, reference_words, ents, found):
@@ -62,16 +66,16 @@ def test_target_rows_of_listed_and_other_pairs(vocab):
     eg = example(
         vocab, list("abcd"), list("abcd"), [(0, 1), (2, 3)], [Relation((0, 1), (2, 3), "B")]
     )
-    rows = target_rows(eg, candidates(eg.reference.ents, 9), COLUMNS)
+    rows = target_rows(eg, candidate_pairs(eg.reference.ents, 9), COLUMNS)
     assert_array_equal(rows, [[0, 0, 1], [1, 0, 0]])
 
 
 def test_target_rows_of_what_is_not_annotated(vocab):
     eg = example(vocab, list("abcd"), list("abcd"), [(0, 1), (2, 3)], None)
-    assert not target_rows(eg, candidates(eg.reference.ents, 9), COLUMNS).any()
+    assert not target_rows(eg, candidate_pairs(eg.reference.ents, 9), COLUMNS).any()
     relations.put(eg.reference, [])
     assert_array_equal(
-        target_rows(eg, candidates(eg.reference.ents, 9), COLUMNS), [[1, 0, 0], [1, 0, 0]]
+        target_rows(eg, candidate_pairs(eg.reference.ents, 9), COLUMNS), [[1, 0, 0], [1, 0, 0]]
     )
 
 
@@ -79,7 +83,7 @@ def test_target_rows_of_unknown_labels_are_missing(vocab):
     eg = example(
         vocab, list("abcd"), list("abcd"), [(0, 1), (2, 3)], [Relation((0, 1), (2, 3), "Z")]
     )
-    rows = target_rows(eg, candidates(eg.reference.ents, 9), COLUMNS)
+    rows = target_rows(eg, candidate_pairs(eg.reference.ents, 9), COLUMNS)
     assert_array_equal(rows, [[0, 0, 0], [1, 0, 0]])
 
 
@@ -87,7 +91,7 @@ def test_target_rows_are_soft(vocab):
     eg = example(vocab, list("abcd"), list("abcd"), [(0, 1), (2, 3)], None)
     probs = np.array([[0.25, 0.75]], dtype="float32")
     relations.put_labels(eg.reference, RelationLabels((((2, 3), (0, 1)),), ("A", NONE), probs))
-    rows = target_rows(eg, candidates(eg.reference.ents, 9), COLUMNS)
+    rows = target_rows(eg, candidate_pairs(eg.reference.ents, 9), COLUMNS)
     assert_array_equal(rows, [[1, 0, 0], [0.75, 0.25, 0]])
 
 
@@ -103,4 +107,4 @@ def test_target_rows_follow_the_predicted_tokens(vocab):
     assert aligned_offsets(eg, (0, 1)) == (0, 2)
     assert aligned_offsets(eg, (2, 3)) is None
     ents = [Span(eg.predicted, 0, 2, label="T"), Span(eg.predicted, 4, 5, label="T")]
-    assert_array_equal(target_rows(eg, candidates(ents, 9), COLUMNS), [[0, 1, 0], [1, 0, 0]])
+    assert_array_equal(target_rows(eg, candidate_pairs(ents, 9), COLUMNS), [[0, 1, 0], [1, 0, 0]])

@@ -11,7 +11,7 @@ from spacy.util import fix_random_seed, registry
 from thinc.api import Model, reduce_max, reduce_mean
 
 from spacy_seqmix.models.soft_tagger import set_output_size
-from spacy_seqmix.relation_extraction.candidates import candidates
+from spacy_seqmix.relation_extraction.candidates import candidate_pairs
 from spacy_seqmix.relation_extraction.model import (
     build_pair_classifier,
     flat_pairs,
@@ -54,7 +54,7 @@ def docs_of(vocab):
     first.set_ents([Span(first, *ent) for ent in ((0, 2, "P"), (3, 4, "O"), (7, 9, "P"))])
     last.set_ents([Span(last, *ent) for ent in ((0, 1, "O"), (1, 4, "P"))])
     docs = [first, empty, last]
-    return docs, [candidates(doc.ents, 50) for doc in docs]
+    return docs, [candidate_pairs(doc.ents, 50) for doc in docs]
 
 
 def build(docs, reducer=reduce_mean, type_width=0, nO=3):  # noqa: N803
@@ -103,7 +103,7 @@ def test_pairs_types_make_a_difference(vocab):
     plain, typed = build((docs, found)), build((docs, found), type_width=4)
     before = plain.predict((docs, found))[2], typed.predict((docs, found))[2]
     docs[2].set_ents([Span(docs[2], 0, 1, "L"), Span(docs[2], 1, 4, "P")])
-    found[2] = candidates(docs[2].ents, 50)
+    found[2] = candidate_pairs(docs[2].ents, 50)
     assert_array_equal(plain.predict((docs, found))[2], before[0])
     assert np.abs(typed.predict((docs, found))[2] - before[1]).max() > 1e-3
 
@@ -145,7 +145,7 @@ def test_pairs_gradient_is_that_of_the_cross_entropy(vocab, reducer, type_width)
 def test_pairs_without_any_pair(vocab):
     docs, found = docs_of(vocab)
     model = build((docs, found))
-    nobody = [candidates([], 50) for _ in docs]
+    nobody = [candidate_pairs([], 50) for _ in docs]
     probs, backprop = model.begin_update((docs, nobody))
     assert [p.shape for p in probs] == [(0, 3)] * 3
     # The encoder still hears of it: other components may wait for its turn.

@@ -15,7 +15,7 @@ from spacy.tokens import DocBin, Span
 from spacy_seqmix.annotation.provenance import get_origin, set_origin
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.pool import make_mention
+from spacy_seqmix.mixing.segment_pool import make_mention
 from spacy_seqmix.mixing.strategies import make_duplication
 from spacy_seqmix.report import read_arms, write_report
 from spacy_seqmix.report.arms import baselines_of

@@ -12,7 +12,7 @@ from spacy_seqmix.annotation import recipes, soft_labels
 from spacy_seqmix.files import write_docs
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.pool import make_mention
+from spacy_seqmix.mixing.segment_pool import make_mention
 from spacy_seqmix.training.augmenter import create_chain, create_seqmix_augmenter, make_example
 from spacy_seqmix.training.corpus import create_corpus
 from spacy_seqmix.training.mixed_corpus import create_mixed_corpus

@@ -11,7 +11,7 @@ from spacy.training import Corpus, Example
 from spacy_seqmix.files import write_docs
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
-from spacy_seqmix.mixing.pool import make_mention, make_mention_replacement
+from spacy_seqmix.mixing.segment_pool import make_mention, make_mention_replacement
 from spacy_seqmix.training.augmenter import create_seqmix_augmenter
 from spacy_seqmix.training.corpus import create_corpus
 

@@ -10,7 +10,7 @@ import spacy
 from spacy.tokens import Doc, Span
 
 from spacy_seqmix import Segment
-from spacy_seqmix.mixing.pool import (
+from spacy_seqmix.mixing.segment_pool import (
     Mentions,
     Tokens,
     make_mention,

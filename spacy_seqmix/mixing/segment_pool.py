@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 from spacy.tokens import Doc
@@ -15,15 +13,11 @@ from ..annotation import soft_labels
 from ..annotation.iob import spans_of
 from ..annotation.layers import ENTS, check_layer, is_iob
 from ..errors import Errors, SeqMixError
-from ..types import MixPlan, Segment, SegmentMix, Strategy
-from .pairs import shuffled
-from .segments import Chosen, dense
+from ..types import MixPlan, Segment, SegmentMix
+from .partners import partners_in_pool, take_turns
+from .segments import ChoosingStrategy, Chosen, dense
 
-Item = TypeVar("Item")
-Other = TypeVar("Other")
-Made = TypeVar("Made")
-
-# What one segment can be mixed with: a segment, and words where they are not that segment's own.
+# A segment to mix with, and the words to mix in where they are not those of that segment.
 Partner: TypeAlias = tuple[Segment, tuple[str, ...] | None]
 # The partners of one segment of a doc, each once, in random order.
 Deck: TypeAlias = Callable[[int, Chosen], Iterator[Partner]]
@@ -33,7 +27,7 @@ Deck: TypeAlias = Callable[[int, Chosen], Iterator[Partner]]
 class Mentions:
     """The mentions of a doc: entities, or spans of a layer "spans:KEY".
 
-    same_type (bool): pair mentions of one label only, whose labels so stay hard.
+    same_type (bool): pair mentions with the same label only, so that labels stay hard.
     """
 
     same_type: bool = False
@@ -46,14 +40,14 @@ class Mentions:
     def __call__(self, doc: Doc) -> list[Chosen]:
         """The mentions of a labelled doc in their order."""
         tags = soft_labels.hard_tags(doc, self.layer)
-        found = spans_of([tag or "O" for tag in tags])
-        if not found:
+        mentions = spans_of([tag or "O" for tag in tags])
+        if not mentions:
             return []
-        starts, ends = np.array([(start, end) for start, end, _ in found]).T
+        starts, ends = np.array([(start, end) for start, end, _ in mentions]).T
         usable = dense(doc, starts, ends, 0.0, self.layer)
         return [
             Chosen(start, end, label if self.same_type else (), doc[start:end].text)
-            for (start, end, label), ok in zip(found, usable, strict=True)
+            for (start, end, label), ok in zip(mentions, usable, strict=True)
             if ok
         ]
 
@@ -66,8 +60,8 @@ class Mentions:
 class Tokens:
     """The words of a doc: tokens with a letter or a digit.
 
-    same_type (bool): pair words of one tag only, whose labels so stay hard.
-    outside (bool): words with the tag "O" too.
+    same_type (bool): pair words with the same tag only, so that labels stay hard.
+    outside (bool): include words with the tag "O".
     """
 
     same_type: bool = False
@@ -94,10 +88,10 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Draw:
-    """How much is mixed, and how.
+    """Settings of a draw: the number of segments and their weights.
 
-    segments (int): how many segments of a doc at most; 0 for all.
-    alpha (float): of λ ~ Beta(α, α).
+    segments (int): the most segments of a doc that are mixed; 0 for all.
+    alpha (float): α of λ ~ Beta(α, α).
     fold (bool): take λ or 1 − λ, whichever is larger.
     replace (bool): λ = 0.
     """
@@ -114,7 +108,7 @@ class Draw:
             raise SeqMixError(Errors.E210.format(what="segments >= 0", value=self.segments))
 
     def weight(self, rng: np.random.Generator) -> float:
-        """λ, the share of the doc's own segment."""
+        """Draw λ, the share of the doc's own segment."""
         if self.replace:
             return 0.0
         lam = float(rng.beta(self.alpha, self.alpha))
@@ -122,10 +116,11 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class PooledSegments(Strategy):
-    """SegMix's strategies over a pool: they differ in what they choose.
+class PooledSegments(ChoosingStrategy):
+    """A strategy of SegMix over a pool of segments.
 
-    choose (Mentions | Tokens): the segments of a doc, each with the key that both sides share.
+    choose (Mentions | Tokens): chooses the segments of a doc, each with the key that both sides of
+        a pair share.
     """
 
     choose: Mentions | Tokens
@@ -133,45 +128,26 @@ class PooledSegments(Strategy):
     both_ways: bool = False
 
     @property
-    def layer(self) -> str:
-        """Whose labels are mixed."""
-        return self.choose.layer
-
-    @property
     def replaces(self) -> bool:
-        """Whether segments give way as they are, so that nothing is left to mix."""
+        """Whether segments are replaced whole, so that no embeddings are mixed."""
         return self.draw.replace
 
     @property
     def keeps_labels(self) -> bool:
-        """Whether mixed labels are their parents' own, and so never soft."""
+        """Whether mixed docs have the labels of their parents, which stay hard."""
         return self.draw.replace or self.choose.same_type
 
-    def eligible(self, doc: Doc) -> bool:
-        """Whether the doc has a segment that could be mixed."""
-        return bool(self.choose(doc))
-
-    def describe(self) -> str:
-        """What makes a doc eligible, for messages."""
-        return self.choose.describe()
-
     def __call__(self, docs: Sequence[Doc], rng: np.random.Generator) -> Iterator[MixPlan]:
-        """Yield plans; no segment meets a partner twice. All docs come equally often.
+        """Yield plans; no segment gets the same partner twice. All docs come equally often.
 
-        One linear pass makes the pool; the time of a draw does not grow with it.
+        One linear pass makes the segment pool; the time of a draw does not grow with it.
         """
         own = [self.choose(doc) for doc in docs]
-        pool: dict[Hashable, list[tuple[Segment, str]]] = defaultdict(list)
-        for number, chosen in enumerate(own):
-            for start, end, key, text in chosen:
-                pool[key].append((Segment(number, start, end), text))
+        partners = partners_in_pool(own, rng)
 
         def deck(number: int, chosen: Chosen) -> Iterator[Partner]:
-            group = pool[chosen.key]
-            for k in shuffled(len(group), rng):
-                segment, text = group[k]
-                if segment.doc != number and text != chosen.text:
-                    yield segment, None
+            for other, partner in partners(number, chosen):
+                yield Segment(other, partner.start, partner.end), None
 
         yield from draw_plans(own, deck, self.draw, self.layer, rng)
 
@@ -179,7 +155,7 @@ class PooledSegments(Strategy):
 def draw_plans(
     own: Sequence[Sequence[Chosen]], deck: Deck, draw: Draw, layer: str, rng: np.random.Generator
 ) -> Iterator[MixPlan]:
-    """Plans for docs in random order, again and again, until no segment has a partner left.
+    """Yield plans for docs in random order, pass after pass, until no segment has a partner left.
 
     own (Sequence[Sequence[Chosen]]): the segments of each doc, which do not overlap.
     """
@@ -191,42 +167,6 @@ def draw_plans(
     for mixes in take_turns(own, deck, make, draw.segments, rng):
         mixes.sort(key=lambda mix: mix.left.start)
         yield MixPlan(tuple(mixes), both_ways=False, layer=layer)
-
-
-def take_turns(
-    own: Sequence[Sequence[Item]],
-    deck: Callable[[int, Item], Iterator[Other]],
-    make: Callable[[int, Item, Other], Made],
-    most: int,
-    rng: np.random.Generator,
-) -> Iterator[list[Made]]:
-    """Give docs in random order partners for their items, until no item has one left.
-
-    own (Sequence[Sequence[Item]]): the items of each doc.
-    deck (Callable): the partners of an item of doc number N, each once.
-    make (Callable): what doc number N, an item and its partner become.
-    most (int): how many items of a doc at a time at most; 0 for all.
-    YIELDS (list[Made]): of one doc.
-    """
-    decks: dict[tuple[int, int], Iterator[Other]] = {}
-    left = [number for number, items in enumerate(own) if items]
-    while left:
-        spent = set()
-        for number in rng.permutation(left).tolist():
-            made: list[Made] = []
-            for k in rng.permutation(len(own[number])).tolist():
-                item = own[number][k]
-                if (number, k) not in decks:
-                    decks[number, k] = deck(number, item)
-                for partner in islice(decks[number, k], 1):
-                    made.append(make(number, item, partner))
-                if made and len(made) == most:
-                    break
-            if made:
-                yield made
-            else:
-                spent.add(number)
-        left = [number for number in left if number not in spent]
 
 
 def is_word(text: str) -> bool:
@@ -243,12 +183,12 @@ def make_mention(
 ) -> PooledSegments:
     """Create the mention strategy, MMix: mentions are mixed with mentions of other docs.
 
-    Mentions may differ in length: the realiser says what becomes of the rest of the longer one.
+    Mentions may differ in length: the realiser handles the rest of the longer one.
 
-    same_type (bool): mix mentions of one label only; their labels then stay hard.
-    segments (int): how many mentions of a doc are mixed at most; 0 for all.
-    alpha (float): of λ ~ Beta(α, α), the share of the doc's own mention.
-    fold (bool): take λ or 1 − λ, whichever is larger, so that a doc's own mention prevails.
+    same_type (bool): mix mentions with the same label only, so that labels stay hard.
+    segments (int): the most mentions of a doc that are mixed; 0 for all.
+    alpha (float): α of λ ~ Beta(α, α), the share of the doc's own mention.
+    fold (bool): use the larger of λ and 1 − λ, so that the doc's own mention prevails.
     layer (str): "ents", or "spans:KEY" of a span categoriser (docs whose spans overlap are not
         mixed).
     RETURNS (PooledSegments): a Strategy.
@@ -269,7 +209,7 @@ def make_token(
 ) -> PooledSegments:
     """Create the token strategy, TMix: single words are mixed with words of other docs.
 
-    outside (bool): take words with the tag "O" too, and not those in entities alone.
+    outside (bool): include words with the tag "O", not only those in entities.
     layer (str): "ents", "tags" or "spans:KEY".
 
     Other arguments, result and errors as in ``make_mention``, for words instead of mentions;
@@ -280,9 +220,10 @@ def make_token(
 
 
 def make_mention_replacement(segments: int = 1, layer: str = ENTS) -> PooledSegments:
-    """Create mention replacement: mentions give way to others of the same label (λ = 0).
+    """Create mention replacement: mentions are replaced by others with the same label (λ = 0).
 
-    Nothing is mixed, so no realiser has anything to do, and labels stay hard: the baseline that
-    mixing has to beat. Arguments, result and errors as in ``make_mention``.
+    Nothing is mixed, and labels stay hard: this is the baseline that mixing has to beat.
+
+    Arguments, result and errors as in ``make_mention``.
     """
     return PooledSegments(Mentions(True, layer), Draw(segments, replace=True))
