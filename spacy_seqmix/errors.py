@@ -134,8 +134,8 @@ class Errors:
         "is exclusive."
     )
     E533 = (
-        "[S533] {where}: a relation has head {head} and tail {tail}. They must be the numbers of "
-        "two different entities of the row, which has {n}, counted from 0."
+        "[S533] {where}: head {head} and tail {tail} of a relation must be the numbers of two "
+        "different entities of the row, which has {n} entities, counted from 0."
     )
     E534 = (
         "[S534] {where}: there are two relations from {head!r} to {tail!r}. Give each pair at most "
@@ -160,8 +160,8 @@ class Errors:
     E538 = "[S538] {option} is for --format {formats}, not for {format}."
     E540 = "[S540] {where}: {what}. See docs/events.md for the layouts that can be read."
     E541 = (
-        "[S541] {where}: the trigger from {start} to {end} is {found!r} in the text, but {text} in "
-        "the file. Correct the offsets, or leave out wrong triggers with --skip."
+        "[S541] {where}: the trigger {start} to {end} is {found!r}, where the file says {text}. "
+        "Correct the offsets, or leave out wrong triggers with --skip."
     )
     E542 = (
         "[S542] {path} has no text file next to it: {lacking} is missing. Put it in the same "
@@ -643,7 +643,7 @@ class Warnings:
     )
     W540 = "[W540] Left out: {reason}"
     W541 = (
-        "[W541] The {docs} docs of {path} have 0 entities. Check the format and, for columns, "
-        "which column has the tags. Docs without entities train a pipeline to predict none."
+        "[W541] 0 entities in {docs} docs of {path}. Check the format and, for columns, which "
+        "column has the tags. Docs without entities train a pipeline to predict none."
     )
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."
