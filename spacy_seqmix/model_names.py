@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -77,22 +78,31 @@ def _find(name: str) -> str | None:
 def _on_hub(name: str) -> bool:
     """Whether a model was downloaded, or the hub has it.
 
-    The hub's own client sends one request, without retries: it knows proxies, HF_ENDPOINT, tokens
-    and offline mode. Transformers would retry for half a minute and log each attempt.
+    One request through the session of the hub's own client, which knows proxies, HF_ENDPOINT,
+    tokens and offline mode. The client's functions and transformers would retry for half a minute
+    and log each attempt.
     """
-    from huggingface_hub import (
-        constants,
-        get_hf_file_metadata,
-        hf_hub_url,
-        try_to_load_from_cache,
-    )
+    from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     try:
         if isinstance(try_to_load_from_cache(name, "config.json"), str):
             return True
-        if constants.HF_HUB_OFFLINE:
-            return False
-        get_hf_file_metadata(hf_hub_url(name, "config.json"), timeout=SECONDS)
-    except (OSError, ValueError):  # unreachable or unknown; not a valid name on the hub
+        return not constants.HF_HUB_OFFLINE and _answers(
+            hf_hub_url(name, "config.json"), tuple(build_hf_headers().items())
+        )
+    except ValueError:  # not a valid name on the hub
         return False
-    return True
+
+
+@lru_cache(maxsize=64)
+def _answers(url: str, headers: tuple[tuple[str, str], ...]) -> bool:
+    """Whether the hub has a file. One process asks once."""
+    from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
+
+    try:
+        return (
+            int(get_session().head(url, headers=dict(headers), timeout=SECONDS).status_code) < 400
+        )
+    except OSError:  # unreachable
+        return False

@@ -104,6 +104,16 @@ def test_names_of_a_hub_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) ->
     assert getattr(err.value, "code", None) == "S224"
 
 
+def test_names_asks_a_hub_that_is_out_of_reach_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def retry(seconds: float) -> None:
+        raise AssertionError("it was asked again")
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("time.sleep", retry)
+    point_to("http://127.0.0.1:9", monkeypatch)
+    assert not names._on_hub("owner/known")
+
+
 def point_to(hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the variable HF_ENDPOINT does before the client is imported."""
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub)

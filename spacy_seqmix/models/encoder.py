@@ -23,6 +23,14 @@ MAX_LENGTH = 512  # word pieces of context
 Floats3d: TypeAlias = NDArray[np.float32]
 
 
+def not_loaded(name: str, err: Exception) -> SeqMixFileError:
+    """The error S220 for an encoder that can't be loaded."""
+    reason = (str(err).strip() or type(err).__name__).splitlines()[0][:200]
+    if name.startswith((".", "/")) and not Path(name).exists():
+        reason = "there is no such folder"
+    return SeqMixFileError(Errors.E220.format(name=name, reason=reason))
+
+
 class Encoder:
     """A pretrained encoder, or that of a trained pipeline, as a source of vectors for words."""
 
@@ -56,10 +64,7 @@ class Encoder:
         except SeqMixError:
             raise
         except Exception as err:  # damaged files raise errors of json, safetensors or torch
-            reason = (str(err).strip() or type(err).__name__).splitlines()[0][:200]
-            if name.startswith((".", "/")) and not Path(name).exists():
-                reason = "there is no such folder"
-            raise SeqMixFileError(Errors.E220.format(name=name, reason=reason)) from err
+            raise not_loaded(name, err) from err
         return cls(model.eval().to(get_torch_default_device()), tokenizer)
 
     @classmethod

@@ -16,7 +16,8 @@ from spacy_transformers.util import maybe_flush_pytorch_cache
 from thinc.api import Model
 
 from ..annotation.recipes import Recipe
-from ..model_names import is_choice, resolve
+from ..model_names import resolve
+from .encoder import not_loaded
 from .interpolation_layers import Forward, Step, mix_in
 from .wordpiece_mixing import mixed, partner_pieces, plan
 
@@ -57,8 +58,7 @@ def build_mix_transformer(
         mixed_precision,
         dict(grad_scaler_config),
     )
-    if is_choice(name):
-        model.init = partial(_init, model.init)
+    model.init = partial(_init, model.init)
     mix_in(model, _mixing)
     return model
 
@@ -67,12 +67,17 @@ def _init(plain: Callable[..., Any], model: Any, X: Any = None, Y: Any = None) -
     """Initialise from the encoder that the name stands for.
 
     The name that is saved with the model stays that of the config, without a path of this machine.
+
+    RAISES (SeqMixFileError): S220 for an encoder that can't be loaded, S224 for alternatives that
+        are all missing.
     """
     name = model.attrs["name"]
     if not model.attrs["has_transformer"]:
         model.attrs["name"] = resolve(name)
     try:
         plain(model, X=X, Y=Y)
+    except (OSError, ValueError) as err:  # the latter: neither a folder nor a name on the hub
+        raise not_loaded(name, err) from err
     finally:
         model.attrs["name"] = name
 
