@@ -59,7 +59,7 @@ def draw(calibration: Calibration, path: Path) -> Path:
         _distributions(axes[1], values, calibration.window_nats, log=False)
         axes[1].set_xlabel("nats per word in windows that were mixed, or could be")
     for ax in axes:
-        ax.yaxis.set_major_formatter(PercentFormatter(xmax=1.0, decimals=0))
+        ax.yaxis.set_major_formatter(PercentFormatter(xmax=1.0))
     figure.suptitle(short_name(calibration.discriminator.settings.model), fontsize="medium")
     path = path if path.suffix.lower() == ".png" else path / "perplexity.png"
     with replacing(path) as temporary:

@@ -28,6 +28,8 @@ class Table:
 
 def verdicts(report: ReportSummary) -> Iterator[str]:
     """Conclude on each arm against its baseline, in a sentence for each split."""
+    if len(report.arms) == 1:
+        yield f"{report.arms[0].name} is the only arm: run a control to compare it with."
     for split in report.splits:
         for arm in report.arms:
             if split in arm.comparisons:

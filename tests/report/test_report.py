@@ -587,3 +587,10 @@ def test_report_counts_the_docs_that_were_added(tmp_path: Path) -> None:
     ]
     assert "none" not in table
     assert "## Docs added" not in _report({"none": plain}, tmp_path / "out")
+
+
+def test_report_of_one_arm_says_what_is_missing(runs: dict[str, Path], tmp_path: Path) -> None:
+    name, folder = next(iter(runs.items()))
+    write_report([f"{name}={folder}"], tmp_path / "out", "One", "command")
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    assert f"{name} is the only arm: run a control to compare it with." in text
