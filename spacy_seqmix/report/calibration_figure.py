@@ -43,7 +43,7 @@ def draw(calibration: Calibration, path: Path) -> Path:
     require_matplotlib()
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
-    figure, axes = new_figure(1 if calibration.window_nats is None else 2)
+    figure, axes = new_figure(1 if calibration.window_nats is None else 2, width=5.5)
     values = {kind: scores.perplexities for kind, scores in calibration.scores.items()}
     axes[0].set_xscale("log")
     _distributions(axes[0], values, calibration.perplexity, log=True)

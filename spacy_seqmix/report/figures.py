@@ -182,14 +182,20 @@ def to_svg(figure: Figure, name: str, *, tall: bool = False) -> str:
     )
 
 
-def new_figure(panels: int, *, tall: bool = False) -> tuple[Figure, Any]:
-    """Make an empty figure and its axes. RAISES (SeqMixError): S513 without matplotlib."""
+def new_figure(panels: int, *, tall: bool = False, width: float = 4.2) -> tuple[Figure, Any]:
+    """Make an empty figure and its axes.
+
+    panels (int): how many axes, side by side.
+    tall (bool): one below the other, for narrow screens.
+    width (float): of a panel that has others beside it, in inches.
+    RAISES (SeqMixError): S513 without matplotlib.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise SeqMixError(Errors.E513) from error
-    size = (4.6, 0.8 + 3.2 * panels) if tall else (1.2 + 4.2 * panels, 4.4)
+    size = (4.6, 0.8 + 3.2 * panels) if tall else (1.2 + width * panels, 4.4)
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(*((panels, 1) if tall else (1, panels)), squeeze=False).ravel()
