@@ -510,9 +510,9 @@ class Errors:
         "same order."
     )
     E436 = (
-        "[S436] The members of the committee would score different pairs of entities: '{setter}', "
-        "which differs from member to member, predicts the entities that '{name}' uses. Use a "
-        "policy over one model, such as spacy-seqmix.NTE.v1, or docs with entities."
+        "[S436] The members of the committee would score different pairs of entities: '{setter}' "
+        "predicts the entities that '{name}' uses, and each member has its own. Use a policy over "
+        "one model, such as spacy-seqmix.NTE.v1, or docs with entities."
     )
     E440 = (
         "[S440] '{name}' can't compute the confidence of spans. Components of this pipeline that "

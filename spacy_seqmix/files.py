@@ -111,6 +111,7 @@ def read_numbered_docs(
     RAISES (SeqMixError): S403 when the file is missing, unreadable or empty, S405 when no doc has
         an entity.
     """
+    path = Path(path)
     try:
         docbin = DocBin().from_disk(path)
         with progress_bar(len(docbin), f"Reading {path.name}", shown=progress) as bar:

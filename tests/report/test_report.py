@@ -438,14 +438,19 @@ def test_report_that_fails_leaves_the_old_one(
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_report_command(tmp_path: Path, runs: dict[str, Path]) -> None:
+def test_report_command(
+    tmp_path: Path, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     pairs = _given(runs)
     out = tmp_path / "out"
-    done = CliRunner().invoke(app, ["report", *pairs, "-o", str(out), "--title", "Two runs"])
+    words = ["report", *pairs, "-o", str(out), "--title", "Two runs"]
+    monkeypatch.setattr("sys.argv", ["spacy", "seqmix", *words])
+    done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     text = (out / "report.md").read_text("utf8")
     assert "# Two runs" in text
-    assert "spacy seqmix report" in text
+    assert "python -m spacy seqmix report" in text
+    assert "--title 'Two runs'" in text
     done = CliRunner().invoke(app, ["report", *pairs, "-o", str(out), "-b", "seqmix"])
     assert "none against seqmix on dev" in (out / "report.md").read_text("utf8")
     for bad, code in (
