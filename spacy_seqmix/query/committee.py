@@ -57,8 +57,12 @@ def _of_each(
     members: Sequence[TokenProbs],
     rng: np.random.Generator,
 ) -> Floats1d:
-    """The measure of each doc, shape (n_docs,); −∞ for a doc without tokens."""
+    """The measure of each doc, shape (n_docs,); −∞ for a doc without tokens, NaN where a member's
+    probabilities are not numbers: a vote for its first tag would pass for one."""
     check_members(members)
-    docs = zip(*members, strict=True)
-    scores = [measure(np.stack(p).astype("float64")) if len(p[0]) else -np.inf for p in docs]
-    return np.array(scores, dtype="float32")
+    scores = np.full(len(members[0]), -np.inf, dtype="float32")
+    for i, probs in enumerate(zip(*members, strict=True)):
+        p = np.stack(probs).astype("float64")
+        if p.shape[1]:
+            scores[i] = measure(p) if np.isfinite(p).all() else np.nan
+    return scores

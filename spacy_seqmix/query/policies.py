@@ -32,7 +32,7 @@ class QueryPolicy:
         scores = self.score(evidence, rng)
         if np.isnan(scores).any():
             raise SeqMixError(Errors.E426.format(number=int(np.isnan(scores).argmax())))
-        return scores
+        return np.asarray(scores + 0.0, dtype="float32")  # no -0.0
 
 
 def score_docs(

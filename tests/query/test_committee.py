@@ -123,3 +123,16 @@ def test_committee_refuses_what_is_not_a_number(make):
 def test_qbc_refuses_other_modes():
     with pytest.raises(ValueError, match=r"S420\] The policy QBC has no mode 'votes'.*kl"):
         make_qbc_policy(mode="votes")
+
+
+@pytest.mark.parametrize("make", POLICIES)
+def test_qbc_refuses_members_that_are_not_numbers(make):
+    members = [[probs([0.5, 0.5]), probs([0.9, 0.1])], [probs([0.5, 0.5]), probs([np.nan, 0.1])]]
+    with pytest.raises(ValueError, match=r"S426.*doc 1"):
+        make()(members, RNG)
+
+
+@pytest.mark.parametrize("make", POLICIES)
+def test_qbc_scores_certain_docs_zero_without_a_sign(make):
+    (score,) = make()([[probs([1.0, 0.0])], [probs([1.0, 0.0])]], RNG)
+    assert (score, math.copysign(1.0, score)) == (0.0, 1.0)
