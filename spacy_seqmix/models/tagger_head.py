@@ -54,6 +54,19 @@ def head_of(model: Model[Any, Any]) -> Head:
     return head
 
 
+def normalised(model: Model[Any, Any], scores: Any) -> Any:
+    """Normalise the scores that a model predicted to probabilities.
+
+    ``spacy.Tagger.v2`` leaves the softmax out when it predicts (unless ``normalize`` is set), and
+    so may any model that ends in thinc's ``Softmax.v2``. Models without such a layer predict what
+    they train on, which must be probabilities.
+    """
+    layers = [node for node in model.walk(order="dfs_pre") if "softmax_normalize" in node.attrs]
+    if not layers or layers[-1].attrs["softmax_normalize"]:
+        return scores
+    return model.ops.softmax(scores, temperature=layers[-1].attrs["softmax_temperature"])
+
+
 def entity_spans(docs: Sequence[Doc], labels: Sequence[str]) -> Spans:
     """The entities of docs, with the numbers of their labels, in the form of ``Spans``."""
     number = {label: i for i, label in enumerate(labels)}

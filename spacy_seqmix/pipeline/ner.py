@@ -19,7 +19,7 @@ from ..annotation.iob import spans_of, tag_names
 from ..errors import Errors, SeqMixError, Warnings
 from ..models.interpolation_layers import check_recipes
 from ..models.soft_tagger import TOK2VEC, set_output_size
-from ..models.tagger_head import entity_spans, head_of
+from ..models.tagger_head import entity_spans, head_of, normalised
 from ..types import Floats1d, SoftLabels
 from .labels import LabelledPipe, have_recipes, soft_loss, used_labels
 
@@ -101,8 +101,7 @@ class SeqMixNER(LabelledPipe):
         docs = list(docs)
         if not any(len(doc) for doc in docs):
             return [self.model.ops.alloc2f(0, len(self.tags)) for _ in docs]
-        probs: list[Floats2d] = self.model.predict(docs)
-        return probs
+        return _probs(self.model, docs)
 
     def set_annotations(self, docs: Sequence[Doc], scores: Sequence[Floats2d]) -> None:
         """Decode probabilities and write entities (and, with ``store_probs``, the probabilities).
@@ -179,7 +178,7 @@ class SeqMixNER(LabelledPipe):
             return losses
         set_dropout_rate(self.model, drop)
         probs, backprop = self.model.begin_update(docs)
-        loss, gradient = head_of(self.model).loss(probs, self._rehearsal_model.predict(docs))
+        loss, gradient = head_of(self.model).loss(probs, _probs(self._rehearsal_model, docs))
         backprop(gradient)
         if sgd:
             self.finish_update(sgd)
@@ -222,3 +221,10 @@ class SeqMixNER(LabelledPipe):
         """Target rows over the columns; warns (W201) once of each unknown label."""
         self.warn_of_unknown(used_labels(eg), Warnings.W201)
         return aligned(eg, self.tags)
+
+
+def _probs(model: Model[list[Doc], list[Floats2d]], docs: list[Doc]) -> list[Floats2d]:
+    """The predictions of a model; with the default head they are normalised, though the last layer
+    may leave the softmax out."""
+    scores = model.predict(docs)
+    return scores if "head" in model.attrs else [normalised(model, array) for array in scores]

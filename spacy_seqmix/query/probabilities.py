@@ -6,9 +6,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, Span
-from thinc.api import Config, Model
+from thinc.api import Config
 
 from ..errors import Errors, SeqMixError
+from ..models.tagger_head import normalised
 from ..types import Floats1d, Floats2d, TokenProbs
 from .beam import beam_probs
 
@@ -68,19 +69,6 @@ PATH_FACTORIES = ("seqmix_ner",)
 # Components whose rows depend on entities, and those that set entities the same way every time.
 PAIR_FACTORIES = ("seqmix_relations",)
 RULES = ("entity_ruler", "span_ruler")
-
-
-def normalised(model: Model[Any, Any], scores: Any) -> Any:
-    """Normalise the scores that a model predicted to probabilities.
-
-    ``spacy.Tagger.v2`` leaves the softmax out when it predicts (unless ``normalize`` is set), and
-    so may any model that ends in thinc's ``Softmax.v2``. Models without such a layer predict what
-    they train on, which must be probabilities.
-    """
-    layers = [node for node in model.walk(order="dfs_pre") if "softmax_normalize" in node.attrs]
-    if not layers or layers[-1].attrs["softmax_normalize"]:
-        return scores
-    return model.ops.softmax(scores, temperature=layers[-1].attrs["softmax_temperature"])
 
 
 def check_needs(needs: Needs, pipeline: Language | Config, component: str) -> None:

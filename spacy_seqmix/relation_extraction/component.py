@@ -16,7 +16,7 @@ from ..annotation import relations
 from ..annotation.relations import NONE, RelationLabels
 from ..errors import Errors, SeqMixError, Warnings
 from ..models.soft_tagger import set_output_size
-from ..models.tagger_head import INDEPENDENT
+from ..models.tagger_head import INDEPENDENT, normalised
 from ..pipeline.labels import LabelledPipe, soft_loss
 from .candidates import (
     CandidatePairs,
@@ -158,7 +158,7 @@ class SeqMixRelations(LabelledPipe):
         kinds = {(head, label, tail) for head, label, tail in self.cfg["kinds"]}
         out = []
         for of_doc, scores in zip(pairs, self.model.predict((docs, pairs)), strict=True):
-            probs = self.model.ops.to_numpy(scores)  # type: ignore[no-untyped-call]
+            probs = self.model.ops.to_numpy(normalised(self.model, scores))  # type: ignore[no-untyped-call]
             if self.known_types_only:
                 probs = allowed(probs, of_doc, self.labels, kinds, self.vocab)
             out.append(RelationLabels(of_doc.tuples(), self.columns, probs))

@@ -212,6 +212,16 @@ def test_ner_overfits(listener):
     assert found(nlp.pipe([text for text, _ in DATA])) == [spans_of(tags) for _, tags in DATA]
 
 
+def test_ner_normalises_where_the_output_layer_does_not():
+    """The model of ``seqmix_tagger``'s docs leaves the softmax out in prediction."""
+    nlp = build({"model": {"@architectures": "spacy.Tagger.v2", "tok2vec": TINY_CNN}})
+    train(nlp, examples_of(nlp))
+    assert nlp.evaluate(examples_of(nlp))["ents_f"] == 1.0
+    assert_allclose(probs_of(nlp).sum(axis=1), 1.0, rtol=1e-5)
+    (path,) = nlp.get_pipe("seqmix_ner").path_probs([nlp.make_doc(DATA[0][0])])
+    assert 0.5 < path <= 1.0
+
+
 @pytest.fixture
 def one_torch_thread():
     """Threads only cost time where arrays are tiny."""
