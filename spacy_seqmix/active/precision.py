@@ -36,7 +36,7 @@ def matmul_precision(name: Precision) -> Iterator[None]:
 
 @contextmanager
 def _float32_outputs() -> Iterator[None]:
-    """What the outermost module gives out is float32: NumPy, hence thinc, has no bfloat16."""
+    """Make the outputs of the outermost module float32: NumPy, and so thinc, has no bfloat16."""
     depth = 0
 
     def enter(module: torch.nn.Module, args: Any) -> None:

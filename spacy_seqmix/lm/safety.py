@@ -50,7 +50,7 @@ def as_names(trusted: str | Collection[str]) -> frozenset[str]:
 
 
 def as_paths(trusted: str | Collection[str]) -> frozenset[str]:
-    """The same, with paths in place of names in installed packages."""
+    """Names as a set, with paths in place of names in installed packages."""
     return frozenset(_path_of(name) for name in as_names(trusted))
 
 
@@ -73,7 +73,7 @@ def may_run_code(name: str, trusted: Collection[str], hub: dict[str, Any]) -> bo
 
 @contextmanager
 def refusing_code(name: str) -> Iterator[None]:
-    """Say it in our words (S313) when transformers refuses to run a model's own code."""
+    """Raise S313 where transformers refuses to run a model's own code."""
     try:
         yield
     except ValueError as err:
@@ -112,7 +112,7 @@ def _in_cache(name: str, file: str, hub: dict[str, Any]) -> bool:
 
 
 def _only_safetensors(index: Path) -> bool:
-    """Whether all files that an index names are of that format: transformers goes by the names."""
+    """Whether all files in an index are safetensors by their names, as transformers judges them."""
     files = json.loads(index.read_text(encoding="utf8"))["weight_map"].values()
     return all(str(file).endswith(".safetensors") for file in files)
 

@@ -113,7 +113,7 @@ def _verdict(origin: Origin, kept: bool) -> str:
 
 
 def _finite(value: float | None) -> float | None:
-    """JSON has no other numbers."""
+    """The number, or None where it is not finite: JSON has no other numbers."""
     return value if value is not None and isfinite(value) else None
 
 
@@ -169,7 +169,7 @@ def _inputs(run: Run) -> tuple[str, str]:
 
 
 def _own_parents(run: Run, number: int, nlp: Language) -> dict[str, Doc]:
-    """Docs with a model's labels that a round mixed; no pool has them so."""
+    """Docs with a model's labels that a round mixed; no pool has them with these labels."""
     assert run.folder is not None
     path = RunFolder(run.folder).parents(number)
     return by_key(read_docs(path, nlp, need_entities=False)) if path.exists() else {}

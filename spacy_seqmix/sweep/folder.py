@@ -100,7 +100,7 @@ class OneRun:
         return with_values(config, {"active.max_steps": steps})
 
     def end(self, seconds: float, error: str | None = None) -> bool:
-        """Record how it ended; RETURNS whether that is well."""
+        """Record how it ended. RETURNS (bool): whether it ended well."""
         record = RunStatus(
             status="failed" if error else "done", seconds=round(seconds, 1), error=error
         )
@@ -114,7 +114,7 @@ def runs_of(sweep: Sweep, out: Path) -> list[OneRun]:
 
 
 def known_arms(out: Path) -> SweepRecord:
-    """The arms of which a folder has runs. RAISES (SeqMixError): S522 for a damaged sweep.json."""
+    """The arms that have runs in a folder. RAISES (SeqMixError): S522 for a damaged sweep.json."""
     record = read_sweep_record(out) or SweepRecord(arms=())
     return SweepRecord(arms=tuple(arm for arm in record.arms if (out / arm.folder).exists()))
 
