@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +152,11 @@ def detect(path: Path) -> str:
     """The format of a file, by its first lines. RAISES (SeqMixError): S501, S548."""
     if path.is_dir():
         return "ace05"
-    lines = list(islice((line for line in read_lines(path) if line.strip()), N_LINES))
-    row = _first_row(path, lines) if lines and lines[0].lstrip()[0] in "{[" else None
+    lines = [line for line in read_lines(path) if line.strip()]
+    row = _first_row(lines) if lines and lines[0].lstrip()[0] in "{[" else None
     if isinstance(row, dict | list):
         return _json_format(row, path)
+    del lines[N_LINES:]
     if any("<e1>" in line for line in lines):
         return "semeval"
     columns = [split_columns(line) for line in lines if not line.startswith(("#", "-DOCSTART-"))]
@@ -166,11 +166,11 @@ def detect(path: Path) -> str:
     return "brackets"
 
 
-def _first_row(path: Path, lines: list[str]) -> Any:
+def _first_row(lines: list[str]) -> Any:
     """The first of JSON lines, or all of a JSON file; None where it is not JSON."""
-    for text in (lines[0], None):
+    for end in (1, None):
         try:
-            return json.loads("\n".join(read_lines(path)) if text is None else text)
+            return json.loads("\n".join(lines[:end]))
         except ValueError:
             continue
     return None
