@@ -50,7 +50,7 @@ def report_cli(
         ),
     ] = False,
 ) -> None:
-    """Compare runs of `spacy seqmix active`: report.html, report.md, results.json and pictures.
+    """Compare runs of `spacy seqmix active`: a page, the same in Markdown, numbers and pictures.
 
     Only runs with the same pool, seed set and optimiser steps are compared. Arms of a sweep may
     differ in their steps; the report then says so.

@@ -15,7 +15,15 @@ from ..errors import Errors, SeqMixError
 from ..sweep.record import ArmRecord, SweepRecord, read_status, read_sweep_record
 from ..types import Floats2d
 from .kept import unpacked
-from .runs import EVALUATED, Run, data_differences, pairing_differences, read_run, step_differences
+from .runs import (
+    EVALUATED,
+    Run,
+    data_differences,
+    differing_settings,
+    pairing_differences,
+    read_run,
+    step_differences,
+)
 
 __all__ = ["Arm", "baselines_of", "check_arms", "read_arms"]
 
@@ -215,15 +223,21 @@ def check_arms(
     if len(versions) > 1:
         notes.append(f"the runs were begun by the versions {', '.join(versions)} of spacy-seqmix")
     for arm in arms:
-        settings = arm.runs[0].settings
-        if settings.get("mix_set") == "pool" and settings.get("unlabelled"):
-            size = settings.get("unlabelled_size")
+        active = arm.runs[0].active
+        if active.get("mix_set") == "pool" and active.get("unlabelled"):
+            size = active.get("unlabelled_size")
             text = f"{size} docs" if size else "the text"
-            notes.append(f"{arm.name!r} saw {text} of {settings['unlabelled']} besides the pool")
+            notes.append(f"{arm.name!r} saw {text} of {active['unlabelled']} besides the pool")
         if arm.name not in baselines:
             continue
         baseline = baselines[arm.name]
         pairs = _pairs(baseline, arm)
+        settings = differing_settings(arm.runs[0], baseline.runs[0])
+        if len(settings) > 1:
+            notes.append(
+                f"{arm.name!r} differs from {baseline.name!r} in {len(settings)} settings "
+                f"({', '.join(settings)}): its gain is that of all of them together"
+            )
         for pair in pairs:
             wrong += pairing_differences(*pair)
             wrong += [] if arm.record else step_differences(*pair)

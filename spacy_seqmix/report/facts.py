@@ -44,7 +44,7 @@ def fact_lines(facts: Facts) -> list[tuple[str, str]]:
     """Name and text of each fact but the title."""
     machine = facts["machine"]
     return [
-        ("Command", f"`{facts['command']}`"),
+        ("Command", facts["command"]),
         ("Seeds", ", ".join(map(str, facts["seeds"])) or "not stated"),
         ("Models", "; ".join(facts["models"]) or "not stated"),
         ("Report made", facts["date"]),

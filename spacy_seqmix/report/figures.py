@@ -16,7 +16,7 @@ from .summary import ArmSummary, ReportSummary
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "draw", "new_figure", "save_png", "to_svg"]
+__all__ = ["FIGURES", "draw", "new_figure", "save_picture", "to_svg"]
 
 # Okabe and Ito's colours, which people with any colour vision can tell apart; not their black,
 # which a dark page hides, and the two lightest darker, so that the contrast of all is 3 or more on
@@ -32,7 +32,7 @@ BINS = 40
 # The share of candidates that a last bin has: a few would leave the others no room.
 ABOVE = 0.02
 # Width of an inch of a picture on the page, at most.
-REM = 6.5
+REM = 7.8
 
 
 def learning_curves(report: ReportSummary, tall: bool) -> Figure | None:
@@ -151,9 +151,13 @@ def draw(report: ReportSummary, *, tall: bool = False) -> dict[str, Figure]:
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
-def save_png(figure: Figure, path: Path) -> None:
-    """Write a picture on white, whatever the suffix of the path."""
-    figure.savefig(path, format="png", dpi=150, facecolor="white")
+def save_picture(figure: Figure, path: Path, kind: str = "png") -> None:
+    """Write a picture on white, as "png" or "svg", whatever the suffix of the path."""
+    import matplotlib as mpl
+
+    metadata = {"Date": None} if kind == "svg" else None
+    with mpl.rc_context({"svg.hashsalt": kind}):
+        figure.savefig(path, format=kind, dpi=150, facecolor="white", metadata=metadata)
 
 
 def to_svg(figure: Figure, name: str, *, tall: bool = False) -> str:
@@ -182,12 +186,14 @@ def to_svg(figure: Figure, name: str, *, tall: bool = False) -> str:
     )
 
 
-def new_figure(panels: int, *, tall: bool = False, width: float = 4.2) -> tuple[Figure, Any]:
+def new_figure(
+    panels: int, *, tall: bool = False, width: float | None = None
+) -> tuple[Figure, Any]:
     """Make an empty figure and its axes.
 
     panels (int): how many axes, side by side.
     tall (bool): one below the other, for narrow screens.
-    width (float): of a panel that has others beside it, in inches.
+    width (float | None): of a panel, in inches; by default a single one takes the room of two.
     RAISES (SeqMixError): S513 without matplotlib.
     """
     try:
@@ -195,6 +201,7 @@ def new_figure(panels: int, *, tall: bool = False, width: float = 4.2) -> tuple[
         from matplotlib.figure import Figure
     except ImportError as error:
         raise SeqMixError(Errors.E513) from error
+    width = width or (4.2 if panels > 1 else 8.4)
     size = (4.6, 0.8 + 3.2 * panels) if tall else (1.2 + width * panels, 4.4)
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)

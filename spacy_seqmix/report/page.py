@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -26,9 +25,6 @@ BLOCKS = (
     ("mixing", "Mixing", ("perplexity",), ("mixed", "counts")),
     ("time", "Time", (), ("seconds",)),
 )
-
-# Markdown's, which a note may have.
-EMPHASIS = re.compile(r"\*([^*]+)\*")
 
 
 def to_html(
@@ -89,7 +85,7 @@ def _blocks(tables: Sequence[Table], pictures: Mapping[str, str]) -> Any:
         shown = [
             {
                 "title": table.title,
-                "note": EMPHASIS.sub(r"\1", table.note),
+                "note": table.note,
                 "head": table.head,
                 "rows": table.rows,
                 "folded": table.name.startswith("confusion"),

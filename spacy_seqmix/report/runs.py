@@ -18,6 +18,7 @@ from ..model_names import short_name
 __all__ = [
     "Run",
     "data_differences",
+    "differing_settings",
     "pairing_differences",
     "read_run",
     "step_differences",
@@ -25,6 +26,7 @@ __all__ = [
 
 MODELS = ("encoder", "lm")
 EVALUATED = ("dev", "test")
+NO_SETTINGS = ("paths", "active.max_steps", "active.seed", "system.seed", "training.seed")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Run:
         from it, where known; 0 for all of it.
     evaluated (Mapping[str, str]): SHA-256 of the files of dev and test, where known.
     folder (Path | None): the run folder.
-    settings (Mapping[str, Any]): [active] of its config.
+    config (Mapping[str, Any]): its config; empty where it can't be read.
     version (str | None): of this package that began it, where known.
     """
 
@@ -47,8 +49,13 @@ class Run:
     pool: tuple[str | None, int | None] = (None, None)
     evaluated: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
     version: str | None = None
+
+    @property
+    def active(self) -> Mapping[str, Any]:
+        """[active] of its config."""
+        return self.config.get("active") or {}
 
     @property
     def measure(self) -> str:
@@ -72,7 +79,8 @@ def read_run(name: str, folder: Path) -> Run:
     rounds = read_journal(path, name)
     if not rounds:
         raise SeqMixError(Errors.E511.format(name=name, path=path))
-    paths, active = _settings(folder / "config.cfg")
+    config = _read_config(folder / "config.cfg")
+    paths, active = config.get("paths", {}), config.get("active", {})
     named = {kind: paths[kind] for kind in MODELS if isinstance(paths.get(kind), str)}
     digests = _digests(folder / "inputs.json")
     seed, size = active.get("seed", 0 if active else None), active.get("pool_size")
@@ -85,20 +93,20 @@ def read_run(name: str, folder: Path) -> Run:
         pool=(digests.get("pool"), size if isinstance(size, int) else None),
         evaluated={split: digests[split] for split in EVALUATED if split in digests},
         folder=folder,
-        settings=active,
+        config=config,
         version=version_of(folder / "inputs.json"),
     )
 
 
-def _settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """[paths] and [active] of a run's config; empty where it can't be read."""
+def _read_config(path: Path) -> dict[str, Any]:
+    """A run's config; empty where it can't be read."""
     try:
         config = Config().from_disk(path, interpolate=False)
     except (OSError, ValueError):
-        return {}, {}
+        return {}
     with suppress(ValueError):  # a reference to what is not there
         config = config.interpolate()
-    return config.get("paths", {}), config.get("active", {})
+    return config
 
 
 def _digests(path: Path) -> dict[str, str]:
@@ -145,6 +153,27 @@ def step_differences(one: Run, other: Run) -> list[str]:
         f"{pair} took {a} and {b} optimiser steps in round {number}"
         for a, b, number in _both(one, other, "steps")
     ]
+
+
+def differing_settings(one: Run, other: Run) -> list[str]:
+    """Names of the settings in which two runs differ, by their configs.
+
+    A section counts once where another function is registered in it, or where only one run has it.
+    Seeds, paths and optimiser steps are no settings.
+    """
+    known = one.config and other.config
+    return [*_differing(one.config, other.config)] if known else []
+
+
+def _differing(one: Any, other: Any, name: str = "") -> Iterator[str]:
+    both = isinstance(one, dict) and isinstance(other, dict)
+    if both and all(one.get(key) == other.get(key) for key in {*one, *other} if key[0] == "@"):
+        for key in sorted({*one, *other}):
+            inner = f"{name}.{key}" if name else key
+            if inner not in NO_SETTINGS:
+                yield from _differing(one.get(key), other.get(key), inner)
+    elif one != other:
+        yield name
 
 
 def _pair(one: Run, other: Run) -> str:

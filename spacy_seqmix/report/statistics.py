@@ -18,10 +18,10 @@ from ..types import Floats1d, Floats2d
 __all__ = ["Comparison", "Summary", "area", "compare", "holm", "summarise"]
 
 CONFIDENCE = 0.95
-RESAMPLES = 9999
 # The level at which a difference is called one.
 ALPHA = 0.05
-# With fewer, no outcome of a two-sided signed-rank test has p < 0.05: 2 / 2⁵ is 0.0625.
+# With fewer, no outcome of a two-sided signed-rank test has p < 0.05: 2 / 2⁵ is 0.0625; and a
+# deviation, which intervals and effects divide by, is little more than chance.
 MIN_PAIRS = 6
 # Scores are 0 to 1: what is less than this is none.
 ROUNDING = 1e-12
@@ -32,8 +32,8 @@ class Summary:
     """Scores of an arm at one data usage point, or areas under its learning curves.
 
     mean, deviation (float): over seeds; the deviation is the sample's, NaN with one seed.
-    low, high (float): bootstrap interval of the mean (percentile); of fewer than six seeds, of
-        which no interval can be trusted, the lowest and the highest; NaN with one seed.
+    low, high (float): Student's t interval of the mean; of fewer than six seeds the lowest and the
+        highest; NaN with one seed.
     n (int): seeds.
     """
 
@@ -52,7 +52,8 @@ class Comparison:
     p_seeds (float): Wilcoxon signed-rank over seeds, of those differences.
     p_points (float): the same over usage points, of the means over seeds, as SeqMix tests.
     p_holm (float): ``p_seeds`` after Holm's correction over all arms of a family.
-    effect (float): Cohen's d of paired differences, mean / deviation; NaN with one seed.
+    effect (float): Cohen's d of paired differences, mean / deviation; NaN with fewer than six
+        seeds.
     least (float): the smallest p that so many seeds can have, without those of no difference.
     can_tell (bool): whether they could show anything at 0.05, among so many comparisons.
     """
@@ -76,24 +77,19 @@ def area(points: Sequence[float], scores: Floats1d) -> float:
     return float(trapezoid(scores, points)) / (points[-1] - points[0])
 
 
-def summarise(values: Sequence[float] | Floats1d, seed: int = 0) -> Summary:
+def summarise(values: Sequence[float] | Floats1d) -> Summary:
     """Mean, deviation and interval of one value a seed."""
     sample = np.asarray(values, dtype="float64")
     n, nan = len(sample), float("nan")
     if n < 2:
         return Summary(float(sample[0]) if n else nan, nan, nan, nan, n)
+    mean, deviation = float(sample.mean()), float(sample.std(ddof=1))
     low, high = float(sample.min()), float(sample.max())
     if low < high and n >= MIN_PAIRS:
-        interval = stats.bootstrap(
-            (sample,),
-            np.mean,
-            confidence_level=CONFIDENCE,
-            n_resamples=RESAMPLES,
-            method="percentile",
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-        low, high = float(interval.low), float(interval.high)
-    return Summary(float(sample.mean()), float(sample.std(ddof=1)), low, high, n)
+        # Not the bootstrap's: of six values its 95 % interval holds the mean in 86 % of cases.
+        error = deviation / np.sqrt(n)
+        low, high = map(float, stats.t.interval(CONFIDENCE, n - 1, loc=mean, scale=error))
+    return Summary(mean, deviation, low, high, n)
 
 
 def compare(scores: Floats2d, baseline: Floats2d) -> Comparison:
@@ -103,7 +99,8 @@ def compare(scores: Floats2d, baseline: Floats2d) -> Comparison:
     by_seed, by_point = (np.where(np.abs(one) > ROUNDING, one, 0.0) for one in means)
     gain = summarise(by_seed)
     # A gain that is the same for all seeds has a deviation of some 1e-18, by rounding.
-    effect = gain.mean / gain.deviation if gain.deviation > ROUNDING else float("nan")
+    known = gain.n >= MIN_PAIRS and gain.deviation > ROUNDING
+    effect = gain.mean / gain.deviation if known else float("nan")
     least = min(1.0, 2.0 ** (1 - int(np.count_nonzero(by_seed))))
     p_seeds, p_points = wilcoxon(by_seed), wilcoxon(by_point)
     return Comparison(gain, p_seeds, p_points, effect, least, can_tell=least < ALPHA)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from ..active.journal import RoundRecord
 from ..types import Judged
 from .arms import Arm
-from .runs import differs
+from .runs import differing_settings, differs
 from .statistics import Comparison, Summary, area, compare, holm, summarise
 
 __all__ = ["ArmSummary", "Queried", "ReportSummary", "summarise_arms"]
@@ -44,6 +44,7 @@ class ArmSummary:
 
     name: str
     against: str | None  # what it is compared with
+    differing: list[str]  # names of the settings in which the two differ
     seeds: list[int | None]
     unfinished: int
     points: list[int]
@@ -134,6 +135,7 @@ def _one(arm: Arm, baseline: Arm | None) -> ArmSummary:
     one = ArmSummary(
         name=arm.name,
         against=baseline.name if baseline is not None else None,
+        differing=differing_settings(arm.runs[0], baseline.runs[0]) if baseline else [],
         seeds=list(arm.seeds),
         unfinished=arm.unfinished,
         points=arm.points,
@@ -158,7 +160,7 @@ def _one(arm: Arm, baseline: Arm | None) -> ArmSummary:
     parts = [r.seconds_mixing for r in every if r.seconds_mixing is not None]
     one.lm_seconds = sum(part.lm for part in parts) if parts else None
     one.judged = [judged for r in every for judged in r.judged or ()]
-    one.ranges = _ranges(arm.runs[0].settings)
+    one.ranges = _ranges(arm.runs[0].active)
     return one
 
 
@@ -207,9 +209,9 @@ def _overlap(arms: Sequence[Arm]) -> dict[tuple[str, str], float]:
     return overlap
 
 
-def _ranges(settings: Any) -> dict[str, float]:
+def _ranges(active: Any) -> dict[str, float]:
     """The range of a run's discriminator: its numbers by name."""
-    mixing = settings.get("mixing") or {}
+    mixing = active.get("mixing") or {}
     section = mixing.get("discriminator") if isinstance(mixing, dict) else None
     if not isinstance(section, dict):  # one that names another section is not followed
         return {}

@@ -40,7 +40,10 @@ def _verdict(report: ReportSummary, arm: ArmSummary, split: str) -> str:
     comparison = arm.comparisons[split]
     gain, n = comparison.gain, comparison.gain.n
     n_points = len(arm.gains[split])
-    what = f"{arm.name} against {arm.against} on {split}: {100 * gain.mean:+.1f} points"
+    what = f"{arm.name} against {arm.against} on {split}"
+    if len(arm.differing) > 1:
+        what += f" ({len(arm.differing)} settings differ)"
+    what += f": {100 * gain.mean:+.1f} points"
     if n_points > 1:
         what += f" on the mean of {n_points} data usage points"
     if n == 1:
@@ -101,10 +104,10 @@ def _scores(report: ReportSummary) -> Table:
     named = {row[0] for row in rows}
     if "area" in named:
         notes.append(
-            "*area* is the mean height of the learning curve (area under it over its width)"
+            "'area' is the mean height of the learning curve (area under it over its width)"
         )
     if "seqeval" in named:
-        notes.append("*seqeval* is seqeval's strict F1 over IOB2 tags in the last round")
+        notes.append("'seqeval' is seqeval's strict F1 over IOB2 tags in the last round")
     return Table("scores", "Scores", "; ".join(notes) + ".", head, rows)
 
 
@@ -123,12 +126,12 @@ def _statistics(report: ReportSummary) -> Table:
             names = [split, arm.name, *([str(arm.against)] if several else [])]
             rows.append([*names, _spread(gain, "+"), interval, str(gain.n), *cells])
     note = (
-        f"Gain over *{report.baseline}* in points, on the mean over data usage points, of runs "
-        f"with the same seed. Interval: 95 %, bootstrap over seeds; with fewer than {MIN_PAIRS} "
-        "seeds the lowest and the highest. d: Cohen's d of paired differences. p: two-sided "
-        "Wilcoxon signed-rank test over seeds. p (Holm): the same after Holm's correction over the "
-        "comparisons of a split in this table. p (points): the test over data usage points of the "
-        "means over seeds, which the SeqMix paper reports."
+        f"Gain over {report.baseline} in points, on the mean over data usage points, of runs "
+        f"with the same seed. Interval: 95 %, Student's t over seeds; with fewer than {MIN_PAIRS} "
+        "seeds the lowest and the highest. d: Cohen's d of paired differences, with as many seeds. "
+        "p: two-sided Wilcoxon signed-rank test over seeds. p (Holm): the same after Holm's "
+        "correction over the comparisons of a split in this table. p (points): the test over data "
+        "usage points of the means over seeds, which the SeqMix paper reports."
     )
     head = ["split", "arm", *(["over"] if several else []), "gain", "interval", "seeds", "d"]
     head += ["p", "p (Holm)", "p (points)"]
@@ -155,8 +158,8 @@ def _confusion(arm: ArmSummary) -> Table:
     ]
     note = (
         "Entities of dev in the last round, over all seeds: the annotated type by row, the "
-        "predicted type by column, where the borders are the same. *(none)* in a column: no entity "
-        "was predicted; *(none)* in a row: no entity is annotated."
+        "predicted type by column, where the borders are the same. '(none)' in a column: no entity "
+        "was predicted; '(none)' in a row: no entity is annotated."
     )
     head = ["gold", *(other or "(none)" for other in predicted)]
     return Table(f"confusion-{arm.name}", f"Confused types: {arm.name}", note, head, rows)
@@ -199,7 +202,7 @@ def _seconds(report: ReportSummary) -> Table:
         cells = [f"{arm.seconds[phase] / n:.0f}" for phase in PHASES]
         of_lm = NONE if arm.lm_seconds is None else f"{arm.lm_seconds / n:.0f}"
         rows.append([arm.name, *cells, f"{total / n:.0f}", of_lm])
-    note = "Seconds of a run, mean over seeds. *LM* is the language model's part of *mix*."
+    note = "Seconds of a run, mean over seeds. 'LM' is the language model's part of 'mix'."
     return Table("seconds", "Time", note, ["arm", *PHASES, "run", "LM"], rows)
 
 

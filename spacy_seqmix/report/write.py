@@ -1,8 +1,9 @@
-"""A whole report: HTML, Markdown with its pictures, and JSON."""
+"""A whole report: HTML, Markdown with its pictures, JSON and CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from math import isfinite
@@ -17,7 +18,7 @@ from ..files import replacing
 from .arms import Arm, baselines_of, check_arms, read_arms
 from .examples import mixed_examples
 from .facts import Facts, make_facts
-from .figures import draw, save_png, to_svg
+from .figures import draw, save_picture, to_svg
 from .markdown import to_markdown
 from .page import to_html
 from .summary import ReportSummary, summarise_arms
@@ -80,15 +81,29 @@ def write_report(
             return stack.enter_context(replacing(out_dir / name))
 
         for name, figure in figures.items():
-            save_png(figure, path(f"{name}.png"))
+            for kind in ("png", "svg"):
+                save_picture(figure, path(f"{name}.{kind}"), kind)
         pictures = {name: to_svg(figure, name) for name, figure in figures.items()}
         for name, figure in draw(report, tall=True).items():
             pictures[name] += to_svg(figure, name, tall=True)
         page = to_html(report, facts, notes, pictures, examples)
         path("report.html").write_text(page, "utf8")
         path("report.md").write_text(to_markdown(report, facts, notes, figures), "utf8")
+        with path("scores.csv").open("w", newline="", encoding="utf8") as file:
+            csv.writer(file).writerows(_scores(arms))
         srsly.write_json(path("results.json"), _as_json(arms, report, facts, notes))
     return out_dir / "report.html"
+
+
+def _scores(arms: Sequence[Arm]) -> Iterator[tuple[str | int | float | None, ...]]:
+    """A head, and a row for each score of a run, 0 to 1."""
+    yield "arm", "seed", "round", "labelled", "steps", "mixed", "split", "score"
+    for arm in arms:
+        for run in arm.runs:
+            for one in run.rounds:
+                for split in one.scores:
+                    numbers = one.round, one.n_labelled, one.steps, one.n_mixed
+                    yield arm.name, run.seed, *numbers, split, one.score(split)
 
 
 def _as_json(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import socket
 import sys
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
 from spacy_seqmix.cli import app
@@ -105,7 +108,8 @@ def test_report_table_has_a_row_a_usage_point(tmp_path: Path, runs: dict[str, Pa
 def test_report_writes_numbers_and_pictures(tmp_path: Path, runs: dict[str, Path]) -> None:
     out = tmp_path / "out"
     _report(runs, out)
-    names = {"curves.png", "gains.png", "report.html", "report.md", "results.json"}
+    names = {"curves.png", "gains.png", "report.html", "report.md", "results.json", "scores.csv"}
+    names |= {"curves.svg", "gains.svg"}
     assert {path.name for path in out.iterdir()} == names
     results = json.loads((out / "results.json").read_text("utf8"))
     assert [arm["name"] for arm in results["arms"]] == ["none", "seqmix"]
@@ -119,6 +123,61 @@ def test_report_writes_numbers_and_pictures(tmp_path: Path, runs: dict[str, Path
     for name in ("curves", "gains"):
         assert (out / f"{name}.png").read_bytes().startswith(PNG)
         assert f"]({name}.png)" in (out / "report.md").read_text("utf8")
+        assert (out / f"{name}.svg").read_text("utf8").rstrip().endswith("</svg>")
+    with (out / "scores.csv").open(encoding="utf8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == sum(
+        len(one["scores"])
+        for arm in results["arms"]
+        for run in arm["runs"]
+        for one in run["rounds"]
+    )
+    found = next(r for r in rows if (r["arm"], r["round"], r["split"]) == ("seqmix", "1", "dev"))
+    assert (found["labelled"], float(found["score"])) == (str(one["n_labelled"]), 0.762)
+
+
+def test_report_says_where_more_than_one_setting_differs(tmp_path: Path) -> None:
+    policy = '[active.policy]\n@misc = "{}"\nmode = {}\n'
+    configs = {
+        "none": policy.format("NTE", 1),
+        "one": policy.format("LC", 2),  # another function: its options are no settings of their own
+        "two": policy.format("LC", 1) + "[training]\ndropout = 0.2\nseed = 7\n",
+    }
+    given = []
+    for name, more in configs.items():
+        folder = _write(tmp_path / name, [_round(0, 0.7)])
+        here = f'[active]\nseed = 0\n[paths]\npool = "{name}"\n'
+        (folder / "config.cfg").write_text(here + more)
+        given.append(f"{name}={folder}")
+    write_report(given, tmp_path / "out", "Three", "x")
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    assert "- one against none on dev: +0.0" in text
+    assert "- two against none on dev (2 settings differ): +0.0" in text
+    assert (
+        "'two' differs from 'none' in 2 settings (active.policy, training): its gain is that of "
+        "all of them together" in text
+    )
+    assert text.count("differs from") == 1
+
+
+def test_report_shows_names_as_they_are_in_markdown(tmp_path: Path) -> None:
+    name = "*bold* | <b>\nnew # `line` [x](y) _z_ a_b"
+    changes = {"ents_per_type": {name: {"p": 1.0, "r": 1.0, "f": 1.0}}}
+    one = _round(0, 0.7)
+    one["scores"]["dev"] |= changes
+    folder = _write(tmp_path / "run", [one])
+    other = _write(tmp_path / "other", [one])
+    write_report([f"{name}={folder}", f"1. -={other}"], tmp_path / "out", name, name)
+    text = (tmp_path / "out" / "report.md").read_text("utf8")
+    shown = r"\*bold\* \| \<b\> new # \`line\` \[x\](y) \_z\_ a_b"
+    assert text.startswith(f"# {shown}\n")
+    assert f"- 1\\. - against {shown} on dev" in text
+    assert f"- Command: {shown}" in text
+    # What Markdown makes of it has no markup of the names'.
+    html = MarkdownIt("commonmark").enable("table").render(text)
+    for tag in ("<b>", "<em>", "<code>", "<a "):
+        assert tag not in html
+    assert html.count(escape(" ".join(name.splitlines()), quote=False)) > 4
 
 
 @pytest.mark.parametrize(
@@ -256,7 +315,7 @@ def test_report_compares_arms_of_a_sweep_with_themselves_without_mixing(tmp_path
     assert _line(text, "dev", "lc mix", "lc, longer", "+1.0 ± 0.0")
     assert "'none' and 'lc, longer' took 140 and 200 optimiser steps a run" in text
     assert "took 200" not in text
-    assert "Gain over *each arm's baseline* in points" in text
+    assert "Gain over each arm's baseline in points" in text
     write_report([str(sweep)], tmp_path / "out", "A sweep", "x", shown=["lc m*"])
     text = (tmp_path / "out" / "report.md").read_text("utf8")
     assert "- lc mix against lc, longer on dev: +1.0 points" in text
@@ -268,7 +327,7 @@ def test_report_compares_arms_of_a_sweep_with_themselves_without_mixing(tmp_path
     write_report([str(sweep)], tmp_path / "out", "A sweep", "x", baseline="lc")
     text = (tmp_path / "out" / "report.md").read_text("utf8")
     assert "- lc mix against lc on dev: +2.0 points" in text
-    assert "Gain over *lc* in points" in text
+    assert "Gain over lc in points" in text
 
 
 def test_report_without_none_takes_an_arm_that_does_not_mix(tmp_path: Path) -> None:
