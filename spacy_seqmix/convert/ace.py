@@ -152,7 +152,7 @@ def _anchors(path: Path) -> Iterator[_Anchor]:
                     raise KeyError("anchor/charseq")
                 start, last = int(sequence.attrib["START"]), int(sequence.attrib["END"])
                 yield _Anchor(start, last + 1, label, sequence.text or "")
-    except (OSError, ElementTree.ParseError, KeyError, ValueError) as error:
+    except (OSError, ElementTree.ParseError, LookupError, ValueError) as error:
         raise SeqMixError(Errors.E501.format(path=path, reason=error)) from error
 
 
