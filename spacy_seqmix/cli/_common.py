@@ -23,6 +23,7 @@ from ..errors import Errors, SeqMixFileError
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 # Line breaks and tabs apart. Terminals obey some of them: they can clear the screen.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+LONGEST = 1000
 OURS = r"\[W[2-9]\d\d\]"  # spaCy's own have lower numbers
 
 
@@ -96,9 +97,15 @@ def show_messages() -> Iterator[None]:
     except (ValueError, ImportError, OSError) as err:
         from ..active.journal import LOCKED_EXIT_CODE
 
-        msg.fail(printable(str(_with_code(err))))
+        msg.fail(_shown(_with_code(err)))
         locked = getattr(err, "code", None) == "S412"
         raise typer.Exit(LOCKED_EXIT_CODE if locked else 1) from err
+
+
+def _shown(message: Exception | str) -> str:
+    """A message on the terminal: of a long text that it quotes, the beginning and its own end."""
+    text = printable(str(message))
+    return text if len(text) <= 2 * LONGEST else f"{text[:LONGEST]} [...] {text[-LONGEST:]}"
 
 
 def _with_code(err: Exception) -> Exception:
@@ -117,7 +124,7 @@ def show_warnings() -> Iterator[None]:
 
         def show(message: Warning | str, *args: Any, **kwargs: Any) -> None:
             if str(message).startswith("[W"):
-                msg.warn(printable(str(message)))
+                msg.warn(_shown(message))
             else:
                 as_usual(message, *args, **kwargs)
 
