@@ -1,10 +1,12 @@
 """Read the configs of the commands."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib.metadata import entry_points
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,15 @@ def choose(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
             raise SeqMixError(Errors.E523.format(name=pattern, names=", ".join(names)))
     matching = [n for n in names if any(fnmatchcase(n, glob) for glob in globs.values())]
     return matching if patterns else list(names)
+
+
+def named_paths(config: Config) -> list[Path]:
+    """The files and folders that values of a config name, and that exist.
+
+    config (Config): interpolated.
+    """
+    listed = [v if isinstance(v, list) else [v] for v in dict_to_dot(config).values()]
+    return [Path(v) for v in chain(*listed) if isinstance(v, str) and os.path.exists(v)]
 
 
 def unknown_functions(section: Mapping[str, Any]) -> str:

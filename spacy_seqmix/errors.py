@@ -551,7 +551,15 @@ class Errors:
         "pipeline. Add a new one: nlp.add_pipe('seqmix_uncertainty', config={{...}})."
     )
 
-    # 6xx sweeps
+    # 6xx sweeps, and files of any command
+    E600 = (
+        "[S600] Can't read or write {path}: {reason}. Give another path, correct the permissions, "
+        "or free disk space."
+    )
+    E601 = (
+        "[S601] {where}: 1,000 marks follow one another without a blank ({text}...), for which "
+        "spaCy's tokenizer takes very long. Remove them from the text."
+    )
     E602 = "[S602] Wrong settings in [sweep]: {problems}."
     E603 = (
         "[S603] Can't set {name}: the config has no section [{section}]. Use names of the config's "

@@ -1,11 +1,14 @@
-"""Files and folders that appear whole or not at all, .spacy files, and progress bars."""
+"""Files and folders that appear whole or not at all, JSON, .spacy files, and progress bars."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -16,8 +19,17 @@ from tqdm import tqdm
 
 from .errors import Errors, SeqMixError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+# Half of a character, or the first half of one.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
 __all__ = [
     "check_output",
+    "parse_json",
     "progress_bar",
     "read_docs",
     "read_numbered_docs",
@@ -64,34 +76,119 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Where the block raises, the temporary file is removed and `path` is as it was before.
 
-    path (Path): the file to write; its folder is made if need be.
-    YIELDS (Path): the name to write to, in the same folder.
+    path (Path): the file to write; its folder is made if need be. A link stays one: what it leads
+        to is replaced.
+    YIELDS (Path): the name to write to, in the same folder: an empty file.
+    RAISES (OSError): with the name of `path`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    path = Path(os.path.realpath(path))
+    with _temporary(path, folder=False) as temporary:
         yield temporary
         os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Write a folder under a temporary name and rename it once the block has ended well.
 
-    YIELDS (Path): the folder to write to, new and empty; what a killed run left there is removed.
+    YIELDS (Path): the folder to write to, new and empty.
+    RAISES (OSError): with the name of `path`.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    for left_over in path.parent.glob(f".{path.name}.*.tmp"):  # of a killed run
-        shutil.rmtree(left_over)
-    temporary.mkdir(parents=True)
-    try:
+    path = Path(os.path.realpath(path))
+    with _temporary(path, folder=True) as temporary:
         yield temporary
         shutil.rmtree(path, ignore_errors=True)
         os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _temporary(path: Path, *, folder: bool) -> Iterator[Path]:
+    """A new file or folder beside `path`. No other process has its name, and it is short.
+
+    It is locked as long as it is in use: what nobody has locked was left by a killed process, and
+    goes as soon as anything is written in the same folder.
+    """
+    temporary = path
+    handle: int | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left_over(path.parent)
+        while handle is None:
+            temporary = path.with_name(f".seqmix-{secrets.token_hex(8)}.tmp")
+            handle = _create(temporary, folder)
+        try:
+            yield temporary
+        finally:
+            os.close(handle)
+            _remove(temporary)
+    except OSError as err:
+        # Of a full disk, say, the system does not name the file.
+        if err.errno is None or (err.filename and temporary.name not in str(err.filename)):
+            raise
+        raise OSError(err.errno, err.strerror, str(path)) from err
+
+
+def _create(temporary: Path, folder: bool) -> int | None:
+    """Make and lock a new file or folder; None where another process took it for a left-over."""
+    if folder:
+        temporary.mkdir()
+    else:
+        temporary.touch(exist_ok=False)
+    # An open file of Windows can't be renamed.
+    handle = os.open(os.devnull if fcntl is None else temporary, os.O_RDONLY)
+    _lock(handle, wait=True)
+    if os.fstat(handle).st_nlink:
+        return handle
+    os.close(handle)
+    return None
+
+
+def _lock(handle: int, *, wait: bool) -> bool:
+    """Lock an open file or folder. RETURNS (bool): whether it is locked now."""
+    if fcntl is None:
+        return False
+    with suppress(OSError):  # another process has it, or the file system knows no locks
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        return True
+    return False
+
+
+def _remove_left_over(folder: Path) -> None:
+    """Remove the temporary files of killed processes."""
+    for path in folder.glob(".seqmix-*.tmp") if fcntl is not None else ():
+        with suppress(OSError):  # it has gone by now, or belongs to another user
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                if _lock(handle, wait=False):
+                    _remove(path)
+            finally:
+                os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, which need not be there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Read JSON of any origin.
+
+    Not srsly's reader: it gives 0.6 back as another number.
+
+    RAISES (ValueError): where it is no JSON in UTF-8, is nested too deeply, or has numbers of
+        thousands of digits or escapes that are no characters.
+    """
+    text = text.decode("utf8") if isinstance(text, bytes) else text
+    try:
+        value = json.loads(text)
+        if _SURROGATE.search(text):  # which may neither be written nor become a token
+            json.dumps(value, ensure_ascii=False).encode("utf8")
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return value
 
 
 def read_docs(
@@ -139,6 +236,9 @@ def write_docs(docs: Iterable[Doc], path: Path) -> None:
 
 
 def check_output(path: Path, inputs: Iterable[Path]) -> None:
-    """Refuse to write over an input, also through links. RAISES (SeqMixError): S549."""
-    if any(path.exists() and other.exists() and path.samefile(other) for other in inputs):
-        raise SeqMixError(Errors.E549.format(path=path))
+    """Refuse to write over an input, whatever its name: links count. RAISES (SeqMixError): S549."""
+    real = os.path.realpath(path)
+    for other in inputs:
+        same = real == os.path.realpath(other)
+        if same or (os.path.exists(real) and other.exists() and other.samefile(real)):
+            raise SeqMixError(Errors.E549.format(path=path))

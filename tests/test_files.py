@@ -1,12 +1,35 @@
 """Files of docs: whole, or refused with a reason."""
 
+import errno
 import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from threading import Event
 
 import pytest
 from spacy.tokens import Doc, DocBin
 
-from spacy_seqmix.files import progress_bar, read_docs, write_docs
+from spacy_seqmix.files import (
+    check_output,
+    progress_bar,
+    read_docs,
+    replacing,
+    replacing_folder,
+    write_docs,
+)
+
+WAYS = pytest.mark.parametrize("way", [replacing, replacing_folder])
+
+
+def write(way, temporary):
+    (temporary if way is replacing else temporary / "part").write_text("new")
+
+
+def read(path):
+    return (path / "part" if path.is_dir() else path).read_text()
 
 
 def test_docs_round_trip_without_empty_ones(news, blank_en, tmp_path):
@@ -71,3 +94,91 @@ def test_read_docs_shows_a_bar(news, blank_en, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.stderr", stream)
     read_docs(tmp_path / "docs.spacy", blank_en, progress=True)
     assert "Reading docs.spacy" in stream.getvalue()
+
+
+@WAYS
+def test_replacing_has_one_name_for_each_writer(way, tmp_path):
+    path = tmp_path / "out"
+    with way(path) as one, way(path) as other:
+        assert one != other
+        assert {one.parent, other.parent} == {tmp_path}
+        write(way, one)
+        write(way, other)
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+    assert read(path) == "new"
+
+
+@WAYS
+def test_replacing_takes_the_longest_name(way, tmp_path):
+    path = tmp_path / ("n" * 255)
+    with way(path) as temporary:
+        write(way, temporary)
+    assert read(path) == "new"
+
+
+@WAYS
+def test_replacing_keeps_a_link(way, tmp_path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "out").symlink_to(tmp_path / "there")
+    with way(tmp_path / "here" / "out") as temporary:
+        write(way, temporary)
+    assert (tmp_path / "here" / "out").is_symlink()
+    assert read(tmp_path / "there") == "new"
+
+
+def test_replacing_follows_no_link_that_lies_there(tmp_path, monkeypatch):
+    names = iter(["planted", "free"])
+    monkeypatch.setattr("secrets.token_hex", lambda n: next(names))
+    (tmp_path / ".seqmix-planted.tmp").symlink_to(tmp_path / "victim")
+    with pytest.raises(FileExistsError), replacing(tmp_path / "out") as temporary:
+        write(replacing, temporary)
+    assert not (tmp_path / "victim").exists()
+
+
+def test_replacing_gives_the_mode_of_the_umask(tmp_path):
+    (tmp_path / "usual").touch()
+    write_docs([], tmp_path / "out")
+    assert (tmp_path / "out").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from spacy_seqmix import files
+with getattr(files, sys.argv[1])(Path(sys.argv[2])) as temporary:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@WAYS
+def test_replacing_removes_what_killed_processes_left(way, tmp_path):
+    killed = subprocess.run([sys.executable, "-c", KILLED, way.__name__, tmp_path / "out"])
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 1
+    with way(tmp_path / "other") as temporary:
+        assert [file.name for file in tmp_path.iterdir()] == [temporary.name]
+        write(way, temporary)
+    assert [file.name for file in tmp_path.iterdir()] == ["other"]
+
+
+@WAYS
+def test_replacing_names_the_file_where_the_system_does_not(way, tmp_path):
+    path = tmp_path / "out"
+    with pytest.raises(OSError, match=r"\[Errno 28\] No space left.*out'$"), way(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    path.touch()
+    with pytest.raises(FileExistsError, match=r"out'$"), way(path / "part"):
+        pass
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to", None])
+def test_check_output_knows_an_input_by_any_name(link, tmp_path):
+    path, other = tmp_path / "in.spacy", tmp_path / "other.spacy"
+    path.touch()
+    if link is not None:
+        getattr(other, link)(path)
+    named = other if link else tmp_path / "no" / ".." / "in.spacy"
+    for given in (path, named):
+        with pytest.raises(ValueError, match="S549"):
+            check_output(given, [path])
+    check_output(tmp_path / "new.spacy", [path, tmp_path / "missing.spacy"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import (
 
 from .. import __version__
 from ..errors import Errors, SeqMixError, SeqMixFileError
+from ..files import parse_json
 from ..types import Judged
 
 # What `spacy seqmix active` exits with where another process holds the run folder. Other errors
@@ -171,7 +171,7 @@ def read_journal(path: Path, name: str | None = None) -> list[RoundRecord]:
 def version_of(inputs: Path) -> str | None:
     """The version of this package that began a run; None where its inputs.json does not say."""
     try:
-        version = json.loads(inputs.read_text(encoding="utf8"))["version"]
+        version = parse_json(inputs.read_bytes())["version"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return version if isinstance(version, str) else None

@@ -14,7 +14,7 @@ from thinc.api import Config
 
 from .. import __version__
 from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings
-from ..files import replacing
+from ..files import parse_json, replacing
 from .journal import RoundRecord, read_journal, version_of
 
 MISSING = object()
@@ -124,8 +124,7 @@ class RunFolder:
     def _changed(self, started: dict[str, Any]) -> list[str]:
         """The fields that differ from those that the run began with."""
         try:
-            # Not srsly's reader: it gives 0.6 back as another number.
-            known = json.loads(self.inputs.read_text(encoding="utf8"))
+            known = parse_json(self.inputs.read_bytes())
             differing = [
                 (section, name)
                 for section in ("config", "sha256")

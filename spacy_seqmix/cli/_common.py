@@ -1,5 +1,9 @@
-"""What the commands share: options, and how warnings and errors are shown."""
+"""What the commands share: options, and how text, warnings and errors are shown."""
 
+import io
+import os
+import re
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +17,13 @@ from spacy.cli._util import import_code, parse_config_overrides
 from wasabi import msg
 
 from .. import __version__
+from ..errors import Errors, SeqMixFileError
 
 # For commands whose other options are overrides of config values.
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
+# Line breaks and tabs apart. Terminals obey some of them: they can clear the screen.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+LONGEST = 1000
 OURS = r"\[W[2-9]\d\d\]"  # spaCy's own have lower numbers
 
 
@@ -45,7 +53,22 @@ def show_version(
         ),
     ] = False,
 ) -> None:
-    """Define the options of `spacy seqmix` itself."""
+    """Define the options of `spacy seqmix` itself, and prepare the output of all commands."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what the terminal can't encode is no error
+            stream.reconfigure(errors="replace")
+    if not shows_colour():
+        msg.show_color = False
+
+
+def shows_colour() -> bool:
+    """Whether standard output is a terminal, and the user has not set NO_COLOR."""
+    return sys.stdout.isatty() and not os.getenv("NO_COLOR")
+
+
+def printable(text: str) -> str:
+    """Escape control characters, but line breaks and tabs: docs, labels and names may have any."""
+    return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 def read_overrides(args: list[str]) -> dict[str, Any]:
@@ -69,12 +92,28 @@ def show_messages() -> Iterator[None]:
     try:
         with show_warnings():
             yield
+    except BrokenPipeError:  # the reader of the output has ended
+        raise
     except (ValueError, ImportError, OSError) as err:
         from ..active.journal import LOCKED_EXIT_CODE
 
-        msg.fail(str(err))
+        msg.fail(_shown(_with_code(err)))
         locked = getattr(err, "code", None) == "S412"
         raise typer.Exit(LOCKED_EXIT_CODE if locked else 1) from err
+
+
+def _shown(message: Exception | str) -> str:
+    """A message on the terminal: of a long text that it quotes, the beginning and its own end."""
+    text = printable(str(message))
+    return text if len(text) <= 2 * LONGEST else f"{text[:LONGEST]} [...] {text[-LONGEST:]}"
+
+
+def _with_code(err: Exception) -> Exception:
+    """The operating system's errors with a code, and the name of the file."""
+    if not isinstance(err, OSError) or err.errno is None:
+        return err
+    path = "a file" if err.filename is None else os.fsdecode(err.filename)
+    return SeqMixFileError(Errors.E600.format(path=path, reason=err.strerror))
 
 
 @contextmanager
@@ -85,7 +124,7 @@ def show_warnings() -> Iterator[None]:
 
         def show(message: Warning | str, *args: Any, **kwargs: Any) -> None:
             if str(message).startswith("[W"):
-                msg.warn(str(message))
+                msg.warn(_shown(message))
             else:
                 as_usual(message, *args, **kwargs)
 

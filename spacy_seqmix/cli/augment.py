@@ -26,14 +26,15 @@ def augment_cli(
     Any value of CONFIG can be overridden: --augment.rate 0.5 --paths.encoder bert-base-cased.
     Show the result with `spacy seqmix show OUT.spacy`.
     """
-    from ..config import load_config
-    from ..files import progress_bar
+    from ..config import load_config, read_layers
+    from ..files import check_output, progress_bar
     from ..training.augment_file import augment_file
 
     overrides = read_overrides(ctx.args)
     with show_messages():
         with progress_bar(None, f"Reading {config_path.name}"):
             config = load_config(config_path, overrides)
+        check_output(out_path, read_layers(config_path, overrides))
         counts, mixed = augment_file(
             config, in_path, out_path, with_originals=with_originals, progress=True
         )

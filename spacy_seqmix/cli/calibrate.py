@@ -61,18 +61,20 @@ def calibrate_cli(
     """
     from spacy.cli._util import setup_gpu
 
+    from ..files import check_output
     from ..lm.calibration import calibrate
     from ..lm.calibration_text import describe, to_config
     from ..lm.discriminator import PerplexityDiscriminator
     from ..lm.settings import LMSettings
     from ..mixing.segments import Windows
-    from ..report.calibration_figure import draw, require_matplotlib
+    from ..report.calibration_figure import draw, picture_path, require_matplotlib
 
     with show_messages():
         limits = _parse_quantiles(quantiles)
         windows = Windows(window, density)
         if output is not None:
             require_matplotlib()
+            check_output(picture_path(output), [*paths, Path(model)])
         setup_gpu(use_gpu, silent=False)
         settings = LMSettings(
             model, revision=revision, start_token=start_token, trust_remote_code=trust or ()

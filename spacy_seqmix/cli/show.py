@@ -10,7 +10,7 @@ from click import unstyle
 from wasabi import msg
 from wasabi.util import color
 
-from ._common import show_messages
+from ._common import printable, show_messages, shows_colour
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
@@ -35,7 +35,8 @@ def show_cli(
 ) -> None:
     """Show the mixed docs of a file: text, entities, λ, perplexity, and the mixed labels.
 
-    The mixed window is bold, or between asterisks in a text file. Other docs are only counted.
+    The mixed window is bold, or between asterisks where the output is no terminal. Other docs are
+    only counted.
     """
     import spacy
 
@@ -46,16 +47,18 @@ def show_cli(
         if output is not None:
             check_output(output, [path])
         docs = read_docs(path, spacy.blank(lang), need_entities=False, progress=True)
-    mixed = [doc for doc in docs if get_origin(doc) is not None]
-    shown = list(enumerate(islice(mixed, limit or None), 1))
-    if output is None:
-        for number, doc in shown:
-            print("\n".join(describe(doc, number)), end="\n\n")
-    else:
-        texts = ["\n".join(describe(doc, number, "*{}*".format)) for number, doc in shown]
-        with show_messages(), replacing(output) as temporary:
-            temporary.write_text(unstyle("\n\n".join([*texts, ""])), encoding="utf8")
-        msg.good(f"Wrote {len(shown)} docs to {output}")
+        mixed = [doc for doc in docs if get_origin(doc) is not None]
+        shown = list(enumerate(islice(mixed, limit or None), 1))
+        coloured = output is None and shows_colour()
+        mark = in_bold if coloured else "*{}*".format
+        texts = ("\n".join(describe(doc, number, mark)) + "\n" for number, doc in shown)
+        if output is None:
+            for text in texts:
+                print(text if coloured else unstyle(text))
+        else:
+            with replacing(output) as temporary:
+                temporary.write_text(unstyle("\n".join([*texts, ""])), encoding="utf8")
+            msg.good(f"Wrote {len(shown)} docs to {output}")
     msg.info(f"{len(mixed)} of {len(docs)} docs are mixed")
 
 
@@ -74,9 +77,9 @@ def describe(doc: "Doc", number: int, mark: Callable[[str], str] = in_bold) -> I
     text, at = "", 0
     for part in origin.parts:
         window = doc[part.start : part.end]
-        text += doc.text[at : window.start_char] + mark(window.text)
+        text += printable(doc.text[at : window.start_char]) + mark(printable(window.text))
         at = window.end_char
-    yield f"{number:3d}  {text}{doc.text[at:]}"
+    yield f"{number:3d}  {text}{printable(doc.text[at:])}"
     figures = ["λ " + " ".join(f"{part.weight:.2f}" for part in origin.parts)]
     if origin.perplexity is not None:
         figures.append(f"perplexity {origin.perplexity:.0f}")
@@ -87,9 +90,9 @@ def describe(doc: "Doc", number: int, mark: Callable[[str], str] = in_bold) -> I
     recipe, soft = recipes.get(doc), soft_labels.get(doc)
     partners = dict(zip(recipe.tokens, recipe.partners, strict=True)) if recipe else {}
     for i in [i for part in origin.parts for i in range(part.start, part.end)]:
-        word = doc[i].text
+        word = printable(doc[i].text)
         if i in partners:
-            word += f" + {partners[i] or PADDING}"
+            word += f" + {printable(partners[i] or PADDING)}"
         if soft is not None:
             yield f"     {word:<20} {_shares(soft, i)}"
         elif i in partners:
@@ -99,7 +102,7 @@ def describe(doc: "Doc", number: int, mark: Callable[[str], str] = in_bold) -> I
 def _shares(soft: "SoftLabels", i: int) -> str:
     """Format the tags of a token, the most probable first."""
     tags = sorted(zip(soft.probs[i], soft.labels, strict=True), reverse=True)
-    return "  ".join(f"{tag} {share:.2f}" for share, tag in tags if share > 0.005)
+    return "  ".join(f"{printable(tag)} {share:.2f}" for share, tag in tags if share > 0.005)
 
 
 def _annotation(doc: "Doc", layer: str) -> str:
@@ -111,11 +114,11 @@ def _annotation(doc: "Doc", layer: str) -> str:
         lines = [] if labels is None else list(_relations(doc, labels))
         return "relations: " + ("; ".join(lines) or "none")
     if layer == "tags":
-        return " ".join(f"{token.text} {color(token.tag_, fg='cyan')}" for token in doc)
+        return " ".join(f"{printable(t.text)} {_label(t.tag_)}" for t in doc)
     key = layer.removeprefix("spans:")
     spans = doc.ents if layer == "ents" else doc.spans.get(key, [])
-    shown = ", ".join(f"{span.text} {color(span.label_, fg='cyan')}" for span in spans)
-    return f"{'entities' if layer == 'ents' else f'spans {key}'}: {shown or 'none'}"
+    shown = ", ".join(f"{printable(span.text)} {_label(span.label_)}" for span in spans)
+    return f"{'entities' if layer == 'ents' else f'spans {printable(key)}'}: {shown or 'none'}"
 
 
 def _relations(doc: "Doc", relations: "RelationLabels") -> Iterator[str]:
@@ -123,4 +126,8 @@ def _relations(doc: "Doc", relations: "RelationLabels") -> Iterator[str]:
     for ((a, b), (c, d)), row in zip(relations.pairs, relations.probs, strict=True):
         shares = sorted(zip(row, relations.labels, strict=True), reverse=True)
         text = " ".join(f"{label} {share:.2f}" for share, label in shares if share > 0.005)
-        yield f"{doc[a:b].text} → {doc[c:d].text} {color(text, fg='cyan')}"
+        yield printable(f"{doc[a:b].text} → {doc[c:d].text} ") + _label(text)
+
+
+def _label(text: str) -> str:
+    return color(printable(text), fg="cyan")

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import html
 import re
+from bisect import bisect, bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
+from operator import itemgetter
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,7 +22,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import Errors, SeqMixError
-from .files import attempt, read_lines
+from .files import attempt, read_lines, tokenise
 from .triggers import Counts, Sentence, Trigger
 
 __all__ = ["read_ace"]
@@ -99,9 +102,18 @@ def _read_document(
     checked = [attempt(skip, _checked, anchor, text, regions, source) for anchor in listed]
     anchors = [anchor for anchor in checked if anchor is not None]
     counts.skipped += len(listed) - len(anchors)
-    for start, end in regions:
-        inside = [a for a in anchors if start <= a.start and a.end <= end]
-        yield from _sentences(text, start, end, inside, nlp, f"{source}, character {start}")
+    inside: dict[int, list[_Anchor]] = {}
+    for anchor in anchors:
+        inside.setdefault(_region(anchor, regions), []).append(anchor)
+    for number, (start, end) in enumerate(regions):
+        own = inside.get(number, [])
+        yield from _sentences(text, start, end, own, nlp, f"{source}, character {start}")
+
+
+def _region(anchor: _Anchor, regions: Sequence[tuple[int, int]]) -> int:
+    """The number of the paragraph that a trigger lies in; -1 for none."""
+    number = bisect(regions, (anchor.start, inf)) - 1
+    return number if number >= 0 and anchor.end <= regions[number][1] else -1
 
 
 def _plain(raw: str) -> tuple[str, list[tuple[int, int]]]:
@@ -152,7 +164,7 @@ def _anchors(path: Path) -> Iterator[_Anchor]:
                     raise KeyError("anchor/charseq")
                 start, last = int(sequence.attrib["START"]), int(sequence.attrib["END"])
                 yield _Anchor(start, last + 1, label, sequence.text or "")
-    except (OSError, ElementTree.ParseError, KeyError, ValueError) as error:
+    except (OSError, ElementTree.ParseError, LookupError, ValueError) as error:
         raise SeqMixError(Errors.E501.format(path=path, reason=error)) from error
 
 
@@ -164,7 +176,7 @@ def _checked(
     found = text[start:end]
     if not found.strip() or html.unescape(found).split() != html.unescape(anchor.text).split():
         reason = f"the text has {found!r}"
-    elif not any(a <= start and end <= b for a, b in regions):
+    elif _region(anchor, regions) < 0:
         reason = "it lies outside of every paragraph"
     else:
         return anchor
@@ -177,11 +189,11 @@ def _sentences(
     text: str, start: int, end: int, anchors: Collection[_Anchor], nlp: Language, where: str
 ) -> Iterator[Sentence]:
     """The sentences of a paragraph."""
-    doc, places = _tokenised(text, start, end, nlp)
+    doc, places = _tokenised(text, start, end, nlp, where)
     triggers = []
     for anchor in anchors:
-        tokens = [i for i, (a, b) in enumerate(places) if a < anchor.end and anchor.start < b]
-        triggers.append(Trigger(tokens[0], tokens[-1] + 1, anchor.label))
+        first = bisect(places, anchor.start, key=itemgetter(1))
+        triggers.append(Trigger(first, bisect_left(places, (anchor.end,)), anchor.label))
     borders = [token.i for token in doc if token.is_sent_start]
     kept = [i for i in borders if not any(t.start < i < t.end for t in triggers)]
     for first, stop in zip(kept, [*kept[1:], len(doc)], strict=True):
@@ -194,7 +206,9 @@ def _sentences(
         )
 
 
-def _tokenised(text: str, start: int, end: int, nlp: Language) -> tuple[Doc, list[tuple[int, int]]]:
+def _tokenised(
+    text: str, start: int, end: int, nlp: Language, where: str
+) -> tuple[Doc, list[tuple[int, int]]]:
     """A paragraph with single blanks and real characters, and where its tokens were."""
     characters: list[str] = []
     origins: list[tuple[int, int]] = []
@@ -208,7 +222,7 @@ def _tokenised(text: str, start: int, end: int, nlp: Language) -> tuple[Doc, lis
         for character in html.unescape(piece):
             characters.append(character)
             origins.append((start + match.start(), start + match.end()))
-    doc = nlp("".join(characters))
+    doc = nlp(tokenise(nlp, "".join(characters), where))
     places = [(origins[t.idx][0], origins[t.idx + len(t) - 1][1]) for t in doc]
     return doc, places
 

@@ -18,7 +18,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import Errors, SeqMixError
-from .files import attempt, read_lines
+from .files import attempt, read_lines, tokenise
 
 __all__ = ["parse_markup", "read_brackets", "to_markup"]
 
@@ -103,7 +103,7 @@ def read_brackets(
 
 def _make_doc(nlp: Language, line: str, where: str, labels: Collection[str] | None) -> Doc:
     text, spans = parse_markup(line, where=where, labels=labels)
-    doc = nlp.make_doc(text)
+    doc = tokenise(nlp, text, where)
     ents = []
     for start, end, label in spans:
         span = doc.char_span(start, end, label=label)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +15,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
 from ..errors import Errors, SeqMixError, Warnings
-from ..files import check_output, replacing
+from ..files import check_output, parse_json, replacing
 from .ace import read_ace
 from .brackets import read_brackets
 from .conll import TAG, read_conll, split_columns
@@ -122,13 +121,13 @@ def convert_file(
     options: of the format's reader.
     RETURNS (Converted): what was written, and from which format.
     RAISES (SeqMixError): S501, S502 for a file without a doc, S538 for an option of another format,
-        S548 where no format is detected, S549 where the output is the input, and the reader's.
+        S548 where no format is detected, S549 where the output is an input, and the reader's.
 
     Warns with W540 for what is left out, and with W541 where no doc has an entity.
     """
     if out_path.is_dir():
         out_path = out_path / f"{in_path.stem}.spacy"
-    check_output(out_path, [in_path])
+    check_output(out_path, [in_path, *filter(None, [options.get("only")])])
     name = format or detect(in_path)
     chosen, nlp, counts = FORMATS[name], spacy.blank(lang), Counts()
     for option in options:
@@ -170,7 +169,7 @@ def _first_row(lines: list[str]) -> Any:
     """The first of JSON lines, or all of a JSON file; None where it is not JSON."""
     for end in (1, None):
         try:
-            return json.loads("\n".join(lines[:end]))
+            return parse_json("\n".join(lines[:end]))
         except ValueError:
             continue
     return None

@@ -23,7 +23,7 @@ from spacy.util import get_words_and_spaces
 from ..annotation import relations
 from ..annotation.relations import NONE, Relation
 from ..errors import Errors, SeqMixError
-from .files import attempt
+from .files import attempt, tokenise
 from .rows import Row, Text, Word, json_lines
 
 __all__ = ["read_relations"]
@@ -91,7 +91,7 @@ def _make_doc(nlp: Language, row: _Line, none: Collection[str], where: str) -> D
 
 def _tokens(nlp: Language, row: _Line, where: str) -> Doc:
     if row.tokens is None:
-        return nlp.make_doc(row.text or "")
+        return tokenise(nlp, row.text or "", where)
     words = row.tokens
     spaces = [True] * (len(words) - 1) + [False] * bool(words)
     if row.text is not None:
@@ -109,6 +109,7 @@ def _entities(doc: Doc, row: _Line, where: str) -> list[Span]:
     by_token = row.tokens is not None
     unit = "tokens" if by_token else "characters of the text"
     spans: list[Span] = []
+    taken: set[int] = set()
     for entity in row.entities:
         start, end = entity.start, entity.end
         length = len(doc) if by_token else len(doc.text)
@@ -120,10 +121,11 @@ def _entities(doc: Doc, row: _Line, where: str) -> list[Span]:
             problem = f"does not lie within the row's {length} {unit}"
         elif span is None:
             problem = f"does not lie on token borders: {doc.text[start:end]!r}"
-        elif any(span.start < other.end and other.start < span.end for other in spans):
+        elif not taken.isdisjoint(range(span.start, span.end)):
             problem = "overlaps with another one, which doc.ents can't hold"
         else:
             spans.append(Span(doc, span.start, span.end, label=entity.label))
+            taken.update(range(span.start, span.end))
             continue
         raise SeqMixError(
             Errors.E532.format(where=where, start=start, end=end, problem=problem, unit=unit)

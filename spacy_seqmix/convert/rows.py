@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from .. import files
 from ..config import problems_of
 from ..errors import Errors, SeqMixError
 from .files import attempt, read_lines
@@ -54,8 +54,8 @@ def _row(line: str, model: type[RowT], where: str, message: str) -> RowT:
 def parse_json(text: str, where: str, kind: type) -> Any:
     """The list or the object that a text holds. RAISES (SeqMixError): S530."""
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
+        value = files.parse_json(text)
+    except ValueError as error:
         raise SeqMixError(Errors.E530.format(where=where, reason=error)) from error
     if not isinstance(value, kind):
         reason = f"a {kind.__name__} is needed, not a {type(value).__name__}"

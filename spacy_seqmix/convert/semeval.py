@@ -22,7 +22,7 @@ from spacy.tokens import Doc, Span
 from ..annotation import relations
 from ..annotation.relations import NONE, Relation
 from ..errors import Errors, SeqMixError
-from .files import attempt, read_lines
+from .files import attempt, read_lines, tokenise
 
 __all__ = ["read_semeval"]
 
@@ -78,7 +78,7 @@ def _make_doc(
     if label is None:
         raise SeqMixError(Errors.E537.format(where=where, text=marked))
     text, ranges = _unmark(marked, where)
-    doc = nlp.make_doc(text)
+    doc = tokenise(nlp, text, where)
     first, second = (
         doc.char_span(*ranges[name], label=ENTITY, alignment_mode="expand") for name in ("e1", "e2")
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import Errors, SeqMixError, SeqMixFileError
+from ..files import parse_json
 from ..model_names import resolve
 
 __all__ = ["as_names", "as_paths", "may_run_code", "refusing_code", "require_safetensors"]
@@ -113,7 +113,7 @@ def _in_cache(name: str, file: str, hub: dict[str, Any]) -> bool:
 
 def _only_safetensors(index: Path) -> bool:
     """Whether all files in an index are safetensors by their names, as transformers judges them."""
-    files = json.loads(index.read_text(encoding="utf8"))["weight_map"].values()
+    files = parse_json(index.read_bytes())["weight_map"].values()
     return all(str(file).endswith(".safetensors") for file in files)
 
 

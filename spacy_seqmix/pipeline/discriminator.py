@@ -15,6 +15,7 @@ from spacy.training import Example
 
 from ..annotation.extensions import register_extensions
 from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings
+from ..files import parse_json
 from ..lm.discriminator import PerplexityDiscriminator
 from ..lm.files import files_of, load_files, load_folder
 from ..lm.scores import perplexity
@@ -177,7 +178,7 @@ class SeqMixDiscriminator(Pipe):
         origin: dict[str, Any] = {}
         folder = Path(path, "model")
         if Path(path, "cfg").is_file():
-            origin.update(json.loads(Path(path, "cfg").read_text("utf8")))
+            origin.update(parse_json(Path(path, "cfg").read_bytes()))
         if "model" not in exclude and folder.is_dir() and self._is_own(origin):
             self.discriminator.lm = load_folder(folder, self.settings)
         else:

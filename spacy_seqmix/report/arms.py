@@ -96,7 +96,7 @@ def read_arms(given: Sequence[str]) -> tuple[list[Arm], list[str]]:
     """
     arms: dict[str, Arm] = {}
     for text in given:
-        name, path = _parted(text)
+        name, path = parted(text)
         folder = Path(path)
         if folder.is_file():
             if name:
@@ -142,7 +142,7 @@ def _by_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
     return tuple(sorted(runs, key=lambda run: -1 if run.seed is None else run.seed))
 
 
-def _parted(text: str) -> tuple[str, str]:
+def parted(text: str) -> tuple[str, str]:
     """Name ("" for none) and path; either may have "=" in it. RAISES (SeqMixError): S514."""
     if Path(text).exists() and text:
         return "", text

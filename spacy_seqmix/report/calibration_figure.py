@@ -16,7 +16,7 @@ from .figures import COLOURS, new_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw", "require_matplotlib"]
+__all__ = ["draw", "picture_path", "require_matplotlib"]
 
 LOOKS: tuple[dict[str, Any], ...] = (
     {"fill": True, "color": COLOURS[5]},
@@ -30,6 +30,11 @@ def require_matplotlib() -> None:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise SeqMixError(Errors.E515) from error
+
+
+def picture_path(path: Path) -> Path:
+    """The PNG itself, or ``perplexity.png`` in a folder."""
+    return path if path.suffix.lower() == ".png" else path / "perplexity.png"
 
 
 def draw(calibration: Calibration, path: Path) -> Path:
@@ -61,7 +66,7 @@ def draw(calibration: Calibration, path: Path) -> Path:
     for ax in axes:
         ax.yaxis.set_major_formatter(PercentFormatter(xmax=1.0))
     figure.suptitle(short_name(calibration.discriminator.settings.model), fontsize="medium")
-    path = path if path.suffix.lower() == ".png" else path / "perplexity.png"
+    path = picture_path(path)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150)
     return path

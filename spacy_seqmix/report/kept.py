@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..errors import Errors, SeqMixError
-from ..files import replacing
+from ..files import parse_json, replacing
 from ..sweep.record import SWEEP_FILE, read_status
 
 __all__ = ["keep_runs", "unpacked"]
@@ -103,11 +103,10 @@ def _write(folder: Path, name: str, content: Any) -> None:
         path.write_text(content, "utf8")
 
 
-# Not srsly's readers: they give 0.6 back as another number.
 def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text("utf8"))
+    return parse_json(path.read_bytes())
 
 
 def _read_lines(path: Path) -> list[Any]:
     lines = path.read_text("utf8").split("\n")
-    return [json.loads(line) for line in lines if line.strip()]
+    return [parse_json(line) for line in lines if line.strip()]

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import srsly
 from thinc.api import Config
 
 from ..active.journal import RoundRecord, read_journal, version_of
 from ..errors import Errors, SeqMixError
+from ..files import parse_json
 from ..model_names import short_name
 
 __all__ = [
@@ -112,7 +112,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 def _digests(path: Path) -> dict[str, str]:
     """SHA-256 of the files that a run read, where its folder says so."""
     try:
-        digests = srsly.read_json(path)["sha256"].items()
+        digests = parse_json(path.read_bytes())["sha256"].items()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return {name: digest for name, digest in digests if isinstance(digest, str)}

@@ -14,8 +14,8 @@ import srsly
 
 from ..config import choose
 from ..errors import Errors, SeqMixError, plural
-from ..files import replacing
-from .arms import Arm, baselines_of, check_arms, read_arms
+from ..files import check_output, replacing
+from .arms import Arm, baselines_of, check_arms, parted, read_arms
 from .examples import mixed_examples
 from .facts import Facts, make_facts
 from .figures import draw, save_picture, to_svg
@@ -52,9 +52,11 @@ def write_report(
     allow_different (bool): also compare runs of other pools, seed sets, rounds or optimiser
         steps; the report then says what differs.
     RETURNS (Path): the HTML file.
-    RAISES (SeqMixError): S510 to S512, S514, S521 to S523. (SeqMixError): S513.
+    RAISES (SeqMixError): S510 to S512, S514, S521 to S523, S549. (SeqMixError): S513.
     """
     arms, unfinished = read_arms(given)
+    folders = [run.folder for arm in arms for run in arm.runs if run.folder is not None]
+    check_output(out_dir, [*(Path(parted(text)[1]) for text in given), *folders])
     chosen = choose([arm.name for arm in arms] + unfinished, shown)
     every = baselines_of(arms, baseline)
     baselines = {name: every[name] for name in chosen if name in every}

@@ -10,7 +10,7 @@ from spacy.util import registry
 from thinc.api import Config
 
 from ..annotation.layers import ENTS
-from ..config import problems_of, unknown_functions
+from ..config import named_paths, problems_of, unknown_functions
 from ..errors import Errors, SeqMixError
 from ..files import check_output, progress_bar, read_docs, write_docs
 from ..mixing.mix import MixCounts, mix_docs
@@ -48,10 +48,11 @@ def augment_file(
     progress (bool): show progress bars.
     RETURNS (tuple): what happened, and how many mixed docs were written.
     RAISES (SeqMixError): S213 for a wrong section, S214 when no doc came out, S403 and S405 for
-        unusable docs, S549 where the output is the input.
+        unusable docs, S549 where the output is an input.
     """
-    check_output(out_path, [in_path])
-    section = config.interpolate().get("augment")
+    config = config.interpolate()
+    check_output(out_path, [in_path, *named_paths(config)])
+    section = config.get("augment")
     if not isinstance(section, dict):
         raise SeqMixError(Errors.E213.format(problems="the section itself is missing"))
     try:

@@ -11,8 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import spacy
+import srsly
+from spacy.cli.debug_config import debug_config
 from spacy.cli.train import train
 from spacy.tokens import Doc, DocBin
+from spacy.training.pretrain import pretrain
 from spacy.util import load_config
 
 from spacy_seqmix.annotation import relations
@@ -24,6 +27,7 @@ CONFIGS = sorted(
     for path in (ROOT / "configs").glob("*.cfg")
     if "[components]" in path.read_text("utf8")  # others are laid over these
 )
+OTHERS = sorted({*(ROOT / "configs").rglob("*.cfg")} - {ROOT / f"configs/{n}.cfg" for n in CONFIGS})
 # Loading a transformer warns about its own internals.
 QUIET = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -92,6 +96,41 @@ def test_shipped_config_trains(
     if "relations" in name:
         annotated[name] = doc._.relations is not None
     assert annotated.get(name.removesuffix("_seqmix"), doc.has_annotation("ENT_IOB"))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_shipped_config_passes_the_check_of_spacy(name: str, paths: dict[str, object]) -> None:
+    if "curated" in name and find_spec("spacy_curated_transformers") is None:
+        pytest.skip("spacy-curated-transformers is not installed")
+    corpora = {key: value for key, value in paths.items() if key.startswith("paths.")}
+    debug_config(ROOT / "configs" / f"{name}.cfg", overrides=corpora)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_shipped_config_of_a_cnn_can_be_pretrained(name: str, tmp_path: Path) -> None:
+    path = ROOT / "configs" / f"{name}.cfg"
+    if "[pretraining]" not in path.read_text("utf8"):
+        assert "[components.transformer]" in path.read_text("utf8")
+        return
+    texts = tmp_path / "texts.jsonl"
+    srsly.write_jsonl(texts, [{"text": "Ana went to Oslo with Bo ."}] * 3)
+    overrides = {
+        "paths.raw_text": str(texts),
+        "pretraining.max_epochs": 1,
+        "pretraining.objective.hidden_size": 8,
+    }
+    if name == "vectors_seqmix":
+        overrides |= {"paths.vectors": None, "components.tok2vec.model.pretrained_vectors": False}
+    config = load_config(path, overrides=overrides, interpolate=True)
+    pretrain(config, tmp_path)
+    assert (tmp_path / "model-last.bin").exists()
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.name)
+def test_config_of_a_command_names_it_in_its_first_line(path: Path) -> None:
+    command = "sweep" if path.parent.name == "sweeps" else path.stem
+    first = path.read_text("utf8").split("\n")[0]
+    assert first == f"# For `spacy seqmix {command}`, not for `spacy train`."
 
 
 ENCODERS = {
