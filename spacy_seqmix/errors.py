@@ -191,6 +191,16 @@ class Errors:
         "[S570] '{name}' is disabled, so the pipeline does not run it, and its probabilities can't "
         "be used. Enable it: nlp.enable_pipe('{name}'); or disable what asks it as well."
     )
+    E571 = (
+        "[S571] The model of '{name}' ({model}) is not made for this component. {reason}. Set "
+        "@architectures in [components.{name}.model] to one that predicts probabilities of its "
+        "labels, such as {example}."
+    )
+    E572 = (
+        "[S572] '{name}' can't learn the label {label!r}: labels that begin with '!' were spaCy's "
+        "notation of what an entity is not. Remove these entities, or train spaCy's 'ner' with "
+        "doc.spans[KEY] and incorrect_spans_key = KEY."
+    )
 
     # 2xx the component and mixing
     E201 = (
