@@ -186,6 +186,22 @@ class Errors:
     E547 = "[S547] {path} has no column {column!r}. Its named columns are: {names}."
     E546 = "[S546] {path} contains no names of documents. Write one name per line."
 
+    # 57x components and their models
+    E570 = (
+        "[S570] '{name}' is disabled, so the pipeline does not run it, and its probabilities can't "
+        "be used. Enable it: nlp.enable_pipe('{name}'); or disable what asks it as well."
+    )
+    E571 = (
+        "[S571] The model of '{name}' ({model}) is not made for this component. {reason}. Set "
+        "@architectures in [components.{name}.model] to one that predicts probabilities of its "
+        "labels, such as {example}."
+    )
+    E572 = (
+        "[S572] '{name}' can't learn the label {label!r}: labels that begin with '!' were spaCy's "
+        "notation of what an entity is not. Remove these entities, or train spaCy's 'ner' with "
+        "doc.spans[KEY] and incorrect_spans_key = KEY."
+    )
+
     # 2xx the component and mixing
     E201 = (
         "[S201] '{name}' has no labels: the training corpus has no entities. Annotate some, or "
@@ -547,8 +563,9 @@ class Errors:
         "probabilities of '{component}'. Put '{name}' directly after '{component}'."
     )
     E449 = (
-        "[S449] '{name}' was made in another pipeline and still uses the components of that "
-        "pipeline. Add a new one: nlp.add_pipe('seqmix_uncertainty', config={{...}})."
+        "[S449] '{name}' can't tell which pipeline these docs are of: it was made in one pipeline "
+        "and sourced into another, with different components to ask. Add a new one: "
+        "nlp.add_pipe('seqmix_uncertainty', config={{...}})."
     )
 
     # 6xx sweeps, and files of any command

@@ -1,7 +1,7 @@
 """What the components share: labels that can grow, target rows, and the loss of soft rows."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,12 @@ from thinc.types import Floats2d
 
 from ..annotation import recipes, soft_labels
 from ..annotation.layers import ENTS
+from ..errors import Errors, SeqMixError
 from ..models.soft_tagger import set_output_size
-from ..models.tagger_head import Head
+from ..models.tagger_head import Head, normalised
+
+# The largest difference between 1 and the sum of a row of probabilities.
+TOLERANCE = 1e-3
 
 
 class LabelledPipe(TrainablePipe):  # type: ignore[misc]
@@ -50,7 +54,9 @@ class LabelledPipe(TrainablePipe):  # type: ignore[misc]
             raise ValueError(SpacyErrors.E187)
         if label in self.labels:
             return 0
-        is_trained = self.model.get_ref("output_layer").has_dim("nO")
+        # A model without an output layer is refused when it is initialised.
+        has_output = bool(self.model.has_ref("output_layer"))
+        is_trained = has_output and self.model.get_ref("output_layer").has_dim("nO")
         if is_trained and not self.is_resizable:
             raise ValueError(SpacyErrors.E922.format(name=self.name, nO="fixed"))
         self.cfg["labels"].append(label)
@@ -66,6 +72,50 @@ class LabelledPipe(TrainablePipe):  # type: ignore[misc]
         for label in sorted({*used} - {*self.columns} - {*self.labels} - self._unknown):
             self._unknown.add(label)
             warnings.warn(message.format(name=self.name, label=label), stacklevel=4)
+
+
+def initialize_model(
+    proc: Any,
+    initialize: Callable[[], object],
+    X: Any,  # noqa: N803 (thinc's name)
+    sizes: Sequence[int],
+    n_columns: int,
+    example: str,
+) -> None:
+    """Initialise the model of a component, and check that its outputs are what the component needs.
+
+    Configs choose models by their names alone, so that of a parser or a text categoriser may be
+    given to any component.
+
+    proc (TrainablePipe): the component.
+    initialize (Callable): initialises its model.
+    X (Any): inputs of the model.
+    sizes (Sequence[int]): the number of rows of each output.
+    n_columns (int): the number of columns.
+    example (str): an architecture that fits, for the message.
+    RAISES (SeqMixError): S571 if the model does not fit.
+    """
+    try:
+        if isinstance(proc, LabelledPipe) and not proc.model.has_ref("output_layer"):
+            raise ValueError("it has no output layer")
+        initialize()
+        # Only after a wrong model was initialised do its outputs show.
+        scores = [np.asarray(_on_cpu(proc.model, rows)) for rows in proc.model.predict(X)]
+        wanted = [(size, n_columns) for size in sizes]
+        if [rows.shape for rows in scores] != wanted:
+            raise ValueError(f"it predicts {[rows.shape for rows in scores]}, not {wanted}")
+        if any((np.abs(rows.sum(axis=1) - 1.0) > TOLERANCE).any() for rows in scores):
+            raise ValueError("the rows that it predicts are not probabilities")
+    except SeqMixError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, AssertionError) as err:
+        reason = f"{type(err).__name__}: {' '.join(str(err).split())}"
+        values = {"name": proc.name, "model": proc.model.name[:80], "example": example}
+        raise SeqMixError(Errors.E571.format(reason=reason, **values)) from err
+
+
+def _on_cpu(model: Any, rows: Any) -> Any:
+    return model.ops.to_numpy(rows if "head" in model.attrs else normalised(model, rows))
 
 
 def soft_loss(

@@ -21,7 +21,7 @@ from ..models.interpolation_layers import check_recipes
 from ..models.soft_tagger import TOK2VEC, set_output_size
 from ..models.tagger_head import entity_spans, head_of, normalised
 from ..types import Floats1d, SoftLabels
-from .labels import LabelledPipe, have_recipes, soft_loss, used_labels
+from .labels import LabelledPipe, have_recipes, initialize_model, soft_loss, used_labels
 
 DEFAULT_MODEL = Config().from_str(
     f"""
@@ -92,6 +92,16 @@ class SeqMixNER(LabelledPipe):
         return tag_names(self.labels)
 
     columns = tags
+
+    def add_label(self, label: str) -> int:
+        """Add a label; a trained output layer grows by its two tags.
+
+        RETURNS (int): 0 if the label was there already, otherwise 1.
+        RAISES (SeqMixError): S572 for a label that begins with "!", once spaCy's notation of what
+            an entity is not; its ``ner`` refuses it too.
+        """
+        self._refuse_negated([label])
+        return super().add_label(label)
 
     def predict(self, docs: Iterable[Doc]) -> list[Floats2d]:
         """The probabilities of each token's tags; the docs are not changed.
@@ -198,6 +208,8 @@ class SeqMixNER(LabelledPipe):
         nlp (Language | None): the pipeline that the component is part of.
         labels (Sequence[str] | None): entity labels, as ``spacy init labels`` writes them; by
             default those of the sample's entities and soft labels.
+        RAISES (SeqMixError): S201 without labels, S571 if the model is made for other components,
+            S572 for labels that begin with "!".
         """
         validate_get_examples(get_examples, "SeqMixNER.initialize")
         util.check_lexeme_norms(self.vocab, self.name)  # type: ignore[no-untyped-call]
@@ -211,16 +223,28 @@ class SeqMixNER(LabelledPipe):
         sample = list(islice(get_examples(), 10))
         if nlp is not None and have_recipes(sample):
             check_recipes(nlp)
-        set_output_size(self.model, len(self.tags))
-        self.model.initialize(
-            X=[eg.predicted for eg in sample],
-            Y=[self.model.ops.asarray2f(self._rows(eg)) for eg in sample],
-        )
+        docs = [eg.predicted for eg in sample]
+        rows = [self._rows(eg) for eg in sample]
+
+        def initialize() -> None:
+            set_output_size(self.model, len(self.tags))
+            self.model.initialize(X=docs, Y=[self.model.ops.asarray2f(array) for array in rows])
+
+        sizes = [len(doc) for doc in docs]
+        example = "spacy-seqmix.SoftTagger.v1"
+        initialize_model(self, initialize, docs, sizes, len(self.tags), example)
 
     def _rows(self, eg: Example) -> Any:
         """Target rows over the columns; warns (W201) once of each unknown label."""
-        self.warn_of_unknown(used_labels(eg), Warnings.W201)
+        used = used_labels(eg)
+        self._refuse_negated(used)
+        self.warn_of_unknown(used, Warnings.W201)
         return aligned(eg, self.tags)
+
+    def _refuse_negated(self, labels: Iterable[str]) -> None:
+        for label in labels:
+            if isinstance(label, str) and label.startswith("!"):
+                raise SeqMixError(Errors.E572.format(name=self.name, label=label))
 
 
 def _probs(model: Model[list[Doc], list[Floats2d]], docs: list[Doc]) -> list[Floats2d]:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from spacy import util
 from spacy.language import Language
-from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
 from ..annotation.extensions import register_extensions
 from ..errors import Errors, SeqMixError
 from ..query.confidence import spans_of_component, tempered_probs
 from ..query.policies import QueryPolicy, score_docs
-from ..query.probabilities import SOURCES
+from ..query.probabilities import SOURCES, check_enabled
+from .member import PipelineMember
 
 # Components whose output others listen to.
 ENCODERS = ("tok2vec", "transformer", "curated_transformer")
@@ -39,7 +39,7 @@ def make_seqmix_uncertainty(
     return SeqMixUncertainty(nlp, name, component=component, policy=policy, temperature=temperature)
 
 
-class SeqMixUncertainty(Pipe):
+class SeqMixUncertainty(PipelineMember):
     """A component that sets ``doc._.uncertainty``, and ``span._.confidence`` of predicted spans.
 
     The uncertainty is a query policy's score of the token probabilities: labels of docs with high
@@ -74,11 +74,11 @@ class SeqMixUncertainty(Pipe):
         """
         if policy.needs != "tokens":
             raise SeqMixError(Errors.E444.format(name=name, needs=policy.needs))
-        self.nlp = nlp
-        self.name = name
         self.component = component
         self.policy = policy
         self._temperature = check_temperature(temperature)
+        self._names: list[str] = []
+        super().__init__(nlp, name)
         register_extensions()
 
     @property
@@ -92,9 +92,25 @@ class SeqMixUncertainty(Pipe):
     @temperature.setter
     def temperature(self, temperature: float) -> None:
         self._temperature = check_temperature(temperature)
-        names = self.nlp.component_names
-        if self.name in names and self.nlp.get_pipe(self.name) is self:
-            self.nlp.get_pipe_config(self.name)["temperature"] = self._temperature
+        for nlp in self.pipelines():
+            self._save(nlp, "temperature", self._temperature)
+
+    def join(self, nlp: Language) -> None:
+        """Remember a pipeline, and follow the component that is asked to its new name there."""
+        known = [ref() for ref in self._pipelines[-1:]] == [nlp]
+        super().join(nlp)
+        before, self._names = self._names, self.names_before(nlp)
+        # spaCy tells of every change by itself: a name that went while the number of components
+        # stayed the same is that of a component that was renamed.
+        if known and self.component in before and len(before) == len(self._names):
+            self.component = self._names[before.index(self.component)]
+            self._save(nlp, "component", self.component)
+
+    def _save(self, nlp: Language, setting: str, value: object) -> None:
+        """Change a setting in a pipeline's config, if the component is part of it."""
+        for name, proc in nlp.components:
+            if proc is self:
+                nlp.get_pipe_config(name)[setting] = value
 
     def __call__(self, doc: Doc) -> Doc:
         """Annotate one doc."""
@@ -112,36 +128,40 @@ class SeqMixUncertainty(Pipe):
             else:
                 yield from docs
 
-    def observed(self) -> str:
+    def observed(self, nlp: Language | None = None) -> str:
         """The name of the component whose probabilities are used.
 
+        nlp (Language | None): the pipeline; by default that into which the component came last.
         RAISES (SeqMixError): S442 if there is none, or more than one; S448 if an encoder comes
-            between, whose output would replace that of the component's own encoder.
+            between, whose output would replace that of the component's own encoder; S570 if it is
+            disabled.
         """
-        names = self.nlp.component_names
-        before = names[: names.index(self.name)] if self.name in names else names
-        able = [name for name in before if self.nlp.get_pipe_meta(name).factory in SOURCES]
+        nlp = nlp or self.latest()
+        before = self.names_before(nlp)
+        able = [name for name in before if nlp.get_pipe_meta(name).factory in SOURCES]
         if self.component not in able and (self.component is not None or len(able) != 1):
             raise SeqMixError(
                 Errors.E442.format(
                     name=self.name,
                     component=repr(self.component) if self.component else "not set",
-                    pipes=names,
+                    pipes=nlp.component_names,
                     able=able or "none",
                 )
             )
         component = self.component or able[0]
         for encoder in before[before.index(component) :]:
-            if self.nlp.get_pipe_meta(encoder).factory in ENCODERS:
+            if nlp.get_pipe_meta(encoder).factory in ENCODERS:
                 values = {"name": self.name, "component": component, "encoder": encoder}
                 raise SeqMixError(Errors.E448.format(**values))
+        check_enabled(nlp, component)
         return component
 
     def _annotate(self, docs: list[Doc]) -> None:
-        if any(doc.vocab is not self.nlp.vocab for doc in docs):
-            raise SeqMixError(Errors.E449.format(name=self.name))
-        component = self.observed()
-        scores_of = tempered_probs(self.nlp, component, docs)
+        if not docs:
+            return
+        nlp = self.pipeline_of(docs[0].vocab, lambda nlp: nlp.get_pipe(self.observed(nlp)))
+        component = self.observed(nlp)
+        scores_of = tempered_probs(nlp, component, docs)
         probs = dict(zip(map(id, docs), scores_of.tokens(self.temperature), strict=True))
         # Only policies that draw use the generator, and those over token probabilities do not.
         scores = score_docs(
@@ -155,7 +175,7 @@ class SeqMixUncertainty(Pipe):
         if scores_of.spans is not None:
             for doc, values in zip(docs, scores_of.spans(self.temperature), strict=True):
                 for span, value in zip(
-                    spans_of_component(self.nlp, component, doc), values.tolist(), strict=True
+                    spans_of_component(nlp, component, doc), values.tolist(), strict=True
                 ):
                     span._.confidence = None if math.isnan(value) else value
 

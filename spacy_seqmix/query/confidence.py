@@ -14,7 +14,7 @@ from ..errors import Errors, SeqMixError
 from ..models.tagger_head import entity_spans, head_of, tempered_rows
 from ..types import Floats1d, TokenProbs
 from .beam import Parse, beam_parses, parse_marginals
-from .probabilities import SOURCES, Source, check_needs
+from .probabilities import SOURCES, Source, check_enabled, check_needs
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ def components_with_spans(nlp: Language) -> list[str]:
 
 
 def check_has_spans(nlp: Language, component: str) -> None:
-    """Check that a component can compute the confidence of spans. RAISES (SeqMixError): S440."""
+    """Check that a component can compute the confidence of spans. RAISES (SeqMixError): S440;
+    S570 if it is disabled."""
+    check_enabled(nlp, component)
     able = components_with_spans(nlp)
     if component not in able:
         raise SeqMixError(Errors.E440.format(name=component, able=able or "none"))

@@ -77,11 +77,13 @@ def check_needs(needs: Needs, pipeline: Language | Config, component: str) -> No
     pipeline (Language | Config): a pipeline, or an interpolated training config before anything is
         built, where components with a ``source`` pass: they are known once they are loaded.
     RAISES (SeqMixError): S401 without probabilities, S424 without the probability of a path, S436
-        for a committee whose members would score other pairs of entities.
+        for a committee whose members would score other pairs of entities, S570 for a component
+        that is disabled.
     """
     if needs == "nothing":
         return
     if isinstance(pipeline, Language):
+        check_enabled(pipeline, component)
         factories = {n: pipeline.get_pipe_meta(n).factory for n in pipeline.pipe_names}
     else:
         sections = {n: pipeline["components"].get(n, {}) for n in pipeline["nlp"]["pipeline"]}
@@ -100,6 +102,12 @@ def check_needs(needs: Needs, pipeline: Language | Config, component: str) -> No
         setter = entity_setter({n: factories[n] for n in pipes[: pipes.index(component)]})
         if setter is not None:
             raise SeqMixError(Errors.E436.format(name=component, setter=setter))
+
+
+def check_enabled(nlp: Language, component: str) -> None:
+    """Check that a pipeline runs a component. RAISES (SeqMixError): S570 if it is disabled."""
+    if component in nlp.disabled:
+        raise SeqMixError(Errors.E570.format(name=component))
 
 
 def entity_setter(factories: Mapping[str, str]) -> str | None:

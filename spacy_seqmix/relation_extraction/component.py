@@ -17,7 +17,7 @@ from ..annotation.relations import NONE, RelationLabels
 from ..errors import Errors, SeqMixError, Warnings
 from ..models.soft_tagger import set_output_size
 from ..models.tagger_head import INDEPENDENT, normalised
-from ..pipeline.labels import LabelledPipe, soft_loss
+from ..pipeline.labels import LabelledPipe, initialize_model, soft_loss
 from .candidates import (
     CandidatePairs,
     aligned_ents,
@@ -157,10 +157,10 @@ class SeqMixRelations(LabelledPipe):
             return [RelationLabels((), self.columns, empty) for _ in docs]
         kinds = {(head, label, tail) for head, label, tail in self.cfg["kinds"]}
         out = []
-        for of_doc, scores in zip(pairs, self.model.predict((docs, pairs)), strict=True):
+        for doc, of_doc, scores in zip(docs, pairs, self.model.predict((docs, pairs)), strict=True):
             probs = self.model.ops.to_numpy(normalised(self.model, scores))  # type: ignore[no-untyped-call]
             if self.known_types_only:
-                probs = allowed(probs, of_doc, self.labels, kinds, self.vocab)
+                probs = allowed(probs, of_doc, self.labels, kinds, doc.vocab)
             out.append(RelationLabels(of_doc.tuples(), self.columns, probs))
         return out
 
@@ -256,7 +256,8 @@ class SeqMixRelations(LabelledPipe):
         nlp (Language | None): the pipeline that the component is part of.
         labels (Sequence[str] | None): labels of relations, as ``spacy init labels`` writes them;
             by default those of the sample's relations and soft labels.
-        RAISES (SeqMixError): S253, S254, S255 if there is nothing to learn from.
+        RAISES (SeqMixError): S253, S254, S255 if there is nothing to learn from, S571 if the model
+            is made for other components.
         """
         validate_get_examples(get_examples, "SeqMixRelations.initialize")
         util.check_lexeme_norms(self.vocab, self.name)  # type: ignore[no-untyped-call]
@@ -267,5 +268,12 @@ class SeqMixRelations(LabelledPipe):
             raise SeqMixError(Errors.E254.format(name=self.name))
         if self.known_types_only:
             self.cfg["kinds"] = [list(kind) for kind in sorted(corpus.kinds)]
-        set_output_size(self.model, len(self.columns))
-        self.model.initialize(X=([eg.predicted for eg in corpus.sample], corpus.pairs))
+        X = ([eg.predicted for eg in corpus.sample], corpus.pairs)  # noqa: N806
+
+        def initialize() -> None:
+            set_output_size(self.model, len(self.columns))
+            self.model.initialize(X=X)
+
+        sizes = [len(pairs) for pairs in corpus.pairs]
+        example = "spacy-seqmix.PairClassifier.v1"
+        initialize_model(self, initialize, X, sizes, len(self.columns), example)

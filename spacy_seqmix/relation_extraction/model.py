@@ -10,7 +10,7 @@ from thinc.api import Config, HashEmbed, Maxout, Model, chain
 from thinc.types import Floats2d, Ragged
 
 from ..models.soft_tagger import TOK2VEC, growing_softmax, with_growing_output
-from .candidates import CandidatePairs
+from .candidates import CandidatePairs, candidate_pairs
 
 # Docs, and the pairs of each.
 InT = tuple[list[Doc], list[CandidatePairs]]
@@ -85,10 +85,15 @@ def init(model: Model[InT, OutT], X: InT | None = None, Y: Any = None) -> None: 
 
 def forward(
     model: Model[InT, OutT],
-    X: InT,  # noqa: N803
+    X: InT | list[Doc],  # noqa: N803
     is_train: bool,
 ) -> tuple[OutT, Callable[[OutT], list[Doc]]]:
-    """Compute the probabilities of the pairs of all docs at once."""
+    """Compute the probabilities of the pairs of all docs at once.
+
+    Docs alone, which is what ``spacy debug model`` gives, have the pairs of all their entities.
+    """
+    if isinstance(X, list):
+        X = X, [candidate_pairs(doc.ents, len(doc)) for doc in X]  # noqa: N806
     docs, doc_pairs = X
     tok2vec, _, classify, *_ = model.layers
     tokens, backprop_tokens = tok2vec(docs, is_train)

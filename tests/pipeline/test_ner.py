@@ -765,3 +765,14 @@ def test_ner_on_gpu(trained_bytes):  # pragma: no cover
         assert isinstance(nlp("Ann sings")._.token_probs.probs, np.ndarray)
         ner.add_label("ORG")
         assert nlp("Ann sings")._.token_probs.probs.shape[1] == 7
+
+
+def test_ner_refuses_negated_labels_as_spacys_does(trained):
+    for factory, code in (("seqmix_ner", "S572"), ("ner", "E869")):
+        nlp = spacy.blank("en")
+        nlp.add_pipe(factory)
+        with pytest.raises(ValueError, match=code):
+            nlp.initialize(lambda n=nlp: [gold(n, "Oslo", ["B-!LOC"])])
+            nlp.update([gold(nlp, "Oslo", ["B-!LOC"])])
+    with pytest.raises(ValueError, match=r"S572.*'!LOC'.*incorrect_spans_key"):
+        trained.update([gold(trained, "Oslo", ["B-!LOC"])])

@@ -9,7 +9,7 @@ import spacy
 # from the config anyway. The discriminator has tests of its own.
 VALUES = {
     "seqmix_ner": {"store_probs": True},
-    "seqmix_tagger": {"overwrite": True},
+    "seqmix_tagger": {"overwrite": True, "neg_prefix": "not-", "label_smoothing": 0.1},
     "seqmix_relations": {
         "max_distance": 7,
         "threshold": 0.25,

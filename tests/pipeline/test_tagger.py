@@ -107,3 +107,36 @@ def test_tagger_overwrite_of_the_config_wins(tmp_path, overwrite):
     assert again.get_pipe("tagger").labels == nlp.get_pipe("tagger").labels
     by_bytes = again.from_config(again.config).from_bytes(nlp.to_bytes())
     assert by_bytes.get_pipe("tagger").cfg["overwrite"] is overwrite
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_tagger_smooths_labels_as_spacys_does(smoothing):
+    (ours, examples), (theirs, same) = build(), build("tagger")
+    for nlp in (ours, theirs):
+        nlp.get_pipe("tagger").cfg["label_smoothing"] = smoothing
+    p = np.array([[0.5, 0.25, 0.25], [0.2, 0.2, 0.6], [0.1, 0.1, 0.8]], dtype="float32")
+    _, (gradient,) = ours.get_pipe("tagger").get_loss([examples[0]], [p])
+    _, (expected,) = theirs.get_pipe("tagger").get_loss([same[0]], [p])
+    assert_allclose(gradient, expected, atol=1e-6)
+
+
+def test_tagger_learns_from_negated_tags():
+    nlp, examples = build()
+    proc = nlp.get_pipe("tagger")
+    words = ["big", "dogs", "bark"]
+    negated = Doc(nlp.vocab, words=words, tags=["!NOUN", "NOUN", "!UNSEEN"])
+    p = np.array([[0.5, 0.25, 0.25], [0.2, 0.2, 0.6], [0.1, 0.1, 0.8]], dtype="float32")
+    _, (gradient,) = proc.get_loss([Example(Doc(nlp.vocab, words=words), negated)], [p])
+    # that of -log(1 - 0.25) with respect to the scores before the softmax
+    assert_allclose(gradient[0], [-0.5 * 0.25 / 0.75, 0.25, -0.25 * 0.25 / 0.75], atol=1e-6)
+    assert_allclose(gradient[1], p[1] - [0, 1, 0], atol=1e-6)
+    assert_allclose(gradient[2], 0.0)
+
+
+@pytest.mark.parametrize("prefix", ["!", ""])
+def test_tagger_labels_of_negated_tags(prefix):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("seqmix_tagger", config={"neg_prefix": prefix})
+    doc = Doc(nlp.vocab, words=["a", "b", "c"], tags=["!N", "N", "V"])
+    nlp.initialize(lambda: [Example(Doc(nlp.vocab, words=["a", "b", "c"]), doc)])
+    assert nlp.get_pipe("seqmix_tagger").labels == (("N", "V") if prefix else ("!N", "N", "V"))

@@ -233,11 +233,3 @@ def test_uncertainty_refuses_an_encoder_between():
     nlp.add_pipe("tok2vec", before="seqmix_uncertainty")
     with pytest.raises(ValueError, match=r"S448.*'tok2vec' stands between 'seqmix_ner'"):
         nlp.get_pipe("seqmix_uncertainty").observed()
-
-
-def test_uncertainty_of_another_pipeline_is_refused():
-    other = build()
-    nlp = spacy.blank("en")
-    nlp.add_pipe("seqmix_uncertainty", source=other)
-    with pytest.raises(ValueError, match="S449"):
-        nlp(TEXT)

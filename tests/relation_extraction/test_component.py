@@ -1,6 +1,7 @@
 """``seqmix_relations`` does what a spaCy component does, and learns from soft labels."""
 
 import copy
+import json
 import random
 import warnings
 
@@ -8,11 +9,13 @@ import numpy as np
 import pytest
 import spacy
 from numpy.testing import assert_allclose, assert_array_equal
+from spacy.cli._util import app as spacy_app
 from spacy.scorer import Scorer
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import fix_random_seed
 from thinc.api import Adam
+from typer.testing import CliRunner
 
 from spacy_seqmix.annotation import relations
 from spacy_seqmix.annotation.relations import NONE, Relation, RelationLabels
@@ -484,3 +487,42 @@ def test_corpus_keeps_relations_of_sentences(tmp_path):
         first, second = create_corpus(tmp_path / "both.spacy", **settings)(nlp)
         assert first.reference._.relations == ()
         assert second.reference._.relations == (Relation((0, 1), (2, 3), "Within"),)
+
+
+def test_relations_sourced_read_the_types_of_the_docs():
+    source = build(known_types_only=True)
+    examples = examples_of(source)
+    train(source, examples, steps=3)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("seqmix_relations", source=source)
+    new = sentence(nlp.vocab, "Ana", "leads", "Acme", types=("PER", "NewType"))
+    (probs,) = nlp.get_pipe("seqmix_relations").predict([new.reference])
+    assert_allclose(probs.probs[:, 0], 1.0)
+
+
+def spacy_cli(*args):
+    """Run a command of spaCy."""
+    result = CliRunner().invoke(spacy_app, [*map(str, args)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_relations_in_spacys_commands(tmp_path):
+    nlp = build()
+    examples = examples_of(nlp, n=12)
+    docs = tmp_path / "docs.spacy"
+    DocBin(docs=[eg.reference for eg in examples], store_user_data=True).to_disk(docs)
+    config = nlp.config.copy()
+    config["paths"].update(train=str(docs), dev=str(docs))
+    config["corpora"] = {
+        name: {"@readers": "spacy-seqmix.Corpus.v1", "path": f"${{paths.{name}}}"}
+        for name in ("train", "dev")
+    }
+    config.to_disk(tmp_path / "config.cfg")
+    shown = spacy_cli("debug", "model", tmp_path / "config.cfg", "seqmix_relations")
+    assert "model looks good" in shown
+    train(nlp, examples, steps=1)
+    nlp.to_disk(tmp_path / "model")
+    scores = tmp_path / "scores.json"
+    spacy_cli("evaluate", tmp_path / "model", docs, "--output", scores)
+    assert {"rel_micro_f", "rel_per_type"} <= json.loads(scores.read_text()).keys()
