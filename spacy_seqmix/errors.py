@@ -455,7 +455,7 @@ class Errors:
         "permissions, then run the same command again: finished rounds are kept."
     )
     E412 = (
-        "[S412] Another process is running in {path}. Wait until it ends, stop it, or use another "
+        "[S412] {path} is in use: {holder} runs in it. Wait until it ends, stop it, or use another "
         "folder."
     )
     E420 = "[S420] The policy {name} has no mode {mode!r}. Use one of: {allowed}."
@@ -552,6 +552,11 @@ class Errors:
     )
 
     # 6xx sweeps
+    E590 = (
+        "[S590] This run takes the optimiser steps of arm {arm!r} with seed {seed}, which has "
+        "{found} of {rounds}, and its journal does not say that the pool ran out. Start the sweep "
+        "again: it first finishes that run."
+    )
     E602 = "[S602] Wrong settings in [sweep]: {problems}."
     E603 = (
         "[S603] Can't set {name}: the config has no section [{section}]. Use names of the config's "
