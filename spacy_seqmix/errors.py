@@ -471,7 +471,7 @@ class Errors:
         "permissions, then run the same command again: finished rounds are kept."
     )
     E412 = (
-        "[S412] Another process is running in {path}. Wait until it ends, stop it, or use another "
+        "[S412] {path} is in use: {holder} runs in it. Wait until it ends, stop it, or use another "
         "folder."
     )
     E420 = "[S420] The policy {name} has no mode {mode!r}. Use one of: {allowed}."
@@ -569,6 +569,11 @@ class Errors:
     )
 
     # 6xx sweeps, and files of any command
+    E590 = (
+        "[S590] This run takes the optimiser steps of arm {arm!r} with seed {seed}, which has "
+        "{found} of {rounds}, and its journal does not say that the pool ran out. Start the sweep "
+        "again: it first finishes that run."
+    )
     E600 = (
         "[S600] Can't read or write {path}: {reason}. Give another path, correct the permissions, "
         "or free disk space."

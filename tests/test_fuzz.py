@@ -164,7 +164,9 @@ def kinds(
         found[f"{name} (skip)"] = path, lambda p, f=name: run("convert", p, out, "-f", f, "--skip")
     ace = folder / "ace"
     ace.mkdir()
-    (ace / "a.sgm").write_text("<DOC>\n<TEXT>\nAna left Oslo & Rome.\n\nBo came.\n</TEXT>\n</DOC>\n")
+    (ace / "a.sgm").write_text(
+        "<DOC>\n<TEXT>\nAna left Oslo & Rome.\n\nBo came.\n</TEXT>\n</DOC>\n"
+    )
     (ace / "a.apf.xml").write_text(
         '<?xml version="1.0" encoding="UTF-8"?>\n<source_file><document DOCID="a">\n<event ID="e" '
         'TYPE="Movement" SUBTYPE="Transport">\n<event_mention ID="m"><anchor>\n<charseq START="7" '
@@ -183,11 +185,13 @@ def kinds(
     found["docs (augment)"] = source, lambda p: run("augment", augment, p, out)
     active, overrides = tmp_path / "active.cfg", dict(files)
     run_dir = folder / "run"
-    found["active"] = active, lambda p: check(
-        lambda: ActiveRun(load_config(p, overrides), run_dir, progress=False)
+    found["active"] = (
+        active,
+        lambda p: check(lambda: ActiveRun(load_config(p, overrides), run_dir, progress=False)),
     )
-    found["training"] = tmp_path / "training.cfg", lambda p: check(
-        lambda: ActiveRun(load_config(active, overrides), run_dir, progress=False)
+    found["training"] = (
+        tmp_path / "training.cfg",
+        lambda p: check(lambda: ActiveRun(load_config(active, overrides), run_dir, progress=False)),
     )
     found["sweep"] = config_path, lambda p: check(lambda: read_sweep(p, {}))
     arms = folder / "runs"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
+from typing import Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -24,6 +25,8 @@ from ..types import Judged
 # What `spacy seqmix active` exits with where another process holds the run folder. Other errors
 # exit with 1.
 LOCKED_EXIT_CODE = 12
+# Why no round follows the last one.
+End: TypeAlias = Literal["rounds finished", "pool exhausted"]
 
 
 class Record(BaseModel):
@@ -111,10 +114,11 @@ class RoundRecord(Record):
     n_mixed_new (int): the mixed docs that the round added.
     queried_tokens, queried_entities (list[int]): the sizes of the newly labelled docs.
     judged (list[Judged] | None): the discriminator's verdict on each candidate.
+    end (str | None): in the last round, why no other follows; None before, and in older journals.
     """
 
     round: NonNegativeInt
-    queried: list[int]
+    queried: list[NonNegativeInt]
     n_labelled: NonNegativeInt
     n_mixed: NonNegativeInt
     n_mixed_new: NonNegativeInt = 0
@@ -126,6 +130,7 @@ class RoundRecord(Record):
     scores: dict[str, Scores]
     seconds: Seconds
     seconds_mixing: MixingSeconds | None = None
+    end: End | None = None
 
     def score(self, split: str) -> float | None:
         """The component's score on "dev" or "test", 0 to 1; None where there is none."""
@@ -161,11 +166,38 @@ def read_journal(path: Path, name: str | None = None) -> list[RoundRecord]:
             if begun not in (None, __version__):
                 reason += f" (version {begun} of spacy-seqmix began it, this is {__version__})"
             raise SeqMixError(Errors.E510.format(name=name, path=path, reason=reason)) from err
+    if wrong := _contradiction(records):
+        raise SeqMixError(Errors.E510.format(name=name, path=path, reason=wrong))
+    return records
+
+
+def _contradiction(records: Sequence[RoundRecord]) -> str | None:
+    """What keeps these from being the records of one run."""
     numbers = [record.round for record in records]
     if numbers != list(range(len(records))):
-        reason = f"rounds {numbers} are not 0 to {len(records) - 1}"
-        raise SeqMixError(Errors.E510.format(name=name, path=path, reason=reason))
-    return records
+        return f"rounds {numbers} are not 0 to {len(records) - 1}"
+    ids = [number for record in records for number in record.queried]
+    if len(set(ids)) < len(ids):
+        return "it has a doc twice in 'queried'"
+    return None
+
+
+def is_whole(records: Sequence[RoundRecord], n_rounds: int) -> bool:
+    """Whether a run has ended: all its rounds are there, or its journal says why they are not.
+
+    n_rounds (int): the rounds after the seed round that the run was to have.
+    """
+    return len(records) > n_rounds or (len(records) > 0 and records[-1].end is not None)
+
+
+def end_of(number: int, n_rounds: int, unlabelled: Sequence[int]) -> End | None:
+    """Why no round follows a round; None where one does.
+
+    unlabelled (Sequence[int]): the docs of the pool that are left after it.
+    """
+    if number >= n_rounds:
+        return "rounds finished"
+    return None if unlabelled else "pool exhausted"
 
 
 def version_of(inputs: Path) -> str | None:

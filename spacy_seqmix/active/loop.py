@@ -15,16 +15,16 @@ from spacy.training.initialize import load_vectors_into_model
 from thinc.api import Config
 
 from ..annotation.provenance import by_key, parent_keys
-from ..files import progress_bar, read_docs, write_docs
+from ..files import progress_bar, write_docs
 from ..mixing.mix import MixCounts
 from ..query.policies import evidence, score_docs, top_k
 from ..query.probabilities import check_needs, copy_tokens
 from .annotation import gold_labels
 from .committee import Committee, save_model
 from .fit import FitSettings, fit, warn_of_unseen
-from .journal import Clock, Mixing, MixingSeconds, RoundRecord, Scores, Seconds
+from .journal import Clock, Mixing, MixingSeconds, RoundRecord, Scores, Seconds, end_of
 from .mixing import mix_round
-from .pool import Pool, ask, digests, read_data
+from .pool import Pool, ask, digests, pool_of, read_data
 from .precision import matmul_precision
 from .pseudo_labels import pseudo_labelled
 from .run_folder import RunFolder, disk_errors
@@ -69,12 +69,24 @@ class ActiveRun:
         if self.policy.needs == "committee":
             settings, component = self.active.committee, self.active.component
             self.committee = Committee(settings, component, self.active.seed, self.folder)
-        with disk_errors():
-            self.records = self.folder.open(config, digests(self.config))
+        self._given = (config, digests(self.config))
+        self._docs = data.pool.docs
         # What changes from round to round, each only once the journal has the round.
-        self.pool = Pool(data.pool.docs, tuple(i for one in self.records for i in one.queried))
-        self.mixed = [self._read_mixed(record) for record in self.records]
+        self.records: list[RoundRecord] = []
+        self.pool = data.pool
+        self.mixed: list[list[Doc]] = []
         self.nlp: Language | None = None
+        with self.folder.lock():
+            self._read_state()
+
+    def _read_state(self) -> None:
+        """Read what the folder has; only under its lock, since other processes may change it."""
+        with disk_errors():
+            records = self.folder.open(*self._given)
+        if records != self.records:
+            self.pool = pool_of(self._docs, records, self.folder.journal)
+            self.mixed = [self.folder.read_mixed(record, self.blank) for record in records]
+            self.records, self.nlp = records, None
 
     def run(self, on_round: OnRound | None = None) -> list[RoundRecord]:
         """Run every round that is not in the journal yet.
@@ -86,6 +98,7 @@ class ActiveRun:
         RAISES (ValueError, OSError): S220, S409, S411, S412 and others.
         """
         with self.folder.lock(), matmul_precision(self.active.matmul_precision):
+            self._read_state()  # another process may have had the folder since it was read
             if self.records:  # a kill may have come before the last round's tidying
                 self.folder.tidy(len(self.records) - 1, self.active.keep_models)
             for number in range(len(self.records), self.active.n_rounds + 1):
@@ -100,6 +113,8 @@ class ActiveRun:
                     raise
                 if on_round is not None:
                     on_round(self.records[-1])
+            with disk_errors():
+                self.folder.mark_end(self.records, self.active.n_rounds, self.pool.unlabelled)
         return self.records
 
     def _round(self, number: int) -> None:
@@ -161,6 +176,7 @@ class ActiveRun:
             scores=scores,
             seconds=Seconds(**{name: round(s, 2) for name, s in clock.seconds.items()}),
             seconds_mixing=MixingSeconds(**counts.seconds()) if counts else None,
+            end=end_of(number, self.active.n_rounds, pool.unlabelled),
         )
         self.folder.append(self.records, record)
         self.pool, self.nlp = pool, nlp
@@ -278,11 +294,6 @@ class ActiveRun:
 
     def _last_path(self) -> Path:
         return self.folder.trained(len(self.records) - 1)
-
-    def _read_mixed(self, record: RoundRecord) -> list[Doc]:
-        if not self.mixers or not record.n_mixed_new:
-            return []
-        return read_docs(self.folder.mixed(record.round), self.blank, need_entities=False)
 
     def _rng(self, purpose: int, number: int) -> np.random.Generator:
         return np.random.default_rng([self.active.seed, purpose, number])

@@ -14,6 +14,7 @@ from ..errors import Errors, SeqMixError
 from ..files import read_docs, read_numbered_docs
 from ..types import Oracle
 from .annotation import GoldLabels, entity_labels
+from .journal import RoundRecord
 from .schema import ActiveConfig
 
 # The fields that name files of docs.
@@ -106,6 +107,20 @@ def make_pool(
     check_size(size or n_seed, n_seed, "n_seed", path)
     ids = list(docs)
     return Pool({ids[i]: docs[ids[i]] for i in sample(len(docs), size, [seed, POOL])})
+
+
+def pool_of(docs: Mapping[int, Doc], records: Sequence[RoundRecord], journal: Path) -> Pool:
+    """The pool after the rounds of a journal.
+
+    docs (Mapping[int, Doc]): all docs of the pool.
+    RAISES (SeqMixError): S510 where the journal has docs that the pool has not.
+    """
+    labelled = tuple(number for record in records for number in record.queried)
+    if unknown := [number for number in labelled if number not in docs]:
+        reason = f"the pool has no doc with the number {unknown[0]}"
+        name = journal.parent.name
+        raise SeqMixError(Errors.E510.format(name=name, path=journal, reason=reason))
+    return Pool(docs, labelled)
 
 
 def check_size(available: int, wanted: int, field: str, path: Path) -> None:

@@ -1,21 +1,25 @@
 """The run folder: the files of a run, and what it was started with."""
 
 import json
+import os
+import platform
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.util import dict_to_dot
 from thinc.api import Config
 
 from .. import __version__
 from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings
-from ..files import parse_json, replacing
-from .journal import RoundRecord, read_journal, version_of
+from ..files import parse_json, read_docs, replacing
+from .journal import RoundRecord, end_of, read_journal, version_of
 
 MISSING = object()
 
@@ -65,7 +69,7 @@ class RunFolder:
         return self.path / "work"
 
     def open(self, config: Config, digests: dict[str, str]) -> list[RoundRecord]:
-        """Begin a run, or go on with the same one.
+        """Begin a run, or go on with the same one; only for the process that has the lock.
 
         config (Config): the whole config, overrides applied.
         digests (dict): SHA-256 of each input file, by the field that names it.
@@ -77,8 +81,6 @@ class RunFolder:
         Warns with W403 when another version of this package began the run.
         """
         started = {"version": __version__, "config": dict_to_dot(config), "sha256": digests}
-        if self.path.exists() and not self.path.is_dir():
-            raise self._unusable("it is a file")
         if self.inputs.exists():
             changed = self._changed(started)
             if changed:
@@ -86,7 +88,7 @@ class RunFolder:
             begun = version_of(self.inputs)
             if begun not in (None, __version__):
                 text = Warnings.W403.format(path=self.path, begun=begun, here=__version__)
-                warnings.warn(text, stacklevel=3)
+                warnings.warn(text, stacklevel=2)
         elif any(not name.endswith(".tmp") for name in self._names()):
             raise self._unusable("it is not a run folder")
         records = self.read()
@@ -101,22 +103,14 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other processes from running in the folder. RAISES (SeqMixError): S412."""
-        path = self.path / "lock.tmp"
-        lock = FileLock(path)
-        try:
-            with disk_errors():
-                lock.acquire(timeout=0)
-        except Timeout:
-            raise SeqMixError(Errors.E412.format(path=self.path)) from None
-        try:
+        """Keep other processes from running in the folder. RAISES (SeqMixError): S407, S412."""
+        if self.path.exists() and not self.path.is_dir():
+            raise self._unusable("it is a file")
+        with locked(self.path):
             # Of a killed run. Before the lock they may be those of one that lives.
             for left_over in (*self.path.glob(".*.tmp"), *self.path.glob("mixed/.*.tmp")):
                 left_over.unlink(missing_ok=True)
             yield
-        finally:
-            path.unlink(missing_ok=True)
-            lock.release()
 
     def _names(self) -> list[str]:
         return [path.name for path in self.path.iterdir()] if self.path.exists() else []
@@ -144,10 +138,29 @@ class RunFolder:
 
     def append(self, records: list[RoundRecord], record: RoundRecord) -> None:
         """Add a finished round: from here on it will not be repeated."""
-        with replacing(self.journal) as temporary:
-            lines = [one.line() for one in (*records, record)]
-            temporary.write_text("\n".join([*lines, ""]), encoding="utf8")
+        self.write([*records, record])
         records.append(record)
+
+    def write(self, records: Sequence[RoundRecord]) -> None:
+        """Write the whole journal."""
+        with replacing(self.journal) as temporary:
+            lines = [one.line() for one in records]
+            temporary.write_text("\n".join([*lines, ""]), encoding="utf8")
+
+    def mark_end(
+        self, records: list[RoundRecord], n_rounds: int, unlabelled: Sequence[int]
+    ) -> None:
+        """Let the journal of an older version say why it ends. Arguments as of ``end_of``."""
+        if records and records[-1].end is None:
+            end = end_of(len(records) - 1, n_rounds, unlabelled)
+            records[-1] = records[-1].model_copy(update={"end": end})
+            self.write(records)
+
+    def read_mixed(self, record: RoundRecord, nlp: Language) -> list[Doc]:
+        """Read the docs that a round added by mixing."""
+        if not record.n_mixed_new:
+            return []
+        return read_docs(self.mixed(record.round), nlp, need_entities=False)
 
     def tidy(self, number: int, keep_models: str) -> None:
         """Remove what no later round needs, once round ``number`` stands in the journal."""
@@ -167,6 +180,41 @@ class RunFolder:
             self.inputs.unlink(missing_ok=True)
             for folder in (self.mixed(0).parent, self.model(0).parent):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder, which is made if need be.
+
+    The system releases the lock when the process ends, however it ends: a file that is left has no
+    effect. The file says which process has the lock.
+
+    RAISES (SeqMixError): S411, S412.
+    """
+    path = folder / "lock.tmp"
+    lock = FileLock(path)
+    holder = _holder(path)  # some versions of filelock empty the file when they try to lock it
+    try:
+        with disk_errors():
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+    except Timeout:
+        raise SeqMixError(Errors.E412.format(path=folder, holder=holder)) from None
+    try:
+        with disk_errors():
+            path.write_text(f"process {os.getpid()} on {platform.node()}", "utf8")
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    """The process that a lock's file names."""
+    try:
+        return path.read_text("utf8") or "another process"
+    except (OSError, UnicodeDecodeError):  # no such file, or a system that locks reading too
+        return "another process"
 
 
 @contextmanager

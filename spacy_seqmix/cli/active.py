@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,6 +29,9 @@ def active_cli(
     use_gpu: GpuOption = -1,
     code: CodeOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars")] = False,
+    end_with_input: Annotated[
+        bool, typer.Option("--end-with-input", help="End when standard input does", hidden=True)
+    ] = False,
 ) -> None:
     """Run active learning: seed, augment, train, evaluate, query, repeat.
 
@@ -39,6 +44,8 @@ def active_cli(
     from ..active.loop import ActiveRun
     from ..config import load_config
 
+    if end_with_input:
+        Thread(target=_end_with_input, daemon=True).start()
     overrides = read_overrides(ctx.args)
     with show_messages():
         config = load_config(config_path, overrides)
@@ -49,10 +56,17 @@ def active_cli(
         for record in run.records:
             _show(record)
         records = run.run(on_round=_show)
-    missing = run.active.n_rounds + 1 - len(records)
-    if missing:
+    if records[-1].end == "pool exhausted":
+        missing = run.active.n_rounds + 1 - len(records)
         msg.warn(f"The pool ran out: {plural(missing, 'round')} had nothing to query")
     msg.good(f"Last model: {run.folder.model(len(records) - 1)}")
+
+
+def _end_with_input() -> None:
+    """End this process when standard input ends: when a sweep is killed, its runs end as well."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)
 
 
 def _show(record: RoundRecord) -> None:

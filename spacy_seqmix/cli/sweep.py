@@ -69,6 +69,7 @@ def sweep_cli(
 
         def show_end(run: OneRun) -> None:
             state = f"finished in {duration(run.seconds)}" if run.is_done else "not finished"
+            state += f": {run.error}" if run.error else ""
             tqdm.write(f"{run.arm.name}, seed {run.seed}: {state}")
 
         began = perf_counter()

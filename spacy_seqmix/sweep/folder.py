@@ -9,8 +9,9 @@ from pathlib import Path
 from spacy.util import dict_to_dot
 from thinc.api import Config
 
+from ..active.journal import is_whole
 from ..active.run_folder import RunFolder
-from ..errors import Errors, SeqMixError
+from ..errors import Errors, SeqMixError, plural
 from .plan import Arm, Sweep, folder_name
 from .record import (
     SWEEP_FILE,
@@ -62,9 +63,17 @@ class OneRun:
             return None
 
     @property
+    def is_whole(self) -> bool:
+        """Whether its journal has all rounds, or says that the pool ran out."""
+        try:
+            return is_whole(RunFolder(self.folder).read(), self.arm.rounds - 1)
+        except SeqMixError:  # a damaged journal
+            return False
+
+    @property
     def is_done(self) -> bool:
-        """Whether it has ended well."""
-        return (status := self.status) is not None and status.status == "done"
+        """Whether it has ended well: both its status file and its journal say so."""
+        return (status := self.status) is not None and status.status == "done" and self.is_whole
 
     @property
     def seconds(self) -> float:
@@ -79,22 +88,30 @@ class OneRun:
 
     @property
     def finished_rounds(self) -> int:
-        """Lines of its journal; all rounds where the run is done, though the pool ran out."""
-        if self.is_done:
-            return self.arm.rounds
+        """The number of lines of its journal."""
         journal = RunFolder(self.folder).journal
         return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
     def config(self) -> Config:
         """Its config, with the steps of another arm if it takes those.
 
-        RAISES (SeqMixError): S407 for a damaged journal of that arm.
+        RAISES (SeqMixError): S510 for a damaged journal of that arm, S590 for an unfinished one.
         """
         config = self.arm.with_seed(self.seed)
         if self.arm.steps_of is None:
             return config
         other = self.out / folder_name(self.arm.steps_of) / self.folder.name
-        steps = [record.steps for record in RunFolder(other).read()]
+        records = RunFolder(other).read()
+        if not is_whole(records, self.arm.rounds - 1):
+            raise SeqMixError(
+                Errors.E590.format(
+                    arm=self.arm.steps_of,
+                    seed=self.seed,
+                    found=plural(len(records), "round"),
+                    rounds=self.arm.rounds,
+                )
+            )
+        steps = [record.steps for record in records]
         # Where the pool ran out it ended early, as this run will.
         steps += steps[-1:] * (self.arm.rounds - len(steps))
         return with_values(config, {"active.max_steps": steps})
@@ -127,7 +144,7 @@ def check_folder(sweep: Sweep, out: Path) -> None:
     """
     if out.exists() and not out.is_dir():
         raise SeqMixError(Errors.E607.format(path=out, reason="it is a file"))
-    if out.exists() and not (out / SWEEP_FILE).exists() and any(out.iterdir()):
+    if out.exists() and not (out / SWEEP_FILE).exists() and any(map(_is_other, out.iterdir())):
         raise SeqMixError(Errors.E607.format(path=out, reason="it holds something else"))
     before = {arm.folder.lower(): arm for arm in known_arms(out).arms}
     for arm in arm_records(sweep):
@@ -136,6 +153,11 @@ def check_folder(sweep: Sweep, out: Path) -> None:
             raise SeqMixError(Errors.E604.format(one=owner.name, other=arm.name))
         if fields := arm.differing(owner):
             raise SeqMixError(Errors.E606.format(path=out, arm=arm.name, fields=", ".join(fields)))
+
+
+def _is_other(path: Path) -> bool:
+    """Whether this is no file of a sweep that has just begun: a lock, or a file half written."""
+    return path.suffix != ".tmp"
 
 
 def write_arms(sweep: Sweep, out: Path) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,6 +17,8 @@ from time import perf_counter
 from typing import Any, TypeAlias
 
 from ..active.journal import LOCKED_EXIT_CODE
+from ..active.run_folder import locked
+from ..errors import plural
 from ..files import progress_bar, replacing
 from .folder import OneRun, check_folder, runs_of, write_arms
 from .plan import Sweep
@@ -74,25 +76,27 @@ class Runner:
         # A run that another process has in progress is neither done nor failed.
         if code == LOCKED_EXIT_CODE or self.stop.is_set():
             return False
-        if code:
-            lines = run.log.read_text("utf8", errors="replace").rstrip().split("\n")
-            return run.end(perf_counter() - began, "\n".join(lines[-LOG_LINES:]))
-        if not self.keep_models:
+        error = failure(run, code)
+        if error is None and not self.keep_models:
             shutil.rmtree(run.folder / "models", ignore_errors=True)
-        return run.end(perf_counter() - began)
+        return run.end(perf_counter() - began, error)
 
-    def _run_process(self, run: OneRun) -> int | None:
-        """Run ``spacy seqmix active`` until it ends or ``stop`` is set; RETURNS its exit code."""
+    def _run_process(self, run: OneRun) -> int:
+        """Run ``spacy seqmix active`` until it ends or ``stop`` is set; RETURNS its exit code.
+
+        Its standard input is a pipe that nothing is written to: the system closes the pipe when
+        this process ends, even by kill -9, and the run ends with it.
+        """
         command = ["spacy", "seqmix", "active", str(run.config_path), str(run.folder), "--quiet"]
-        command += ["--gpu-id", str(self.use_gpu)]
+        command += ["--gpu-id", str(self.use_gpu), "--end-with-input"]
         command += [] if self.code is None else ["--code", str(self.code)]
         threads = str(max(1, (os.cpu_count() or 1) // self.n_process))
-        with run.log.open("wb") as log:
+        with run.log.open("wb") as log, _pipe() as (reader, _):
             process = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
+                stdin=reader,
                 env={"OMP_NUM_THREADS": threads, **os.environ},
             )
             try:
@@ -103,6 +107,33 @@ class Runner:
                     process.terminate()
                     process.wait()
         return process.returncode
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[int, int]]:
+    """A pipe's two ends, which are closed when the block ends."""
+    ends = os.pipe()
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            os.close(end)
+
+
+def failure(run: OneRun, code: int) -> str | None:
+    """Why a run has not ended well: by its exit code and its journal, whatever its log has.
+
+    code (int): the exit code of its process; below 0 the signal that killed it.
+    RETURNS (str | None): the end of its log, then the reason; None where it has ended well.
+    """
+    if code == 0 and run.is_whole:
+        return None
+    lines = run.log.read_text("utf8", errors="replace").rstrip().split("\n")[-LOG_LINES:]
+    if code < 0:
+        lines.append(f"killed by signal {-code}")
+    elif code != 1 or not any(lines):  # with 1 the command has said what is wrong
+        lines.append(f"ended with exit code {code} and {plural(run.finished_rounds, 'round')}")
+    return "\n".join(lines).strip()
 
 
 def run_sweep(
@@ -124,29 +155,28 @@ def run_sweep(
     progress (bool): show finished rounds and the time left, in terminals.
     on_end (Callable | None): called with each run that ends, well or not.
     RETURNS (list[OneRun]): the runs that failed.
-    RAISES (SeqMixError): S522, S604, S606, S607.
+    RAISES (SeqMixError): S411, S412, S522, S604, S606, S607.
     """
-    check_folder(sweep, out)
-    runs = runs_of(sweep, out)
-    write_arms(sweep, out)
+    check_folder(sweep, out)  # before anything is written
     runner = Runner(sweep.settings.keep_models, n_process, use_gpu, code)
     ended: dict[tuple[str, int], Future[bool]] = {}
-    left = [run for run in runs if not run.is_done]
-    rounds = sum(run.arm.rounds for run in runs)
-    with (
-        _signals_as_exits(),
-        ThreadPoolExecutor(n_process) as pool,
-        progress_bar(rounds, "Sweep", shown=progress, unit="round") as bar,
-    ):
-        try:
-            for run in left:
-                # Runs start in this order: the run that another one waits for has started.
-                first = ended.get((run.arm.steps_of or "", run.seed))
-                ended[run.arm.name, run.seed] = pool.submit(runner, run, first)
-            _follow(dict(zip(ended.values(), left, strict=True)), runs, bar, on_end)
-        except BaseException:
-            runner.stop.set()
-            raise
+    with locked(out), _signals_as_exits(), ThreadPoolExecutor(n_process) as pool:
+        check_folder(sweep, out)  # again, since another process may have had it
+        write_arms(sweep, out)
+        runs = runs_of(sweep, out)
+        left = [run for run in runs if not run.is_done]
+        total, open_ = (sum(run.arm.rounds for run in some) for some in (runs, left))
+        with progress_bar(total, "Sweep", shown=progress, unit="round") as bar:
+            try:
+                for run in left:
+                    # Runs start in this order: the run that another one waits for has started.
+                    first = ended.get((run.arm.steps_of or "", run.seed))
+                    ended[run.arm.name, run.seed] = pool.submit(runner, run, first)
+                going = dict(zip(ended.values(), left, strict=True))
+                _follow(going, total - open_, bar, on_end)
+            except BaseException:
+                runner.stop.set()
+                raise
     return [run for run in left if not ended[run.arm.name, run.seed].result()]
 
 
@@ -171,20 +201,23 @@ def _exit(number: int, frame: object) -> None:
 
 
 def _follow(
-    going: dict[Future[bool], OneRun], runs: Sequence[OneRun], bar: Any, on_end: OnEnd | None
+    going: dict[Future[bool], OneRun], n_rounds: int, bar: Any, on_end: OnEnd | None
 ) -> None:
     """Show finished rounds until all runs have ended.
 
     going (dict): the runs that have not ended yet; each is taken out as it ends.
+    n_rounds (int): the rounds of the runs that had ended before.
     """
-    bar.initial = sum(run.finished_rounds for run in runs)
+    bar.initial = n_rounds + sum(run.finished_rounds for run in going.values())
     failed = 0
     while going:
         ended, _ = wait(going, POLL_SECONDS, FIRST_COMPLETED)
         for future in ended:
             run = going.pop(future)
             failed += not future.result()
+            # Where the pool ran out, all rounds are done although the journal has fewer.
+            n_rounds += run.arm.rounds if future.result() else run.finished_rounds
             if on_end is not None:
                 on_end(run)
-        bar.n = sum(run.finished_rounds for run in runs)
+        bar.n = n_rounds + sum(run.finished_rounds for run in going.values())
         bar.set_postfix_str(f"{failed} failed")

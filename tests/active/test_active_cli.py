@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from spacy_seqmix.active.journal import LOCKED_EXIT_CODE
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.active.run_folder import RunFolder
+from spacy_seqmix.cli import active as active_cli
 from spacy_seqmix.cli import app
 from spacy_seqmix.pipeline.ner import SeqMixNER
 
@@ -54,6 +55,16 @@ def test_cli_says_that_the_pool_ran_out(cli):
     code, output = cli("-q", **{"active.n_query": 10, "active.n_rounds": 4})
     assert code == 0
     assert "The pool ran out: 2 rounds had nothing to query" in output
+
+
+def test_cli_of_a_sweep_ends_with_its_standard_input(monkeypatch):
+    """What stands in for a sweep's end of the pipe: some bytes, then nothing."""
+    reads, ended = iter([b"x", b""]), []
+    monkeypatch.setattr(active_cli.os, "read", lambda *args: next(reads))
+    monkeypatch.setattr(active_cli.os, "_exit", ended.append)
+    active_cli._end_with_input()
+    assert ended == [1]
+    assert next(reads, None) is None
 
 
 @pytest.mark.parametrize("kind", ["seeds", "dropout"])

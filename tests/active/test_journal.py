@@ -2,22 +2,33 @@
 
 import errno
 import json
+import os
+import platform
+import re
 from pathlib import Path
 
 import pytest
 from thinc.api import Config
 
 import spacy_seqmix
-from spacy_seqmix.active.journal import RoundRecord, Scores, Seconds, read_journal
-from spacy_seqmix.active.run_folder import RunFolder, disk_errors
+from spacy_seqmix.active.journal import (
+    RoundRecord,
+    Scores,
+    Seconds,
+    end_of,
+    is_whole,
+    read_journal,
+)
+from spacy_seqmix.active.run_folder import RunFolder, disk_errors, locked
+from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.files import replacing_folder
+from spacy_seqmix.report.kept import unpacked
 
 CONFIG = Config({"paths": {"a": "x"}, "active": {"n": 3, "list": [1, 2], "none": None}})
 DIGESTS = {"pool": "12", "dev": "34"}
-# One journal of each kept study.
+# The runs of each kept study.
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
-STUDIES = sorted(path for path in RESULTS.iterdir() if path.is_dir())
-KEPT = [found[0] for one in STUDIES if (found := sorted(one.rglob("journal.jsonl")))]
+KEPT = sorted(RESULTS.rglob("*.jsonl"))
 
 
 def changed(**values):
@@ -88,8 +99,8 @@ def test_journal_in_a_folder_of_something_else(folder, tmp_path):
         folder.open(CONFIG, DIGESTS)
     assert set(contents(folder.path)) == {"thesis.tex"}
     file = RunFolder(folder.path / "thesis.tex")
-    with pytest.raises(ValueError, match=r"S407.*it is a file"):
-        file.open(CONFIG, DIGESTS)
+    with pytest.raises(ValueError, match=r"S407.*it is a file"), file.lock():
+        pass
 
 
 @pytest.mark.parametrize("kept", [[], ["inputs.json"]])
@@ -118,7 +129,26 @@ def test_journal_leaves_files_to_the_process_that_runs(folder):
         assert half_written.exists()
 
 
-@pytest.mark.parametrize("text", ['{"round": 0}\n{"rou', '{"round": 1}', "[]", '{"n": 1}'])
+LINE = record(0).line()
+DAMAGED = {
+    "half a line": f'{LINE}\n{{"rou',
+    "no first round": LINE.replace('"round":0', '"round":1'),
+    "a round twice": f"{LINE}\n{LINE}",
+    "a negative round": LINE.replace('"round":0', '"round":-1'),
+    "only a number": '{"round": 0}',
+    "a list": "[]",
+    "other fields": '{"n": 1}',
+    "a negative doc": LINE.replace("[0]", "[-1]"),
+    "a doc twice": LINE.replace("[0]", "[3,3]"),
+    "an integer of 5,000 digits": LINE.replace("[0]", f"[{'9' * 5000}]"),
+    "deep lists": "[" * 100_000,
+    "half a character": LINE.replace('"dev"', '"\\ud800"'),
+    "a zero byte": "\0",
+    "another end": LINE[:-1] + ',"end":"tired"}',
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED.values(), ids=list(DAMAGED))
 def test_journal_damaged(folder, text):
     folder.open(CONFIG, DIGESTS)
     folder.journal.write_text(text)
@@ -138,7 +168,9 @@ def test_journal_of_another_version_warns(folder):
     folder.open(CONFIG, DIGESTS)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"config": 1, "sha256": 2}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"config": 1, "sha256": 2}', "[" * 100_000, "9" * 5000]
+)
 def test_journal_inputs_damaged(folder, text):
     folder.open(CONFIG, DIGESTS)
     folder.inputs.write_text(text)
@@ -229,7 +261,40 @@ def test_journal_labels_may_hold_line_separators(folder):
     assert folder.read()[0].scores["dev"].confusion == [("A\u2028B", "", 1)]
 
 
-@pytest.mark.parametrize("path", KEPT, ids=lambda path: "-".join(path.parts[-4:-1]))
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
 def test_journal_of_kept_results_is_read(path):
-    lines = path.read_text("utf8").splitlines()
-    assert [r.queried for r in read_journal(path)] == [json.loads(x)["queried"] for x in lines]
+    with unpacked(path) as given:
+        places = [Path(one.split("=")[-1]) for one in given]
+        found = [journal for place in places for journal in place.rglob("journal.jsonl")]
+        assert found
+        for journal in found:
+            lines = journal.read_text("utf8").splitlines()
+            records = read_journal(journal)
+            assert [r.queried for r in records] == [json.loads(x)["queried"] for x in lines]
+
+
+def test_journal_whole_has_all_rounds_or_says_why_not():
+    records = [record(0), record(1)]
+    assert not is_whole([], 0)
+    assert is_whole(records, 1)
+    assert not is_whole(records, 2)
+    records[1] = records[1].model_copy(update={"end": "pool exhausted"})
+    assert is_whole(records, 2)
+    assert [end_of(*given) for given in ((1, 1, [4]), (1, 2, []), (1, 2, [4]), (2, 2, []))] == [
+        *("rounds finished", "pool exhausted", None, "rounds finished")
+    ]
+
+
+def test_locked_folder_says_which_process_has_it(tmp_path):
+    with locked(tmp_path / "new"):
+        who = rf"process {os.getpid()} on {re.escape(platform.node())} runs"
+        with pytest.raises(SeqMixError, match=who) as caught, locked(tmp_path / "new"):
+            pass
+        assert caught.value.code == "S412"
+    (tmp_path / "lock.tmp").write_text("process 1 on a machine that was switched off")
+    with locked(tmp_path):
+        assert str(os.getpid()) in (tmp_path / "lock.tmp").read_text("utf8")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SeqMixError) as caught, locked(tmp_path / "file"):
+        pytest.fail("it is no folder")
+    assert caught.value.code == "S411"

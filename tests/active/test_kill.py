@@ -178,3 +178,65 @@ def test_kill_and_start_again(group, case, ended, go_on, uninterrupted, folder):
     for number in range(2):
         mixed = f"mixed/round-{number:02d}.spacy"
         assert (path / mixed).read_bytes() == (expected / mixed).read_bytes()
+
+
+RANDOM = """
+import json, os, random, signal, sys, time
+from pathlib import Path
+from spacy_seqmix.active import loop
+from spacy_seqmix.config import load_config
+
+folder, overrides, trials = json.loads(sys.argv[1])
+
+def run(name):
+    config = load_config(Path(folder) / "active.cfg", overrides)
+    return loop.ActiveRun(config, Path(folder) / name, progress=False).run()
+
+run("whole")
+began = time.monotonic()
+run("timed")
+seconds = time.monotonic() - began
+rng, kills, names = random.Random(0), 0, []
+while kills < trials:
+    names.append(f"random-{len(names)}")
+    code = -signal.SIGKILL
+    while code:
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                run(names[-1])
+                code = 0
+            finally:
+                os._exit(code)
+        time.sleep(rng.uniform(0.0, 0.7 * seconds))
+        os.kill(pid, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        assert code in (0, -signal.SIGKILL), code
+        kills += code != 0
+print(json.dumps([kills, names]))
+"""
+
+
+@pytest.mark.slow
+def test_kill_at_random_moments_and_start_again(folder, overrides):
+    """KILL_TRIALS in the environment is the least number of kills."""
+    trials = int(os.environ.get("KILL_TRIALS", "5"))
+    settings = {**overrides["plain"], "active.n_rounds": 4}
+    arguments = json.dumps([str(folder), settings, trials])
+    single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", RANDOM, arguments],
+        env={**os.environ, **single, "TOKENIZERS_PARALLELISM": "false"},
+        capture_output=True,
+        text=True,
+        timeout=3600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    kills, names = json.loads(done.stdout.splitlines()[-1])
+    print(f"{kills} kills, {len(names)} runs")
+    assert kills >= trials
+    for name in names:
+        assert journal(folder / name) == journal(folder / "whole")
+        assert files(folder / name) == files(folder / "whole")

@@ -318,6 +318,48 @@ def test_loop_resume_gives_the_same_journal(start):
     assert contents(finished.folder.path) == before
 
 
+def test_loop_reads_its_state_under_the_lock(start, monkeypatch):
+    """The second of two processes has read the folder when the first finishes rounds in it."""
+    first, second, third = (start({"active.n_rounds": 1}) for _ in range(3))
+    first._round(0)
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="full"):
+        patch.setattr(loop, "fit", lambda *args: (_ for _ in ()).throw(OSError("full")))
+        second.run()
+    assert plain(second.records) == plain(first.records)
+    assert second.folder.mixed(0).exists()
+    assert second.folder.model(0).exists()
+    whole = first.run()
+    before = contents(first.folder.path)
+    assert plain(third.run()) == plain(whole)
+    assert contents(first.folder.path) == before
+    assert third.pool.labelled == first.pool.labelled
+
+
+@pytest.mark.filterwarnings("ignore:.*W401")
+@pytest.mark.parametrize(
+    ("n_seed", "ends"), [(8, [None, "rounds finished"]), (22, ["pool exhausted"])]
+)
+def test_loop_journal_says_why_it_ends(start, n_seed, ends):
+    settings = {"active.n_rounds": 1, "active.n_seed": n_seed, "active.mixing": None}
+    run = start(settings)
+    assert [record.end for record in run.run()] == ends
+    # as older versions wrote it
+    lines = run.folder.journal.read_text().replace(f'"end":"{ends[-1]}"', '"end":null')
+    run.folder.journal.write_text(lines)
+    assert [record.end for record in start(settings).run()] == ends
+    assert [record.end for record in run.folder.read()] == ends
+
+
+def test_loop_refuses_a_journal_with_docs_that_the_pool_has_not(start):
+    run = start({"active.n_rounds": 0, "active.mixing": None})
+    run.run()
+    text = run.folder.journal.read_text()
+    run.folder.journal.write_text(text.replace('"queried":[', '"queried":[99,'))
+    with pytest.raises(SeqMixError, match="no doc with the number 99") as caught:
+        start({"active.n_rounds": 0, "active.mixing": None})
+    assert caught.value.code == "S510"
+
+
 def test_loop_test_set(start, files):
     records = start({"active.test": files["paths.dev"], "active.n_rounds": 0}).run()
     assert records[0].scores["test"] == records[0].scores["dev"]
@@ -515,6 +557,7 @@ def test_loop_round_that_fails_changes_nothing(start, monkeypatch):
         assert len(run.pool.labelled) == (8 if number else 0)
         assert [len(run.records), len(run.mixed)] == [number, number]
         if number == 0:
+            run._read_state()
             run._round(0)
     assert plain(run.run()) == plain(whole)
 

@@ -109,7 +109,7 @@ def test_member_sourced_with_the_component_that_it_asks(saved: Path) -> None:
     "copied",
     [
         copy.deepcopy,
-        lambda nlp: pickle.loads(pickle.dumps(nlp)),  # noqa: S301 (our own bytes)
+        lambda nlp: pickle.loads(pickle.dumps(nlp)),
         lambda nlp: nlp.from_config(nlp.config).from_bytes(nlp.to_bytes()),
     ],
     ids=["deepcopy", "pickle", "bytes"],

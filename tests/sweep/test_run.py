@@ -7,14 +7,16 @@ import signal
 import threading
 import time
 from concurrent.futures import Future
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from typer.testing import CliRunner
 
 from spacy_seqmix.active.journal import LOCKED_EXIT_CODE
-from spacy_seqmix.active.run_folder import RunFolder
+from spacy_seqmix.active.run_folder import RunFolder, locked
 from spacy_seqmix.cli import app
+from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.sweep import run as sweep_run
 from spacy_seqmix.sweep.estimate import duration
 from spacy_seqmix.sweep.folder import OneRun, check_folder, known_arms, runs_of, write_arms
@@ -174,9 +176,16 @@ def test_config_of_takes_the_steps_of_a_run_that_ended_early(planned, tmp_path):
     run = next(run for run in runs_of(sweep, tmp_path) if run.arm.steps_of)
     (tmp_path / "config" / "seed-0").mkdir(parents=True)
     one = {"queried": [], "n_labelled": 1, "n_mixed": 0, "scores": {}, "seconds": {}}
-    lines = [json.dumps({"round": n, "steps": 5 + n, **one}) for n in range(2)]
+    rounds = [{"round": n, "steps": 5 + n, **one} for n in range(2)]
     journal = tmp_path / "config" / "seed-0" / "journal.jsonl"
-    journal.write_text("\n".join(lines))
+    journal.write_text("\n".join(map(json.dumps, rounds)))
+    with pytest.raises(
+        SeqMixError, match=r"'config' with seed 0, which has 2 rounds of 4"
+    ) as caught:
+        run.config()
+    assert caught.value.code == "S590"
+    rounds[-1]["end"] = "pool exhausted"
+    journal.write_text("\n".join(map(json.dumps, rounds)))
     assert run.config()["active"]["max_steps"] == [5, 6, 6, 6]
     journal.write_text("{")
     assert not Runner().finish(run, None)
@@ -193,7 +202,7 @@ def test_run_sweep_refuses_a_damaged_folder(planned, tmp_path, content):
 
 
 def test_run_sweep_reports_each_run_as_it_ends(planned, tmp_path, monkeypatch, capfd):
-    process = type("Process", (Ended,), {"returncode": 0, "commands": []})
+    process = type("Process", (Ended,), {"returncode": 0, "commands": [], "n_rounds": 2})
     monkeypatch.setattr(sweep_run.subprocess, "Popen", process)
     sweep = planned(
         {**QUICK, "active.mixing": None, "sweep.seeds": [0, 1]}, "[sweep]\nseeds = []\n"
@@ -281,16 +290,95 @@ def test_run_with_a_damaged_status_is_not_done(planned, tmp_path, content):
 
 
 class Ended:
-    """A process that has ended with a line in its log."""
+    """A process that has ended with a line in its log, and some rounds in its journal."""
 
     commands: ClassVar[list[list[str]]] = []
+    said = b"a doc has [S412] in its text"
+    n_rounds = 0
 
     def __init__(self, command, stdout, **kwargs):
         self.commands.append(command)
-        stdout.write(b"a doc has [S412] in its text")
+        stdout.write(self.said)
+        one = {
+            "queried": [],
+            "n_labelled": 1,
+            "n_mixed": 0,
+            "steps": 2,
+            "scores": {},
+            "seconds": {},
+        }
+        folder = Path(command[command.index("active") + 2])
+        folder.mkdir(exist_ok=True)
+        lines = [json.dumps({"round": n, "steps": 2, **one}) + "\n" for n in range(self.n_rounds)]
+        (folder / "journal.jsonl").write_text("".join(lines))
 
     def poll(self):
         return self.returncode
+
+
+@pytest.mark.parametrize(
+    ("returncode", "n_rounds", "reason"),
+    [
+        (-9, 0, "killed by signal 9"),
+        (-9, 1, "killed by signal 9"),
+        (-15, 0, "killed by signal 15"),
+        (-9, 2, "killed by signal 9"),
+        (137, 1, "ended with exit code 137 and 1 round"),  # of a shell or a container
+        (3, 0, "ended with exit code 3 and 0 rounds"),  # os._exit
+        (1, 0, "ended with exit code 1 and 0 rounds"),
+        (0, 0, "ended with exit code 0 and 0 rounds"),
+        (0, 1, "ended with exit code 0 and 1 round"),
+    ],
+)
+def test_run_sweep_does_not_take_a_run_that_ended_without_a_word_for_done(
+    planned, tmp_path, monkeypatch, returncode, n_rounds, reason
+):
+    values = {"returncode": returncode, "n_rounds": n_rounds, "said": b"", "commands": []}
+    monkeypatch.setattr(sweep_run.subprocess, "Popen", type("Process", (Ended,), values))
+    sweep = planned({**QUICK, "active.mixing": None}, "[sweep]\nseeds = [0]\n")
+    for _ in range(2):  # what has failed is run again
+        (run,) = run_sweep(sweep, tmp_path / "out", progress=False)
+        assert (run.is_done, run.error) == (False, reason)
+    assert len(Ended.commands) == 0
+    assert len(sweep_run.subprocess.Popen.commands) == 2
+
+
+def test_run_with_the_status_done_and_a_short_journal_is_run_again(planned, tmp_path):
+    """Versions before this one wrote it when a run was killed."""
+    sweep = planned({**QUICK, "active.mixing": None}, "[sweep]\nseeds = [0]\n")
+    write_arms(sweep, tmp_path / "out")
+    (run,) = runs_of(sweep, tmp_path / "out")
+    run.folder.parent.mkdir(parents=True)
+    run.end(1.0)
+    assert not run.is_done
+    assert run_sweep(sweep, tmp_path / "out", progress=False) == []
+    assert run.is_done
+    assert len(journal(run.folder)) == 2
+
+
+def test_sweep_command_says_that_a_run_was_killed(config_path, tmp_path, planned, monkeypatch):
+    values = {"returncode": -9, "said": b"", "commands": []}
+    monkeypatch.setattr(sweep_run.subprocess, "Popen", type("Process", (Ended,), values))
+    planned(section="[sweep]\nseeds = [0]\n")
+    code, output = command(config_path, tmp_path / "out", **QUICK)
+    assert code == 1
+    assert "config, seed 0: not finished: killed by signal 9" in output
+    assert "Finished: 0 of 1 run in" in output
+
+
+def test_run_sweep_refuses_a_folder_in_which_another_sweep_runs(planned, tmp_path):
+    out = tmp_path / "out"
+    sweep = planned({**QUICK, "active.mixing": None}, "[sweep]\nseeds = [0]\n")
+    (run,) = runs_of(sweep, out)
+    run.folder.mkdir(parents=True)
+    write_arms(sweep, out)
+    run.log.write_text("the log of the first")
+    with locked(out):
+        with pytest.raises(SeqMixError, match=f"in use: process {os.getpid()} on ") as caught:
+            run_sweep(sweep, out, progress=False)
+        assert caught.value.code == "S412"
+        assert run.log.read_text() == "the log of the first"
+    assert not (out / "lock.tmp").exists()
 
 
 @pytest.mark.parametrize("returncode", [1, LOCKED_EXIT_CODE])

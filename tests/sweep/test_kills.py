@@ -1,0 +1,148 @@
+"""kill -9 of a sweep's runs, and of the sweep itself, at random moments: it ends as if nothing
+had happened. KILL_TRIALS in the environment is the number of trials of each kind."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from spacy_seqmix.sweep import read_status, read_sweep_record
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc"),
+]
+
+TRIALS = int(os.environ.get("KILL_TRIALS", "2"))
+OPTIONS = {
+    "active.max_steps": None,
+    "active.epochs": 1.0,
+    "active.n_rounds": 3,
+    "active.mixing.strategy": {"@misc": "spacy-seqmix.MentionReplacement.v1"},
+    "active.mixing.realiser": {"@misc": "spacy-seqmix.Interpolated.v1"},
+    "sweep.seeds": [0, 1],
+    "sweep.controls": ["steps"],
+}
+SECTION = "[sweep]\nseeds = []\n"
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that have not ended."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+        except OSError:  # it has ended
+            continue
+        if int(parent) == pid and state != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def ended(pids: set[int], seconds: float) -> bool:
+    """Whether all these processes end before a limit."""
+    until = time.monotonic() + seconds
+    while any(Path(f"/proc/{pid}/stat").exists() for pid in pids) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not any(Path(f"/proc/{pid}/stat").exists() for pid in pids)
+
+
+def journals(out: Path) -> dict[str, list[dict[str, object]]]:
+    return {
+        path.relative_to(out).as_posix(): [
+            {k: v for k, v in json.loads(line).items() if "seconds" not in k}
+            for line in path.read_text("utf8").splitlines()
+        ]
+        for path in sorted(out.rglob("journal.jsonl"))
+    }
+
+
+def states(out: Path) -> list[str]:
+    record = read_sweep_record(out)
+    found = [
+        read_status(out / arm.folder / f"seed-{seed}.json")
+        for arm in record.arms
+        for seed in arm.seeds
+    ]
+    return ["none" if one is None else one.status for one in found]
+
+
+@pytest.fixture
+def start(config_path):
+    """A function that starts a sweep in a folder, as a process of its own."""
+    text = config_path.read_text()
+    config_path.write_text(SECTION + text[text.index("\n[paths]") :])
+    given = [x for name, value in OPTIONS.items() for x in (f"--{name}", json.dumps(value))]
+
+    def begin(out: Path) -> subprocess.Popen[str]:
+        command = ["-m", "spacy", "seqmix", "sweep", str(config_path), str(out), "-q", "-n", "2"]
+        with (out.parent / f"{out.name}.txt").open("a") as log:
+            return subprocess.Popen([sys.executable, *command, *given], stdout=log, stderr=log)
+
+    return begin
+
+
+@pytest.fixture
+def uninterrupted(start, tmp_path):
+    """The journals of a whole sweep."""
+    assert start(tmp_path / "whole").wait() == 0
+    found = journals(tmp_path / "whole")
+    assert len(found) == 4
+    assert all(records[-1]["end"] == "rounds finished" for records in found.values())
+    return found
+
+
+def test_sweep_whose_runs_are_killed_ends_equal(start, uninterrupted, tmp_path):
+    rng, out, kills = random.Random(0), tmp_path / "out", 0
+    while kills < TRIALS:
+        sweep = start(out)
+        doomed: dict[int, float] = {}  # the moment of each run's kill
+        here = 0
+        while sweep.poll() is None:
+            for pid in children(sweep.pid):
+                # Nearly half of the time goes into imports.
+                doomed.setdefault(pid, time.monotonic() + rng.uniform(0.5, 20.0))
+            for pid, moment in doomed.items():
+                if moment < time.monotonic() and pid in children(sweep.pid):
+                    os.kill(pid, signal.SIGKILL)
+                    doomed[pid] = float("inf")
+                    here += 1
+            time.sleep(0.05)
+        kills += here
+        assert sweep.returncode == (1 if "failed" in states(out) else 0)
+        assert states(out).count("failed") >= min(here, 1)
+        if states(out).count("done") == 4:
+            assert journals(out) == uninterrupted
+            out = tmp_path / f"out-{kills}"
+    assert start(out).wait() == 0
+    assert journals(out) == uninterrupted
+    assert states(out) == ["done"] * 4
+
+
+def test_sweep_that_is_killed_ends_its_runs_and_goes_on(start, uninterrupted, tmp_path):
+    rng, out, kills = random.Random(1), tmp_path / "out", 0
+    while kills < TRIALS:
+        sweep = start(out)
+        seen: set[int] = set()
+        moment = time.monotonic() + rng.uniform(8.0, 40.0)
+        while sweep.poll() is None and time.monotonic() < moment:
+            seen |= set(children(sweep.pid))
+            time.sleep(0.05)
+        if sweep.poll() is not None:  # it was faster
+            assert journals(out) == uninterrupted
+            out = tmp_path / f"out-{kills}"
+            continue
+        seen |= set(children(sweep.pid))
+        sweep.kill()
+        sweep.wait()
+        kills += 1
+        assert ended(seen, 60.0)
+    assert start(out).wait() == 0
+    assert journals(out) == uninterrupted
+    assert states(out) == ["done"] * 4
