@@ -1,6 +1,7 @@
 """Read the configs of the commands."""
 
 import configparser
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -38,8 +39,10 @@ BLOCKS = {
     "first": '@augmenters = "spacy-seqmix.SeqMix.v1"',
     "then": '@augmenters = "spacy-seqmix.SeqMix.v1"',
 }
+# A "$" with no name of a field in braces behind it.
+LONE_DOLLAR = re.compile(r"\$(?!\$|\{[^{}]+\})(?<!\$\$)")
 # What configparser, thinc and the file system raise for a config that can't be read.
-CONFIG_ERRORS = (OSError, ValueError, configparser.Error, RecursionError)
+CONFIG_ERRORS = (OSError, ValueError, configparser.Error)
 
 
 def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
@@ -70,6 +73,7 @@ def read_layers(path: Path, overrides: Mapping[str, Any]) -> dict[Path, Config]:
             raise SeqMixError(Errors.E410.format(path=path, reason="it is laid over itself"))
         with config_errors(base):
             config = Config().from_disk(base, interpolate=False)
+            check_variables(config)
         name = config.get("active", {}).get("extends")
         if not layers:
             name = overrides.get("active.extends", name)
@@ -111,36 +115,6 @@ def drop_inherited_mixers(config: Config, own: Config, overrides: Mapping[str, A
             and not any(key == field or key.startswith(f"{field}.") for key in overrides)
         ):
             corpus["augmenter"] = None
-
-
-def merge_pipeline(config: Config, pipeline: Config) -> Config:
-    """Lay the config of another pipeline over that of an experiment.
-
-    A plain merge would keep what belongs to the first pipeline alone. Here components that the
-    new pipeline does not name go, and the new score weights and a component with another factory
-    replace the old ones. Paths that the new config leaves open (null) stay as they were.
-
-    RETURNS (Config): a new config.
-    """
-    config, pipeline = config.copy(), pipeline.copy()
-    paths = pipeline.get("paths", {})
-    for key in [key for key, value in paths.items() if value is None]:
-        if key in config.get("paths", {}):
-            del paths[key]
-    old = config.get("components", {})
-    for name, section in pipeline.get("components", {}).items():
-        if name in old and "factory" in section and section["factory"] != old[name].get("factory"):
-            del old[name]
-    if "score_weights" in pipeline.get("training", {}):
-        config.get("training", {}).pop("score_weights", None)
-    merged = config.merge(pipeline)
-    names = merged.get("nlp", {}).get("pipeline")
-    if isinstance(names, list):  # not a variable
-        for section in (merged, merged.get("initialize", {})):
-            parts = section.get("components") or {}
-            for name in [name for name in parts if name not in names]:
-                del parts[name]
-    return merged
 
 
 def choose(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
@@ -255,37 +229,38 @@ def interpolated(config: Config) -> Config:
     RAISES (SeqMixError): S580 for a variable that can't be filled in.
     """
     try:
+        check_variables(config)
         return config.interpolate()
     except CONFIG_ERRORS as err:
         raise SeqMixError(Errors.E580.format(reason=reason_of(err))) from err
 
 
-def check_name(folder: Path) -> None:
-    """Refuse a folder whose name would be read as a variable of configs, which name the files in
-    it. RAISES (SeqMixError): S581."""
-    if "$" in str(folder):
-        raise SeqMixError(Errors.E581.format(path=folder))
+def check_variables(config: Config) -> None:
+    """Find a "$" that begins no variable: what thinc says of it names no field.
+
+    RAISES (ValueError): with the names of the fields.
+    """
+    values = {field: str(value) for field, value in dict_to_dot(config).items()}
+    wrong = [f"{field} = {value}" for field, value in values.items() if LONE_DOLLAR.search(value)]
+    if wrong:
+        raise ValueError(f"{'; '.join(wrong)}: a '$' begins a variable, ${{section.field}}")
 
 
 @contextmanager
-def config_errors(path: Path) -> Iterator[None]:
+def config_errors(path: Path, kinds: tuple[type[Exception], ...] = CONFIG_ERRORS) -> Iterator[None]:
     """Give errors of reading a config a code. RAISES (SeqMixError): S410."""
     try:
         yield
-    except CONFIG_ERRORS as err:
+    except kinds as err:
         raise SeqMixError(Errors.E410.format(path=path, reason=reason_of(err))) from err
 
 
 def reason_of(err: Exception) -> str:
     """One sentence about why a config can't be read or built."""
-    if isinstance(err, RecursionError):
-        return "its values are nested too deep."
     problems = [_conflict(problem) for problem in getattr(err, "errors", None) or ()]
     if problems:
         return "; ".join(problems)
     text = " ".join(str(err).replace("While reading from '<string>' ", "").split())
-    if isinstance(err, configparser.InterpolationError):
-        text = f"[{err.section}] {err.option}: {text}. A variable has the form ${{section.field}}"
     return text.removeprefix("Config validation error ").replace("'<string>'", "the text")
 
 

@@ -187,10 +187,6 @@ class Errors:
     E546 = "[S546] {path} contains no names of documents. Write one name per line."
 
     E580 = "[S580] The variables of the config can't be filled in: {reason}."
-    E581 = (
-        "[S581] The folder {path} has a '$' in its name, which configs read as a variable. Give a "
-        "folder without one."
-    )
 
     # 2xx the component and mixing
     E201 = (

@@ -18,6 +18,8 @@ from ..files import replacing
 from .journal import RoundRecord, read_journal, version_of
 
 MISSING = object()
+# Why a folder can't be used: the config of each round names the files in it.
+DOLLAR = "its name has a '$', which begins a variable in configs"
 
 
 class RunFolder:
@@ -79,6 +81,8 @@ class RunFolder:
         started = {"version": __version__, "config": dict_to_dot(config), "sha256": digests}
         if self.path.exists() and not self.path.is_dir():
             raise self._unusable("it is a file")
+        if "$" in str(self.path):
+            raise self._unusable(DOLLAR)
         if self.inputs.exists():
             changed = self._changed(started)
             if changed:

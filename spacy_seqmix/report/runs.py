@@ -12,6 +12,7 @@ import srsly
 from thinc.api import Config
 
 from ..active.journal import RoundRecord, read_journal, version_of
+from ..config import CONFIG_ERRORS
 from ..errors import Errors, SeqMixError
 from ..model_names import short_name
 
@@ -94,9 +95,9 @@ def _settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """[paths] and [active] of a run's config; empty where it can't be read."""
     try:
         config = Config().from_disk(path, interpolate=False)
-    except (OSError, ValueError):
+    except CONFIG_ERRORS:
         return {}, {}
-    with suppress(ValueError):  # a reference to what is not there
+    with suppress(*CONFIG_ERRORS):  # a reference to what is not there
         config = config.interpolate()
     return config.get("paths", {}), config.get("active", {})
 

@@ -167,7 +167,7 @@ def test_whole_sequence_may_ask_for_a_number_of_labels_instead_of_a_share():
     assert strategy.describe() == "a sentence with at least 0% valid labels, 3 or more"
     mixed = Doc(VOCAB, words=["a", "b"], ents=["B-PER", "O"])
     assert not make_whole_sequence(density=0.9, min_labels=1).eligible(mixed)
-    with pytest.raises(ValueError, match="S210.*min_labels >= 0, not -1"):
+    with pytest.raises(ValueError, match=r"S210.*min_labels >= 0, not -1"):
         make_whole_sequence(min_labels=-1)
 
 
@@ -202,7 +202,7 @@ def test_strategies_refuse_values_out_of_range(make, values):
 
 @pytest.mark.parametrize("make", [make_mention, make_token])
 def test_strategies_of_segments_refuse_an_alpha_that_overflows(make):
-    with pytest.raises(ValueError, match="S210.*alpha > 0 and at most 1e"):
+    with pytest.raises(ValueError, match=r"S210.*alpha > 0 and at most 1e"):
         make(alpha=1e308)
 
 
