@@ -1,6 +1,8 @@
 """Read the configs of the commands."""
 
+import configparser
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -8,20 +10,41 @@ from fnmatch import fnmatchcase
 from importlib.metadata import entry_points
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from spacy.util import dict_to_dot, registry
 from thinc.api import Config
 
 from .errors import Errors, SeqMixError
 from .model_names import first_available, is_choice
 
+# Numbers that numpy, torch and spaCy take as a seed, also with the number of a round added.
+Seed: TypeAlias = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
 # The section of a sweep's config: its dotted names are values of arms, not sections.
 SECTION = "sweep"
 
 # Augmenters that mix. In active learning [active.mixing] mixes instead.
 MIXERS = ("spacy-seqmix.SeqMix.v1", "spacy-seqmix.MultiSeqMix.v1")
+
+# The fields that are sections with a registered function, and an example of each.
+BLOCKS = {
+    "strategy": '@misc = "spacy-seqmix.SubSequence.v1"',
+    "realiser": '@misc = "spacy-seqmix.NearestToken.v1"',
+    "discriminator": '@misc = "spacy-seqmix.PerplexityDiscriminator.v1"',
+    "table": '@misc = "spacy-seqmix.WordTable.v1"',
+    "lexicon": '@misc = "spacy-seqmix.WordNet.v1"',
+    "policy": '@misc = "spacy-seqmix.NTE.v1"',
+    "oracle": '@misc = "spacy-seqmix.GoldOracle.v1"',
+    "augmenter": '@augmenters = "spacy-seqmix.SeqMix.v1"',
+    "first": '@augmenters = "spacy-seqmix.SeqMix.v1"',
+    "then": '@augmenters = "spacy-seqmix.SeqMix.v1"',
+}
+# A "$" with no name of a field in braces behind it.
+LONE_DOLLAR = re.compile(r"\$(?!\$|\{[^{}]+\})(?<!\$\$)")
+# What configparser, thinc and the file system raise for a config that can't be read.
+CONFIG_ERRORS = (OSError, ValueError, configparser.Error)
 
 
 def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
@@ -52,6 +75,7 @@ def read_layers(path: Path, overrides: Mapping[str, Any]) -> dict[Path, Config]:
             raise SeqMixError(Errors.E410.format(path=path, reason="it is laid over itself"))
         with config_errors(base):
             config = Config().from_disk(base, interpolate=False)
+            check_variables(config)
         name = config.get("active", {}).get("extends")
         if not layers:
             name = overrides.get("active.extends", name)
@@ -69,6 +93,7 @@ def lay_over(layers: Iterable[Config], path: Path, overrides: Mapping[str, Any])
     drop_inherited_mixers(config, own, overrides)
     with config_errors(path):
         config = Config().from_str(config.to_str(), overrides=dict(overrides), interpolate=False)
+        config.interpolate()  # here the file can be named
     for key, value in config.get("paths", {}).items():
         if isinstance(value, str) and is_choice(value):
             config["paths"][key] = first_available(value)
@@ -92,36 +117,6 @@ def drop_inherited_mixers(config: Config, own: Config, overrides: Mapping[str, A
             and not any(key == field or key.startswith(f"{field}.") for key in overrides)
         ):
             corpus["augmenter"] = None
-
-
-def merge_pipeline(config: Config, pipeline: Config) -> Config:
-    """Lay the config of another pipeline over that of an experiment.
-
-    A plain merge would keep what belongs to the first pipeline alone. Here components that the
-    new pipeline does not name go, and the new score weights and a component with another factory
-    replace the old ones. Paths that the new config leaves open (null) stay as they were.
-
-    RETURNS (Config): a new config.
-    """
-    config, pipeline = config.copy(), pipeline.copy()
-    paths = pipeline.get("paths", {})
-    for key in [key for key, value in paths.items() if value is None]:
-        if key in config.get("paths", {}):
-            del paths[key]
-    old = config.get("components", {})
-    for name, section in pipeline.get("components", {}).items():
-        if name in old and "factory" in section and section["factory"] != old[name].get("factory"):
-            del old[name]
-    if "score_weights" in pipeline.get("training", {}):
-        config.get("training", {}).pop("score_weights", None)
-    merged = config.merge(pipeline)
-    names = merged.get("nlp", {}).get("pipeline")
-    if isinstance(names, list):  # not a variable
-        for section in (merged, merged.get("initialize", {})):
-            parts = section.get("components") or {}
-            for name in [name for name in parts if name not in names]:
-                del parts[name]
-    return merged
 
 
 def choose(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
@@ -148,47 +143,145 @@ def named_paths(config: Config) -> list[Path]:
     return [Path(v) for v in chain(*listed) if isinstance(v, str) and os.path.exists(v)]
 
 
-def unknown_functions(section: Mapping[str, Any]) -> str:
+def build_functions(
+    section: Mapping[str, Any], name: str, fields: Iterable[str], message: str
+) -> dict[str, Any]:
+    """Build the registered functions of a section.
+
+    section (Mapping[str, Any]): interpolated.
+    name (str): its name, for messages.
+    fields (Iterable[str]): the fields that may hold functions; sections within them count.
+    message (str): one of ``Errors``, with a place for {problems}.
+    RETURNS (dict[str, Any]): these fields, built; plain values stay as they are.
+    RAISES (SeqMixError): the message, or the code of a function that refused its arguments.
+    """
+    parts = {field: section[field] for field in fields if section.get(field) is not None}
+    if problems := [*plain_values(parts, name), *unknown_functions(parts)]:
+        raise SeqMixError(message.format(problems="; ".join(problems)))
+    try:
+        return dict(registry.resolve(parts))
+    except SeqMixError:
+        raise
+    except (ValueError, TypeError) as err:
+        raise SeqMixError(message.format(problems=reason_of(err))) from err
+
+
+def plain_values(section: Mapping[str, Any], name: str, *, ours: bool = False) -> list[str]:
+    """List the fields that must be sections with a registered function, but are plain values.
+
+    section (Mapping[str, Any]): interpolated. Sections within it count.
+    name (str): its name, for messages.
+    ours (bool): look only at the arguments of this package's functions.
+    """
+    problems = []
+    names = [value for key, value in section.items() if key.startswith("@")]
+    is_checked = any(_is_ours(str(value)) for value in names) if names or ours else True
+    for field, value in section.items():
+        is_section = isinstance(value, Mapping)
+        has_function = is_section and any(key.startswith("@") for key in value)
+        place = f"{name}.{field}" if name else field
+        if is_checked and field in BLOCKS and value is not None and not has_function:
+            what = "has no registered function" if is_section else f"can't be {value!r}"
+            fix = f"write a section [{place}] with the line {BLOCKS[field]}, or another function"
+            problems.append(f"{place} {what}: {fix}")
+        elif is_section:
+            problems += plain_values(value, place, ours=ours)
+    return problems
+
+
+def unknown_functions(section: Mapping[str, Any]) -> list[str]:
     """Name the registered functions of a section that do not exist, with those that do.
 
     section (Mapping[str, Any]): interpolated. Sections within it count.
-    RETURNS (str): one sentence for each unknown name, with this package's functions of the same
-        registry and any other close match, in place of spaCy's list of all; "" where all are known.
+    RETURNS (list[str]): one sentence for each unknown name, with this package's functions of the
+        same registry and any other close match, in place of spaCy's list of all.
     """
     problems = []
     kinds = {f"@{kind}": kind for kind in registry.get_registry_names()}
     for field, name in dict_to_dot(dict(section)).items():
         kind = kinds.get(field.rpartition(".")[2])
-        if kind is not None and isinstance(name, str) and not registry.has(kind, name):
+        if kind is not None and not (isinstance(name, str) and registry.has(kind, name)):
             ours = [e.name for e in entry_points(group=f"spacy_{kind}") if _is_ours(e.name)]
             known = [*getattr(registry, kind).get_all(), *ours]
-            close = get_close_matches(name, sorted(set(known)))
+            close = get_close_matches(str(name), sorted(set(known)))
             problem = f"{field} = {name!r}: there is no such function"
             problem += f"; did you mean {' or '.join(close)}" if close else ""
             problem += f"; spacy-seqmix has {', '.join(sorted(set(ours)))}" if ours else ""
             problems.append(f"{problem}; functions of your own come with --code FILE.py")
-    return ". ".join(problems)
+    return problems
 
 
 def _is_ours(name: str) -> bool:
     return name.startswith("spacy-seqmix.")
 
 
-def problems_of(err: ValidationError) -> str:
-    """List every wrong field of a section, with the reason."""
-    errors = err.errors(include_url=False)
-    return "; ".join(": ".join([*filter(None, [_dotted(e["loc"])]), e["msg"]]) for e in errors)
+def problems_of(err: ValidationError, section: str = "") -> str:
+    """List every wrong field of a section, with the reason.
+
+    section (str): its name, for fields that are null: those were left out, as a rule.
+    """
+    return "; ".join(_problem(e, section) for e in err.errors(include_url=False))
+
+
+def _problem(error: Mapping[str, Any], section: str) -> str:
+    field = _dotted(error["loc"])
+    if section and error["input"] is None:
+        return f"{field} is not given: set {section}.{field}, or what it refers to in [paths]"
+    return f"{field}: {error['msg']}" if field else str(error["msg"])
 
 
 def _dotted(parts: Iterable[int | str]) -> str:
     return ".".join(map(str, parts))
 
 
+def interpolated(config: Config) -> Config:
+    """Fill in the variables of a config.
+
+    RAISES (SeqMixError): S580 for a variable that can't be filled in.
+    """
+    try:
+        check_variables(config)
+        return config.interpolate()
+    except CONFIG_ERRORS as err:
+        raise SeqMixError(Errors.E580.format(reason=reason_of(err))) from err
+
+
+def check_variables(config: Config) -> None:
+    """Find a "$" that begins no variable: what thinc says of it names no field.
+
+    RAISES (ValueError): with the names of the fields.
+    """
+    values = {field: str(value) for field, value in dict_to_dot(config).items()}
+    wrong = [f"{field} = {value}" for field, value in values.items() if LONE_DOLLAR.search(value)]
+    if wrong:
+        raise ValueError(f"{'; '.join(wrong)}: a '$' begins a variable, ${{section.field}}")
+
+
 @contextmanager
-def config_errors(path: Path) -> Iterator[None]:
+def config_errors(path: Path, kinds: tuple[type[Exception], ...] = CONFIG_ERRORS) -> Iterator[None]:
     """Give errors of reading a config a code. RAISES (SeqMixError): S410."""
     try:
         yield
-    except (OSError, ValueError) as err:
-        reason = " ".join(str(err).split())
-        raise SeqMixError(Errors.E410.format(path=path, reason=reason)) from err
+    except kinds as err:
+        raise SeqMixError(Errors.E410.format(path=path, reason=reason_of(err))) from err
+
+
+def reason_of(err: Exception) -> str:
+    """One sentence about why a config can't be read or built."""
+    problems = [_conflict(problem) for problem in getattr(err, "errors", None) or ()]
+    if problems:
+        return "; ".join(problems)
+    text = " ".join(str(err).replace("While reading from '<string>' ", "").split())
+    return text.removeprefix("Config validation error ").replace("'<string>'", "the text")
+
+
+def _conflict(problem: Mapping[str, Any]) -> str:
+    """A problem that thinc found. A field and a section of one name are the most frequent."""
+    name, message = _dotted(problem["loc"]), str(problem["msg"])
+    if message != "found conflicting values":
+        return f"{name}: {message}"
+    section, _, field = name.rpartition(".")
+    return (
+        f"[{section}] has the field '{field}', and there is a section [{name}]: remove the line "
+        f"'{field} = ...' under [{section}], or the section"
+    )

@@ -201,6 +201,7 @@ class Errors:
         "notation of what an entity is not. Remove these entities, or train spaCy's 'ner' with "
         "doc.spans[KEY] and incorrect_spans_key = KEY."
     )
+    E580 = "[S580] The variables of the config can't be filled in: {reason}."
 
     # 2xx the component and mixing
     E201 = (

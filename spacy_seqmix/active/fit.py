@@ -180,6 +180,10 @@ def check_training_config(config: Config, component: str) -> None:
     if component not in config["nlp"].get("pipeline", []):
         reason = f"[nlp] pipeline has no '{component}' (active.component)"
         raise SeqMixError(Errors.E408.format(reason=reason))
+    size = config["nlp"].get("batch_size", 1)
+    if size is not None and not (isinstance(size, int) and size >= 1):
+        reason = f"nlp.batch_size is a whole number from 1, not {size!r}"
+        raise SeqMixError(Errors.E408.format(reason=reason))
     for field in ("train_corpus", "dev_corpus"):
         _corpus_section(config, field)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -13,19 +14,20 @@ from ..errors import Errors, SeqMixError
 from ..files import progress_bar
 from ..mixing.mix import MixCounts, mix_docs
 from ..mixing.mixer import Mixer
-from ..types import Realiser
 
 
-def make_mixers(mixing: Mapping[str, Any] | None) -> list[Mixer]:
+def make_mixers(mixing: Any) -> list[Mixer]:
     """Build the mixers of a resolved [active.mixing] section; none for null and for a rate of 0.
 
-    mixing (Mapping | None): the arguments of a ``Mixer``, or such sections by name, which are
-        taken in the order of their names.
-    RAISES (SeqMixError): S402 where something is no function, and the codes of ``Mixer``.
-        (TypeError): for arguments that a mixer does not have.
+    mixing (Any): the arguments of a ``Mixer``, or such sections by name, which are taken in the
+        order of their names; None for no mixing.
+    RAISES (SeqMixError): S402 for what is no section, or has other arguments than a mixer, and the
+        codes of ``Mixer``.
     """
-    if not mixing:
+    if mixing is None:
         return []
+    if not isinstance(mixing, Mapping):
+        raise SeqMixError(Errors.E402.format(problems=f"mixing: a section is wanted, not {mixing}"))
     if "strategy" in mixing or "realiser" in mixing:
         mixing = {"mixing": mixing}
     else:
@@ -36,10 +38,11 @@ def make_mixers(mixing: Mapping[str, Any] | None) -> list[Mixer]:
             raise SeqMixError(Errors.E402.format(problems=f"{name}: a section is wanted"))
         if not section.get("rate", 1.0):
             continue
-        wrong = [] if callable(section.get("strategy")) else [f"{name}.strategy"]
-        wrong += [] if isinstance(section.get("realiser"), Realiser) else [f"{name}.realiser"]
-        if wrong:
-            problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
+        if missing := [f"{name}.{k}" for k in ("strategy", "realiser") if section.get(k) is None]:
+            problems = f"{', '.join(missing)}: give a registered function, @misc = ..."
+            raise SeqMixError(Errors.E402.format(problems=problems))
+        if unknown := sorted(section.keys() - signature(Mixer).parameters.keys()):
+            problems = "; ".join(f"{name}.{field}: there is no such field" for field in unknown)
             raise SeqMixError(Errors.E402.format(problems=problems))
         made.append(Mixer(**section))
     return made

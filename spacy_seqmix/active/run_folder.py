@@ -22,6 +22,8 @@ from ..files import parse_json, read_docs, replacing
 from .journal import RoundRecord, end_of, read_journal, version_of
 
 MISSING = object()
+# Why a folder can't be used: the config of each round names the files in it.
+DOLLAR = "its name has a '$', which begins a variable in configs"
 
 
 class RunFolder:
@@ -106,6 +108,8 @@ class RunFolder:
         """Keep other processes from running in the folder. RAISES (SeqMixError): S407, S412."""
         if self.path.exists() and not self.path.is_dir():
             raise self._unusable("it is a file")
+        if "$" in str(self.path):
+            raise self._unusable(DOLLAR)
         with locked(self.path):
             # Of a killed run. Before the lock they may be those of one that lives.
             for left_over in (*self.path.glob(".*.tmp"), *self.path.glob("mixed/.*.tmp")):

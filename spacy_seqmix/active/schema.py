@@ -1,23 +1,27 @@
 """The [active] section of a config, checked and built. No data is read."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     InstanceOf,
-    PositiveFloat,
     PositiveInt,
     ValidationError,
 )
-from spacy.util import registry
 from thinc.api import Config
 
-from ..config import unknown_functions
+from ..config import (
+    Seed,
+    build_functions,
+    interpolated,
+    plain_values,
+    problems_of,
+    unknown_functions,
+)
 from ..errors import Errors, SeqMixError
 from ..mixing.mixer import Mixer
 from ..query.policies import QueryPolicy
@@ -30,6 +34,9 @@ from .pseudo_labels import check_config_can_label
 
 # How ``precision.matmul_precision`` multiplies.
 Precision: TypeAlias = Literal["highest", "high", "medium", "bfloat16"]
+# Beyond these a number is a slip of the pen, and what follows from it would not fit in memory.
+MAX_ROUNDS, MAX_EPOCHS, MAX_MEMBERS = 10_000, 100_000.0, 1000
+Steps: TypeAlias = Annotated[int, Field(gt=0, le=10**9)]
 # The fields that are registered functions, or sections of them.
 FUNCTIONS = ("policy", "oracle", "mixing")
 
@@ -40,7 +47,10 @@ class CommitteeSchema(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     members: int = Field(
-        default=3, ge=2, description="Members C; the first is the round's own model. At least 2."
+        default=3,
+        ge=2,
+        le=MAX_MEMBERS,
+        description="Members C; the first is the round's own model. At least 2.",
     )
     kind: Literal["seeds", "dropout"] = Field(
         default="seeds",
@@ -70,9 +80,8 @@ class ActiveSchema(BaseModel):
     pool_size: PositiveInt | None = Field(
         None, description="Use a random sample of this many docs of the pool; null for all."
     )
-    seed: int = Field(
+    seed: Seed = Field(
         0,
-        ge=0,
         description="Seed of the seed set, the queries and the mixing. A round trains with seed + "
         "its number.",
     )
@@ -80,17 +89,19 @@ class ActiveSchema(BaseModel):
     n_query: PositiveInt | list[PositiveInt] = Field(
         description="Docs queried in each further round, or in each of them in turn."
     )
-    n_rounds: int = Field(ge=0, description="Rounds after the seed round.")
+    n_rounds: int = Field(ge=0, le=MAX_ROUNDS, description="Rounds after the seed round.")
     component: str = Field(
         "seqmix_ner",
         description="The component that is trained, and whose probabilities the policy scores.",
     )
-    epochs: PositiveFloat = Field(
+    epochs: float = Field(
         10.0,
+        gt=0,
+        le=MAX_EPOCHS,
         description="Passes over each round's training set, mixed docs included; the batcher "
         "decides how many steps these are.",
     )
-    max_steps: PositiveInt | list[PositiveInt] | None = Field(
+    max_steps: Steps | list[Steps] | None = Field(
         None,
         description="Optimiser steps of every round, or of each in turn; overrides epochs, so "
         "that runs can be compared at equal steps. At least 2.",
@@ -185,13 +196,13 @@ def read_active_config(config: Config) -> ActiveConfig:
 
     RAISES (SeqMixError): S402, S408 and those of its parts, see ``errors.py``.
     """
-    plain = config.copy().interpolate()
+    plain = interpolated(config.copy())
     active = read_active_section(plain)
     training = Config({k: v for k, v in plain.items() if k not in ("active", "augment")})
     # What training logs, the loop sets itself.
     used = {k: {**v, "logger": None} if k == "training" else v for k, v in training.items()}
-    if unknown := unknown_functions(used):
-        raise SeqMixError(Errors.E408.format(reason=unknown))
+    if problems := [*plain_values(used, "", ours=True), *unknown_functions(used)]:
+        raise SeqMixError(Errors.E408.format(reason="; ".join(problems)))
     check_training_config(training, active.component)
     training = without_own_mixing(training)
     check_needs(active.policy.needs, training, active.component)
@@ -217,38 +228,17 @@ def read_active_section(config: Config) -> ActiveSchema:
     if "active" not in config:
         raise SeqMixError(Errors.E402.format(problems="the section itself is missing"))
     section = config["active"]
+    functions = build_functions(section, "active", FUNCTIONS, Errors.E402)
+    functions["mixing"] = make_mixers(functions.get("mixing"))
     try:
-        active = ActiveSchema.model_validate({**section, **resolve_functions(section)})
+        active = ActiveSchema.model_validate({**section, **functions})
     except ValidationError as err:
-        problems = [_problem(".".join(map(str, e["loc"])), e) for e in err.errors()]
-        raise SeqMixError(Errors.E402.format(problems="; ".join(problems))) from None
+        problems = problems_of(err, "active")
+        raise SeqMixError(Errors.E402.format(problems=problems)) from None
     problem = _contradiction(active)
     if problem:
         raise SeqMixError(Errors.E402.format(problems=problem))
     return active
-
-
-def resolve_functions(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Build the policy, the oracle and the mixers of an interpolated [active] section.
-
-    RAISES (SeqMixError): S402 with what is wrong, or the code of the function that refused its
-        arguments.
-    """
-    if unknown := unknown_functions({name: section.get(name) or {} for name in FUNCTIONS}):
-        raise SeqMixError(Errors.E402.format(problems=unknown))
-    try:
-        parts = registry.resolve({name: section.get(name) or {} for name in FUNCTIONS})
-        parts["mixing"] = make_mixers(parts["mixing"])
-    except SeqMixError:
-        raise
-    except (ValueError, TypeError) as err:
-        raise SeqMixError(Errors.E402.format(problems=str(err).strip())) from err
-    wrong = [] if isinstance(parts["policy"], QueryPolicy) else ["policy"]
-    wrong += [] if callable(parts["oracle"]) else ["oracle"]
-    if wrong:
-        problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
-        raise SeqMixError(Errors.E402.format(problems=problems))
-    return parts
 
 
 def _contradiction(active: ActiveSchema) -> str:
@@ -266,10 +256,3 @@ def _contradiction(active: ActiveSchema) -> str:
     if isinstance(active.n_query, list) and len(active.n_query) != n_rounds:
         return f"n_query: {n_rounds} numbers for n_rounds = {n_rounds}"
     return ""
-
-
-def _problem(field: str, error: Mapping[str, Any]) -> str:
-    """What is wrong with a field. One that is null was left out, as a rule."""
-    if error["input"] is None:
-        return f"{field} is not given: set active.{field}, or what it refers to in [paths]"
-    return f"{field}: {error['msg']}"

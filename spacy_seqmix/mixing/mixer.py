@@ -11,13 +11,15 @@ from .strategies import as_strategy
 
 # A number, a list, or a schedule of thinc's (an endless iterator).
 Rate: TypeAlias = float | Iterable[float]
+# The most mixed docs per doc: beyond it, a rate is a slip of the pen.
+MAX_RATE = 1000.0
 
 
 class Rates:
     """The augment rate of every epoch or round; the last rate holds for all that follow."""
 
     def __init__(self, rate: Rate) -> None:
-        """RAISES (SeqMixError): S212 for a rate below 0, or none at all."""
+        """RAISES (SeqMixError): S212 for a rate out of range, or none at all."""
         whole = [rate] if isinstance(rate, int | float) else rate
         self._rest: Iterator[float] = iter(whole)
         self._known: list[float] = []
@@ -31,8 +33,9 @@ class Rates:
             value = next(self._rest, None)
             if value is None:
                 break
-            if not 0 <= value < float("inf"):
-                raise SeqMixError(Errors.E212.format(what=f"rate >= 0, not {value}"))
+            if not 0 <= value <= MAX_RATE:
+                what = f"a rate from 0 to {MAX_RATE:g}, not {value}"
+                raise SeqMixError(Errors.E212.format(what=what))
             self._known.append(float(value))
         if not self._known:
             raise SeqMixError(Errors.E212.format(what="at least one rate"))
@@ -66,6 +69,9 @@ class Mixer:
             raise SeqMixError(Errors.E212.format(what=f"labels 'soft' or 'hard', not {labels!r}"))
         if not isinstance(realiser, Realiser):
             what = f"a realiser (derive yours from spacy_seqmix.types.Realiser), not {realiser!r}"
+            raise SeqMixError(Errors.E212.format(what=what))
+        if discriminator is not None and not callable(discriminator):
+            what = f"a discriminator, a function docs -> verdicts, not {discriminator!r}"
             raise SeqMixError(Errors.E212.format(what=what))
         self.strategy = as_strategy(strategy)
         self.realiser = realiser

@@ -15,7 +15,7 @@ from ..annotation.layers import ENTS, check_layer, is_iob
 from ..errors import Errors, SeqMixError
 from ..types import MixPlan, Segment, SegmentMix
 from .partners import partners_in_pool, take_turns
-from .segments import ChoosingStrategy, Chosen, dense
+from .segments import ChoosingStrategy, Chosen, check_alpha, dense
 
 # A segment to mix with, and the words to mix in where they are not those of that segment.
 Partner: TypeAlias = tuple[Segment, tuple[str, ...] | None]
@@ -102,8 +102,7 @@ class Draw:
     replace: bool = False
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.alpha < float("inf"):
-            raise SeqMixError(Errors.E210.format(what="alpha > 0", value=self.alpha))
+        check_alpha(self.alpha)
         if self.segments < 0:
             raise SeqMixError(Errors.E210.format(what="segments >= 0", value=self.segments))
 

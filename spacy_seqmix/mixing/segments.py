@@ -18,6 +18,8 @@ from ..types import Strategy
 
 # Densities are ratios of small integers: 3/5 must pass 0.6 whatever the rounding.
 TOLERANCE = 1e-6
+# Of λ ~ Beta(α, α): beyond it λ is one half, and the numbers overflow in the end.
+MAX_ALPHA = 1e6
 
 Numbers: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -123,14 +125,18 @@ class Sequences:
 
     density (float): η0, in [0, 1].
     layer (str): whose labels count, as for windows.
+    min_labels (int): the fewest tokens with a valid label, whatever the length.
     """
 
     density: float = 0.6
     layer: str = ENTS
+    min_labels: int = 0
 
     def __post_init__(self) -> None:
         _check_density(self.density)
         check_layer(self.layer)
+        if self.min_labels < 0:
+            raise SeqMixError(Errors.E210.format(what="min_labels >= 0", value=self.min_labels))
 
     def __call__(self, doc: Doc) -> list[Chosen]:
         """The eligible sequences of a labelled doc, in order."""
@@ -146,7 +152,7 @@ class Sequences:
                 starts.append(start)
                 ends.append(end)
         first, last = np.array(starts, dtype="int64"), np.array(ends, dtype="int64")
-        ok = dense(doc, first, last, self.density, self.layer)
+        ok = dense(doc, first, last, self.density, self.layer, self.min_labels)
         if not ok.any():
             return []
         # An entity across a boundary would leave its other part without a beginning.
@@ -160,7 +166,9 @@ class Sequences:
 
     def describe(self) -> str:
         """What makes a doc eligible, for messages."""
-        return f"a sentence with at least {self.density:.0%} valid labels{_where(self.layer)}"
+        fewest = f", {self.min_labels} or more" if self.min_labels else ""
+        rule = f"at least {self.density:.0%} valid labels{fewest}"
+        return f"a sentence with {rule}{_where(self.layer)}"
 
 
 def _where(layer: str) -> str:
@@ -171,7 +179,14 @@ def _where(layer: str) -> str:
     return f" in the layer '{layer}'{rule}"
 
 
-def dense(doc: Doc, starts: Numbers, ends: Numbers, density: float, layer: str = ENTS) -> Mask:
+def dense(
+    doc: Doc,
+    starts: Numbers,
+    ends: Numbers,
+    density: float,
+    layer: str = ENTS,
+    min_labels: int = 0,
+) -> Mask:
     """Select the segments of a doc with a sufficient density of valid labels.
 
     SeqMix, section 3.2: η = n / s with n valid labels (any tag but O; a soft label counts with
@@ -182,6 +197,7 @@ def dense(doc: Doc, starts: Numbers, ends: Numbers, density: float, layer: str =
     starts, ends (Numbers): the segments, none empty; ends are exclusive.
     density (float): η0, in [0, 1].
     layer (str): whose labels count. Those of a tagger are all valid.
+    min_labels (int): the least n.
     RETURNS (Mask): one truth value a segment.
     """
     if not len(starts):
@@ -190,7 +206,9 @@ def dense(doc: Doc, starts: Numbers, ends: Numbers, density: float, layer: str =
     unusable = soft_labels.is_missing(soft) | np.array([t.is_space for t in doc])
     outside = soft.probs[:, soft.labels.index("O")] if is_iob(layer) else 0.0
     valid = np.where(unusable, 0.0, 1.0 - outside)
-    ok = _sums(valid, starts, ends) / (ends - starts) >= density - TOLERANCE
+    n_valid = _sums(valid, starts, ends)
+    ok = n_valid / (ends - starts) >= density - TOLERANCE
+    ok &= n_valid >= min_labels - TOLERANCE
     ok &= _sums(unusable, starts, ends) == 0
     # A sentence may start at the first token, not inside.
     ok &= _sums(_sent_starts(doc), starts + 1, ends) == 0
@@ -224,6 +242,13 @@ def _sums(values: NDArray[Any], starts: Numbers, ends: Numbers) -> NDArray[np.fl
     """The sum of values over each segment, by differences of running totals."""
     totals = np.concatenate([[0.0], np.cumsum(values, dtype="float64")])
     return np.asarray(totals[ends] - totals[starts])
+
+
+def check_alpha(alpha: float) -> None:
+    """RAISES (SeqMixError): S210 for an α for which λ ~ Beta(α, α) can't be drawn."""
+    if not 0.0 < alpha <= MAX_ALPHA:
+        what = f"alpha > 0 and at most {MAX_ALPHA:g}"
+        raise SeqMixError(Errors.E210.format(what=what, value=alpha))
 
 
 def _check_density(density: float) -> None:

@@ -11,7 +11,7 @@ from ..annotation.layers import ENTS, check_layer, is_iob
 from ..errors import Errors, SeqMixError
 from ..types import MixPlan, PlanFunction, Segment, SegmentMix, Strategy
 from .pairs import SegmentIndex, index_segments
-from .segments import ChoosingStrategy, Sequences, Windows
+from .segments import ChoosingStrategy, Sequences, Windows, check_alpha
 
 WINDOWS, DOCS = "windows", "docs"
 
@@ -62,8 +62,7 @@ class SegmentPairs(ChoosingStrategy):
         if self.uniform_over not in (WINDOWS, DOCS):
             what = f"uniform_over '{WINDOWS}' or '{DOCS}'"
             raise SeqMixError(Errors.E210.format(what=what, value=repr(self.uniform_over)))
-        if not 0.0 < self.alpha < float("inf"):
-            raise SeqMixError(Errors.E210.format(what="alpha > 0", value=self.alpha))
+        check_alpha(self.alpha)
 
     @property
     def keeps_labels(self) -> bool:
@@ -102,7 +101,11 @@ class Duplication(Strategy):
 
     def eligible(self, doc: Doc) -> bool:
         """Whether the doc is annotated, and has enough valid labels."""
-        tags = [tag for tag in soft_labels.hard_tags(doc, self.layer) if tag is not None]
+        tags = [
+            tag
+            for token, tag in zip(doc, soft_labels.hard_tags(doc, self.layer), strict=True)
+            if tag is not None and not token.is_space
+        ]
         n_valid = sum(not is_iob(self.layer) or tag != "O" for tag in tags)
         return bool(tags) and n_valid >= self.min_labels
 
@@ -145,16 +148,18 @@ def make_sub_sequence(
 
 
 def make_whole_sequence(
-    density: float = 0.6, alpha: float = 8.0, layer: str = ENTS
+    density: float = 0.6, alpha: float = 8.0, layer: str = ENTS, min_labels: int = 0
 ) -> SegmentPairs:
     """Create the whole-sequence strategy: two dense sequences of the same length.
 
     A sequence is a sentence where boundaries are known, and otherwise the whole doc. The mixture
     replaces one of the two: there is one candidate per plan, not two.
 
-    Arguments, result and errors as in ``make_sub_sequence``.
+    min_labels (int): the fewest tokens with a valid label on both sides, beside the density. The
+        code of SeqMix's authors asks for three, at any density.
+    Other arguments, result and errors as in ``make_sub_sequence``.
     """
-    return SegmentPairs(Sequences(density, layer), alpha, both_ways=False)
+    return SegmentPairs(Sequences(density, layer, min_labels), alpha, both_ways=False)
 
 
 def make_label_constrained(

@@ -1,5 +1,6 @@
 """Token tables of vectors out of context: word pieces, words, spaCy's static vectors."""
 
+import configparser
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from spacy.training.corpus import Corpus
 from spacy.vectors import Vectors
 from thinc.api import get_current_ops
 
+from ..config import config_errors
 from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..models.encoder import Encoder
 from ..types import Floats2d
@@ -151,7 +153,8 @@ def make_vectors_table(
 
     def build(docs: Sequence[Doc], corpus: Sequence[Doc], nlp: Language | None) -> BuiltTable:
         if vectors is not None:
-            vocab = spacy.load(vectors, exclude=["tokenizer"], enable=[]).vocab
+            with config_errors(Path(vectors), (configparser.Error,)):
+                vocab = spacy.load(vectors, exclude=["tokenizer"], enable=[]).vocab
         else:
             every = [*docs, *corpus]
             vocab = every[0].vocab if every else spacy.blank("xx").vocab

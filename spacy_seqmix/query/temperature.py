@@ -1,5 +1,6 @@
 """How well a pipeline's confidences fit labelled docs, and the temperature that fits best."""
 
+import configparser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Span
 from spacy.training import Example
 
+from ..config import config_errors
 from ..errors import Errors, SeqMixError
 from ..files import read_docs, replacing_folder
 from ..types import Floats1d, Floats2d
@@ -178,7 +180,8 @@ def fit_file(
     """
     if output is not None and output.exists() and (output.is_file() or any(output.iterdir())):
         raise SeqMixError(Errors.E446.format(path=output))
-    nlp = spacy.load(model)
+    with config_errors(Path(model), (configparser.Error,)):
+        nlp = spacy.load(model)
     component = component or _only(nlp)
     gold = read_docs(path, nlp, need_entities=False)
     scored = score_spans(nlp, component, [Example(copy_tokens(doc, nlp), doc) for doc in gold])

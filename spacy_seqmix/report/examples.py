@@ -17,6 +17,7 @@ from ..active.run_folder import RunFolder
 from ..annotation import recipes, soft_labels
 from ..annotation.layers import ENTS, RELATIONS
 from ..annotation.provenance import Origin, by_key, get_origin, parent_keys
+from ..config import CONFIG_ERRORS
 from ..errors import plural
 from ..files import read_docs
 from .arms import Arm
@@ -164,7 +165,7 @@ def _inputs(run: Run) -> tuple[str, str]:
     try:
         config = spacy.util.load_config(RunFolder(run.folder).config, interpolate=True)
         return str(config["nlp"]["lang"]), str(config["active"]["pool"])
-    except (OSError, ValueError, KeyError):
+    except (*CONFIG_ERRORS, KeyError):
         return "xx", ""
 
 

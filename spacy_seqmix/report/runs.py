@@ -11,6 +11,7 @@ from typing import Any
 from thinc.api import Config
 
 from ..active.journal import RoundRecord, read_journal, version_of
+from ..config import CONFIG_ERRORS
 from ..errors import Errors, SeqMixError
 from ..files import parse_json
 from ..model_names import short_name
@@ -102,9 +103,9 @@ def _read_config(path: Path) -> dict[str, Any]:
     """A run's config; empty where it can't be read."""
     try:
         config = Config().from_disk(path, interpolate=False)
-    except (OSError, ValueError):
+    except CONFIG_ERRORS:
         return {}
-    with suppress(ValueError):  # a reference to what is not there
+    with suppress(*CONFIG_ERRORS):  # a reference to what is not there
         config = config.interpolate()
     return config
 

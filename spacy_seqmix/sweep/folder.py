@@ -10,7 +10,7 @@ from spacy.util import dict_to_dot
 from thinc.api import Config
 
 from ..active.journal import is_whole
-from ..active.run_folder import RunFolder
+from ..active.run_folder import DOLLAR, RunFolder
 from ..errors import Errors, SeqMixError, plural
 from .plan import Arm, Sweep, folder_name
 from .record import (
@@ -144,6 +144,8 @@ def check_folder(sweep: Sweep, out: Path) -> None:
     """
     if out.exists() and not out.is_dir():
         raise SeqMixError(Errors.E607.format(path=out, reason="it is a file"))
+    if "$" in str(out):
+        raise SeqMixError(Errors.E607.format(path=out, reason=DOLLAR))
     if out.exists() and not (out / SWEEP_FILE).exists() and any(map(_is_other, out.iterdir())):
         raise SeqMixError(Errors.E607.format(path=out, reason="it holds something else"))
     before = {arm.folder.lower(): arm for arm in known_arms(out).arms}

@@ -18,10 +18,10 @@ from thinc.api import Config
 
 from ..active.schema import ActiveConfig, read_active_config
 from ..annotation.layers import ENTS, RELATIONS, TAGS
-from ..config import SECTION, choose, drop_inherited_mixers, lay_over, merge_pipeline, read_layers
+from ..config import SECTION, choose, drop_inherited_mixers, lay_over, read_layers
 from ..errors import Errors, SeqMixError, Warnings
 from .schema import OVERLAY, Control, SweepSchema, read_section
-from .values import short_names, text_of, with_values
+from .values import merge_pipeline, short_names, text_of, with_values
 
 MIXING = "active.mixing"
 NONE, SAME_STEPS = "none", "none at the steps of"

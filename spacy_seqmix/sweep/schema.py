@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..config import problems_of
+from ..config import Seed, problems_of
 from ..errors import Errors, SeqMixError
 
 # Of an arm: the path of a config, beside values by dotted name.
@@ -19,7 +19,7 @@ class SweepSchema(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    seeds: list[NonNegativeInt] = Field(
+    seeds: list[Seed] = Field(
         min_length=1,
         description="Each arm runs once with each seed. Runs with the same seed start from the "
         "same pool and the same seed set.",

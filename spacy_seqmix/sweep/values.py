@@ -1,4 +1,4 @@
-"""Config values by dotted name, and their short forms in the names of arms."""
+"""Config values of arms, by dotted name or of a pipeline, and their short forms in names."""
 
 from __future__ import annotations
 
@@ -28,6 +28,36 @@ def with_values(config: Config, values: Mapping[str, Any]) -> Config:
         except KeyError:
             raise SeqMixError(Errors.E603.format(name=name, section=section or name)) from None
     return config
+
+
+def merge_pipeline(config: Config, pipeline: Config) -> Config:
+    """Lay the config of another pipeline over that of an experiment.
+
+    A plain merge would keep what belongs to the first pipeline alone. Here components that the
+    new pipeline does not name go, and the new score weights and a component with another factory
+    replace the old ones. Paths that the new config leaves open (null) stay as they were.
+
+    RETURNS (Config): a new config.
+    """
+    config, pipeline = config.copy(), pipeline.copy()
+    paths = pipeline.get("paths", {})
+    for key in [key for key, value in paths.items() if value is None]:
+        if key in config.get("paths", {}):
+            del paths[key]
+    old = config.get("components", {})
+    for name, section in pipeline.get("components", {}).items():
+        if name in old and "factory" in section and section["factory"] != old[name].get("factory"):
+            del old[name]
+    if "score_weights" in pipeline.get("training", {}):
+        config.get("training", {}).pop("score_weights", None)
+    merged = config.merge(pipeline)
+    names = merged.get("nlp", {}).get("pipeline")
+    if isinstance(names, list):  # not a variable
+        for section in (merged, merged.get("initialize", {})):
+            parts = section.get("components") or {}
+            for name in [name for name in parts if name not in names]:
+                del parts[name]
+    return merged
 
 
 def short_names(names: list[str]) -> dict[str, str]:

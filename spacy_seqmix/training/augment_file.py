@@ -1,20 +1,24 @@
 """Mix a file of docs into another: what ``spacy seqmix augment`` calls."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import spacy
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from spacy.util import registry
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError
 from thinc.api import Config
 
 from ..annotation.layers import ENTS
-from ..config import named_paths, problems_of, unknown_functions
+from ..config import Seed, build_functions, interpolated, named_paths, problems_of
 from ..errors import Errors, SeqMixError
 from ..files import check_output, progress_bar, read_docs, write_docs
 from ..mixing.mix import MixCounts, mix_docs
-from ..mixing.mixer import Mixer
+from ..mixing.mixer import MAX_RATE, Mixer
+from ..types import Realiser
+
+# The fields that are sections with a registered function.
+FUNCTIONS = ("strategy", "realiser", "discriminator")
 
 
 class AugmentSchema(BaseModel):
@@ -23,12 +27,14 @@ class AugmentSchema(BaseModel):
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     lang: str = Field("en", description="Language whose tokeniser must agree with mixed texts.")
-    seed: int = Field(0, ge=0, description="Of the pairs and of λ.")
-    rate: float = Field(0.2, gt=0, description="r, mixed docs per doc of IN.")
+    seed: Seed = Field(0, description="Of the pairs and of λ.")
+    rate: float = Field(0.2, gt=0, le=MAX_RATE, description="r, mixed docs per doc of IN.")
     labels: str = Field("soft", description='"soft", or "hard" for the repaired annotation alone.')
-    strategy: Any = Field(description="Which segments are paired.")
-    realiser: Any = Field(description="How mixed segments become words.")
-    discriminator: Any = Field(None, description="What keeps plausible docs; null keeps all.")
+    strategy: Callable[..., Any] = Field(description="Which segments are paired.")
+    realiser: InstanceOf[Realiser] = Field(description="How mixed segments become words.")
+    discriminator: Callable[..., Any] | None = Field(
+        None, description="What keeps plausible docs; null keeps all."
+    )
 
 
 def augment_file(
@@ -50,23 +56,17 @@ def augment_file(
     RAISES (SeqMixError): S213 for a wrong section, S214 when no doc came out, S403 and S405 for
         unusable docs, S549 where the output is an input.
     """
-    config = config.interpolate()
+    config = interpolated(config)
     check_output(out_path, [in_path, *named_paths(config)])
     section = config.get("augment")
     if not isinstance(section, dict):
         raise SeqMixError(Errors.E213.format(problems="the section itself is missing"))
+    functions = build_functions(section, "augment", FUNCTIONS, Errors.E213)
     try:
-        settings = AugmentSchema.model_validate(section)
+        settings = AugmentSchema.model_validate({**section, **functions})
     except ValidationError as err:
-        raise SeqMixError(Errors.E213.format(problems=problems_of(err))) from None
-    parts = {k: v for k, v in section.items() if isinstance(v, dict)}
-    wrong = [name for name in ("strategy", "realiser") if name not in parts]
-    if wrong:
-        problems = f"{', '.join(wrong)}: give a registered function, @misc = ..."
-        raise SeqMixError(Errors.E213.format(problems=problems))
-    if unknown := unknown_functions(parts):
-        raise SeqMixError(Errors.E213.format(problems=unknown))
-    mixer = Mixer(rate=settings.rate, labels=settings.labels, **registry.resolve(parts))
+        raise SeqMixError(Errors.E213.format(problems=problems_of(err, "augment"))) from None
+    mixer = Mixer(**functions, rate=settings.rate, labels=settings.labels)
     nlp = spacy.blank(settings.lang)
     need_entities = mixer.strategy.layer == ENTS
     docs = read_docs(in_path, nlp, need_entities=need_entities, progress=progress)

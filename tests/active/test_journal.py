@@ -103,6 +103,13 @@ def test_journal_in_a_folder_of_something_else(folder, tmp_path):
         pass
 
 
+@pytest.mark.parametrize("name", ["run ${paths.pool}", "a$b"])
+def test_journal_in_a_folder_whose_name_is_a_variable(name, tmp_path):
+    with pytest.raises(ValueError, match=r"S407.*its name has a '\$'"):
+        RunFolder(tmp_path / name).open(CONFIG, DIGESTS)
+    assert not (tmp_path / name).exists()
+
+
 @pytest.mark.parametrize("kept", [[], ["inputs.json"]])
 def test_journal_after_a_kill_at_the_very_beginning(folder, kept):
     folder.open(CONFIG, DIGESTS)

@@ -32,8 +32,12 @@ def test_mixing_one_or_several():
     ("mixing", "message"),
     [
         ({"a": MENTIONS, "b": 1}, r"S402.*mixing\.b"),
-        ({"a": {**MENTIONS, "strategy": "Mention"}}, r"S402.*mixing\.a\.strategy"),
-        ({**MENTIONS, "realiser": "x"}, r"S402.*mixing\.realiser"),
+        ({"a": {**MENTIONS, "strategy": None}}, r"S402.*mixing\.a\.strategy"),
+        ({**MENTIONS, "realiser": None}, r"S402.*mixing\.realiser"),
+        ({**MENTIONS, "rat": 0.1}, r"S402.*mixing\.rat: there is no such field"),
+        ({**MENTIONS, "realiser": "x"}, "S212.*realiser"),
+        ({**MENTIONS, "discriminator": "gpt2"}, "S212.*discriminator"),
+        ({**MENTIONS, "rate": 1e308}, "S212.*rate from 0 to 1000, not 1e"),
         ({**MENTIONS, "labels": "warm"}, "S212"),
     ],
 )

@@ -1,5 +1,7 @@
 """The [active] section."""
 
+import math
+
 import pytest
 from thinc.api import Config
 
@@ -56,6 +58,12 @@ def test_schema_queries_by_round():
         ({"pool": None}, "pool"),
         ({"start": "hot"}, "start"),
         ({"epochs": 0}, "epochs"),
+        ({"epochs": math.inf}, "epochs: .* less than or equal to 100000"),
+        ({"epochs": math.nan}, "epochs"),
+        ({"n_rounds": 2**31}, "n_rounds: .* less than or equal to 10000"),
+        ({"seed": 2**32}, "seed"),
+        ({"max_steps": 10**12}, "max_steps"),
+        ({"committee": {"members": 10**9}}, r"committee\.members"),
         ({"seed": -1}, "seed"),
         ({"max_steps": 1}, "max_steps"),
         ({"max_steps": [4, 1, 4]}, "max_steps"),
@@ -91,10 +99,16 @@ def test_schema_names_what_is_not_given():
 @pytest.mark.parametrize(
     ("values", "named"),
     [
-        ({"policy": {"@misc": "spacy-seqmix.GoldOracle.v1"}}, "policy: give a registered function"),
+        ({"policy": {"@misc": "spacy-seqmix.GoldOracle.v1"}}, "policy: .* instance of QueryPolicy"),
         ({"oracle": {"@misc": "spacy-seqmix.SubSequence.v1"}, "policy": {}}, "policy"),
-        ({"oracle": {"a": 1}}, "oracle: give a registered function"),
-        ({"mixing": {"strategy": 1, "realiser": 2}}, r"mixing\.strategy, mixing\.realiser"),
+        ({"oracle": {"a": 1}}, r"active\.oracle has no registered function: write a section"),
+        ({"mixing": {"strategy": 1, "realiser": 2}}, r"mixing\.strategy can't be 1: .*realiser"),
+        ({"mixing": {"strategy": 1, "realiser": 2}}, r"section \[active\.mixing\.strategy\]"),
+        ({"mixing": {"a": {"discriminator": "gpt2"}}}, r"active\.mixing\.a\.discriminator"),
+        ({"mixing": "SubSequence"}, "mixing: a section is wanted"),
+        ({"mixing": True}, "mixing: a section is wanted"),
+        ({"policy": "NTE"}, r"section \[active\.policy\] with the line @misc"),
+        ({"policy": {"@misc": 5}}, r"policy\.@misc = 5: there is no such function"),
     ],
 )
 def test_schema_checks_what_the_functions_are(values, named):

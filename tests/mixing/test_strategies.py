@@ -15,6 +15,7 @@ from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import mix_docs
 from spacy_seqmix.mixing.mixer import Mixer
+from spacy_seqmix.mixing.segment_pool import make_mention, make_token
 from spacy_seqmix.mixing.segments import Windows
 from spacy_seqmix.mixing.strategies import (
     as_strategy,
@@ -159,6 +160,17 @@ def test_strategies_eligible_docs_and_their_descriptions():
     assert [make_label_constrained(9).eligible(doc) for doc in docs] == [False] * 3
 
 
+def test_whole_sequence_may_ask_for_a_number_of_labels_instead_of_a_share():
+    docs = docs_of([0, 2, 3])
+    strategy = make_whole_sequence(density=0.0, min_labels=3)
+    assert [strategy.eligible(doc) for doc in docs] == [False, False, True]
+    assert strategy.describe() == "a sentence with at least 0% valid labels, 3 or more"
+    mixed = Doc(VOCAB, words=["a", "b"], ents=["B-PER", "O"])
+    assert not make_whole_sequence(density=0.9, min_labels=1).eligible(mixed)
+    with pytest.raises(ValueError, match=r"S210.*min_labels >= 0, not -1"):
+        make_whole_sequence(min_labels=-1)
+
+
 def test_strategies_keep_entities_by_name():
     assert not make_sub_sequence().choose.keep_entities
     assert make_sub_sequence(keep_entities=True).choose == Windows(5, 0.6, keep_entities=True)
@@ -175,6 +187,7 @@ WRONG = [
     {"alpha": 0.0},
     {"alpha": math.nan},
     {"alpha": math.inf},
+    {"alpha": 1e308},
 ]
 
 
@@ -185,6 +198,12 @@ WRONG = [
 def test_strategies_refuse_values_out_of_range(make, values):
     with pytest.raises(ValueError, match=f"S210.*needs {next(iter(values))}"):
         make(**values)
+
+
+@pytest.mark.parametrize("make", [make_mention, make_token])
+def test_strategies_of_segments_refuse_an_alpha_that_overflows(make):
+    with pytest.raises(ValueError, match=r"S210.*alpha > 0 and at most 1e"):
+        make(alpha=1e308)
 
 
 # What counts as a strategy

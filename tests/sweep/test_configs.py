@@ -1,14 +1,19 @@
 """The sweeps that are shipped say what their pages say."""
 
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
+import spacy
 from spacy.util import dict_to_dot, load_config
 
+from spacy_seqmix.convert.conll import read_conll
 from spacy_seqmix.sweep import read_sweep
 from spacy_seqmix.sweep.plan import Arm
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+CONLL = Path(__file__).parents[3] / "shared" / "data" / "conll03" / "train.txt"
 NAMES = sorted(path.stem for path in (CONFIGS / "sweeps").glob("*.cfg"))
 FILES = {"paths.pool": "pool.spacy", "paths.dev": "dev.spacy", "paths.encoder": "an-encoder"}
 ONE_ROUND = {
@@ -100,6 +105,23 @@ def test_small_profile_is_the_papers_but_for_its_training() -> None:
     assert [arms[0].config["training"]["accumulate_gradient"] for arms in (paper, small)] == [1, 4]
     strategy = small[0].config.copy().interpolate()["active"]["mixing"]["strategy"]
     assert (strategy["window"], strategy["density"]) == (5, 0.6)
+
+
+@pytest.mark.skipif(not CONLL.is_file(), reason="CoNLL-2003 is not in ../shared/data")
+def test_whole_sentences_of_the_paper_are_enough_in_conll() -> None:
+    """A seed set is random, and NTE asks for long sentences; a fifth of candidates may be bad."""
+    (arm,) = read_sweep(CONFIGS / "sweeps" / "paper.cfg", FILES, ["whole"]).arms
+    (mixer,), active = arm.resolved.mixers, arm.resolved.active
+    docs = list(islice(read_conll(CONLL, spacy.blank("en")), 2000))
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        pool = [docs[i] for i in rng.permutation(len(docs))[: active.pool_size]]
+        seeds, rest = pool[: active.n_new(0)], pool[active.n_new(0) :]
+        queried = sorted(rest, key=len, reverse=True)[: active.n_new(1)]
+        for number, labelled in enumerate((seeds, queried)):
+            wanted = mixer.rate_at(number) * len(labelled)
+            eligible = [doc for doc in labelled if mixer.strategy.eligible(doc)]
+            assert len(list(mixer.strategy(eligible, rng))) >= 1.25 * wanted
 
 
 def test_architectures_are_those_of_the_shipped_configs() -> None:

@@ -268,6 +268,12 @@ def test_run_sweep_refuses_the_folder_of_another_arm(planned, tmp_path):
         check_folder(planned(QUICK, section.format("Rate 40", 0.8)), tmp_path)
 
 
+def test_run_sweep_refuses_a_folder_whose_name_is_a_variable(planned, tmp_path):
+    sweep = planned(QUICK, "[sweep]\nseeds = [0]\n")
+    with pytest.raises(ValueError, match=r"S607.*its name has a '\$'"):
+        check_folder(sweep, tmp_path / "out ${x}")
+
+
 def test_run_sweep_records_what_nobody_expected(planned, tmp_path, monkeypatch):
     def config_of(run):
         if run.seed == 0:
