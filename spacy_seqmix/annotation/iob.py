@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ..types import Floats2d
+from .packing import Packing
 
 # Log-probabilities are floored here, so that a sequence of impossible tags (the rest of an
 # entity whose beginning was mixed away) still has a best valid path.
@@ -62,35 +64,109 @@ def viterbi(probs: Sequence[Floats2d], tags: Sequence[str]) -> list[NDArray[np.i
     tags (Sequence[str]): the L tags of the columns.
     RETURNS (list): one array (n_tokens,) of tag numbers a doc.
     """
-    if not probs:
-        return []
-    start, moves = transition_scores(tags)
-    lengths = [len(p) for p in probs]
-    longest = max(lengths)
-    scores = np.zeros((len(probs), longest, len(tags)), dtype="float64")
-    for row, p in zip(scores, probs, strict=True):
-        if len(p):
-            with np.errstate(divide="ignore"):
-                row[: len(p)] = np.maximum(np.log(p), LOG_FLOOR)
-    if not longest:
-        return [np.zeros(0, dtype="int64") for _ in probs]
-    best = scores[:, 0] + start
-    back = np.zeros((len(probs), longest, len(tags)), dtype="int64")
-    bests = [best]
-    for t in range(1, longest):
-        paths = best[:, :, None] + moves[None]
-        back[:, t] = paths.argmax(axis=1)
-        best = paths.max(axis=1) + scores[:, t]
-        bests.append(best)
-    out = []
-    for d, n in enumerate(lengths):
-        path = np.zeros(n, dtype="int64")
-        if n:
-            path[-1] = bests[n - 1][d].argmax()
-            for t in range(n - 1, 0, -1):
-                path[t - 1] = back[d, t, path[t]]
-        out.append(path)
-    return out
+    return best_paths([floored_log(p) for p in probs], tags)[0]
+
+
+def floored_log(p: Floats2d) -> Floats2d:
+    """log p, at least ``LOG_FLOOR``."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.maximum(np.log(p), LOG_FLOOR))
+
+
+def best_paths(
+    scores: Sequence[NDArray[np.floating[Any]]],
+    tags: Sequence[str],
+    chain: Chain | None = None,
+) -> tuple[list[NDArray[np.int64]], NDArray[np.float64]]:
+    """The valid tag sequence of each doc with the highest sum of scores (Viterbi).
+
+    Time and memory grow with the sum of the tokens, not with the longest doc. Among equal scores,
+    the tag with the lower number wins.
+
+    scores (Sequence[Floats2d]): one array (n_tokens, L) a doc.
+    tags (Sequence[str]): the L tags of the columns.
+    chain (Chain | None): scores of starts, moves and ends, besides those of tokens.
+    RETURNS (tuple): one array (n_tokens,) of tag numbers a doc, and the sums, 0 without tokens.
+    """
+    packing = Packing([len(array) for array in scores])
+    sums = np.zeros(len(scores))
+    if not len(packing):
+        return [np.zeros(0, dtype="int64") for _ in scores], sums
+    flat = np.empty((len(packing), len(tags)))
+    flat[packing.flat] = np.concatenate(scores)
+    steps = _Steps(tags, chain)
+    best = flat[packing.at(0)] + steps.start
+    back = np.empty(flat.shape, dtype="int32")
+    tops, last = np.empty(len(best)), np.empty(len(best), dtype="int64")
+
+    def finish(from_: int) -> None:
+        ended = best[from_:] + steps.end
+        last[from_ : len(best)] = ended.argmax(axis=1)
+        tops[from_ : len(best)] = ended.max(axis=1)
+
+    for t in range(1, len(packing.sizes)):
+        n, here = packing.sizes[t], packing.at(t)
+        finish(n)
+        best, back[here] = steps.take(best[:n])
+        best += flat[here]
+    finish(0)
+    path = np.empty(len(packing), dtype="int64")
+    tag = last[:0]
+    for t in range(len(packing.sizes) - 1, -1, -1):
+        if t + 1 < len(packing.sizes):
+            came_from = back[packing.at(t + 1)]
+            tag = came_from[np.arange(len(tag)), tag]
+        tag = np.concatenate([tag, last[len(tag) : packing.sizes[t]]])
+        path[packing.at(t)] = tag
+    sums[packing.order] = tops
+    return [path[places] for places in packing.places], sums
+
+
+class Chain(NamedTuple):
+    """Scores of starting with a tag (L,), of moves, row to column (L, L), and of ending (L,)."""
+
+    start: NDArray[np.float64]
+    moves: NDArray[np.float64]
+    end: NDArray[np.float64]
+
+
+class _Steps:
+    """The steps of Viterbi: most tags may follow any tag, but I-X only B-X and I-X."""
+
+    def __init__(self, tags: Sequence[str], chain: Chain | None) -> None:
+        start, moves = transition_scores(tags)
+        allowed = moves == 0.0
+        self.free = np.flatnonzero(allowed.all(axis=0))
+        self.inside = np.flatnonzero(~allowed.all(axis=0))
+        before = [np.flatnonzero(allowed[:, j]) for j in self.inside.tolist()]
+        self.first = np.array([b[0] for b in before], dtype="int64")
+        self.second = np.array([b[-1] for b in before], dtype="int64")
+        self.start = np.where(start < 0, -np.inf, 0.0)
+        if chain is None:
+            # All moves that are allowed score the same: one row will do for all tags.
+            self.end = np.zeros(len(tags))
+            self.into = np.zeros((1, len(tags)))
+            self.of_first = self.of_second = np.zeros(len(before))
+        else:
+            self.start = self.start + chain.start
+            self.end = chain.end
+            self.into = np.ascontiguousarray(chain.moves.T[self.free])
+            self.of_first = chain.moves[self.first, self.inside]
+            self.of_second = chain.moves[self.second, self.inside]
+
+    def take(self, best: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The best score of each next tag, and the tag before it; shapes (n, L)."""
+        score = np.empty_like(best)
+        came_from = np.empty(best.shape, dtype="int64")
+        paths = best[:, None, :] + self.into
+        top = paths.argmax(axis=2)
+        came_from[:, self.free] = top
+        score[:, self.free] = np.take_along_axis(paths, top[:, :, None], axis=2)[:, :, 0]
+        one, two = best[:, self.first] + self.of_first, best[:, self.second] + self.of_second
+        later = two > one
+        came_from[:, self.inside] = np.where(later, self.second, self.first)
+        score[:, self.inside] = np.where(later, two, one)
+        return score, came_from
 
 
 def spans_of(tags: Sequence[str]) -> list[tuple[int, int, str]]:
@@ -106,17 +182,19 @@ def spans_of(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     return spans
 
 
-def preset_tokens(doc: Doc) -> list[int]:
-    """The tokens that are part of an entity already, or are blocked for entities."""
-    return [token.i for token in doc if token.ent_iob_ in ("B", "I")]
+def forbidden_tags(doc: Doc, words: Sequence[int], n_tags: int) -> NDArray[np.bool_] | None:
+    """Which tags the words of a doc cannot get, since entities stand already or are blocked.
 
-
-def keep_preset(doc: Doc, probs: Floats2d) -> Floats2d:
-    """Set "O" to 1 on tokens that are part of an entity, or blocked; shape (n_tokens, L)."""
-    rows = preset_tokens(doc)
-    if not rows:
-        return probs
-    out: Floats2d = probs.copy()
-    out[rows] = 0.0
-    out[rows, 0] = 1.0
+    words (Sequence[int]): the tokens that get tags, all but whitespace.
+    RETURNS (NDArray | None): shape (n_words, n_tags), columns as in ``tag_names``; None for a doc
+        without such tokens.
+    """
+    taken = np.array([token.ent_iob_ in ("B", "I") for token in doc], dtype=bool)
+    if not taken.any():
+        return None
+    out = np.zeros((len(words), n_tags), dtype=bool)
+    out[taken[words], 1:] = True
+    # No entity runs through whitespace that is taken.
+    before = np.concatenate([[0], np.cumsum(taken)])[words]
+    out[1:, 2::2] |= (np.diff(before) > 0)[:, None]
     return out

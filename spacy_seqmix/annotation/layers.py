@@ -13,6 +13,7 @@ from spacy.tokens import Doc, Span
 
 from ..errors import Errors, SeqMixError
 from .iob import spans_of, split_tag, tag_names
+from .whitespace import trimmed
 
 ENTS, TAGS, SPANS = "ents", "tags", "spans:"
 # Pairs of spans rather than tags of tokens: ``relations.py`` reads and writes them.
@@ -44,11 +45,13 @@ def columns(layer: str, tags: Iterable[str]) -> tuple[str, ...]:
 def read(doc: Doc, layer: str = ENTS) -> list[str | None]:
     """The tag of every token; None where annotation is missing.
 
+    Whitespace at either end of an entity does not belong to it.
+
     One tag per token can't describe overlapping spans: then all tags of the doc are missing, as
     they are where the doc has no spans under the key.
     """
     if layer == ENTS:
-        return [_entity_tag(token.ent_iob_, token.ent_type_) for token in doc]
+        return trimmed([_entity_tag(token.ent_iob_, token.ent_type_) for token in doc], doc)
     if layer == TAGS:
         return [token.tag_ or None for token in doc]
     tags: list[str | None] = ["O"] * len(doc)

@@ -1,13 +1,12 @@
 """tok2vec → linear-chain CRF over IOB2 tags."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from spacy.tokens import Doc
 from thinc.api import (
     Linear,
     Model,
@@ -20,26 +19,49 @@ from thinc.api import (
 )
 from thinc.layers.resizable import resizable, resize_linear_weighted
 from thinc.types import Floats2d
+from thinc.util import to_numpy
 from torch import Tensor
 
-from ..annotation.iob import preset_tokens
+from ..annotation.iob import Chain, best_paths, plain_tags
+from ..annotation.packing import Places
 from ..errors import Errors, SeqMixError
 from ..types import Floats1d
-from .crf_inference import Lattice, Transitions, make_lattice
+from .crf_inference import NEVER, Lattice, Transitions, index, make_lattice, packed
 from .crf_loss import cross_entropy
 from .soft_tagger import NEW_TAG_BIAS, InT, OutT, with_growing_output
-from .tagger_head import Head, Scores, Spans
+from .tagger_head import Forbidden, Head, Scores, Spans
 
 
-class Marginals(list[Floats2d]):
-    """The outputs of the CRF: P(tag) of each token, (n_tokens, L) a doc, and their lattice.
+class Marginals(Sequence[Floats2d]):
+    """The output of the CRF: P(tag) of each token, (n_tokens, L) a doc, computed when first read.
 
-    The best path does not follow from marginals alone: it needs the scores of the lattice.
+    The best path does not follow from marginals: it needs the scores, and they suffice for it.
     """
 
-    def __init__(self, marginals: Iterable[Floats2d], lattice: Lattice) -> None:
-        super().__init__(marginals)
-        self.lattice = lattice
+    def __init__(self, emissions: Scores, transitions: Transitions) -> None:
+        self.emissions = emissions
+        self.transitions = transitions
+
+    @cached_property
+    def lattice(self) -> Lattice:
+        """The scores of the docs' valid paths."""
+        return make_lattice(_joined(self.emissions), self._lengths, self.transitions)
+
+    @cached_property
+    def _rows(self) -> list[Floats2d]:
+        return _split(self.lattice.marginals, self.lattice)
+
+    @property
+    def _lengths(self) -> list[int]:
+        return [len(array) for array in self.emissions]
+
+    def __len__(self) -> int:
+        """The number of docs."""
+        return len(self.emissions)
+
+    def __getitem__(self, i: Any) -> Any:
+        """The marginals of one doc, or of several."""
+        return self._rows[i]
 
 
 class Gradients(list[Floats2d]):
@@ -120,9 +142,7 @@ def _forward(
 ) -> tuple[OutT, Callable[[OutT], OutT]]:
     rate = model.attrs["rate"]
     scores = (_to_torch(rate * model.get_param(name)) for name in Transitions._fields)
-    lengths = [len(e) for e in emissions]
-    lattice = make_lattice(_padded(emissions), lengths, Transitions(*scores))
-    out = Marginals(_unpadded(lattice.marginals, lengths), lattice)
+    out: Any = Marginals(emissions, Transitions(*scores))
 
     def backprop(d: OutT) -> OutT:
         if not isinstance(d, Gradients):
@@ -136,67 +156,97 @@ def _forward(
 
 
 def _loss(scores: Scores, rows: Scores) -> tuple[float, list[Floats2d]]:
-    lattice = _lattice_of(scores)
-    loss, emissions, transitions = cross_entropy(lattice, _padded(rows))
-    return loss, Gradients(_unpadded(emissions, [len(p) for p in scores]), transitions)
+    lattice = _marginals(scores).lattice
+    loss, emissions, transitions = cross_entropy(lattice, packed(_joined(rows), lattice.packing))
+    return loss, Gradients(_split(emissions, lattice), transitions)
 
 
-def _decode(scores: Scores, docs: Sequence[Doc]) -> list[NDArray[np.int64]]:
-    lattice = _lattice_of(scores)
-    taken = [preset_tokens(doc) for doc in docs]
-    path, _ = (lattice.forced_outside(taken) if any(taken) else lattice).best()
-    return [row[: len(p)] for row, p in zip(path.cpu().numpy(), scores, strict=True)]
+def _decode(scores: Scores, forbidden: Forbidden) -> list[NDArray[np.int64]]:
+    own = _marginals(scores)
+    arrays = [_double(array) for array in own.emissions]
+    for array, never in zip(arrays, forbidden, strict=True):
+        if never is not None:
+            array[never] = NEVER
+    return _best(arrays, own.transitions)[0]
 
 
 def _path_probs(scores: Scores) -> Floats1d:
     """exp(score − log Z) of the best path."""
-    lattice = _lattice_of(scores)
-    return (lattice.best()[1] - lattice.log_z).exp().float().cpu().numpy()
+    own = _marginals(scores)
+    probs = np.ones(len(own), dtype="float32")
+    if len(own.lattice.packing):
+        _, best = _best([_double(array) for array in own.emissions], own.transitions)
+        order = own.lattice.packing.order
+        probs[order] = np.exp(best[order] - own.lattice.log_z.cpu().numpy())
+    return probs
+
+
+def _best(
+    arrays: list[NDArray[np.float64]], transitions: Transitions
+) -> tuple[list[NDArray[np.int64]], NDArray[np.float64]]:
+    tags = plain_tags(len(transitions.start))
+    return best_paths(arrays, tags, Chain(*(part.cpu().numpy() for part in transitions)))
 
 
 def _span_probs(scores: Scores, spans: Spans) -> list[Floats1d]:
     """The sum over all valid paths with exactly this entity, by the forward algorithm."""
-    lattice = _lattice_of(scores)
-    nan = torch.tensor(float("nan"))
-    confidences = []
-    for row, of_doc in enumerate(spans):
-        each = [lattice.span_log_prob(row, *s).cpu() if s[2] >= 0 else nan for s in of_doc]
-        confidences.append(np.array([float(score.exp()) for score in each], dtype="float32"))
-    return confidences
+    own = _marginals(scores)
+
+    def prob(doc: int, start: int, end: int, label: int) -> float:
+        if label < 0:
+            return float("nan")
+        return (
+            float(own.lattice.span_log_prob(doc, start, end, label).exp()) if end > start else 0.0
+        )
+
+    return [
+        np.array([prob(doc, *span) for span in of_doc], dtype="float32")
+        for doc, of_doc in enumerate(spans)
+    ]
 
 
 def _tempered(scores: Scores, temperature: float) -> Scores:
-    lattice = _lattice_of(scores).tempered(temperature)
-    return Marginals(_unpadded(lattice.marginals, [len(p) for p in scores]), lattice)
+    own = _marginals(scores)
+    emissions = [array / temperature for array in own.emissions]
+    return Marginals(emissions, Transitions(*(part / temperature for part in own.transitions)))
 
 
-def _lattice_of(scores: Scores) -> Lattice:
+def _of_words(scores: Scores, words: Sequence[Places]) -> Scores:
+    own = _marginals(scores)
+    return Marginals([e[w] for e, w in zip(own.emissions, words, strict=True)], own.transitions)
+
+
+def _marginals(scores: Scores) -> Marginals:
     if isinstance(scores, Marginals):
-        return scores.lattice
+        return scores
     if any(len(p) for p in scores):
         raise SeqMixError(Errors.E231)
     # Docs without tokens never reach the model.
     n_tags = scores[0].shape[1] if len(scores) else 1
     zeros = torch.zeros(n_tags, dtype=torch.float64)
-    transitions = Transitions(zeros, zeros.expand(n_tags, n_tags), zeros)
-    return make_lattice(_padded(scores), [0] * len(scores), transitions)
+    return Marginals(scores, Transitions(zeros, zeros.expand(n_tags, n_tags), zeros))
 
 
-def _padded(arrays: Scores) -> Tensor:
-    """Pad to shape (B, T, L) with zeros; T is at least 1."""
+def _joined(arrays: Scores) -> Tensor:
+    """The rows of all docs, (N, L), in double precision."""
     if not len(arrays):
-        return torch.zeros((0, 1, 1), dtype=torch.float64)
-    longest = max(1, *(len(array) for array in arrays))
+        return torch.zeros((0, 1), dtype=torch.float64)
     xp = get_array_module(arrays[0])  # type: ignore[no-untyped-call]
-    out = xp.zeros((len(arrays), longest, arrays[0].shape[1]))
-    for row, array in zip(out, arrays, strict=True):
-        row[: len(array)] = array
-    return _to_torch(out)
+    return _to_torch(xp.concatenate(list(arrays)))
 
 
-def _unpadded(batch: Tensor, lengths: Sequence[int]) -> list[Floats2d]:
+def _split(values: Tensor, lattice: Lattice) -> list[Floats2d]:
+    flat = _to_xp(values[index(lattice.packing.flat, values)])
+    lengths = [len(places) for places in lattice.packing.places]
+    ends = np.cumsum(lengths).tolist()
     # Copies, so that the array of one doc does not keep the batch in memory.
-    return [row[:n].copy() for row, n in zip(_to_xp(batch), lengths, strict=True)]
+    return [flat[end - n : end].copy() for end, n in zip(ends, lengths, strict=True)]
+
+
+def _double(array: Any) -> NDArray[np.float64]:
+    """A copy in double precision, on the CPU."""
+    values: NDArray[np.float64] = to_numpy(array).astype("float64")  # type: ignore[no-untyped-call]
+    return values
 
 
 def _to_torch(array: Any) -> Tensor:
@@ -209,4 +259,4 @@ def _to_xp(tensor: Tensor) -> Any:
     return torch2xp(tensor.float())
 
 
-CRF = Head(_loss, _decode, _path_probs, _span_probs, _tempered)
+CRF = Head(_loss, _decode, _path_probs, _span_probs, _tempered, _of_words)

@@ -7,19 +7,23 @@ marginals (see ``valid_targets``). One-hot rows make it the usual negative log-l
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
-from .crf_inference import Lattice, Transitions
+from ..annotation.packing import Packing
+from .crf_inference import Lattice, Transitions, index, packed
+
+NO_PLACES = np.zeros(0, dtype="int64")
 
 
 class Run(NamedTuple):
-    """Annotated tokens ``start`` to ``end`` (exclusive) of sequence ``row``."""
+    """Annotated tokens ``start`` to ``end`` (exclusive) of a doc; ``is_end``: its last tokens."""
 
-    row: int
+    doc: int
     start: int
     end: int
+    is_end: bool
 
 
 def cross_entropy(lattice: Lattice, rows: Tensor) -> tuple[float, Tensor, Transitions]:
@@ -30,41 +34,40 @@ def cross_entropy(lattice: Lattice, rows: Tensor) -> tuple[float, Tensor, Transi
     get no gradient.
 
     lattice (Lattice): the model's scores.
-    rows (Tensor): shape (B, T, L), zeros where annotation is missing and behind a sequence's end.
+    rows (Tensor): shape (N, L), tokens in their places, zeros where annotation is missing.
     RETURNS (tuple): the loss in nats, summed (NaN if a score is not a number), and its gradients
-        with respect to the emissions (B, T, L) and, summed over the batch, to the transitions.
+        with respect to the emissions (N, L) and, summed over the batch, to the transitions.
     """
-    known = rows.sum(dim=2) > 0
-    whole = torch.equal(known, lattice.mask)
-    runs = _runs(known, whole)
-    part = lattice if whole else _cut(lattice, runs)
-    lengths = lattice.lengths.tolist()
-    at_start = _flags([run.start == 0 for run in runs], rows)
-    at_end = _flags([run.end == lengths[run.row] for run in runs], rows)
-    if not whole:
-        rows = _pad([rows[run.row, run.start : run.end] for run in runs], rows)
-    y, moves = valid_targets(rows, at_start)
+    runs = _runs(rows.sum(dim=1) > 0, lattice.packing)
+    packing = Packing([run.end - run.start for run in runs])
+    part, where = _cut(lattice, runs, packing)
+    in_order = [runs[i] for i in packing.order.tolist()]
+    at_start = _flags([run.start == 0 for run in in_order], rows)
+    at_end = _flags([run.is_end for run in in_order], rows)
+    y, moves = valid_targets(rows[where], at_start, packing)
 
-    each, last = torch.arange(len(y), device=y.device), (part.lengths - 1).clamp(min=0)
+    size = len(in_order)
     expected = (
         (y * part.emissions).sum()
         + (moves * _finite(part.moves)).sum()
-        + (y[:, 0] * _finite(part.start)).sum()
-        + (y[each, last] * part.end).sum()
+        + (y[:size] * _finite(part.start)).sum()
+        + (y[part.last] * part.end).sum()
     )
-    d = (part.marginals - y) * part.mask[:, :, None]
+    d = part.marginals - y
     transitions = Transitions(
-        (d[:, 0] * at_start[:, None]).sum(dim=0),
+        (d[:size] * at_start[:, None]).sum(dim=0),
         part.move_counts() - moves,
-        (d[each, last] * at_end[:, None]).sum(dim=0),
+        (d[part.last] * at_end[:, None]).sum(dim=0),
     )
     loss = float(part.log_z.sum() - expected)
     if not bool(torch.isfinite(lattice.log_z).all()):
         loss = float("nan")
-    return loss, d if whole else _put_back(d, runs, lattice.emissions), transitions
+    gradient = torch.zeros_like(lattice.emissions)
+    gradient[where] = d
+    return loss, gradient, transitions
 
 
-def valid_targets(rows: Tensor, at_start: Tensor) -> tuple[Tensor, Tensor]:
+def valid_targets(rows: Tensor, at_start: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
     """Make a distribution over valid paths whose marginals are the soft rows.
 
     Mixed rows do not determine the joint distribution of neighbours. Independent neighbours would
@@ -77,78 +80,68 @@ def valid_targets(rows: Tensor, at_start: Tensor) -> tuple[Tensor, Tensor]:
     Where a row has more I-X than can follow (its entity's beginning was cut off), the surplus
     becomes B-X, the usual repair of IOB2.
 
-    rows (Tensor): shape (B, T, L), rows of zeros behind a sequence's end.
-    at_start (Tensor): which sequences start a text, where I-X cannot stand; shape (B,).
+    rows (Tensor): shape (N, L), none missing, tokens in their places.
+    at_start (Tensor): which sequences start a text, where I-X cannot stand; shape (B,), in the
+        packing's order.
+    packing (Packing): the places of the tokens.
     RETURNS (tuple): the rows, repaired and normalised, and the moves Σ_t q(y_t = i, y_t+1 = j)
         summed over the batch, shape (L, L).
     """
-    y = rows / rows.sum(dim=2, keepdim=True).clamp(min=1e-30)
-    begin, inside = y[:, :, 1::2], y[:, :, 2::2]
+    y = rows / rows.sum(dim=1, keepdim=True).clamp(min=1e-30)
+    begin, inside = y[:, 1::2], y[:, 2::2]
     both = begin + inside
-    first = torch.where(at_start[:, None], 0.0, inside[:, 0])
-    surplus = (inside - torch.cat([first[:, None], both[:, :-1]], dim=1)).clamp(min=0.0)
+    size, previous = len(at_start), index(packing.previous, y)
+    first = torch.where(at_start[:, None], 0.0, inside[:size])
+    surplus = (inside - torch.cat([first, both[previous]])).clamp(min=0.0)
     y = y.clone()
-    y[:, :, 1::2] += surplus
-    y[:, :, 2::2] -= surplus
+    y[:, 1::2] += surplus
+    y[:, 2::2] -= surplus
 
-    left, right = y[:, :-1], y[:, 1:]
-    goes_on = right[:, :, 2::2] / both[:, :-1].clamp(min=1e-30)
-    from_begin, from_inside = goes_on * left[:, :, 1::2], goes_on * left[:, :, 2::2]
+    left, right = y[previous], y[size:]
+    goes_on = right[:, 2::2] / both[previous].clamp(min=1e-30)
+    from_begin, from_inside = goes_on * left[:, 1::2], goes_on * left[:, 2::2]
     rest, new = left.clone(), right.clone()
-    rest[:, :, 1::2] -= from_begin
-    rest[:, :, 2::2] -= from_inside
-    new[:, :, 2::2] = 0.0
-    rest = rest / rest.sum(dim=2, keepdim=True).clamp(min=1e-30)
-    moves = torch.einsum("bti,btj->ij", rest, new)
-    at = torch.arange(1, y.shape[2], 2, device=y.device)
-    moves[at, at + 1] += from_begin.sum(dim=(0, 1))
-    moves[at + 1, at + 1] += from_inside.sum(dim=(0, 1))
+    rest[:, 1::2] -= from_begin
+    rest[:, 2::2] -= from_inside
+    new[:, 2::2] = 0.0
+    rest = rest / rest.sum(dim=1, keepdim=True).clamp(min=1e-30)
+    moves = rest.T @ new
+    at = torch.arange(1, y.shape[1], 2, device=y.device)
+    moves[at, at + 1] += from_begin.sum(dim=0)
+    moves[at + 1, at + 1] += from_inside.sum(dim=0)
     return y, moves
 
 
-def _runs(known: Tensor, whole: bool) -> list[Run]:
-    """The runs of annotated tokens; with complete annotation, one for each sequence."""
-    if whole:
-        return [Run(row, 0, n) for row, n in enumerate(known.sum(dim=1).tolist())]
+def _runs(known: Tensor, packing: Packing) -> list[Run]:
+    """The runs of annotated tokens."""
+    flags = known.cpu().numpy()
     runs = []
-    for row, on in enumerate(known.tolist()):
-        edges = [t for t in range(len(on) + 1) if (t < len(on) and on[t]) != (t > 0 and on[t - 1])]
-        runs += [Run(row, a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    for doc, places in enumerate(packing.places):
+        edges = np.flatnonzero(np.diff(flags[places], prepend=False, append=False)).tolist()
+        n = len(places)
+        runs += [Run(doc, a, b, b == n) for a, b in zip(edges[::2], edges[1::2], strict=True)]
     return runs
 
 
-def _cut(lattice: Lattice, runs: list[Run]) -> Lattice:
-    """Make a sequence of each run, with the model's sums before and after it."""
-    starts, ends = [], []
-    for row, start, end in runs:
-        before = lattice.alphas[row, start] - lattice.emissions[row, start]
-        starts.append(before if start else lattice.start[row])
-        ends.append(lattice.betas[row, end - 1])
-    emissions = [lattice.emissions[run.row, run.start : run.end] for run in runs]
-    lengths = torch.tensor([run.end - run.start for run in runs], device=lattice.lengths.device)
-    none = lattice.emissions[:0, 0]
-    return Lattice(
-        _pad(emissions, lattice.emissions),
-        lengths.long(),
-        torch.stack(starts) if starts else none,
-        lattice.moves,
-        torch.stack(ends) if ends else none,
-    )
+def _cut(lattice: Lattice, runs: list[Run], packing: Packing) -> tuple[Lattice, Tensor]:
+    """Make a sequence of each run, with the model's sums before and after it.
 
-
-def _pad(parts: list[Tensor], like: Tensor) -> Tensor:
-    return pad_sequence(parts, batch_first=True) if parts else like[:0]
+    packing (Packing): that of the runs.
+    RETURNS (tuple): the lattice, and the places of its tokens in the given one.
+    """
+    of_docs = [lattice.packing.places[run.doc][run.start : run.end] for run in runs]
+    where = packed(index(np.concatenate([*of_docs, NO_PLACES]), lattice.emissions), packing)
+    if torch.equal(where, torch.arange(len(lattice.packing), device=where.device)):
+        return lattice, where  # all is annotated
+    firsts, lasts = where[: len(packing.order)], where[index(packing.last, where)]
+    # The first places are those of the sequences' first tokens, where start scores belong.
+    before = lattice.alphas[firsts] - lattice.emissions[firsts]
+    emissions = lattice.emissions[where]
+    return Lattice(emissions, packing, before, lattice.moves, lattice.betas[lasts]), where
 
 
 def _flags(flags: list[bool], like: Tensor) -> Tensor:
     return torch.tensor(flags, dtype=torch.bool, device=like.device)
-
-
-def _put_back(d: Tensor, runs: list[Run], like: Tensor) -> Tensor:
-    out = torch.zeros_like(like)
-    for part, (row, start, end) in zip(d, runs, strict=True):
-        out[row, start:end] = part[: end - start]
-    return out
 
 
 def _finite(scores: Tensor) -> Tensor:

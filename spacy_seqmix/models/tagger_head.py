@@ -6,16 +6,19 @@ model may set ``model.attrs["head"]``; the default is a softmax, whose tokens ar
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from thinc.api import Model, get_array_module
 from thinc.types import Floats2d
 from thinc.util import to_numpy
 
-from ..annotation.iob import keep_preset, plain_tags, viterbi
+from ..annotation.iob import best_paths, floored_log, plain_tags
+from ..annotation.packing import Places
+from ..annotation.whitespace import probs_of_tokens, words_of
 from ..types import Floats1d
 
 # One array (n_tokens, L) a doc, columns in the order of ``iob.tag_names``.
@@ -23,6 +26,8 @@ Scores = Sequence[Floats2d]
 # The spans of each doc: first token, token after the last one, and number of the label (column
 # 2k + 1 is B- of label k, column 2k + 2 its I-); a number below 0 for a label without columns.
 Spans = Sequence[Sequence[tuple[int, int, int]]]
+# The tags that the tokens of each doc cannot get, (n_tokens, L); None for a doc without any.
+Forbidden = Sequence[NDArray[np.bool_] | None]
 
 
 @dataclass(frozen=True)
@@ -31,21 +36,63 @@ class Head:
 
     loss (Callable): scores and target rows (all zeros: missing) to the loss in nats, summed, and
         the gradient that the model's backprop takes.
-    decode (Callable): scores and docs to the best valid path of each doc, tag numbers
-        (n_tokens,); tokens that are part of an entity already are O.
-    path_probs (Callable): scores to the probability of each doc's best valid path, without regard
-        to entities of the doc; 1.0 for a doc without tokens.
+    decode (Callable): scores and forbidden tags to the best valid path of each doc, tag numbers
+        (n_tokens,).
+    path_probs (Callable): scores to the probability of each doc's best valid path, where nothing
+        else is forbidden; 1.0 for a doc without tokens.
     span_probs (Callable): scores and spans to the probability that exactly this entity occurs:
-        these tokens, this label, and no more of it after them; NaN for a label without columns.
+        these tokens, this label, and no more of it after them; NaN for a label without columns, 0
+        for a span without tokens.
     tempered (Callable): scores and a temperature T to the scores of the model whose unnormalised
         log-scores are divided by T; the decoded paths do not change.
+    of_words (Callable): scores and the numbers of some tokens of each doc to the scores of a doc
+        that consists of these tokens.
     """
 
     loss: Callable[[Scores, Scores], tuple[float, list[Floats2d]]]
-    decode: Callable[[Scores, Sequence[Doc]], list[NDArray[np.int64]]]
+    decode: Callable[[Scores, Forbidden], list[NDArray[np.int64]]]
     path_probs: Callable[[Scores], Floats1d]
     span_probs: Callable[[Scores, Spans], list[Floats1d]]
     tempered: Callable[[Scores, float], Scores]
+    of_words: Callable[[Scores, Sequence[Places]], Scores]
+
+
+class TagProbs(Sequence[Floats2d]):
+    """What a model predicted: the probabilities of all tokens' tags, computed when first read.
+
+    scores (Scores): the scores of the words, which the functions of a head take.
+    words (Sequence[Places]): the numbers of the words of each doc; other tokens are whitespace.
+    sizes (Sequence[int]): the number of tokens of each doc.
+    """
+
+    def __init__(self, scores: Scores, words: Sequence[Places], sizes: Sequence[int]) -> None:
+        self.scores = scores
+        self.words = words
+        self.sizes = sizes
+
+    @cached_property
+    def _rows(self) -> list[Floats2d]:
+        parts = zip(self.scores, self.words, self.sizes, strict=True)
+        return [probs_of_tokens(p, words, n) for p, words, n in parts]
+
+    def __len__(self) -> int:
+        """The number of docs."""
+        return len(self.sizes)
+
+    def __getitem__(self, i: Any) -> Any:
+        """The probabilities of one doc, or of several."""
+        return self._rows[i]
+
+
+def tag_probs(model: Model[Any, Any], scores: Scores, docs: Sequence[Doc]) -> TagProbs:
+    """Take the words out of the scores that a model returned for all tokens, if not yet done."""
+    if isinstance(scores, TagProbs):
+        return scores
+    words = [words_of(doc) for doc in docs]
+    sizes = [len(doc) for doc in docs]
+    if any(len(w) < n for w, n in zip(words, sizes, strict=True)):
+        scores = head_of(model).of_words(scores, words)
+    return TagProbs(scores, words, sizes)
 
 
 def head_of(model: Model[Any, Any]) -> Head:
@@ -68,9 +115,26 @@ def normalised(model: Model[Any, Any], scores: Any) -> Any:
 
 
 def entity_spans(docs: Sequence[Doc], labels: Sequence[str]) -> Spans:
-    """The entities of docs, with the numbers of their labels, in the form of ``Spans``."""
+    """The entities of docs, with the numbers of their labels, in the form of ``Spans``.
+
+    The tokens are counted without whitespace; an entity that begins or ends with it has none.
+    """
     number = {label: i for i, label in enumerate(labels)}
-    return [[(e.start, e.end, number.get(e.label_, -1)) for e in doc.ents] for doc in docs]
+    spans = []
+    for doc in docs:
+        before = np.cumsum([0, *(not token.is_space for token in doc)]).tolist()
+        spans.append(
+            [
+                (before[e.start], before[e.start if _has_blank_end(e) else e.end], label)
+                for e in doc.ents
+                for label in [number.get(e.label_, -1)]
+            ]
+        )
+    return spans
+
+
+def _has_blank_end(span: Span) -> bool:
+    return bool(span[0].is_space or span[-1].is_space)
 
 
 def tempered_rows(p: Any, temperature: float) -> Any:
@@ -95,9 +159,12 @@ def _loss(scores: Scores, rows: Scores) -> tuple[float, list[Floats2d]]:
     return loss, grads
 
 
-def _decode(scores: Scores, docs: Sequence[Doc]) -> list[NDArray[np.int64]]:
-    arrays = _arrays(scores)
-    return _paths([keep_preset(doc, p) for doc, p in zip(docs, arrays, strict=True)])
+def _decode(scores: Scores, forbidden: Forbidden) -> list[NDArray[np.int64]]:
+    arrays = [floored_log(p) for p in _arrays(scores)]
+    for array, never in zip(arrays, forbidden, strict=True):
+        if never is not None:
+            array[never] = -np.inf
+    return best_paths(arrays, plain_tags(arrays[0].shape[1]))[0] if arrays else []
 
 
 def _path_probs(scores: Scores) -> Floats1d:
@@ -105,7 +172,8 @@ def _path_probs(scores: Scores) -> Floats1d:
     arrays = _arrays(scores)
     probs = []
     with np.errstate(divide="ignore"):
-        for p, path in zip(arrays, _paths(arrays), strict=True):
+        paths = _decode(scores, [None] * len(arrays))
+        for p, path in zip(arrays, paths, strict=True):
             probs.append(np.exp(np.log(p[np.arange(len(p)), path], dtype="float64").sum()))
     return np.array(probs, dtype="float32")
 
@@ -121,6 +189,8 @@ def _span_probs(scores: Scores, spans: Spans) -> list[Floats1d]:
 def _span_prob(p: NDArray[np.float32], start: int, end: int, label: int) -> float:
     if label < 0:
         return float("nan")
+    if start == end:
+        return 0.0
     begin, inside = 2 * label + 1, 2 * label + 2
     ends = 1.0 - p[end, inside] if end < len(p) else 1.0
     return float(p[start, begin] * p[start + 1 : end, inside].prod(dtype="float64") * ends)
@@ -130,12 +200,12 @@ def _tempered(scores: Scores, temperature: float) -> Scores:
     return [tempered_rows(p, temperature) for p in scores]
 
 
-def _paths(arrays: list[NDArray[np.float32]]) -> list[NDArray[np.int64]]:
-    return viterbi(arrays, plain_tags(arrays[0].shape[1])) if arrays else []
+def _of_words(scores: Scores, words: Sequence[Places]) -> Scores:
+    return [p[w] for p, w in zip(scores, words, strict=True)]
 
 
 def _arrays(scores: Scores) -> list[NDArray[np.float32]]:
     return [to_numpy(p) for p in scores]  # type: ignore[no-untyped-call]
 
 
-INDEPENDENT = Head(_loss, _decode, _path_probs, _span_probs, _tempered)
+INDEPENDENT = Head(_loss, _decode, _path_probs, _span_probs, _tempered, _of_words)

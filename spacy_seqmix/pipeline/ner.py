@@ -15,11 +15,12 @@ from thinc.types import Floats2d
 
 from ..annotation import soft_labels
 from ..annotation.alignment import aligned
-from ..annotation.iob import spans_of, tag_names
+from ..annotation.iob import forbidden_tags, spans_of, tag_names
+from ..annotation.whitespace import rows_of_words, tags_of_tokens
 from ..errors import Errors, SeqMixError, Warnings
 from ..models.interpolation_layers import check_recipes
 from ..models.soft_tagger import TOK2VEC, set_output_size
-from ..models.tagger_head import entity_spans, head_of, normalised
+from ..models.tagger_head import TagProbs, entity_spans, head_of, normalised, tag_probs
 from ..types import Floats1d, SoftLabels
 from .labels import LabelledPipe, have_recipes, initialize_model, soft_loss, used_labels
 
@@ -103,15 +104,16 @@ class SeqMixNER(LabelledPipe):
         self._refuse_negated([label])
         return super().add_label(label)
 
-    def predict(self, docs: Iterable[Doc]) -> list[Floats2d]:
+    def predict(self, docs: Iterable[Doc]) -> TagProbs:
         """The probabilities of each token's tags; the docs are not changed.
 
-        RETURNS (list[Floats2d]): shape (n_tokens, L) a doc, on the model's device.
+        RETURNS (TagProbs): a sequence with one array (n_tokens, L) a doc, on the model's device.
         """
         docs = list(docs)
         if not any(len(doc) for doc in docs):
-            return [self.model.ops.alloc2f(0, len(self.tags)) for _ in docs]
-        return _probs(self.model, docs)
+            none = [self.model.ops.alloc2f(0, len(self.tags)) for _ in docs]
+            return tag_probs(self.model, none, docs)
+        return _predicted(self.model, docs)
 
     def set_annotations(self, docs: Sequence[Doc], scores: Sequence[Floats2d]) -> None:
         """Decode probabilities and write entities (and, with ``store_probs``, the probabilities).
@@ -122,17 +124,23 @@ class SeqMixNER(LabelledPipe):
         if isinstance(docs, Doc):
             docs = [docs]
         tags = self.tags
-        paths = head_of(self.model).decode(scores, docs)
-        for doc, path, probs in zip(docs, paths, scores, strict=True):
+        probs = tag_probs(self.model, scores, docs)
+        forbidden = [
+            forbidden_tags(doc, words, len(tags))
+            for doc, words in zip(docs, probs.words, strict=True)
+        ]
+        paths = head_of(self.model).decode(probs.scores, forbidden)
+        for i, (doc, path) in enumerate(zip(docs, paths, strict=True)):
             if len(doc):
-                spans = spans_of([tags[i] for i in path])
+                of_tokens = tags_of_tokens(path, probs.words[i], len(doc))
+                spans = spans_of([tags[k] for k in of_tokens])
                 new = [Span(doc, start, end, label=label) for start, end, label in spans]
                 doc.set_ents([*doc.ents, *new], default="unmodified")
                 unset = [doc[t.i : t.i + 1] for t in doc if t.ent_iob_ == ""]
                 if unset:
                     doc.set_ents([], outside=unset, default="unmodified")
             if self.store_probs:
-                stored = self.model.ops.to_numpy(probs)  # type: ignore[no-untyped-call]
+                stored = self.model.ops.to_numpy(probs[i])  # type: ignore[no-untyped-call]
                 soft_labels.put_token_probs(doc, SoftLabels(tags, stored))
 
     def path_probs(self, docs: Iterable[Doc]) -> Floats1d:
@@ -143,7 +151,7 @@ class SeqMixNER(LabelledPipe):
 
         RETURNS (Floats1d): one value a doc, 1.0 where it has no tokens.
         """
-        return head_of(self.model).path_probs(self.predict(docs))
+        return head_of(self.model).path_probs(self.predict(docs).scores)
 
     def span_probs(self, docs: Iterable[Doc]) -> list[Floats1d]:
         """The confidence in each entity of docs that the pipeline has annotated.
@@ -157,7 +165,7 @@ class SeqMixNER(LabelledPipe):
         """
         docs = list(docs)
         spans = entity_spans(docs, self.labels)
-        return head_of(self.model).span_probs(self.predict(docs), spans)
+        return head_of(self.model).span_probs(self.predict(docs).scores, spans)
 
     def get_loss(
         self, examples: Iterable[Example], scores: Sequence[Floats2d]
@@ -170,7 +178,12 @@ class SeqMixNER(LabelledPipe):
         RETURNS (tuple): the loss in nats, and what the model's backprop takes.
         RAISES (ValueError): spaCy's E910 when the loss is not a number.
         """
-        return soft_loss(self, head_of(self.model), scores, map(self._rows, examples))
+        examples = list(examples)
+        probs = tag_probs(self.model, scores, [eg.predicted for eg in examples])
+        rows = zip(map(self._rows, examples), probs.words, strict=True)
+        of_words = (rows_of_words(array, words) for array, words in rows)
+        loss, gradient = soft_loss(self, head_of(self.model), probs.scores, of_words)
+        return loss, self._of_tokens(gradient, probs)
 
     def rehearse(
         self,
@@ -187,9 +200,10 @@ class SeqMixNER(LabelledPipe):
         if self._rehearsal_model is None or not any(len(doc) for doc in docs):
             return losses
         set_dropout_rate(self.model, drop)
-        probs, backprop = self.model.begin_update(docs)
-        loss, gradient = head_of(self.model).loss(probs, _probs(self._rehearsal_model, docs))
-        backprop(gradient)
+        scores, backprop = self.model.begin_update(docs)
+        probs, wanted = tag_probs(self.model, scores, docs), _predicted(self._rehearsal_model, docs)
+        loss, gradient = head_of(self.model).loss(probs.scores, wanted.scores)
+        backprop(self._of_tokens(gradient, probs))
         if sgd:
             self.finish_update(sgd)
         losses[self.name] += loss
@@ -246,9 +260,22 @@ class SeqMixNER(LabelledPipe):
             if isinstance(label, str) and label.startswith("!"):
                 raise SeqMixError(Errors.E572.format(name=self.name, label=label))
 
+    def _of_tokens(self, gradient: list[Floats2d], probs: TagProbs) -> list[Floats2d]:
+        """The gradient of the words' scores as one of all tokens' scores: 0 for whitespace.
 
-def _probs(model: Model[list[Doc], list[Floats2d]], docs: list[Doc]) -> list[Floats2d]:
+        The list stays the head's own, which may carry more than the arrays.
+        """
+        for i, (d, words, size) in enumerate(zip(gradient, probs.words, probs.sizes, strict=True)):
+            if len(words) < size:
+                gradient[i] = self.model.ops.alloc2f(size, d.shape[1])
+                gradient[i][words] = d
+        return gradient
+
+
+def _predicted(model: Model[list[Doc], list[Floats2d]], docs: list[Doc]) -> TagProbs:
     """The predictions of a model; with the default head they are normalised, though the last layer
     may leave the softmax out."""
     scores = model.predict(docs)
-    return scores if "head" in model.attrs else [normalised(model, array) for array in scores]
+    if "head" not in model.attrs:
+        scores = [normalised(model, array) for array in scores]
+    return tag_probs(model, scores, docs)

@@ -79,7 +79,7 @@ def _of_head(proc: Any, docs: Sequence[Doc]) -> TemperedProbs:
     """``seqmix_ner``, whose model has a head that turns scores into probabilities."""
     head, spans = head_of(proc.model), entity_spans(docs, proc.labels)
     # Cached, since tokens and spans use the same temperature and a CRF sums over paths for each.
-    tempered = lru_cache(maxsize=1)(partial(head.tempered, proc.predict(docs)))
+    tempered = lru_cache(maxsize=1)(partial(head.tempered, proc.predict(docs).scores))
 
     def tokens(temperature: float) -> TokenProbs:
         return [proc.model.ops.to_numpy(p) for p in tempered(temperature)]

@@ -2,12 +2,13 @@
 
 import copy
 import pickle
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.util import fix_random_seed
 from spacy.vocab import Vocab
 from thinc.api import SGD, Adam, Model, list2array, use_ops
@@ -160,7 +161,7 @@ def test_crf_learns_what_only_transitions_can_tell():
         model.finish_update(sgd)
     assert loss < 0.1
     scores = model.predict(batch)
-    assert [p.tolist() for p in head_of(model).decode(scores, batch)] == [path] * 2
+    assert [p.tolist() for p in head_of(model).decode(scores, [None] * 2)] == [path] * 2
     assert (head_of(model).path_probs(scores) > 0.95).all()
 
 
@@ -173,19 +174,37 @@ def test_crf_loss_moves_nothing_by_itself():
     assert model.to_bytes() == before
 
 
-def test_crf_decodes_around_entities_that_stand():
-    model = with_transitions(build(), scale=3.0)
-    (doc,) = docs("0123")
-    doc.set_ents([Span(doc, 1, 2, label="OLD")], default="missing")
-    (path,) = head_of(model).decode(model.predict([doc]), [doc])
-    assert path[1] == 0
-    assert path[2] not in (2, 4)
+@pytest.mark.parametrize("seed", range(3))
+def test_crf_decodes_the_best_path_that_is_not_forbidden(seed):
+    model = with_transitions(build(), seed, scale=3.0)
+    batch = docs("0123", "", "21")
+    forbidden = [np.zeros((4, 5), dtype=bool), None, None]
+    forbidden[0][1, 1:] = forbidden[0][3, 2::2] = True
+    scores = model.predict(batch)
+    paths = head_of(model).decode(scores, forbidden)
+    free = head_of(model).decode(scores, [None] * 3)
+    assert [path.tolist() for path in paths[1:]] == [path.tolist() for path in free[1:]]
+    start, moves, end = (part.numpy() for part in scores.transitions)
+
+    def score(path):
+        e = scores.emissions[0].astype("float64")
+        steps = sum(moves[i, j] for i, j in pairwise(path))
+        return start[path[0]] + e[range(4), path].sum() + steps + end[path[-1]]
+
+    valid = [
+        path
+        for path in product(range(5), repeat=4)
+        if all(j not in (2, 4) or i in (j - 1, j) for i, j in pairwise((0, *path)))
+        and not forbidden[0][range(4), path].any()
+    ]
+    assert tuple(paths[0].tolist()) == max(valid, key=score)
+    assert paths[0][1] == 0
 
 
 def test_crf_of_docs_without_tokens():
     head = head_of(build())
     none = [np.zeros((0, 5), dtype="float32")] * 2
-    assert [p.tolist() for p in head.decode(none, docs("", ""))] == [[], []]
+    assert [p.tolist() for p in head.decode(none, [None, None])] == [[], []]
     assert head.path_probs(none).tolist() == [1.0, 1.0]
     assert [p.tolist() for p in head.span_probs(none, [[], []])] == [[], []]
     assert head.loss(none, none)[0] == 0.0
@@ -198,7 +217,7 @@ def test_crf_refuses_what_does_not_come_from_it():
     model = build()
     plain = [p.copy() for p in model.predict(docs())]
     for call in (
-        lambda head: head.decode(plain, docs()),
+        lambda head: head.decode(plain, [None] * 4),
         lambda head: head.path_probs(plain),
         lambda head: head.loss(plain, rows_for(docs())),
     ):
@@ -289,6 +308,6 @@ def test_crf_on_gpu():  # pragma: no cover
         assert np.isfinite(loss)
         backprop(gradient)
         model.finish_update(Adam(0.01))
-        assert all(isinstance(p, np.ndarray) for p in head_of(model).decode(scores, docs()))
+        assert all(isinstance(p, np.ndarray) for p in head_of(model).decode(scores, [None] * 4))
         assert isinstance(head_of(model).path_probs(scores), np.ndarray)
         assert np.isfinite(head_of(model).span_probs(scores, [[(0, 2, 1)], [], [], []])[0])

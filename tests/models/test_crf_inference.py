@@ -7,8 +7,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from spacy_seqmix.annotation.iob import plain_tags, transition_scores
+from spacy_seqmix.annotation.iob import Chain, best_paths, plain_tags, transition_scores
 from spacy_seqmix.models.crf_inference import Transitions, make_lattice
+from spacy_seqmix.models.crf_loss import cross_entropy
+
+from .padded import lattice_of, unpack
 
 L = 5  # O and two labels
 START, MOVES = transition_scores(plain_tags(L))
@@ -19,7 +22,20 @@ def random_lattice(seed, lengths=LENGTHS, scale=2.0):
     rng = np.random.default_rng(seed)
     e = torch.tensor(rng.normal(size=(len(lengths), max(lengths), L)) * scale)
     scores = [torch.tensor(rng.normal(size=s) * scale) for s in ((L,), (L, L), (L,))]
-    return make_lattice(e, lengths, Transitions(*scores)), e, Transitions(*scores)
+    return lattice_of(e, lengths, Transitions(*scores)), e, Transitions(*scores)
+
+
+def best(e, lengths, transitions):
+    """The best path of each sequence, and their scores."""
+    arrays = [e[b, :n].numpy() for b, n in enumerate(lengths)]
+    return best_paths(arrays, plain_tags(L), Chain(*(part.numpy() for part in transitions)))
+
+
+def log_z(lattice):
+    """Of each sequence, in the order of the docs; empty ones have one path, of score 0."""
+    out = torch.zeros(len(lattice.packing.places), dtype=torch.float64)
+    out[torch.from_numpy(lattice.packing.order)] = lattice.log_z
+    return out
 
 
 def valid_paths(n):
@@ -51,26 +67,26 @@ def test_crf_sums_over_valid_paths(seed):
     lattice, e, transitions = random_lattice(seed)
     counts = np.zeros((L, L))
     for b, n in enumerate(LENGTHS):
-        paths, probs, log_z = by_hand(e[b], transitions, n)
-        assert float(lattice.log_z[b]) == pytest.approx(log_z, abs=1e-9)
+        paths, probs, expected = by_hand(e[b], transitions, n)
+        assert float(log_z(lattice)[b]) == pytest.approx(expected, abs=1e-9)
         marginals = np.zeros((n, L))
         for path, p in zip(paths, probs, strict=True):
             for t, i in enumerate(path):
                 marginals[t, i] += p
             for i, j in pairwise(path):
                 counts[i, j] += p
-        assert_allclose(lattice.marginals[b, :n], marginals, atol=1e-12)
+        assert_allclose(unpack(lattice.marginals, LENGTHS)[b, :n], marginals, atol=1e-12)
     assert_allclose(lattice.move_counts(), counts, atol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_crf_best_path(seed):
-    lattice, e, transitions = random_lattice(seed)
-    path, best = lattice.best()
+    _, e, transitions = random_lattice(seed)
+    path, top = best(e, LENGTHS, transitions)
     for b, n in enumerate(LENGTHS):
         paths, probs, log_z = by_hand(e[b], transitions, n)
-        assert tuple(path[b, :n].tolist()) == paths[probs.argmax()]
-        assert float((best[b] - log_z).exp()) == pytest.approx(probs.max(), rel=1e-9)
+        assert tuple(path[b].tolist()) == paths[probs.argmax()]
+        assert np.exp(top[b] - log_z) == pytest.approx(probs.max(), rel=1e-9)
 
 
 def test_crf_best_path_is_not_that_of_the_marginals():
@@ -80,25 +96,9 @@ def test_crf_best_path_is_not_that_of_the_marginals():
     e[0, 1, 1] = 0.8
     moves = torch.zeros((L, L), dtype=torch.float64)
     moves[1, 1] = moves[3, 1] = 0.9
-    lattice = make_lattice(
-        e, [2], Transitions(torch.zeros(L).double(), moves, torch.zeros(L).double())
-    )
-    assert lattice.best()[0][0].tolist() == [0, 0]
-    assert lattice.marginals[0, 1].argmax() == 1
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_crf_outside_tokens(seed):
-    lattice, e, transitions = random_lattice(seed)
-    taken = [[1], [], [0, 2], [], [1]]
-    path, _ = lattice.forced_outside(taken).best()
-    for b, n in enumerate(LENGTHS):
-        left = [p for p in valid_paths(n) if all(p[t] == 0 for t in taken[b])]
-        assert tuple(path[b, :n].tolist()) == max(
-            left, key=lambda p, b=b: score(p, e[b].numpy(), transitions)
-        )
-    # The lattice itself is as it was.
-    assert torch.equal(lattice.emissions, e)
+    transitions = Transitions(torch.zeros(L).double(), moves, torch.zeros(L).double())
+    assert best(e, [2], transitions)[0][0].tolist() == [0, 0]
+    assert lattice_of(e, [2], transitions).marginals[1].argmax() == 1
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -123,28 +123,50 @@ def test_crf_span_probability(seed):
     assert checked == 2 * (10 + 1 + 6 + 3)
 
 
-def test_crf_padding_changes_nothing():
-    _, e, transitions = random_lattice(0)
-    wild = e.clone()
+def test_crf_sequences_side_by_side_are_as_alone():
+    lattice, e, transitions = random_lattice(0)
+    paths, tops = best(e, LENGTHS, transitions)
     for b, n in enumerate(LENGTHS):
-        wild[b, n:] = 1e6
-    one, two = (make_lattice(x, LENGTHS, transitions) for x in (e, wild))
-    assert_allclose(one.log_z, two.log_z)
-    for b, n in enumerate(LENGTHS):
-        assert_allclose(one.marginals[b, :n], two.marginals[b, :n])
-        assert one.best()[0][b, :n].tolist() == two.best()[0][b, :n].tolist()
+        alone = lattice_of(e[b : b + 1], [n], transitions)
+        assert_allclose(log_z(lattice)[b], log_z(alone)[0])
+        assert_allclose(unpack(lattice.marginals, LENGTHS)[b, :n], alone.marginals)
+        (path,), (top,) = best(e[b : b + 1], [n], transitions)
+        assert (path.tolist(), top) == (paths[b].tolist(), tops[b])
+
+
+def test_crf_holds_no_padding(monkeypatch):
+    # One doc of 300 tokens among 30 of 2: padded, that would be 31 × 300 tokens.
+    lengths = [2] * 15 + [300] + [2] * 15
+    largest = 0
+    allocate = torch.cat
+
+    def spy(parts, *args, **kwargs):
+        nonlocal largest
+        out = allocate(parts, *args, **kwargs)
+        largest = max(largest, out.numel())
+        return out
+
+    rng = np.random.default_rng(0)
+    flat = torch.tensor(rng.normal(size=(sum(lengths), L)))
+    transitions = Transitions(*(torch.zeros(s).double() for s in ((L,), (L, L), (L,))))
+    monkeypatch.setattr(torch, "cat", spy)
+    lattice = make_lattice(flat, lengths, transitions)
+    cross_entropy(lattice, torch.full_like(flat, 1 / L))
+    assert largest == sum(lengths) * L
+    assert lattice.marginals.shape == (sum(lengths), L)
 
 
 def test_crf_long_and_steep():
     # Sums over 400 tokens with far scores: no overflow, rows still sum to 1.
     e = torch.randn((2, 400, L), generator=torch.Generator().manual_seed(0)).double() * 300
     zeros = torch.zeros(L).double()
-    lattice = make_lattice(e, [400, 37], Transitions(zeros, torch.zeros((L, L)).double(), zeros))
+    transitions = Transitions(zeros, torch.zeros((L, L)).double(), zeros)
+    lattice = lattice_of(e, [400, 37], transitions)
     assert torch.isfinite(lattice.log_z).all()
-    assert_allclose(lattice.marginals[0].sum(dim=1), 1.0, atol=1e-12)
-    path, best = lattice.best()
-    assert (best <= lattice.log_z + 1e-6).all()
-    assert ((best - lattice.log_z).exp() > 0.1).all()
+    assert_allclose(lattice.marginals.sum(dim=1), 1.0, atol=1e-12)
+    path, top = best(e, [400, 37], transitions)
+    assert (top <= lattice.log_z.numpy() + 1e-6).all()
+    assert (np.exp(top - lattice.log_z.numpy()) > 0.1).all()
     tags = plain_tags(L)
     seen = ["O", *[tags[i] for i in path[0].tolist()]]
     assert all(b[0] != "I" or a[1:] == b[1:] for a, b in pairwise(seen))

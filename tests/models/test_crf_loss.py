@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from spacy_seqmix.annotation.iob import plain_tags, transition_scores
-from spacy_seqmix.models.crf_inference import Transitions, make_lattice
+from spacy_seqmix.annotation.packing import Packing
+from spacy_seqmix.models.crf_inference import Transitions
 from spacy_seqmix.models.crf_loss import cross_entropy, valid_targets
+
+from .padded import lattice_of, pack, unpack
 
 L = 5
 START, MOVES = transition_scores(plain_tags(L))
@@ -60,7 +63,14 @@ def log_probs(e, transitions):
 
 
 def loss_of(e, transitions, lengths, rows):
-    return cross_entropy(make_lattice(e, lengths, transitions), rows)
+    loss, d_e, d = cross_entropy(lattice_of(e, lengths, transitions), pack(rows, lengths))
+    return loss, unpack(d_e, lengths), d
+
+
+def targets(rows, at_start, lengths=None):
+    lengths = lengths or [rows.shape[1]]
+    y, moves = valid_targets(pack(rows, lengths), at_start, Packing(lengths))
+    return unpack(y, lengths), moves
 
 
 def test_crf_loss_of_hard_rows_is_the_negative_log_likelihood():
@@ -102,9 +112,9 @@ def test_crf_loss_gradient_is_marginals_minus_rows():
     rows = torch.zeros((1, 2, L), dtype=torch.float64)
     rows[0, 0, [OO, BX]] = rows[0, 1, [OO, IX]] = 0.5
     e, transitions = scores(2, [2])
-    lattice = make_lattice(e, [2], transitions)
-    loss, d_e, d = cross_entropy(lattice, rows)
-    assert_allclose(d_e, lattice.marginals - rows, atol=1e-12)
+    lattice = lattice_of(e, [2], transitions)
+    loss, d_e, d = cross_entropy(lattice, rows[0])
+    assert_allclose(d_e, lattice.marginals - rows[0], atol=1e-12)
     # … namely that of the two paths themselves: no weight on O → I-X, none on B-X → O.
     both = log_probs(e[0], transitions)
     assert loss == pytest.approx(-0.5 * (both[BX, IX] + both[OO, OO]), rel=1e-9)
@@ -120,7 +130,7 @@ def test_crf_loss_has_a_minimum_at_the_rows():
         e -= 0.5 * d_e
         for parameter, gradient in zip(transitions, d, strict=True):
             parameter -= 0.5 * gradient
-    assert_allclose(make_lattice(e, [3], transitions).marginals, rows, atol=0.01)
+    assert_allclose(lattice_of(e, [3], transitions).marginals, rows[0], atol=0.01)
     # The entropy of a coin: which of the two parents.
     assert loss == pytest.approx(np.log(2), abs=0.01)
 
@@ -132,7 +142,7 @@ def test_crf_loss_of_missing_rows_is_that_of_the_known_run():
     each = log_probs(e[0], transitions)
     exact = sum(np.exp(p) for found, p in each.items() if found[1:3] == (BX, IX))
     assert loss == pytest.approx(-np.log(exact), rel=1e-9)
-    marginals = make_lattice(e, [4], transitions).marginals[0]
+    marginals = lattice_of(e, [4], transitions).marginals
     assert_allclose(d_e[0, 1:3], (marginals - hot(path)[0])[1:3], atol=1e-12)
     assert not d_e[0, [0, 3]].any()
     # Nothing is known of start and end, and only one of the moves is.
@@ -168,7 +178,7 @@ def test_crf_loss_of_nothing_known():
     assert loss == 0.0
     assert not d_e.any()
     assert not any(part.any() for part in d)
-    empty = loss_of(e, transitions, [0, 0], torch.zeros_like(e))
+    empty = cross_entropy(lattice_of(e, [0, 0], transitions), torch.zeros_like(e[0, :0]))
     assert empty[0] == 0.0
 
 
@@ -193,7 +203,7 @@ ROWS = st.lists(
 @settings(max_examples=200, deadline=None)
 def test_crf_loss_targets_are_a_distribution_over_valid_paths(rows, at_start):
     given_rows = torch.tensor([rows], dtype=torch.float64)
-    y, moves = valid_targets(given_rows, YES if at_start else NO)
+    y, moves = targets(given_rows, YES if at_start else NO)
     assert_allclose(y.sum(dim=2), 1.0, atol=1e-12)
     assert (y > -1e-12).all()
     assert (moves > -1e-12).all()
@@ -217,11 +227,11 @@ def test_crf_loss_is_never_negative(rows, seed):
 
 def test_crf_loss_targets_without_forbidden_weight_are_independent():
     rows = torch.tensor([[0.3, 0.5, 0.0, 0.2, 0.0], [0.6, 0.0, 0.0, 0.4, 0.0]]).double()
-    y, moves = valid_targets(rows[None], YES)
+    y, moves = targets(rows[None], YES)
     assert_allclose(y[0], rows)
     assert_allclose(moves, torch.outer(*rows))
     rows = torch.tensor([[0.0, 0.7, 0.3, 0.0, 0.0], [0.1, 0.0, 0.5, 0.4, 0.0]]).double()
-    y, moves = valid_targets(rows[None], NO)
+    y, moves = targets(rows[None], NO)
     assert_allclose(y[0], rows)
     assert_allclose(moves, torch.outer(*rows))
 
@@ -231,7 +241,7 @@ def test_crf_loss_targets_mend_an_entity_without_its_beginning():
     rows = torch.zeros((1, 3, L), dtype=torch.float64)
     rows[0, 0, OO] = 1.0
     rows[0, 1, [OO, IX]] = rows[0, 2, [OO, IX]] = torch.tensor([0.4, 0.6]).double()
-    y, moves = valid_targets(rows, YES)
+    y, moves = targets(rows, YES)
     assert_allclose(y[0, 1], [0.4, 0.6, 0, 0, 0])
     assert_allclose(y[0, 2], [0.4, 0, 0.6, 0, 0])
     assert_allclose(moves[[OO, OO, BX], [OO, BX, IX]], [0.4 + 0.4, 0.6, 0.6])
@@ -239,8 +249,8 @@ def test_crf_loss_targets_mend_an_entity_without_its_beginning():
 
 def test_crf_loss_targets_of_one_sequence_do_not_touch_another():
     rows = soft(8, [4, 2])
-    y, moves = valid_targets(rows, torch.tensor([True, False]))
-    alone = [valid_targets(rows[b : b + 1, :n], flag) for b, n, flag in ((0, 4, YES), (1, 2, NO))]
+    y, moves = targets(rows, torch.tensor([True, False]), [4, 2])
+    alone = [targets(rows[b : b + 1, :n], flag) for b, n, flag in ((0, 4, YES), (1, 2, NO))]
     assert_allclose(moves, alone[0][1] + alone[1][1])
     assert_allclose(y[1, :2], alone[1][0][0])
     assert not y[1, 2:].any()
@@ -248,8 +258,8 @@ def test_crf_loss_targets_of_one_sequence_do_not_touch_another():
 
 def test_crf_loss_keeps_the_lattice():
     e, transitions = scores(9, [3])
-    lattice = make_lattice(e, [3], transitions)
-    before = replace(lattice, emissions=e.clone())
-    cross_entropy(lattice, hot((None, OO, OO)))
+    lattice = lattice_of(e, [3], transitions)
+    before = replace(lattice, emissions=lattice.emissions.clone())
+    cross_entropy(lattice, hot((None, OO, OO))[0])
     assert torch.equal(lattice.emissions, before.emissions)
     assert torch.equal(lattice.betas, before.betas)

@@ -524,7 +524,7 @@ def test_ner_predict_with_empty_docs(trained):
     shapes = [p.shape for p in ner.predict([empty, doc, empty])]
     assert shapes == [(0, 5), (3, 5), (0, 5)]
     assert [p.shape for p in ner.predict([empty, empty])] == [(0, 5), (0, 5)]
-    assert ner.predict([]) == []
+    assert list(ner.predict([])) == []
     assert ner.predict(iter([doc]))[0].shape == (3, 5)
 
 

@@ -142,7 +142,7 @@ def test_ner_crf_loss_of_hard_labels_is_that_of_the_path(fresh):
     scores = ner.predict([eg.predicted])
     loss, (gradient,) = ner.get_loss([eg], scores)
     # Before training all transitions score 0: what is left are emissions and what is valid.
-    e = scores.lattice.emissions[0].numpy()
+    (e,) = scores.scores.emissions
     valid = [path for path in product(range(5), repeat=2) if is_valid(path)]
     log_z = np.log(sum(np.exp(e[0, i] + e[1, j]) for i, j in valid))
     assert loss == pytest.approx(log_z - e[0, 1] - e[1, 0], rel=1e-5)
@@ -297,7 +297,7 @@ def paths_of(kind, scores, n):
     values = {}
     for path in paths:
         score = lattice.start[0, path[0]] + lattice.end[0, path[-1]]
-        score = score + sum(lattice.emissions[0, t, i] for t, i in enumerate(path))
+        score = score + sum(lattice.emissions[t, i] for t, i in enumerate(path))
         score = score + sum(lattice.moves[i, j] for i, j in pairwise(path))
         values[path] = float(score.exp())
     return {path: value / sum(values.values()) for path, value in values.items()}
@@ -316,7 +316,7 @@ def undecided(request, weights):
     for _ in range(4):
         nlp.update(examples_of(nlp), sgd=sgd)
     scores = nlp.get_pipe("seqmix_ner").predict([nlp.make_doc("Ann Lee met Rome")])
-    inner = scores.lattice if request.param == "CRFTagger" else scores[0]
+    inner = scores.scores.lattice if request.param == "CRFTagger" else scores[0]
     return nlp, paths_of(request.param, inner, 4)
 
 

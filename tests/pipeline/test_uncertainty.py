@@ -46,9 +46,9 @@ def log_scores(nlp: Language, doc: Doc) -> dict[tuple[int, ...], float]:
     scores = nlp.get_pipe("seqmix_ner").predict([doc])
     n_tags = scores[0].shape[1]
     paths = list(product(range(n_tags), repeat=len(doc)))
-    if not hasattr(scores, "lattice"):
+    if not hasattr(scores.scores, "lattice"):
         return {path: sum(np.log(scores[0][t, i]) for t, i in enumerate(path)) for path in paths}
-    lattice = scores.lattice
+    lattice = scores.scores.lattice
     valid = [
         path
         for path in paths
@@ -57,7 +57,7 @@ def log_scores(nlp: Language, doc: Doc) -> dict[tuple[int, ...], float]:
     return {
         path: float(
             lattice.start[0, path[0]]
-            + sum(lattice.emissions[0, t, i] for t, i in enumerate(path))
+            + sum(lattice.emissions[t, i] for t, i in enumerate(path))
             + sum(lattice.moves[i, j] for i, j in pairwise(path))
             + lattice.end[0, path[-1]]
         )
