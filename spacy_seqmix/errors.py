@@ -677,4 +677,8 @@ class Warnings:
         "[W541] 0 entities in {docs} docs of {path}. Check the format and, for columns, which "
         "column has the tags. Docs without entities train a pipeline to predict none."
     )
+    W542 = (
+        "[W542] No tag in {path} has a prefix such as B-: read as IO, with the labels {labels}. "
+        "Name another column with --column if these are no entities."
+    )
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

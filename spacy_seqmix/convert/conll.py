@@ -8,6 +8,7 @@ a one-token doc: 14,987 docs in place of 14,041.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -17,7 +18,7 @@ from typing import TypeAlias
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ..errors import Errors, SeqMixError
+from ..errors import Errors, SeqMixError, Warnings
 from .files import attempt, read_lines
 
 __all__ = ["TAG", "read_conll", "split_columns"]
@@ -25,6 +26,8 @@ __all__ = ["TAG", "read_conll", "split_columns"]
 # How the tag of a token stands to an entity, in IOB1, IOB2, IO, BIOES, BILOU and BMEWO.
 _BEGINS, _ENDS = "BSUW", "ESULW"
 TAG = re.compile(r"O|[BIMESULW]-\S+")
+BARE_TAG = re.compile(r"\S+")
+MAX_SHOWN = 10
 _COLUMNS = "# global.columns ="
 
 
@@ -39,8 +42,9 @@ def read_conll(
     """Read a file of columns, a Doc a sentence or a Doc a document.
 
     The first column is the token; a token that contains blanks becomes several words. Tags may be
-    in IOB1, IOB2, IO, BIOES, BILOU or BMEWO. Columns are separated by tabs or blanks, sentences by
-    blank lines. Lines before a sentence that begin with "#" and have no tag are comments.
+    in IOB1, IOB2, IO (with "I-" or without any prefix), BIOES, BILOU or BMEWO. Columns are
+    separated by tabs or blanks, sentences by blank lines. Lines before a sentence that begin with
+    "#" and have no tag are comments.
 
     path (Path): the file, UTF-8.
     nlp (Language): whose vocabulary the docs get; its tokenizer is not used.
@@ -50,17 +54,25 @@ def read_conll(
     skip (bool): leave out sentences with a line that can't be read, with a warning each.
     YIELDS (Doc): the docs, one blank between words, with their sentence boundaries.
     RAISES (SeqMixError): S501, S509 for a line without a tag, S547 for an unknown column.
+
+    Warns with W542 where no tag has a prefix.
     """
     names: list[str] = []
     sentences: list[_Sentence] = []
-    for block in _blocks(path):
+    blocks = list(_blocks(path))
+    pattern = TAG
+    if labels := _labels_without_prefix(blocks, column, path):
+        shown = ", ".join(sorted(labels)[:MAX_SHOWN]) + ", ..." * (len(labels) > MAX_SHOWN)
+        warnings.warn(Warnings.W542.format(path=path, labels=shown), stacklevel=2)
+        pattern = BARE_TAG
+    for block in blocks:
         if isinstance(block, str):
             names = block.split() or names
             if whole_docs and not block and sentences:
                 yield _make_doc(nlp, sentences)
                 sentences = []
             continue
-        sentence = attempt(skip, _parse, block, _index(column, names, path), path)
+        sentence = attempt(skip, _parse, block, _index(column, names, path), pattern, path)
         if sentence is None or not sentence.words:
             continue
         sentences.append(sentence)
@@ -101,13 +113,31 @@ def _blocks(path: Path) -> Iterator[_Block | str]:
         yield block
 
 
-def split_columns(line: str) -> list[str]:
+def split_columns(line: str, pattern: re.Pattern[str] = TAG) -> list[str]:
     """The columns of a line: at tabs, where a tag stands behind the last one, else at blanks."""
     if "\t" in line:
         columns = [part.strip(" ") for part in line.rstrip(" \t").split("\t")]
-        if TAG.fullmatch(columns[-1]) or " " not in line:
+        if pattern.fullmatch(columns[-1]) or " " not in line:
             return columns
     return line.split()
+
+
+def _labels_without_prefix(
+    blocks: Sequence[_Block | str], column: int | str, path: Path
+) -> set[str]:
+    """The labels of a column in IO whose tags have no prefix; none in other schemes. Such a column
+    has "O", which parts of speech have not."""
+    names: list[str] = []
+    tags = set()
+    for block in blocks:
+        if isinstance(block, str):
+            names = block.split() or names
+            continue
+        index = _index(column, names, path)
+        rows = (split_columns(line) for _, line in block)
+        tags |= {row[index] for row in rows if -len(row) <= index < len(row) and len(row) > 1}
+    labels = {tag for tag in tags if not TAG.fullmatch(tag)}
+    return labels if labels | {"O"} == tags else set()
 
 
 def _index(column: int | str, names: list[str], path: Path) -> int:
@@ -120,19 +150,19 @@ def _index(column: int | str, names: list[str], path: Path) -> int:
     return column - 1 if column > 0 else column
 
 
-def _parse(block: _Block, index: int, path: Path) -> _Sentence:
+def _parse(block: _Block, index: int, pattern: re.Pattern[str], path: Path) -> _Sentence:
     words: list[str] = []
     ents: list[tuple[int, int, str]] = []
     open_label: str | None = None  # of an entity that the next token may go on with
     for number, line in block:
-        columns = split_columns(line)
+        columns = split_columns(line, pattern)
         inside = -len(columns) <= index < len(columns) and len(columns) > 1
         tag = columns[index] if inside else ""
-        if not TAG.fullmatch(tag):
+        if not pattern.fullmatch(tag):
             raise SeqMixError(Errors.E509.format(where=f"{path}, line {number}", text=line))
         start = len(words)
         words += columns[0].split()
-        prefix, _, label = tag.partition("-")
+        prefix, _, label = tag.partition("-") if TAG.fullmatch(tag) else ("I", "-", tag)
         if len(words) == start:  # a blank, which stands between all words anyway
             continue
         if prefix != "O":

@@ -71,9 +71,22 @@ def test_conll_reads_every_scheme(
 @pytest.mark.parametrize("row", ["alone", "w X-PER", "w B-", "w NN"])
 def test_conll_refuses_other_rows(tmp_path: Path, row: str) -> None:
     path = tmp_path / "in.txt"
-    path.write_text(f"a O\n\n{row}\n", "utf8")
+    path.write_text(f"a B-PER\n\n{row}\n", "utf8")
     with pytest.raises(ValueError, match=r"S509.*in\.txt, line 3"):
         list(read_conll(path, spacy.blank("en")))
+
+
+def test_conll_reads_tags_without_prefixes(tmp_path: Path) -> None:
+    text = "Ana Lunt\tPER\nmet\tO\nNew York\tLOC\nDr.\tPER\n\nBo\tPER\n"
+    with pytest.warns(UserWarning, match=r"W542.*in\.txt.* labels LOC, PER\."):
+        docs = _read(tmp_path, text)
+    assert docs == [
+        ("Ana Lunt met New York Dr.", [("Ana Lunt", "PER"), ("New York", "LOC"), ("Dr.", "PER")]),
+        ("Bo", [("Bo", "PER")]),
+    ]
+    # parts of speech are no entities
+    with pytest.raises(ValueError, match=r"S509.*line 1"):
+        _read(tmp_path, "Ana NNP\nmet VBD\n")
 
 
 def _read(tmp_path: Path, text: str, **settings: Any) -> list[tuple[str, list[tuple[str, str]]]]:
