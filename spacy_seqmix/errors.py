@@ -580,8 +580,8 @@ class Errors:
         "or free disk space."
     )
     E601 = (
-        "[S601] {where}: 1,000 marks follow one another without a blank ({text}...), for which "
-        "spaCy's tokenizer takes very long. Remove them from the text."
+        "[S601] {where}: {text}... is a stretch of 1,000 marks or 50,000 characters without a "
+        "blank, for which spaCy's tokenizer takes very long. Remove it from the text."
     )
     E602 = "[S602] Wrong settings in [sweep]: {problems}."
     E603 = (

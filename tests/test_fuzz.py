@@ -30,6 +30,7 @@ from spacy_seqmix.config import load_config
 from spacy_seqmix.files import read_docs
 from spacy_seqmix.mixing.mix import mix_docs
 from spacy_seqmix.mixing.mixer import Mixer
+from spacy_seqmix.mixing.realise import NearestToken
 from spacy_seqmix.mixing.strategies import make_sub_sequence
 from spacy_seqmix.sweep import read_sweep
 
@@ -39,7 +40,7 @@ from .convert.test_formats import SAMPLES
 from .report.test_kept import make_run
 from .sweep.conftest import config_path as config_path
 
-SLOWEST = 10  # seconds
+SLOWEST = 10  # seconds of the processor
 CODE = re.compile(r"\[[SET]\d+\]")
 # What no reader expects: numbers, nesting, characters, marks of the formats.
 ODD = (
@@ -57,26 +58,31 @@ class Hang(BaseException):
 def mutate(data: bytes, rng: np.random.Generator) -> bytes:
     """Change a file in one to three places."""
     for _ in range(rng.integers(1, 4)):
-        at, end = sorted(rng.integers(0, len(data) + 1, 2).tolist())
-        near = min(end, at + int(rng.integers(1, 9)))
-        odd = ODD[rng.integers(len(ODD))]
-        lines = data.split(b"\n")
-        line = int(rng.integers(len(lines)))
-        key = lines[line].partition(b"=")[0]
-        ways: Sequence[Callable[[], bytes]] = (
-            lambda: data[:at],
-            lambda: data[:at] + data[near:],
-            lambda: data[:at] + data[at:end] + data[at:],
-            lambda: data[:at] + odd + data[at:],
-            lambda: data[:at] + odd + data[near:],
-            lambda: data[:at] + bytes([rng.integers(256)]) + data[at + 1 :],
-            lambda: re.sub(rb"\d+(\.\d+)?", lambda m: odd, data, count=1 + line),
-            lambda: b"\n".join([*lines[:line], *lines[line + 1 :]]),
-            lambda: b"\n".join([*lines[: line + 1], *lines[line:]]),
-            lambda: b"\n".join([*lines[:line], key + b"= " + odd, *lines[line + 1 :]]),
-        )
-        data = ways[rng.integers(len(ways))]()
+        data = change(data, rng)
     return data
+
+
+def change(data: bytes, rng: np.random.Generator) -> bytes:
+    """Cut, repeat, insert or overwrite something."""
+    at, end = sorted(rng.integers(0, len(data) + 1, 2).tolist())
+    near = min(end, at + int(rng.integers(1, 9)))
+    odd = ODD[rng.integers(len(ODD))]
+    lines = data.split(b"\n")
+    line = int(rng.integers(len(lines)))
+    key = lines[line].partition(b"=")[0]
+    ways: Sequence[Callable[[], bytes]] = (
+        lambda: data[:at],
+        lambda: data[:at] + data[near:],
+        lambda: data[:at] + data[at:end] + data[at:],
+        lambda: data[:at] + odd + data[at:],
+        lambda: data[:at] + odd + data[near:],
+        lambda: data[:at] + bytes([rng.integers(256)]) + data[at + 1 :],
+        lambda: re.sub(rb"\d+(\.\d+)?", lambda m: odd, data, count=1 + line),
+        lambda: b"\n".join([*lines[:line], *lines[line + 1 :]]),
+        lambda: b"\n".join([*lines[: line + 1], *lines[line:]]),
+        lambda: b"\n".join([*lines[:line], key + b"= " + odd, *lines[line + 1 :]]),
+    )
+    return ways[rng.integers(len(ways))]()
 
 
 def mutate_docs(data: bytes, rng: np.random.Generator) -> bytes:
@@ -91,13 +97,13 @@ def no_hang() -> Iterator[None]:
     def stop(number: int, frame: object) -> None:
         raise Hang
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(SLOWEST)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, SLOWEST)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def run(*words: object) -> None:
@@ -118,19 +124,6 @@ def check(call: Callable[[], object]) -> None:
         assert CODE.match(str(err)), repr(err)
 
 
-class Inputs:
-    """The files that are mutated, by kind, and what reads them."""
-
-    def __init__(self, folder: Path, news: list[Doc], encoder: Path, realiser: object) -> None:
-        self.folder, self.encoder = folder, encoder
-        self.out = folder / "out.spacy"
-        self.blank = spacy.blank("en")
-        mixer = Mixer(make_sub_sequence(window=3, density=0.5), realiser, rate=0.5)  # type: ignore[arg-type]
-        mixed, _ = mix_docs(news, mixer, np.random.default_rng(0), self.blank)
-        DocBin(docs=[*news[:3], *mixed[:3]], store_user_data=True).to_disk(folder / "mixed.spacy")
-        DocBin(docs=news).to_disk(folder / "in.spacy")
-
-
 def soft_rows(path: Path) -> None:
     """Soft labels that are read are distributions."""
     for doc in read_docs(path, spacy.blank("en"), need_entities=False):
@@ -146,15 +139,18 @@ def kinds(
     tmp_path: Path,
     news: list[Doc],
     tiny_encoder_dir: Path,
-    realiser: object,
+    realiser: NearestToken,
     files: dict[str, str],
     config_path: Path,
 ) -> dict[str, tuple[Path, Callable[[Path], object]]]:
     """The file that is mutated, and what reads it, by name."""
     folder = tmp_path / "fuzz"
     folder.mkdir()
-    inputs = Inputs(folder, news, tiny_encoder_dir, realiser)
     out = folder / "out.spacy"
+    mixer = Mixer(make_sub_sequence(window=3, density=0.5), realiser, rate=0.5)
+    mixed, _ = mix_docs(news, mixer, np.random.default_rng(0), spacy.blank("en"))
+    DocBin(docs=[*news[:3], *mixed[:3]], store_user_data=True).to_disk(folder / "mixed.spacy")
+    DocBin(docs=news).to_disk(folder / "in.spacy")
     found: dict[str, tuple[Path, Callable[[Path], object]]] = {}
     for name, text in SAMPLES.items():
         path = folder / f"{name}.txt"
@@ -207,7 +203,6 @@ def kinds(
     (arms / "sweep.json").write_text(json.dumps({"seeds": [0, 1], "arms": listed}))
     for name in ("sweep.json", "mix/seed-0.json", *(f"mix/seed-0/{f}" for f in RUN_FILES)):
         found[name] = arms / name, lambda p: run("report", arms, "-o", folder / "report")
-    assert inputs
     return found
 
 
@@ -237,6 +232,7 @@ def test_fuzz_damaged_files_give_messages(
             frames = [f for f in traceback.extract_tb(err.__traceback__) if "seqmix" in f.filename]
             where = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in frames[:-4:-1])
             failures.append(f"{tried} {name}: {type(err).__name__} {str(err)[:300]!r} in {where}")
+            print(failures[-1], flush=True)
         finally:
             path.write_bytes(whole)
             tried += 1

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from spacy.language import Language
+from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
 from ..errors import Errors, SeqMixError, Warnings
 
 __all__ = ["attempt", "read_lines", "tokenise"]
 
-# spaCy's tokenizers take them off one by one, and look at the rest each time: 8,000 take 20 seconds.
-_MARKS = re.compile(r"[^\w\s]{1000}")
+# spaCy's rules look at the rest of such a stretch again for each mark: 8,000 brackets in a row take
+# 20 seconds. Tokenizers of languages without blanks have no such rules.
+_STRETCH = re.compile(r"[^\w\s]{1000}|\S{50000}")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,8 +45,8 @@ def read_lines(path: Path) -> list[str]:
 
 def tokenise(nlp: Language, text: str, where: str) -> Doc:
     """Make a Doc of a text. RAISES (SeqMixError): S601 for what a tokenizer takes minutes for."""
-    if marks := _MARKS.search(text):
-        raise SeqMixError(Errors.E601.format(where=where, text=marks[0][:20]))
+    if isinstance(nlp.tokenizer, Tokenizer) and (found := _STRETCH.search(text)):
+        raise SeqMixError(Errors.E601.format(where=where, text=found[0][:20]))
     return nlp.make_doc(text)
 
 

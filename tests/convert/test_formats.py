@@ -116,3 +116,49 @@ def test_convert_advice_of_s509_works(tmp_path, advice):
     assert advice.split()[0] in output
     code, output = run(*words, *advice.split())
     assert code == 0, output
+
+
+@pytest.mark.parametrize("stretch", ["(" * 1000, '{"a":' * 10_000])
+@pytest.mark.parametrize(
+    ("format", "text"),
+    [
+        ("brackets", "Ana left. {}\n[PER Bo] came.\n"),
+        ("semeval", "Other\tThe <e1>rain</e1> {} <e2>flood</e2>.\n"),
+        ("relations", '{{"text": {json}, "entities": []}}\n{{"text": "Bo came."}}\n'),
+        ("ace05", "<TEXT>\n{}\n\nBo came.\n</TEXT>"),
+    ],
+)
+def test_convert_refuses_what_tokenizers_take_minutes_for(tmp_path, format, text, stretch):
+    source = tmp_path / "in.sgm"
+    source.write_text(text.format(stretch, json=json.dumps(f"Ana {stretch}")), "utf8")
+    if format == "ace05":
+        (tmp_path / "in.apf.xml").write_text("<source_file/>", "utf8")
+        source = tmp_path
+    with pytest.raises(ValueError, match=r"^\[S601\].*(in.sgm|character)"):
+        convert_file(source, tmp_path / "o.spacy", format)
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "utf-7", "utf-16"])
+def test_convert_names_the_file_of_an_unknown_encoding(tmp_path, encoding):
+    (tmp_path / "a.sgm").write_text("<TEXT>\nAna left.\n</TEXT>", "utf8")
+    text = f'<?xml version="1.0" encoding="{encoding}"?><source_file/>'
+    (tmp_path / "a.apf.xml").write_text(text, "utf8")
+    with pytest.raises(ValueError, match=r"S501.*a\.apf\.xml.*encoding"):
+        convert_file(tmp_path, tmp_path / "o.spacy", "ace05")
+
+
+JSON = {
+    "nested": ("[" * 100_000, "nested too deeply"),
+    "object": ('{"tokens":' * 100_000, "nested too deeply"),
+    "digits": ('{"tokens": ["a"], "entities": [{"start": ' + "9" * 5000, "4300 digits"),
+    "surrogate": ('{"tokens": ["\\ud800"]}', "surrogates not allowed"),
+}
+
+
+@pytest.mark.parametrize("format", ["relations", "jmee", "dygiepp", "oneie"])
+@pytest.mark.parametrize("kind", JSON)
+def test_convert_says_what_is_wrong_with_json(tmp_path, format, kind):
+    text, reason = JSON[kind]
+    (tmp_path / "in.json").write_text(text, "utf8")
+    with pytest.raises(ValueError, match=rf"S530.*in\.json.*{reason}"):
+        convert_file(tmp_path / "in.json", tmp_path / "o.spacy", format)

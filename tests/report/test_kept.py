@@ -90,3 +90,15 @@ def test_kept_files_of_another_kind_are_refused(line: str, tmp_path: Path) -> No
         read_arms([str(path)])
     assert caught.value.code == "S522"
     assert sorted(one.name for one in tmp_path.rglob("*")) == ["kept", "runs.jsonl"]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000, '"\\ud800"'])
+def test_kept_runs_that_are_no_json_give_a_message(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    path.write_text(f'{{"file": "none/seed-0/inputs.json", "content": {text}}}', "utf8")
+    with pytest.raises(ValueError, match=r"S522.*runs\.jsonl"):
+        read_arms([str(path)])
+    # Of a run's own inputs.json only facts that it need not have are missing.
+    run = make_run(tmp_path / "run", 0, 0.5)
+    (run / "inputs.json").write_text(text, "utf8")
+    assert read_arms([str(run)])[0][0].runs[0].version is None
