@@ -112,7 +112,7 @@ def _with_code(err: Exception) -> Exception:
     """The operating system's errors with a code, and the name of the file."""
     if not isinstance(err, OSError) or err.errno is None:
         return err
-    path = "a file" if err.filename is None else os.fsdecode(err.filename)
+    path = "a file" if err.filename is None else str(err.filename)
     return SeqMixFileError(Errors.E600.format(path=path, reason=err.strerror))
 
 
