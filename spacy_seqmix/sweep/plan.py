@@ -151,7 +151,7 @@ def read_sweep(path: Path, overrides: Mapping[str, Any], names: Sequence[str] = 
             # Overrides win over overlays, and may name sections that only these have.
             config = lay_over([config], path, rest)
         # Laid over already: where a run's config lies, its training config does not.
-        config["active"].pop("extends", None)
+        config.get("active", {}).pop("extends", None)
         return config
 
     arms = list(_named_arms(settings, with_overlay))
