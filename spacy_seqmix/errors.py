@@ -575,6 +575,10 @@ class Errors:
         "{found} of {rounds}, and its journal does not say that the pool ran out. Start the sweep "
         "again: it first finishes that run."
     )
+    E591 = (
+        "[S591] No pipeline was saved to '{path}', since the temperature should not be used. Give "
+        "more labelled docs, or set the temperature of seqmix_uncertainty yourself."
+    )
     E600 = (
         "[S600] Can't read or write {path}: {reason}. Give another path, correct the permissions, "
         "or free disk space."
@@ -662,6 +666,10 @@ class Warnings:
     W402 = (
         "[W402] The augmenter {augmenter} of [{name}] is not used: in active learning, "
         "[active.mixing] mixes. Set {name}.augmenter to null to silence this warning."
+    )
+    W590 = (
+        "[W590] The temperature {temperature} should not be used: {reason}. Give more labelled docs, "
+        "or keep the confidences as they are."
     )
     W602 = (
         "[W602] The arms {one!r} and {other!r} have different values of {fields}. A report "
