@@ -49,7 +49,8 @@ def confidence_cli(
         setup_gpu(use_gpu, silent=False)
         with progress_bar(None, "Measuring"):
             result = fit_file(model, path, output, component)
-    msg.info(f"{plural(result.n_spans, 'span')} of '{result.component}', {result.n_correct} of them correct")
+    spans = f"{plural(result.n_spans, 'span')} of '{result.component}'"
+    msg.info(f"{spans}, {result.n_correct} of them correct")
     header = ["", "before", "after"]
     rows = [
         ("calibration error", result.before.error, result.after.error),

@@ -14,7 +14,7 @@ from spacy.tokens import Span
 from spacy.training import Example
 
 from ..config import config_errors
-from ..errors import Errors, SeqMixError
+from ..errors import Errors, SeqMixError, plural
 from ..files import read_docs, replacing_folder
 from ..types import Floats1d, Floats2d
 from .confidence import check_has_spans, components_with_spans, spans_of_component, tempered_probs
@@ -172,12 +172,12 @@ class FileFit:
         """Why the temperature should not be used; None where it should."""
         if self.n_spans < MIN_SPANS:
             return f"{self.n_spans} spans are too few to fit a temperature ({MIN_SPANS} or more)"
-        for name, before, after in (
+        for name, a, b in (
             ("log-loss", self.before.log_loss, self.after.log_loss),
             ("calibration error", self.before.error, self.after.error),
         ):
-            if after >= before:
-                return f"on other docs it does not lower the {name} ({before:.4f}, then {after:.4f})"
+            if b >= a:
+                return f"on other docs it does not lower the {name} ({a:.4f} before, {b:.4f} after)"
         return None
 
 
@@ -206,7 +206,10 @@ def fit_file(
     if not 0 < n_correct < len(scored.correct):
         raise SeqMixError(
             Errors.E445.format(
-                component=component, found=len(scored.correct), path=path, correct=n_correct
+                component=component,
+                found=plural(len(scored.correct), "span"),
+                path=path,
+                correct=n_correct,
             )
         )
     result = FileFit(
