@@ -449,7 +449,7 @@ class Errors:
     E402 = "[S402] Wrong settings in section [active]: {problems}."
     E403 = "[S403] Can't use '{path}': {reason}. Give a .spacy file with labelled docs."
     E404 = (
-        "[S404] '{path}' holds {found} docs, but active.{field} asks for {wanted}. Lower that "
+        "[S404] '{path}' holds {found}, but active.{field} asks for {wanted}. Lower that "
         "setting, or add docs."
     )
     E405 = (
@@ -506,8 +506,11 @@ class Errors:
         "active.start to 'cold', or give all labels in [initialize.components.{name}.labels]."
     )
     E431 = (
-        "[S431] '{path}' contains no annotation that '{name}' ({factory}) can learn. Annotate "
-        "some, check that the conversion kept it, or set active.component to another component."
+        "[S431] '{path}' contains no annotation that '{name}' ({factory}) can learn. Active "
+        "learning is simulated here: its files are labelled, and the pool's labels stay hidden "
+        "until their docs are queried. For text without labels, label it in an annotation tool and "
+        "convert its file (spacy seqmix convert). For labelled text, check that the conversion "
+        "kept the labels, or set active.component to another component."
     )
     E432 = (
         "[S432] spaCy could not train '{name}': its beam contains no parse with the gold entities. "
@@ -523,7 +526,7 @@ class Errors:
         "'{name}' ({factory}) does not predict. Set active.mix_set to 'round' or 'all'."
     )
     E435 = (
-        "[S435] The oracle returned {returned} docs for {given}. Return one for each doc, in the "
+        "[S435] The oracle returned {returned} for {given}. Return one for each doc, in the "
         "same order."
     )
     E436 = (
@@ -550,7 +553,7 @@ class Errors:
         "policy over token probabilities, such as spacy-seqmix.NTE.v1."
     )
     E445 = (
-        "[S445] '{component}' predicts {found} spans in '{path}', and {correct} of them are "
+        "[S445] '{component}' predicts {found} in '{path}', and {correct} of them are "
         "correct. A temperature needs at least one correct and one wrong span: give more labelled "
         "docs."
     )
@@ -574,6 +577,10 @@ class Errors:
         "[S590] This run takes the optimiser steps of arm {arm!r} with seed {seed}, which has "
         "{found} of {rounds}, and its journal does not say that the pool ran out. Start the sweep "
         "again: it first finishes that run."
+    )
+    E591 = (
+        "[S591] No pipeline was saved to '{path}', since the temperature should not be used. Give "
+        "more labelled docs, or set the temperature of seqmix_uncertainty yourself."
     )
     E600 = (
         "[S600] Can't read or write {path}: {reason}. Give another path, correct the permissions, "
@@ -662,6 +669,10 @@ class Warnings:
     W402 = (
         "[W402] The augmenter {augmenter} of [{name}] is not used: in active learning, "
         "[active.mixing] mixes. Set {name}.augmenter to null to silence this warning."
+    )
+    W590 = (
+        "[W590] The temperature {temperature} should not be used: {reason}. Give more labelled "
+        "docs, or keep the confidences as they are."
     )
     W602 = (
         "[W602] The arms {one!r} and {other!r} have different values of {fields}. A report "

@@ -1,6 +1,8 @@
 """The committee of a run: its members, and their probabilities of the pool."""
 
+import ctypes
 import gc
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +62,7 @@ class Committee:
             nlp = fit(self.member_seed(number, member), start)
             save_model(nlp, self.folder.model(number, member))
             del nlp
-            gc.collect()  # pipelines hang in reference cycles, with their encoder
+            release_memory()
 
     def check(self, nlp: Language) -> None:
         """RAISES (SeqMixError): S423 for dropout passes through a model without dropout."""
@@ -94,7 +96,7 @@ class Committee:
             check_same_labels(first, nlp, self.component, member)
             probs.append(token_probs(nlp, self.component, docs, progress=progress))
             del nlp
-            gc.collect()
+            release_memory()
         return probs
 
 
@@ -105,6 +107,19 @@ def check_same_labels(first: Language, other: Language, component: str, member: 
     if expected != given:
         reason = f"member {member} has the labels {given}, the first has {expected}"
         raise SeqMixError(Errors.E422.format(reason=reason))
+
+
+def release_memory() -> None:
+    """Give the memory of pipelines that are no longer used back to the system.
+
+    They hang in reference cycles, with their encoder. And glibc keeps pages that were freed between
+    others in use, a few megabytes more in each round, unless it is asked to return them.
+    """
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
+        if trim is not None:
+            trim(0)
 
 
 def save_model(nlp: Language, path: Path) -> None:

@@ -1,6 +1,5 @@
 """Algorithm 1 of SeqMix: seed, augment, train, evaluate, query, repeat."""
 
-import gc
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -20,7 +19,7 @@ from ..mixing.mix import MixCounts
 from ..query.policies import evidence, score_docs, top_k
 from ..query.probabilities import check_needs, copy_tokens
 from .annotation import gold_labels
-from .committee import Committee, save_model
+from .committee import Committee, release_memory, save_model
 from .fit import FitSettings, fit, warn_of_unseen
 from .journal import Clock, Mixing, MixingSeconds, RoundRecord, Scores, Seconds, end_of
 from .mixing import mix_round
@@ -182,8 +181,7 @@ class ActiveRun:
         self.pool, self.nlp = pool, nlp
         self.mixed.append(mixed)
         del nlp
-        # The pipeline of the round before hangs in reference cycles, with its encoder.
-        gc.collect()
+        release_memory()
         self.folder.tidy(number, self.active.keep_models)
 
     def _query(self, number: int) -> list[int]:

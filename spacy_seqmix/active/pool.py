@@ -10,10 +10,10 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..errors import Errors, SeqMixError
+from ..errors import Errors, SeqMixError, plural
 from ..files import read_docs, read_numbered_docs
 from ..types import Oracle
-from .annotation import GoldLabels, entity_labels
+from .annotation import GoldLabels
 from .journal import RoundRecord
 from .schema import ActiveConfig
 
@@ -67,14 +67,13 @@ def read_data(
     nlp (Language): the docs get its vocabulary.
     labels_of (GoldLabels): what the component learns from a doc.
     progress (bool): show progress bars.
-    RAISES (SeqMixError): S403 to S405 for files that can't be used, S431 where nothing that the
+    RAISES (SeqMixError): S403 and S404 for files that can't be used, S431 where nothing that the
         component learns is annotated.
     """
     active = config.active
 
     def labelled(path: Path) -> dict[int, Doc]:
-        need_entities = labels_of is entity_labels
-        docs = read_numbered_docs(path, nlp, need_entities=need_entities, progress=progress)
+        docs = read_numbered_docs(path, nlp, need_entities=False, progress=progress)
         if not any(labels_of(doc) for doc in docs.values()):
             factory = config.training["components"][active.component]["factory"]
             name = active.component
@@ -127,7 +126,9 @@ def check_size(available: int, wanted: int, field: str, path: Path) -> None:
     """RAISES (SeqMixError): S404 where a file has fewer docs than a field needs."""
     if available < wanted:
         raise SeqMixError(
-            Errors.E404.format(path=path, found=available, field=field, wanted=wanted)
+            Errors.E404.format(
+                path=path, found=plural(available, "doc"), field=field, wanted=wanted
+            )
         )
 
 
@@ -152,7 +153,9 @@ def ask(oracle: Oracle, docs: Sequence[Doc]) -> list[Doc]:
     """Have docs labelled. RAISES (SeqMixError): S435 unless the oracle returns as many docs."""
     labelled = list(oracle(docs))
     if len(labelled) != len(docs):
-        raise SeqMixError(Errors.E435.format(returned=len(labelled), given=len(docs)))
+        raise SeqMixError(
+            Errors.E435.format(returned=plural(len(labelled), "doc"), given=len(docs))
+        )
     return labelled
 
 

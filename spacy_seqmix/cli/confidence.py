@@ -7,6 +7,7 @@ import typer
 from wasabi import msg
 from wasabi.tables import table
 
+from ..errors import Errors, Warnings, plural
 from ._common import CODE_HELP, GpuOption, show_messages
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def confidence_cli(
     Of ten spans with confidence 0.9, nine should be correct. The command shows how far MODEL is
     from that, before and after one number, the temperature, is fitted. "After" is measured on docs
     that the temperature was not fitted to (five folds). With --output, the pipeline is saved with
-    a seqmix_uncertainty component that uses the temperature.
+    a seqmix_uncertainty component that uses the temperature, if that helped.
     """
     from spacy.cli._util import import_code, setup_gpu
 
@@ -48,7 +49,8 @@ def confidence_cli(
         setup_gpu(use_gpu, silent=False)
         with progress_bar(None, "Measuring"):
             result = fit_file(model, path, output, component)
-    msg.info(f"{result.n_spans} spans of '{result.component}', {result.n_correct} of them correct")
+    spans = f"{plural(result.n_spans, 'span')} of '{result.component}'"
+    msg.info(f"{spans}, {result.n_correct} of them correct")
     header = ["", "before", "after"]
     rows = [
         ("calibration error", result.before.error, result.after.error),
@@ -58,9 +60,15 @@ def confidence_cli(
     shown = [(name, f"{a:.4f}", f"{b:.4f}") for name, a, b in rows]
     print(table(shown, header=header, divider=True, aligns=["l", "r", "r"]))
     print(_reliability(result.before, result.after))
-    msg.good(f"Temperature: {result.temperature:.3f}")
-    if output is not None:
+    if result.doubt is None:
+        msg.good(f"Temperature: {result.temperature:.3f}")
+    else:
+        text = Warnings.W590.format(temperature=f"{result.temperature:.3f}", reason=result.doubt)
+        msg.warn(text)
+    if output is not None and result.doubt is None:
         msg.good(f"Saved the pipeline to {output}")
+    elif output is not None:
+        msg.fail(Errors.E591.format(path=output), exits=1)
 
 
 def _reliability(before: "Fit", after: "Fit") -> str:

@@ -14,7 +14,7 @@ from spacy.tokens import Span
 from spacy.training import Example
 
 from ..config import config_errors
-from ..errors import Errors, SeqMixError
+from ..errors import Errors, SeqMixError, plural
 from ..files import read_docs, replacing_folder
 from ..types import Floats1d, Floats2d
 from .confidence import check_has_spans, components_with_spans, spans_of_component, tempered_probs
@@ -27,6 +27,9 @@ BINS = 10
 FOLDS = 5
 FLOOR = 1e-6
 FACTORY = "seqmix_uncertainty"
+# With fewer spans the temperature itself is off by more than a quarter, as a rule: a span with the
+# confidence 0.8 tells p (1 - p) logit(p)^2 = 0.3 about log T, and 1 / sqrt(0.3 * 50) = 0.26.
+MIN_SPANS = 50
 
 Flags = NDArray[np.bool_]
 
@@ -164,6 +167,19 @@ class FileFit:
     after: Fit
     temperature: float
 
+    @property
+    def doubt(self) -> str | None:
+        """Why the temperature should not be used; None where it should."""
+        if self.n_spans < MIN_SPANS:
+            return f"{self.n_spans} spans are too few to fit a temperature ({MIN_SPANS} or more)"
+        for name, a, b in (
+            ("log-loss", self.before.log_loss, self.after.log_loss),
+            ("calibration error", self.before.error, self.after.error),
+        ):
+            if b >= a:
+                return f"on other docs it does not lower the {name} ({a:.4f} before, {b:.4f} after)"
+        return None
+
 
 def fit_file(
     model: str, path: Path, output: Path | None = None, component: str | None = None
@@ -173,7 +189,8 @@ def fit_file(
     model (str): a pipeline: a folder or an installed package.
     path (Path): gold docs; the development set, not the training set.
     output (Path | None): a new folder, for the pipeline with a ``seqmix_uncertainty`` (added behind
-        the component if there is none) with the temperature.
+        the component if there is none) with the temperature. It is made only where the temperature
+        should be used, see ``FileFit.doubt``.
     component (str | None): the component that predicts the spans; by default the only one.
     RETURNS (FileFit): the fit of the confidences.
     RAISES (SeqMixError): S401, S403, S440, S442, S445, S446; OSError if the model can't be loaded.
@@ -189,22 +206,25 @@ def fit_file(
     if not 0 < n_correct < len(scored.correct):
         raise SeqMixError(
             Errors.E445.format(
-                component=component, found=len(scored.correct), path=path, correct=n_correct
+                component=component,
+                found=plural(len(scored.correct), "span"),
+                path=path,
+                correct=n_correct,
             )
         )
-    temperature = float(TEMPERATURES[best(scored)])
-    if output is not None:
-        _set_temperature(nlp, component, temperature)
-        with replacing_folder(output) as temporary:
-            nlp.to_disk(temporary)
-    return FileFit(
+    result = FileFit(
         component,
         len(scored.correct),
         n_correct,
         fit_of(scored.confidence[UNTOUCHED], scored.correct),
         fit_of(cross_fitted(scored), scored.correct),
-        temperature,
+        float(TEMPERATURES[best(scored)]),
     )
+    if output is not None and result.doubt is None:
+        _set_temperature(nlp, component, result.temperature)
+        with replacing_folder(output) as temporary:
+            nlp.to_disk(temporary)
+    return result
 
 
 def _only(nlp: Language) -> str:

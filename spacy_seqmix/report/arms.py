@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import Errors, SeqMixError
-from ..sweep.record import ArmRecord, SweepRecord, read_status, read_sweep_record
+from ..sweep.record import ArmRecord, SweepRecord, fill_in, is_done, read_sweep_record
 from ..types import Floats2d
 from .kept import unpacked
 from .runs import (
@@ -158,8 +158,8 @@ def _arms_of(sweep: SweepRecord, folder: Path) -> Iterator[Arm]:
     """The arms of a sweep with their finished runs; an arm may have none."""
     for arm in sweep.arms:
         places = [folder / arm.folder / f"seed-{seed}" for seed in arm.seeds]
-        statuses = [read_status(place.with_name(f"{place.name}.json")) for place in places]
-        done = [s is not None and s.status == "done" for s in statuses]
+        n_rounds = int(fill_in(arm.values).get("active.n_rounds", 0))
+        done = [is_done(place, n_rounds) for place in places]
         runs = tuple(read_run(arm.name, place) for place in compress(places, done))
         yield Arm(arm.name, runs, done.count(False), arm)
 

@@ -18,6 +18,7 @@ from .record import (
     ArmRecord,
     RunStatus,
     SweepRecord,
+    is_done,
     read_status,
     read_sweep_record,
     write_record,
@@ -72,8 +73,11 @@ class OneRun:
 
     @property
     def is_done(self) -> bool:
-        """Whether it has ended well: both its status file and its journal say so."""
-        return (status := self.status) is not None and status.status == "done" and self.is_whole
+        """Whether it has ended well; not if one of its files is damaged: then it is run again."""
+        try:
+            return is_done(self.folder, self.arm.rounds - 1)
+        except SeqMixError:
+            return False
 
     @property
     def seconds(self) -> float:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from configparser import Error as ConfigError
 from functools import reduce
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    ValidationError,
+)
 from pydantic import model_validator as validator
 from spacy.util import dict_to_dot
 from thinc.api import Config
 
+from ..active.journal import is_whole
+from ..active.run_folder import RunFolder
 from ..config import problems_of
 from ..errors import Errors, SeqMixError
 from ..files import replacing
@@ -23,6 +34,15 @@ RecordT = TypeVar("RecordT", bound=BaseModel)
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def _checked(values: dict[str, Any]) -> dict[str, Any]:
+    """Check that values by dotted name are those of a config. RAISES (ValueError): if not."""
+    try:
+        fill_in(values)
+    except (ConfigError, AttributeError, TypeError) as err:
+        raise ValueError(f"these are not the values of a config ({err})") from err
+    return values
 
 
 class ArmRecord(_Record):
@@ -37,12 +57,12 @@ class ArmRecord(_Record):
     """
 
     name: str
-    folder: str
+    folder: Annotated[str, Field(pattern=r"^[^./\\\x00][^/\\\x00]*$")]  # a name, not a path
     seeds: tuple[NonNegativeInt, ...]
     control: bool = False
     steps_of: str | None = None
     mixes: bool
-    values: dict[str, Any]
+    values: Annotated[dict[str, Any], AfterValidator(_checked)]
 
     @validator(mode="before")
     @classmethod
@@ -103,6 +123,18 @@ def read_sweep_record(folder: Path) -> SweepRecord | None:
 def read_status(path: Path) -> RunStatus | None:
     """Read the status file of a run; None where there is none. RAISES (SeqMixError): S522."""
     return _read(path, RunStatus)
+
+
+def is_done(folder: Path, n_rounds: int) -> bool:
+    """Whether a run has ended well: its status file and its journal both say so.
+
+    folder (Path): the run folder, which has its status file beside it.
+    n_rounds (int): the rounds after the seed round that it was to have.
+    RAISES (SeqMixError): S510 and S522 for damaged files.
+    """
+    status = read_status(folder.with_name(f"{folder.name}.json"))
+    done = status is not None and status.status == "done"
+    return done and is_whole(RunFolder(folder).read(), n_rounds)
 
 
 def write_record(path: Path, record: _Record) -> None:

@@ -105,8 +105,9 @@ def test_journal_in_a_folder_of_something_else(folder, tmp_path):
 
 @pytest.mark.parametrize("name", ["run ${paths.pool}", "a$b"])
 def test_journal_in_a_folder_whose_name_is_a_variable(name, tmp_path):
-    with pytest.raises(ValueError, match=r"S407.*its name has a '\$'"):
-        RunFolder(tmp_path / name).open(CONFIG, DIGESTS)
+    folder = RunFolder(tmp_path / name)
+    with pytest.raises(ValueError, match=r"S407.*its name has a '\$'"), folder.lock():
+        pass
     assert not (tmp_path / name).exists()
 
 

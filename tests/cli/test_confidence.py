@@ -14,6 +14,7 @@ from thinc.api import Adam
 from typer.testing import CliRunner
 
 from spacy_seqmix.cli import app
+from spacy_seqmix.query import temperature
 from spacy_seqmix.query.temperature import TEMPERATURES
 
 LABELS = ("LOC", "PER")
@@ -84,6 +85,28 @@ def test_confidence_lowers_the_error_and_saves_the_temperature(model, gold, tmp_
     again = spacy.load(tmp_path / "again")
     assert again.pipe_names == nlp.pipe_names
     assert again.get_pipe("seqmix_uncertainty").temperature == uncertainty.temperature
+
+
+@pytest.mark.parametrize(
+    ("n_docs", "factor", "reason"),
+    [(9, 1.0, "18 spans are too few"), (200, 1e-6, "does not lower the log-loss")],
+)
+def test_confidence_says_when_the_temperature_does_not_help(
+    model, tmp_path, n_docs, factor, reason, monkeypatch
+):
+    monkeypatch.setattr(temperature, "TEMPERATURES", 1 + factor * (temperature.TEMPERATURES - 1))
+    docs = docs_of(spacy.blank("en"), np.random.default_rng(3), n_docs)
+    DocBin(docs=docs).to_disk(tmp_path / "gold.spacy")
+    if factor < 1:  # all temperatures are 1: nothing changes
+        monkeypatch.setattr(temperature, "cross_fitted", lambda scored: scored.confidence[0])
+    for output, expected in ((), 0), (("-o", tmp_path / "out"), 1):
+        code, said = call(model, tmp_path / "gold.spacy", *output)
+        assert code == expected, said
+        assert "[W590]" in said
+        assert reason in said
+        assert "✔" not in said
+        assert ("[S591]" in said) == bool(output)
+    assert not (tmp_path / "out").exists()
 
 
 def test_confidence_without_output_saves_nothing(model, gold, tmp_path):

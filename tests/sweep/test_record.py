@@ -9,6 +9,7 @@ from spacy_seqmix.sweep.record import (
     ArmRecord,
     RunStatus,
     SweepRecord,
+    is_done,
     read_status,
     read_sweep_record,
     write_record,
@@ -53,7 +54,47 @@ def test_record_compares_values_with_their_variables_filled_in():
     assert arm().differing(other) == ["steps_of"]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"arms": [{"name": 1}]}', '{"arms": 3}', '"x"'])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("folder", name) for name in ("", ".", "../other", "/etc", "a/b", "a\\b", "a\0b")),
+        ("values", {"a": 1, "a.b": 2}),
+        ("values", {"a.b": "${nowhere.c}"}),
+        ("values", {"a.b": "${a.b}"}),
+        ("values", {"a.b": "${"}),
+        ("values", {"DEFAULT.x": 1}),
+        ("values", {"": 1}),
+        ("seeds", [-1]),
+    ],
+)
+def test_record_with_an_arm_that_cannot_be(tmp_path, field, value):
+    known = {**arm().model_dump(), field: value}
+    (tmp_path / "sweep.json").write_text(json.dumps({"arms": [known]}))
+    with pytest.raises(SeqMixError, match=rf"sweep\.json: arms\.0\.{field}") as caught:
+        read_sweep_record(tmp_path)
+    assert caught.value.code == "S522"
+
+
+def test_record_of_a_run_that_is_done(tmp_path):
+    """Its status file and its journal have to say so."""
+    run = tmp_path / "seed-0"
+    run.mkdir()
+    one = {"queried": [], "n_labelled": 1, "n_mixed": 0, "steps": 2, "scores": {}, "seconds": {}}
+    assert not is_done(run, 1)
+    write_record(tmp_path / "seed-0.json", RunStatus(status="done"))
+    assert not is_done(run, 1)  # as older versions wrote it for a run that was killed
+    for number, done in ((0, False), (1, True)):
+        with (run / "journal.jsonl").open("a") as file:
+            file.write(json.dumps({"round": number, **one}) + "\n")
+        assert is_done(run, 1) == done
+    write_record(tmp_path / "seed-0.json", RunStatus(status="failed", error="killed by signal 9"))
+    assert not is_done(run, 1)
+
+
+DAMAGED = ["{", "[]", '{"arms": [{"name": 1}]}', '{"arms": 3}', '"x"', "[" * 100_000, "9" * 5000]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
 def test_record_that_is_damaged(tmp_path, content):
     (tmp_path / "sweep.json").write_text(content)
     with pytest.raises(SeqMixError, match=r"sweep\.json") as caught:
@@ -61,7 +102,9 @@ def test_record_that_is_damaged(tmp_path, content):
     assert caught.value.code == "S522"
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"status": "maybe"}', "\xff"])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"status": "maybe"}', "\xff", '{"x":' * 100_000, "9" * 5000]
+)
 def test_status_that_is_damaged(tmp_path, content):
     (tmp_path / "seed-0.json").write_bytes(content.encode("latin1"))
     with pytest.raises(SeqMixError) as caught:
