@@ -36,7 +36,8 @@ def join_words(
     Elsewhere words are separated by a space, except before closing and after opening marks, which
     are joined or not as in the target (or, if it has none, the others), or where the target writes
     most of its words without spaces. In the end the tokenizer decides: words that it would not
-    take apart are separated, and words that it takes apart only without a space are joined.
+    take apart are separated, and words that it takes apart only without a space are joined (but
+    not where marks stand alone, as in files of columns).
 
     target (Doc): the surrounding doc.
     edits (Sequence[Edit]): which tokens give way to which words, in order and apart.
@@ -81,8 +82,9 @@ def join_words(
     if _tokens(nlp, doc.text) == new:
         return doc, False
     if spaced:
+        alone = next((_is_spaced_mark(habit) for habit in habits if habit), False)
         for k in sorted(edited):
-            spaces[k] = _checked_space(new, spaces, k, nlp)
+            spaces[k] = _checked_space(new, spaces, k, nlp) or (alone and spaces[k])
         doc = Doc(nlp.vocab, words=new, spaces=spaces)
     return doc, _tokens(nlp, doc.text) != new
 
@@ -137,9 +139,13 @@ def _want_space(left: str, right: str, habits: Sequence[Habits]) -> bool:
         return True
     for key in (mark, ""):
         for habit in habits:
-            if seen := habit.get(key):
-                return 2 * sum(seen) > len(seen)
+            if key in habit:
+                return _is_spaced_mark(habit, key)
     return False
+
+
+def _is_spaced_mark(habit: Habits, mark: str = "") -> bool:
+    return 2 * sum(habit[mark]) > len(habit[mark])
 
 
 def _joining_mark(left: str, right: str) -> str | None:
