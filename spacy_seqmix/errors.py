@@ -673,6 +673,11 @@ class Warnings:
         "annotation counts, and the soft labels are left out. To keep them, set "
         "doc._.soft_labels after the annotation."
     )
+    W581 = (
+        "[W581] The encoder '{name}' has no word pieces for {unknown} of the {words} different "
+        "words of the docs, so these are not mixed, or badly. Choose an encoder that was trained "
+        "on texts in this script, or spacy-seqmix.VectorsTable.v1."
+    )
     W602 = (
         "[W602] The arms {one!r} and {other!r} have different values of {fields}. A report "
         "compares arms only with equal pools, seed sets and dev and test docs: it will refuse "

@@ -174,6 +174,12 @@ def decode(soft: SoftLabels) -> list[str | None]:
     return [None if gone else soft.labels[i] for i, gone in zip(path, missing, strict=True)]
 
 
+def decides(soft: SoftLabels, doc: Doc) -> bool:
+    """Whether a doc's annotation is what the rows decide for, or is missing altogether."""
+    tags = layers.read(doc, soft.layer)
+    return not any(tags) or tags == decode(soft)
+
+
 def annotate(doc: Doc, soft: SoftLabels) -> None:
     """Write the decoded soft labels into the doc's own annotation; missing stays missing."""
     layers.write(doc, soft.layer, decode(soft))
@@ -274,10 +280,8 @@ def _unpack(doc: Doc, key: str) -> SoftLabels | None:
 
 def _is_corrected(doc: Doc, soft: SoftLabels) -> bool:
     """Whether the annotation is neither that with which the rows were set, nor their decision."""
-    tags = layers.read(doc, soft.layer)
-    if _digest(tags) == doc.user_data[KEY].get("annotation") or not any(tags):
-        return False
-    return tags != decode(soft)
+    known = doc.user_data[KEY].get("annotation")
+    return known != _digest(layers.read(doc, soft.layer)) and not decides(soft, doc)
 
 
 def _digest(tags: Sequence[str | None]) -> str:
