@@ -10,6 +10,7 @@ from threading import Event
 
 import pytest
 
+from spacy_seqmix.annotation.docbins import write_docs
 from spacy_seqmix.files import (
     check_output,
     progress_bar,

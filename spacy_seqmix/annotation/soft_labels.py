@@ -25,6 +25,7 @@ from . import layers
 from .extensions import add_extension
 from .iob import split_tag, viterbi
 from .layers import ENTS, check_layer, is_iob
+from .whitespace import trimmed
 
 KEY = "seqmix_soft_labels"
 PROBS_KEY = "seqmix_token_probs"
@@ -151,7 +152,9 @@ def one_hot(doc: Doc, layer: str = ENTS, tags: Sequence[str] | None = None) -> S
 def hard_tags(doc: Doc, layer: str = ENTS) -> list[str | None]:
     """The tag of every token, decoded from its soft labels, else from its annotation."""
     soft = get(doc)
-    return decode(soft) if soft is not None and soft.layer == layer else layers.read(doc, layer)
+    if soft is None or soft.layer != layer:
+        return layers.read(doc, layer)
+    return _decoded(doc, soft)
 
 
 def decode(soft: SoftLabels) -> list[str | None]:
@@ -174,15 +177,14 @@ def decode(soft: SoftLabels) -> list[str | None]:
     return [None if gone else soft.labels[i] for i, gone in zip(path, missing, strict=True)]
 
 
-def decides(soft: SoftLabels, doc: Doc) -> bool:
-    """Whether a doc's annotation is what the rows decide for, or is missing altogether."""
-    tags = layers.read(doc, soft.layer)
-    return not any(tags) or tags == decode(soft)
-
-
 def annotate(doc: Doc, soft: SoftLabels) -> None:
     """Write the decoded soft labels into the doc's own annotation; missing stays missing."""
-    layers.write(doc, soft.layer, decode(soft))
+    layers.write(doc, soft.layer, _decoded(doc, soft))
+
+
+def _decoded(doc: Doc, soft: SoftLabels) -> list[str | None]:
+    tags = decode(soft)
+    return trimmed(tags, doc) if soft.layer == ENTS else tags
 
 
 def with_tags(soft: SoftLabels, tags: Sequence[str]) -> Floats2d:
@@ -282,6 +284,12 @@ def _is_corrected(doc: Doc, soft: SoftLabels) -> bool:
     """Whether the annotation is neither that with which the rows were set, nor their decision."""
     known = doc.user_data[KEY].get("annotation")
     return known != _digest(layers.read(doc, soft.layer)) and not decides(soft, doc)
+
+
+def decides(soft: SoftLabels, doc: Doc) -> bool:
+    """Whether a doc's annotation is what the rows decide for, or is missing altogether."""
+    tags = layers.read(doc, soft.layer)
+    return not any(tags) or tags == _decoded(doc, soft)
 
 
 def _digest(tags: Sequence[str | None]) -> str:
