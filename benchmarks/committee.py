@@ -22,8 +22,8 @@ import typer
 from thinc.api import Config
 
 from spacy_seqmix.active.loop import ActiveRun
+from spacy_seqmix.annotation.docbins import write_docs
 from spacy_seqmix.convert.brackets import read_brackets
-from spacy_seqmix.files import write_docs
 
 ROOT = Path(__file__).parents[1]
 TARGET = 3.2

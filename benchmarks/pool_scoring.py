@@ -25,8 +25,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Config
 
+from spacy_seqmix.annotation.docbins import read_docs
 from spacy_seqmix.convert.brackets import read_brackets
-from spacy_seqmix.files import read_docs
 from spacy_seqmix.query.probabilities import token_probs
 
 ROOT = Path(__file__).parents[1]

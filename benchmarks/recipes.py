@@ -28,9 +28,9 @@ from spacy_transformers.data_classes import FullTransformerBatch
 from transformers.modeling_outputs import ModelOutput
 
 from spacy_seqmix.annotation import recipes
+from spacy_seqmix.annotation.docbins import read_docs
 from spacy_seqmix.annotation.recipes import Recipe
 from spacy_seqmix.convert.brackets import read_brackets
-from spacy_seqmix.files import read_docs
 from spacy_seqmix.models.mix_transformer import build_mix_transformer
 
 ROOT = Path(__file__).parents[1]

@@ -20,8 +20,8 @@ import spacy
 import typer
 from spacy.tokens import Doc
 
+from spacy_seqmix.annotation.docbins import read_docs
 from spacy_seqmix.annotation.provenance import get_origin
-from spacy_seqmix.files import read_docs
 from spacy_seqmix.lm.discriminator import make_perplexity_discriminator
 from spacy_seqmix.mixing.contextual import make_contextual_table
 from spacy_seqmix.mixing.realise import NearestToken

@@ -201,6 +201,11 @@ class Errors:
         "notation of what an entity is not. Remove these entities, or train spaCy's 'ner' with "
         "doc.spans[KEY] and incorrect_spans_key = KEY."
     )
+    E582 = "[S582] Doc {number} of '{path}' (counted from 0) can't be used: {reason}"
+    E583 = (
+        "[S583] The file does not contain the names with the hashes {hashes}, so labels or words "
+        "of the doc are unknown. Write the file again from its source."
+    )
     E580 = "[S580] The variables of the config can't be filled in: {reason}."
 
     # 2xx the component and mixing
@@ -673,6 +678,16 @@ class Warnings:
     W590 = (
         "[W590] The temperature {temperature} should not be used: {reason}. Give more labelled "
         "docs, or keep the confidences as they are."
+    )
+    W580 = (
+        "[W580] The annotation of {which} was changed after the soft labels were set: the "
+        "annotation counts, and the soft labels are left out. To keep them, set "
+        "doc._.soft_labels after the annotation."
+    )
+    W581 = (
+        "[W581] The encoder '{name}' has no word pieces for {unknown} of the {words} different "
+        "words of the docs, so these are not mixed, or badly. Choose an encoder that was trained "
+        "on texts in this script, or spacy-seqmix.VectorsTable.v1."
     )
     W602 = (
         "[W602] The arms {one!r} and {other!r} have different values of {fields}. A report "

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, JSON, .spacy files, and progress bars."""
+"""Files and folders that appear whole or not at all, JSON, and progress bars."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from spacy.language import Language
-from spacy.tokens import Doc, DocBin
 from tqdm import tqdm
 
 from .errors import Errors, SeqMixError
@@ -31,11 +29,8 @@ __all__ = [
     "check_output",
     "parse_json",
     "progress_bar",
-    "read_docs",
-    "read_numbered_docs",
     "replacing",
     "replacing_folder",
-    "write_docs",
 ]
 
 
@@ -189,50 +184,6 @@ def parse_json(text: str | bytes) -> Any:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     return value
-
-
-def read_docs(
-    path: Path, nlp: Language, *, need_entities: bool = True, progress: bool = False
-) -> list[Doc]:
-    """Read the docs of a .spacy file, without the empty ones; see ``read_numbered_docs``."""
-    docs = read_numbered_docs(path, nlp, need_entities=need_entities, progress=progress)
-    return list(docs.values())
-
-
-def read_numbered_docs(
-    path: Path, nlp: Language, *, need_entities: bool = True, progress: bool = False
-) -> dict[int, Doc]:
-    """Read the docs of a .spacy file by their numbers in it, without the empty ones.
-
-    progress (bool): show a progress bar.
-    RAISES (SeqMixError): S403 when the file is missing, unreadable or empty, S405 when no doc has
-        an entity.
-    """
-    path = Path(path)
-    try:
-        docbin = DocBin().from_disk(path)
-        with progress_bar(len(docbin), f"Reading {path.name}", shown=progress) as bar:
-            docs = {}
-            for number, doc in enumerate(docbin.get_docs(nlp.vocab)):
-                docs[number] = doc
-                bar.update()
-    except FileNotFoundError:
-        raise SeqMixError(Errors.E403.format(path=path, reason="there is no such file")) from None
-    except Exception as err:  # of zlib, msgpack or numpy, where a DocBin is damaged
-        reason = f"it is not a DocBin ({type(err).__name__})"
-        raise SeqMixError(Errors.E403.format(path=path, reason=reason)) from err
-    docs = {number: doc for number, doc in docs.items() if len(doc)}
-    if not docs:
-        raise SeqMixError(Errors.E403.format(path=path, reason="it holds no docs"))
-    if need_entities and not any(doc.ents for doc in docs.values()):
-        raise SeqMixError(Errors.E405.format(path=path))
-    return docs
-
-
-def write_docs(docs: Iterable[Doc], path: Path) -> None:
-    """Write a .spacy file with user data (soft labels, origins), whole or not at all."""
-    with replacing(path) as temporary:
-        DocBin(docs=docs, store_user_data=True).to_disk(temporary)
 
 
 def check_output(path: Path, inputs: Iterable[Path]) -> None:

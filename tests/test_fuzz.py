@@ -25,9 +25,9 @@ from typer.testing import CliRunner
 
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.annotation import soft_labels
+from spacy_seqmix.annotation.docbins import read_docs
 from spacy_seqmix.cli import app
 from spacy_seqmix.config import load_config
-from spacy_seqmix.files import read_docs
 from spacy_seqmix.mixing.mix import mix_docs
 from spacy_seqmix.mixing.mixer import Mixer
 from spacy_seqmix.mixing.realise import NearestToken

@@ -18,9 +18,10 @@ from spacy.util import dict_to_dot, dot_to_object, registry
 from thinc.api import Config
 
 from ..annotation import recipes
+from ..annotation.docbins import write_docs
 from ..config import MIXERS
 from ..errors import Errors, SeqMixError, Warnings
-from ..files import progress_bar, write_docs
+from ..files import progress_bar
 from ..models.interpolation_layers import check_recipes
 from ..training.augmenter import make_example
 from .annotation import GoldLabels, all_labels, entity_labels, gold_labels

@@ -13,8 +13,9 @@ from spacy.tokens import Doc
 from spacy.training.initialize import load_vectors_into_model
 from thinc.api import Config
 
+from ..annotation.docbins import write_docs
 from ..annotation.provenance import by_key, parent_keys
-from ..files import progress_bar, write_docs
+from ..files import progress_bar
 from ..mixing.mix import MixCounts
 from ..query.policies import evidence, score_docs, top_k
 from ..query.probabilities import check_needs, copy_tokens

@@ -10,8 +10,8 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..annotation.docbins import read_docs, read_numbered_docs
 from ..errors import Errors, SeqMixError, plural
-from ..files import read_docs, read_numbered_docs
 from ..types import Oracle
 from .annotation import GoldLabels
 from .journal import RoundRecord

@@ -17,8 +17,9 @@ from spacy.util import dict_to_dot
 from thinc.api import Config
 
 from .. import __version__
+from ..annotation.docbins import read_docs
 from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings
-from ..files import parse_json, read_docs, replacing
+from ..files import parse_json, replacing
 from .journal import RoundRecord, end_of, read_journal, version_of
 
 MISSING = object()

@@ -126,7 +126,12 @@ def carry(source: Doc, target: Doc) -> None:
         elif not same:
             for row, tokens in zip(soft.probs, places, strict=True):
                 rows[tokens] = row
-        soft_labels.put(target, replace(soft, probs=rows))
+        moved = replace(soft, probs=rows)
+        # An augmenter that changes entities has the last word, as a person has.
+        if soft_labels.decides(moved, target) or not soft_labels.decides(soft, source):
+            soft_labels.put(target, moved)
+        else:
+            warnings.warn(Warnings.W580.format(which="some docs"), stacklevel=2)
     if relations.KEY in lost:
         _carry_relations(source, target, places)
     if same and ORIGIN in lost:

@@ -95,10 +95,25 @@ def get_origin(doc: Doc) -> Origin | None:
         parts = tuple(Part(**{**part, **_tuples(part)}) for part in data["parts"])
         pair = data.get("relations")
         pair = None if pair is None else tuple(pair)
-        return Origin(**{**data, "parts": parts, "relations": pair})
-    except (KeyError, TypeError) as err:
+        origin = Origin(**{**data, "parts": parts, "relations": pair})
+        _check(origin)
+        return origin
+    except (AttributeError, KeyError, TypeError, ValueError) as err:
         reason = f"{type(err).__name__}: {err}"
         raise SeqMixError(Errors.E264.format(reason=reason, text=doc.text[:80])) from None
+
+
+def _check(origin: Origin) -> None:
+    """RAISES (ValueError, TypeError): for an origin without parts, or with impossible ones."""
+    if not origin.parts:
+        raise ValueError("it has no parts")
+    for part in origin.parts:
+        places = [part.start, part.end, part.target_start, part.target_end]
+        places += [part.other_start, part.other_end]
+        if not all(isinstance(place, int) for place in places) or min(places) < 0:
+            raise ValueError(f"the places {places}")
+        if not part.start <= part.end or not 0.0 <= part.weight <= 1.0:
+            raise ValueError(f"the tokens {part.start} to {part.end}, the weight {part.weight}")
 
 
 def _tuples(part: dict[str, Any]) -> dict[str, Any]:

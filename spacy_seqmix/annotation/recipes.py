@@ -52,7 +52,9 @@ def get(doc: Doc) -> Recipe | None:
     try:
         recipe = Recipe(*(tuple(data[name]) for name in ("tokens", "own", "partners", "weights")))
         validate(recipe)
-    except (KeyError, TypeError) as err:
+    except (AttributeError, KeyError, TypeError, ValueError) as err:
+        if isinstance(err, SeqMixError):
+            raise
         raise SeqMixError(Errors.E241.format(reason=repr(err))) from None
     words = [doc[i].text if i < len(doc) else None for i in recipe.tokens]
     if words != list(recipe.own):
@@ -110,6 +112,8 @@ def validate(recipe: Recipe) -> None:
     reason = ""
     if not n == len(recipe.own) == len(recipe.partners) == len(recipe.weights):
         reason = "tokens, words, partners and weights differ in number"
+    elif not all(isinstance(i, int) for i in tokens):
+        reason = f"tokens {tokens} are not all numbers"
     elif any(i < 0 for i in tokens) or any(a >= b for a, b in pairwise(tokens)):
         reason = f"tokens {tokens} do not ascend"
     elif not all(0.0 <= weight <= 1.0 for weight in recipe.weights):

@@ -12,9 +12,9 @@ labels, which include "no_relation". All is stored in ``doc.user_data``, which o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from spacy.tokens import Doc
@@ -28,6 +28,7 @@ KEY = "seqmix_relations"
 SOFT_KEY = "seqmix_relation_labels"
 PROBS_KEY = "seqmix_relation_probs"
 NONE = "no_relation"
+T = TypeVar("T")
 
 # First token, and the token after the last one.
 Offsets: TypeAlias = tuple[int, int]
@@ -80,15 +81,13 @@ def install() -> None:
 def get(doc: Doc) -> tuple[Relation, ...] | None:
     """The relations of a doc; None where it is not annotated.
 
-    RAISES (SeqMixError): S250 when the number of tokens has changed since they were set.
+    RAISES (SeqMixError): S250 when the number of tokens has changed since they were set, S251 for
+        damaged ones.
     """
-    data = _stored(doc, KEY)
-    if data is None:
-        return None
-    return tuple(
-        Relation((int(a), int(b)), (int(c), int(d)), label, float(prob))
-        for a, b, c, d, label, prob in data["relations"]
-    )
+    listed = _stored(doc, KEY, _read_relations)
+    if listed is not None:
+        _check_relations(listed, doc)
+    return listed
 
 
 def put(doc: Doc, given: Iterable[Relation] | None) -> None:
@@ -107,7 +106,10 @@ def put(doc: Doc, given: Iterable[Relation] | None) -> None:
 
 
 def get_labels(doc: Doc) -> RelationLabels | None:
-    """The soft labels of a doc's relations; None where it has none. See ``of``."""
+    """The soft labels of a doc's relations; None where it has none. See ``of``.
+
+    RAISES (SeqMixError): as ``get``, and S252.
+    """
     return _unpack(doc, SOFT_KEY)
 
 
@@ -211,12 +213,10 @@ def validate(labels: RelationLabels, doc: Doc | None = None) -> None:
     reason = ""
     if probs.ndim != 2 or probs.shape != (len(pairs), len(names)):
         reason = f"shape {probs.shape} with {len(pairs)} pairs and {len(names)} labels"
-    elif NONE not in names or len(set(names)) != len(names) or not all(names):
+    elif not soft_labels.are_names(names) or NONE not in names:
         reason = f"labels {names}"
     else:
-        reason = soft_labels.wrong_rows(probs) or (
-            _wrong_pairs(pairs, doc) if doc is not None else ""
-        )
+        reason = soft_labels.wrong_rows(probs) or ("" if doc is None else _wrong_pairs(pairs, doc))
     if reason:
         raise SeqMixError(Errors.E252.format(reason=reason))
 
@@ -262,20 +262,38 @@ def _pack(labels: RelationLabels, tokens: int) -> dict[str, Any]:
 
 
 def _unpack(doc: Doc, key: str) -> RelationLabels | None:
-    data = _stored(doc, key)
+    labels = _stored(doc, key, _read_labels)
+    if labels is not None:
+        validate(labels, doc)
+    return labels
+
+
+def _stored(doc: Doc, key: str, read: Callable[[dict[str, Any]], T]) -> T | None:
+    data = doc.user_data.get(key)
     if data is None:
         return None
-    pairs = tuple(((a, b), (c, d)) for a, b, c, d in np.asarray(data["pairs"]).tolist())
+    text = doc.text[:80]
+    try:
+        before = data["tokens"]
+        if before == len(doc):
+            return read(data)
+    except (KeyError, TypeError, ValueError, OverflowError) as err:
+        reason = f"their stored form ({err!r})"
+        raise SeqMixError(Errors.E251.format(reason=reason, text=text)) from None
+    raise SeqMixError(Errors.E250.format(before=before, tokens=len(doc), text=text))
+
+
+def _read_relations(data: dict[str, Any]) -> tuple[Relation, ...]:
+    return tuple(
+        Relation((int(a), int(b)), (int(c), int(d)), label, float(prob))
+        for a, b, c, d, label, prob in data["relations"]
+    )
+
+
+def _read_labels(data: dict[str, Any]) -> RelationLabels:
+    flat = np.asarray(data["pairs"]).tolist()
+    pairs = tuple(((int(a), int(b)), (int(c), int(d))) for a, b, c, d in flat)
     return RelationLabels(pairs, tuple(data["labels"]), np.asarray(data["probs"]))
-
-
-def _stored(doc: Doc, key: str) -> dict[str, Any] | None:
-    data: dict[str, Any] | None = doc.user_data.get(key)
-    if data is not None and data["tokens"] != len(doc):
-        raise SeqMixError(
-            Errors.E250.format(before=data["tokens"], tokens=len(doc), text=doc.text[:80])
-        )
-    return data
 
 
 install()

@@ -11,19 +11,21 @@ id.
 
 from __future__ import annotations
 
+import hashlib
+import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc
 
-from ..errors import Errors, SeqMixError
+from ..errors import Errors, SeqMixError, Warnings
 from ..types import Floats2d, SoftLabels
-from . import layers, recipes
+from . import layers
 from .extensions import add_extension
 from .iob import split_tag, viterbi
-from .layers import ENTS, is_iob
+from .layers import ENTS, check_layer, is_iob
+from .whitespace import trimmed
 
 KEY = "seqmix_soft_labels"
 PROBS_KEY = "seqmix_token_probs"
@@ -41,15 +43,40 @@ def install() -> None:
 def get(doc: Doc) -> SoftLabels | None:
     """The soft labels of a doc, or None where it has none.
 
+    They hold as long as the annotation of their layer is what it was when they were set, or is
+    their own most probable tag sequence. Where a person has corrected it since, it counts instead:
+    then the result is None, with the warning W580.
+
     doc (Doc): any doc.
     RETURNS (SoftLabels | None): the distribution over tags of every token.
     RAISES (SeqMixError): S101 when the doc is marked as mixed but its probabilities are gone,
-        S102 when the number of tokens has changed since they were set.
+        S102 when the number of tokens has changed since they were set, S103 for damaged ones.
     """
     soft = _unpack(doc, KEY)
     if soft is None and is_marked(doc):
         raise SeqMixError(Errors.E101.format(text=doc.text[:80]))
+    if soft is not None and _is_corrected(doc, soft):
+        warnings.warn(Warnings.W580.format(which="some docs"), stacklevel=2)
+        return None
     return soft
+
+
+def drop_corrected(doc: Doc) -> bool:
+    """Remove soft labels that the doc's annotation no longer agrees with; see ``get``.
+
+    RETURNS (bool): whether there were any.
+    """
+    soft = _unpack(doc, KEY)
+    corrected = soft is not None and _is_corrected(doc, soft)
+    if corrected:
+        clear(doc)
+    return corrected
+
+
+def check_stored(doc: Doc) -> None:
+    """Check the probabilities that a doc from a file has. RAISES (SeqMixError): S102, S103."""
+    for key in (KEY, PROBS_KEY):
+        _unpack(doc, key)
 
 
 def put(doc: Doc, soft: SoftLabels | None) -> None:
@@ -62,7 +89,8 @@ def put(doc: Doc, soft: SoftLabels | None) -> None:
     clear(doc)
     if soft is None:
         return
-    doc.user_data[KEY] = _pack(soft)
+    tags = layers.read(doc, soft.layer)
+    doc.user_data[KEY] = {**_pack(soft), "annotation": _digest(tags)}
     rows = np.flatnonzero(is_soft(soft))
     for i in rows.tolist():
         own = doc[i].ent_id_
@@ -124,7 +152,9 @@ def one_hot(doc: Doc, layer: str = ENTS, tags: Sequence[str] | None = None) -> S
 def hard_tags(doc: Doc, layer: str = ENTS) -> list[str | None]:
     """The tag of every token, decoded from its soft labels, else from its annotation."""
     soft = get(doc)
-    return decode(soft) if soft is not None and soft.layer == layer else layers.read(doc, layer)
+    if soft is None or soft.layer != layer:
+        return layers.read(doc, layer)
+    return _decoded(doc, soft)
 
 
 def decode(soft: SoftLabels) -> list[str | None]:
@@ -149,7 +179,12 @@ def decode(soft: SoftLabels) -> list[str | None]:
 
 def annotate(doc: Doc, soft: SoftLabels) -> None:
     """Write the decoded soft labels into the doc's own annotation; missing stays missing."""
-    layers.write(doc, soft.layer, decode(soft))
+    layers.write(doc, soft.layer, _decoded(doc, soft))
+
+
+def _decoded(doc: Doc, soft: SoftLabels) -> list[str | None]:
+    tags = decode(soft)
+    return trimmed(tags, doc) if soft.layer == ENTS else tags
 
 
 def with_tags(soft: SoftLabels, tags: Sequence[str]) -> Floats2d:
@@ -175,19 +210,6 @@ def used(labels: Sequence[str], probs: Floats2d) -> set[str]:
     return {label for label, weight in zip(labels, weights, strict=True) if weight > 0}
 
 
-def split_sents(doc: Doc) -> list[Doc]:
-    """Make a doc of each sentence, with soft labels and recipe (``Span.as_doc`` drops them)."""
-    soft = get(doc)
-    parts = []
-    for sent in doc.sents:
-        part = sent.as_doc()
-        if soft is not None:
-            put(part, replace(soft, probs=soft.probs[sent.start : sent.end]))
-        recipes.carry(doc, part, sent.start)
-        parts.append(part)
-    return parts
-
-
 def is_missing(soft: SoftLabels) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Which rows carry no annotation; shape (n_tokens,)."""
     return np.asarray(soft.probs.sum(axis=1) == 0.0)
@@ -201,15 +223,13 @@ def is_soft(soft: SoftLabels) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def validate(soft: SoftLabels, doc: Doc | None = None) -> None:
-    """Check shapes, tags and sums. RAISES (SeqMixError): S102, S103."""
+    """Check types, shapes, tags and sums. RAISES (SeqMixError): S102, S103."""
     probs, tags = soft.probs, soft.labels
-    if doc is not None and len(probs) != len(doc):
+    if doc is not None and probs.ndim and len(probs) != len(doc):
         raise SeqMixError(Errors.E102.format(rows=len(probs), tokens=len(doc), text=doc.text[:80]))
-    reason = ""
-    iob = is_iob(layers.check_layer(soft.layer))
     if probs.ndim != 2 or probs.shape[1] != len(tags):
         reason = f"shape {probs.shape} with {len(tags)} tags"
-    elif len(set(tags)) != len(tags) or (iob and not _are_iob2(tags)):
+    elif not are_names(tags) or (is_iob(check_layer(soft.layer)) and not _are_iob2(tags)):
         reason = f"tags {tags}"
     else:
         reason = wrong_rows(probs)
@@ -219,12 +239,20 @@ def validate(soft: SoftLabels, doc: Doc | None = None) -> None:
 
 def wrong_rows(probs: Floats2d) -> str:
     """What is wrong with rows that should be distributions or zeros; "" if nothing is."""
+    if probs.dtype.kind not in "fiub":
+        return f"values of the type {probs.dtype}"
     if not np.isfinite(probs).all() or (probs < 0).any():
         return "negative or not finite numbers"
     sums = probs.sum(axis=1)
     if (np.abs(sums - 1.0) > TOLERANCE)[sums != 0].any():
         return f"row sums {np.unique(sums.round(4))}"
     return ""
+
+
+def are_names(labels: Sequence[Any]) -> bool:
+    """Whether labels are texts, none empty, each once."""
+    texts = {label for label in labels if isinstance(label, str) and label}
+    return len(texts) == len(labels)
 
 
 def _are_iob2(tags: Sequence[str]) -> bool:
@@ -243,13 +271,29 @@ def _unpack(doc: Doc, key: str) -> SoftLabels | None:
     data = doc.user_data.get(key)
     if data is None:
         return None
-    layer = data.get("layer", ENTS)  # files of the first version name none
-    soft = SoftLabels(tuple(data["labels"]), np.asarray(data["probs"]), layer)
-    if len(soft.probs) != len(doc):
-        raise SeqMixError(
-            Errors.E102.format(rows=len(soft.probs), tokens=len(doc), text=doc.text[:80])
-        )
+    try:
+        layer = str(data.get("layer", ENTS))  # files of the first version name none
+        soft = SoftLabels(tuple(data["labels"]), np.asarray(data["probs"]), layer)
+    except (AttributeError, KeyError, TypeError, ValueError) as err:
+        raise SeqMixError(Errors.E103.format(reason=f"their stored form ({err!r})")) from None
+    validate(soft, doc)
     return soft
+
+
+def _is_corrected(doc: Doc, soft: SoftLabels) -> bool:
+    """Whether the annotation is neither that with which the rows were set, nor their decision."""
+    known = doc.user_data[KEY].get("annotation")
+    return known != _digest(layers.read(doc, soft.layer)) and not decides(soft, doc)
+
+
+def decides(soft: SoftLabels, doc: Doc) -> bool:
+    """Whether a doc's annotation is what the rows decide for, or is missing altogether."""
+    tags = layers.read(doc, soft.layer)
+    return not any(tags) or tags == _decoded(doc, soft)
+
+
+def _digest(tags: Sequence[str | None]) -> str:
+    return hashlib.blake2b(repr(tags).encode("utf8"), digest_size=8).hexdigest()
 
 
 install()

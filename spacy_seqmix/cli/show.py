@@ -40,8 +40,9 @@ def show_cli(
     """
     import spacy
 
+    from ..annotation.docbins import read_docs
     from ..annotation.provenance import get_origin
-    from ..files import check_output, read_docs, replacing
+    from ..files import check_output, replacing
 
     with show_messages():
         if output is not None:

@@ -14,9 +14,10 @@ import spacy
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 
+from ..annotation.docbins import read_docs
 from ..annotation.provenance import get_origin
 from ..errors import Errors, SeqMixError, Warnings
-from ..files import progress_bar, read_docs
+from ..files import progress_bar
 from .discriminator import PerplexityDiscriminator
 from .scores import perplexity, window_nats
 from .settings import Range

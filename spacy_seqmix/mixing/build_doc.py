@@ -34,7 +34,8 @@ def assemble(parents: Mapping[str, Doc], origin: Origin, nlp: Language) -> Doc:
     """
     target = parents[origin.target]
     edits = [Edit(part.target_start, part.target_end, part.words) for part in origin.parts]
-    doc, pretokenised = join_words(target, edits, nlp)
+    others = [parents[part.other] for part in origin.parts if part.other != origin.target]
+    doc, pretokenised = join_words(target, edits, nlp, others)
     _copy_sent_starts(target, doc, origin.parts)
     if origin.layer == RELATIONS:
         _annotate_relations(doc, parents, origin)

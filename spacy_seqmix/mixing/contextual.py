@@ -94,6 +94,7 @@ def make_contextual_table(
         if cached is not None and cached[0] is enc and cached[1] == texts:
             return cached[2]
         words = by_frequency([w for text in texts for w in text if not w.isspace()])
+        source_of.check(enc, words)
         number = {word: i for i, word in enumerate(words)}
         sums: Floats2d | None = None
         counts = np.zeros(len(words), dtype="float32")

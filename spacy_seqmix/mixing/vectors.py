@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,11 +19,13 @@ from spacy.vectors import Vectors
 from thinc.api import get_current_ops
 
 from ..config import config_errors
-from ..errors import Errors, SeqMixError, SeqMixFileError
+from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings
 from ..models.encoder import Encoder
 from ..types import Floats2d
 from .token_table import Metric, TokenTable, by_frequency, same_script
 
+# A share of the words of a corpus that an encoder does not know: then its script is another one.
+MANY = 0.3
 HeldOut = tuple[NDArray[np.int64], Floats2d]
 Text = tuple[str, ...]
 
@@ -89,6 +92,7 @@ def make_piece_table(
 
     def build(docs: Sequence[Doc], corpus: Sequence[Doc], nlp: Language | None) -> BuiltTable:
         enc = source_of(nlp)
+        source_of.check(enc, words_of((*docs, *corpus)))
         words, vectors = enc.pieces()
         if same_script_only:
             letters = frozenset(c for d in (*docs, *corpus) for c in d.text.lower())
@@ -116,6 +120,7 @@ def make_word_table(
         enc = source_of(nlp)
         texts = texts_of((*docs, *extra, *read_corpus(corpus)))
         words = by_frequency([w for text in texts for w in text if not w.isspace()])
+        source_of.check(enc, words)
         vectors = enc.embed(words)
         kept = known_rows(vectors)
         return StaticTable(TokenTable([words[i] for i in kept], vectors[kept], metric), enc)
@@ -161,7 +166,7 @@ def make_vectors_table(
             if every and not vocab.vectors.shape[1]:
                 raise SeqMixError(Errors.E225.format(n=vocab.vectors.n_keys))
         source = VectorSource(vocab.vectors)
-        words = by_frequency([t.text for doc in (*docs, *corpus) for t in doc if not t.is_space])
+        words = words_of((*docs, *corpus))
         if all_words:
             known = set(words)
             others = sorted(vocab.strings[key] for key in vocab.vectors.keys())  # noqa: SIM118
@@ -181,6 +186,7 @@ class EncoderSource:
     name: str
     source: str
     loaded: Encoder | None = None
+    warned: bool = False
 
     def __post_init__(self) -> None:
         if self.source not in ("pretrained", "pipeline"):
@@ -195,10 +201,24 @@ class EncoderSource:
             self.loaded = Encoder.load(self.name)
         return self.loaded
 
+    def check(self, encoder: Encoder, words: Sequence[str]) -> None:
+        """Warn with W581, once, where the encoder knows no part of many of the words."""
+        unknown = encoder.count_unknown(words)
+        if unknown > MANY * len(words) and not self.warned:
+            self.warned = True
+            name = self.name if encoder is self.loaded else "of the pipeline"
+            text = Warnings.W581.format(name=name, unknown=unknown, words=len(words))
+            warnings.warn(text, stacklevel=3)
+
 
 def known_rows(vectors: Floats2d) -> list[int]:
     """The numbers of the words with a vector; one of zeros would be near to many."""
     return [int(i) for i in np.flatnonzero(vectors.any(axis=1))]
+
+
+def words_of(docs: Sequence[Doc]) -> list[str]:
+    """The distinct words of docs, the most frequent first."""
+    return by_frequency([t.text for doc in docs for t in doc if not t.is_space])
 
 
 def texts_of(docs: Sequence[Doc]) -> tuple[Text, ...]:

@@ -87,15 +87,22 @@ class Encoder:
         matrix = self._input_embeddings()
         if not words:
             return np.zeros((0, matrix.shape[1]), dtype="float32")
-        encoded = self.tokenizer(list(words), add_special_tokens=False)["input_ids"]
-        unknown = self.tokenizer.unk_token_id
-        pieces = [[i for i in ids if i != unknown] for ids in encoded]
+        pieces = self._known_pieces(words)
         lengths = np.array([len(ids) for ids in pieces])
         flat = np.array([i for ids in pieces for i in ids], dtype="int64")
         sums = np.zeros((len(words), matrix.shape[1]), dtype="float32")
         np.add.at(sums, np.repeat(np.arange(len(words)), lengths), matrix[flat])
         means: Floats2d = sums / np.maximum(lengths, 1)[:, None].astype("float32")
         return means
+
+    def count_unknown(self, words: Sequence[str]) -> int:
+        """How many words have no known pieces, as those of a script that the encoder never saw."""
+        return sum(not ids for ids in self._known_pieces(words)) if words else 0
+
+    def _known_pieces(self, words: Sequence[str]) -> list[list[int]]:
+        encoded = self.tokenizer(list(words), add_special_tokens=False)["input_ids"]
+        unknown = self.tokenizer.unk_token_id
+        return [[i for i in ids if i != unknown] for ids in encoded]
 
     def pieces(self) -> tuple[list[str], Floats2d]:
         """The vocabulary without special and unused entries, as (words, (n, width) vectors).

@@ -13,9 +13,10 @@ from spacy.language import Language
 from spacy.tokens import Span
 from spacy.training import Example
 
+from ..annotation.docbins import read_docs
 from ..config import config_errors
 from ..errors import Errors, SeqMixError, plural
-from ..files import read_docs, replacing_folder
+from ..files import replacing_folder
 from ..types import Floats1d, Floats2d
 from .confidence import check_has_spans, components_with_spans, spans_of_component, tempered_probs
 from .probabilities import copy_tokens

@@ -15,11 +15,11 @@ from spacy.tokens import Doc
 
 from ..active.run_folder import RunFolder
 from ..annotation import recipes, soft_labels
+from ..annotation.docbins import read_docs
 from ..annotation.layers import ENTS, RELATIONS
 from ..annotation.provenance import Origin, by_key, get_origin, parent_keys
 from ..config import CONFIG_ERRORS
 from ..errors import plural
-from ..files import read_docs
 from .arms import Arm
 from .runs import Run
 

@@ -10,13 +10,12 @@ from statistics import mean
 from tempfile import TemporaryDirectory
 
 import spacy
-from spacy.tokens import DocBin
 
 from ..active.annotation import gold_labels
 from ..active.fit import count_steps
 from ..active.loop import ActiveRun
+from ..annotation.docbins import open_docbin, read_docs, write_docs
 from ..errors import plural
-from ..files import read_docs, write_docs
 from .folder import runs_of
 from .plan import Arm, Sweep
 from .values import with_values
@@ -125,7 +124,7 @@ def seconds_of(arm: Arm, steps_of: Arm, trial: Trial) -> float:
 
 def count_docs(path: Path) -> int:
     """Count the docs of a .spacy file."""
-    return len(DocBin().from_disk(path))
+    return len(open_docbin(path))
 
 
 def plan_rows(sweep: Sweep, out: Path, seconds: dict[str, float]) -> tuple[list[list[str]], float]:

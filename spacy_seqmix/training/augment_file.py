@@ -9,10 +9,11 @@ import spacy
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError
 from thinc.api import Config
 
+from ..annotation.docbins import read_docs, write_docs
 from ..annotation.layers import ENTS
 from ..config import Seed, build_functions, interpolated, named_paths, problems_of
 from ..errors import Errors, SeqMixError
-from ..files import check_output, progress_bar, read_docs, write_docs
+from ..files import check_output, progress_bar
 from ..mixing.mix import MixCounts, mix_docs
 from ..mixing.mixer import MAX_RATE, Mixer
 from ..types import Realiser

@@ -2,15 +2,19 @@
 wanted, gold entities for the pipeline."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.training.corpus import Corpus
+from spacy.training.corpus import FILE_TYPE, Corpus
+from spacy.vocab import Vocab
 
 from ..annotation import recipes, relations, soft_labels
+from ..annotation.docbins import iter_docs
 from ..annotation.provenance import is_pretokenised
 from ..relation_extraction.candidates import aligned_ents
 
@@ -35,6 +39,12 @@ class SoftLabelCorpus(Corpus):
         if self.gold_ents and reference.has_annotation("ENT_IOB"):
             made.predicted.set_ents(aligned_ents(made))
         return made
+
+    def read_docbin(self, vocab: Vocab, locs: Iterable[str | Path]) -> Iterator[Doc]:
+        """Yield the docs of some files, as spaCy's reader does, once what they store is checked."""
+        paths = [Path(loc) for loc in locs if str(loc).endswith(FILE_TYPE)]
+        docs = (doc for path in paths for doc in iter_docs(path, vocab) if len(doc))
+        yield from islice(docs, self.limit if self.limit > 0 else None)
 
     def make_examples(self, nlp: Language, reference_docs: Iterable[Doc]) -> Iterator[Example]:
         """Split docs of ``max_length`` tokens or more into sentences, with all labels."""
@@ -86,8 +96,15 @@ def create_corpus(
 
 
 def split_sents(doc: Doc) -> list[Doc]:
-    """Make a doc of each sentence, with soft labels and the relations inside it."""
-    parts = soft_labels.split_sents(doc)
-    for sent, part in zip(doc.sents, parts, strict=True):
+    """Make a doc of each sentence, with soft labels, recipe and the relations inside it
+    (``Span.as_doc`` drops them)."""
+    soft = soft_labels.get(doc)
+    parts = []
+    for sent in doc.sents:
+        part = sent.as_doc()
+        if soft is not None:
+            soft_labels.put(part, replace(soft, probs=soft.probs[sent.start : sent.end]))
+        recipes.carry(doc, part, sent.start)
         relations.carry(doc, part, sent.start)
+        parts.append(part)
     return parts

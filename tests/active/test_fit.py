@@ -218,6 +218,13 @@ def test_check_training_config(training, path, reason):
         check_training_config(training, "seqmix_ner")
 
 
+@pytest.mark.parametrize("size", [0, -1, "many", 2.5])
+def test_check_training_config_wants_batches(training, size):
+    training["nlp"]["batch_size"] = size
+    with pytest.raises(ValueError, match=r"S408.*nlp\.batch_size is a whole number from 1"):
+        check_training_config(training, "seqmix_ner")
+
+
 @pytest.mark.parametrize("augmenter", [None, {"@augmenters": "spacy.lower_case.v1", "level": 1.0}])
 def test_without_own_mixing_leaves_other_augmenters(training, augmenter):
     training["corpora"]["train"]["augmenter"] = augmenter

@@ -14,10 +14,10 @@ from spacy_seqmix.active.journal import read_journal
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.active.scores import SCORES
 from spacy_seqmix.annotation import soft_labels
+from spacy_seqmix.annotation.docbins import read_docs
 from spacy_seqmix.annotation.provenance import by_key, doc_key, get_origin, parent_keys
 from spacy_seqmix.config import load_config
 from spacy_seqmix.errors import SeqMixError
-from spacy_seqmix.files import read_docs
 from spacy_seqmix.pipeline.ner import SeqMixNER
 from spacy_seqmix.types import Verdict
 

@@ -11,8 +11,8 @@ from spacy_seqmix.active import loop
 from spacy_seqmix.active.pool import digests
 from spacy_seqmix.active.pseudo_labels import pseudo_labelled
 from spacy_seqmix.annotation import soft_labels
+from spacy_seqmix.annotation.docbins import read_docs
 from spacy_seqmix.annotation.provenance import by_key, parent_keys
-from spacy_seqmix.files import read_docs
 from spacy_seqmix.query.probabilities import copy_tokens, token_probs
 from spacy_seqmix.report import read_arms
 from spacy_seqmix.report.examples import mixed_examples

@@ -13,8 +13,8 @@ from spacy_seqmix.active.annotation import gold_labels
 from spacy_seqmix.active.journal import read_journal
 from spacy_seqmix.active.scores import evaluate
 from spacy_seqmix.annotation import relations
+from spacy_seqmix.annotation.docbins import read_docs
 from spacy_seqmix.annotation.relations import Relation
-from spacy_seqmix.files import read_docs
 from spacy_seqmix.query.policies import make_nte_policy, score_docs
 from spacy_seqmix.query.probabilities import check_needs, token_probs
 from spacy_seqmix.sweep import read_sweep

@@ -261,14 +261,106 @@ def test_soft_labels_from_docs(doc, nlp):
         soft_labels.get(joined)
 
 
-def test_soft_labels_survive_new_entities(doc):
-    # Setting entities wipes the ids of tokens; the labels are still there, and so is a mark.
+def test_soft_labels_give_way_to_corrected_entities(doc):
     doc.ents = [Span(doc, 0, 5, label="ORG")]
-    assert_same(doc._.soft_labels)
+    with pytest.warns(UserWarning, match=r"W580.*some docs.*annotation counts"):
+        assert doc._.soft_labels is None
+    with pytest.warns(UserWarning, match="W580"):
+        assert soft_labels.hard_tags(doc) == ["B-ORG", *["I-ORG"] * 4]
+    with pytest.warns(UserWarning, match="W580"):
+        assert_array_equal(
+            soft_labels.of(doc).probs, rows(layers.read(doc), ("O", "B-ORG", "I-ORG"))
+        )
+    with pytest.warns(UserWarning, match="W580"):
+        trained = aligned(Example(blank(doc), doc), ("O", "B-ORG", "I-ORG"))
+    assert trained.argmax(axis=1).tolist() == [1, 2, 2, 2, 2]
+    # The mark stays, so that the loss of user data is still noticed.
     assert soft_labels.is_marked(doc)
     (again,) = DocBin().from_bytes(DocBin(docs=[doc]).to_bytes()).get_docs(doc.vocab)
     with pytest.raises(ValueError, match="S101"):
         soft_labels.get(again)
+
+
+def test_soft_labels_give_way_after_a_file_and_a_copy(doc):
+    doc.set_ents([])
+    docbin = DocBin(docs=[doc], store_user_data=True)
+    (again,) = DocBin().from_bytes(docbin.to_bytes()).get_docs(spacy.blank("en").vocab)
+    for other in (again, doc.copy(), Doc(doc.vocab).from_bytes(doc.to_bytes())):
+        with pytest.warns(UserWarning, match="W580"):
+            assert soft_labels.get(other) is None
+    assert soft_labels.drop_corrected(again)
+    assert soft_labels.get(again) is None
+    assert not soft_labels.is_marked(again)
+
+
+def test_soft_labels_hold_with_their_own_decision_and_without_annotation(doc, nlp):
+    doc.set_ents([], missing=[doc[:]])  # nothing is said, so nothing is corrected
+    assert_same(soft_labels.get(doc))
+    assert not soft_labels.drop_corrected(doc)
+    soft_labels.annotate(doc, SOFT)
+    assert_same(soft_labels.get(doc))
+    doc.set_ents([Span(doc, 3, 4, label="PER")], default="outside")
+    with pytest.warns(UserWarning, match="W580"):
+        assert soft_labels.get(doc) is None
+    # What several people said need not decide for what one of them said, or an adjudicator.
+    soft_labels.put(doc, SOFT)
+    assert_same(soft_labels.get(doc))
+
+
+def test_soft_labels_of_older_files_hold_where_they_decide_for_the_annotation(doc):
+    soft_labels.annotate(doc, SOFT)
+    soft_labels.put(doc, SOFT)
+    del doc.user_data[soft_labels.KEY]["annotation"]
+    assert_same(soft_labels.get(doc))
+    doc.set_ents([])
+    with pytest.warns(UserWarning, match="W580"):
+        assert soft_labels.get(doc) is None
+
+
+@pytest.mark.parametrize("layer", ["tags", "spans:sc"])
+def test_soft_labels_of_other_layers_give_way_to_corrections(nlp, layer):
+    doc = Doc(nlp.vocab, words=WORDS[:2], tags=["NN", "VB"], ents=["B-PER", "O"])
+    labels = ("NN", "VB") if layer == "tags" else ("O", "B-X")
+    soft = SoftLabels(labels, np.array([[0.75, 0.25], [0.25, 0.75]], dtype="float32"), layer)
+    soft_labels.annotate(doc, soft)
+    soft_labels.put(doc, soft)
+    doc.set_ents([])  # another layer
+    assert soft_labels.get(doc) is not None
+    layers.write(doc, layer, [labels[0]] * 2)
+    with pytest.warns(UserWarning, match="W580"):
+        assert soft_labels.get(doc) is None
+
+
+STORED = {"labels": ["O", "B-X", "I-X"], "probs": np.eye(3, dtype="float32")[[0, 1, 2, 0, 0]]}
+DAMAGED = {
+    "no dict": 5,
+    "no probabilities": {"labels": ["O"]},
+    "no labels": {"probs": STORED["probs"]},
+    "NaN": {**STORED, "probs": STORED["probs"] * np.nan},
+    "infinite": {**STORED, "probs": np.full((5, 3), np.inf)},
+    "negative": {**STORED, "probs": -STORED["probs"]},
+    "sums": {**STORED, "probs": 3 * STORED["probs"]},
+    "text": {**STORED, "probs": STORED["probs"].astype(str)},
+    "ragged": {**STORED, "probs": [[1.0], [1.0, 0.0]]},
+    "a number": {**STORED, "probs": 1.0},
+    "one row": {**STORED, "probs": STORED["probs"][0]},
+    "columns": {**STORED, "probs": STORED["probs"][:, :2]},
+    "no IOB2": {**STORED, "labels": ["X", "Y", "Z"]},
+    "labels twice": {**STORED, "labels": ["O", "B-X", "B-X"]},
+    "numbers as labels": {**STORED, "labels": [1, 2, 3]},
+    "another layer": {**STORED, "layer": 7},
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_soft_labels_that_are_damaged_are_refused_where_they_are_read(hard, what):
+    for key in (soft_labels.KEY, soft_labels.PROBS_KEY):
+        hard.user_data = {key: DAMAGED[what]}
+        with pytest.raises(ValueError, match=r"\[S(103|102|217)\]"):
+            soft_labels.check_stored(hard)
+    hard.user_data = {soft_labels.KEY: DAMAGED[what]}
+    with pytest.raises(ValueError, match=r"\[S(103|102|217)\]"):
+        aligned(Example(blank(hard), hard), TAGS)
 
 
 def test_soft_labels_retokenised(doc):
@@ -276,28 +368,6 @@ def test_soft_labels_retokenised(doc):
         retokenizer.merge(doc[0:2])
     with pytest.raises(ValueError, match="S102"):
         soft_labels.of(doc)
-
-
-def test_soft_labels_split_sents(doc):
-    doc[1].lemma_ = "Lee"
-    first, second = soft_labels.split_sents(doc)
-    assert [first.text, second.text] == ["Ann Lee saw ", "Rome . "]
-    assert first[1].lemma_ == "Lee"
-    assert_same(soft_labels.get(first), SoftLabels(TAGS, SOFT.probs[:3]))
-    assert_same(soft_labels.get(second), SoftLabels(TAGS, SOFT.probs[3:]))
-    assert [soft_labels.is_marked(s) for s in (first, second)] == [True, True]
-
-
-def test_soft_labels_split_sents_of_hard_labels(hard):
-    first, _ = soft_labels.split_sents(hard)
-    assert soft_labels.get(first) is None
-    assert_array_equal(soft_labels.of(first).probs, rows(IOB[:3], ("O", "B-PER", "I-PER")))
-
-
-def test_soft_labels_split_sents_after_loss(doc, nlp):
-    (again,) = DocBin().from_bytes(DocBin(docs=[doc]).to_bytes()).get_docs(nlp.vocab)
-    with pytest.raises(ValueError, match="S101"):
-        soft_labels.split_sents(again)
 
 
 # Other columns, other tokens

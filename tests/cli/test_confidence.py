@@ -1,6 +1,7 @@
 """`spacy seqmix confidence`: what it prints, what it saves, what it refuses."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,17 @@ def test_confidence_wants_right_and_wrong_spans(model, tmp_path):
     code, said = call(model, tmp_path / "none.spacy")
     assert code == 1
     assert "S445" in said
+
+
+def test_confidence_of_a_pipeline_with_a_damaged_config(model, gold, tmp_path):
+    path = tmp_path / "damaged"
+    shutil.copytree(model, path)
+    config = path / "config.cfg"
+    config.write_text(config.read_text("utf8") + "\n[nlp]\n", "utf8")
+    code, said = call(path, gold)
+    assert code == 1
+    assert "[S410]" in said
+    assert "section 'nlp' already exists" in " ".join(said.split())
 
 
 @pytest.mark.parametrize("missing", ["model", "gold"])

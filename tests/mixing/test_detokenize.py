@@ -106,6 +106,54 @@ def test_join_words_writes_as_the_target_does(lang, text, start, words, expected
 
 
 @pytest.mark.parametrize(
+    ("lang", "text", "old", "word", "expected"),
+    [
+        ("fr", "Il vit dans l'Oise depuis mai.", "l'", "le", "Il vit dans le Oise depuis mai."),
+        ("fr", "La mort d'Hugo fut un choc.", "d'", "de", "La mort de Hugo fut un choc."),
+        ("fr", "Il vit dans le Jura depuis mai.", "le", "l'", "Il vit dans l'Jura depuis mai."),
+        ("it", "Vive nell'Abruzzo del nord.", "nell'", "nella", "Vive nella Abruzzo del nord."),
+        ("ca", "Viu a l'Hospitalet ara.", "l'", "la", "Viu a la Hospitalet ara."),
+        ("en", "They cannot see Oslo.", "can", "will", "They will not see Oslo."),
+        ("en", "We're gonna see Oslo.", "gon", "soon", "We're soon na see Oslo."),
+        ("en", "It is Ana's dog.", "Ana", "Boss", "It is Boss's dog."),
+        ("en", "It is Ana's dog.", "dog", "J.", "It is Ana's J. ."),
+    ],
+)
+def test_join_words_where_the_tokenizer_finds_them_again(lang, text, old, word, expected):
+    nlp = spacy.blank(lang)
+    target = nlp.make_doc(text)
+    at = next(token.i for token in target if token.text == old)
+    doc, pretokenised = join_words(target, [Edit(at, at + 1, [word])], nlp)
+    assert doc.text == expected
+    assert not pretokenised
+
+
+def alone(nlp, words):
+    """A doc as of a file of columns."""
+    return Doc(nlp.vocab, words=words, spaces=[True] * (len(words) - 1) + [False])
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_join_words_follows_texts_in_which_marks_stand_alone(lang):
+    nlp = spacy.blank(lang)
+    target = alone(nlp, ["Ana", "left", "Oslo", "and", "(", "yes", ")", "l'", "Oise", "."])
+    for edit in (Edit(1, 3, [",", "("]), Edit(8, 9, [")"]), Edit(2, 3, ["l'"])):
+        doc, _ = join_words(target, [edit], nlp)
+        assert doc.text == " ".join(token.text for token in doc)
+    # A text without marks follows that of the words.
+    bare = alone(nlp, ["Ana", "left", "Oslo"])
+    assert join_words(bare, [Edit(1, 2, [","])], nlp, [target])[0].text == "Ana , Oslo"
+    assert join_words(bare, [Edit(1, 2, [","])], nlp)[0].text == "Ana, Oslo"
+
+
+def test_join_words_writes_each_mark_as_the_text_does():
+    nlp = spacy.blank("fr")
+    target = nlp.make_doc("Il dit : oui, Ana vit à Oslo.")
+    assert join_words(target, [Edit(6, 7, [":"])], nlp)[0].text == "Il dit : oui, Ana : à Oslo."
+    assert join_words(target, [Edit(6, 7, [","])], nlp)[0].text == "Il dit : oui, Ana, à Oslo."
+
+
+@pytest.mark.parametrize(
     ("edits", "expected"),
     [
         ([Edit(2, 3, ["New", "York", "City"])], "I saw New York City, Red Lion and Bonn."),

@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from spacy.tokens import Doc
 
-from spacy_seqmix.annotation import soft_labels
+from spacy_seqmix.annotation import layers, soft_labels
 from spacy_seqmix.annotation.provenance import get_origin
 from spacy_seqmix.mixing import mix
 from spacy_seqmix.mixing.build_doc import replay
@@ -250,3 +251,19 @@ def test_mix_leaves_the_global_random_state_alone(run, make_mixer, news):
     before = np.random.get_state()[1].tolist(), random.getstate()
     run(news, make_mixer(0.5, table=make_contextual_table))
     assert (np.random.get_state()[1].tolist(), random.getstate()) == before
+
+
+def test_mixed_docs_of_columns_have_every_token_alone(news, make_mixer, blank_en):
+    columns = [
+        Doc(
+            blank_en.vocab,
+            words=[t.text for t in doc],
+            spaces=[True] * (len(doc) - 1) + [False],
+            ents=layers.read(doc),
+        )
+        for doc in news
+    ]
+    mixer = make_mixer(1.0, make_sub_sequence(window=4, density=0.3))
+    mixed, _ = mix_docs(columns, mixer, np.random.default_rng(0), blank_en)
+    assert len(mixed) == len(news)
+    assert all(doc.text == " ".join(t.text for t in doc) for doc in mixed)

@@ -63,6 +63,16 @@ def test_word_table_reads_a_corpus_file(docs, encoder_name, tmp_path):
         make_word_table(encoder_name, corpus=tmp_path / "none.spacy")(docs, (), None)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_tables_name_an_encoder_that_does_not_know_the_script(docs, encoder_name, kind):
+    make = KINDS[kind](encoder_name)
+    strange = docs_like(docs, [["አበበ", "ወደ", "ሐዋሳ", "London"], ["ሳራ"]])
+    expected = rf"W581.*'{encoder_name}' has no word pieces for 4 of the 5 different words"
+    with pytest.warns(UserWarning, match=expected):
+        make(strange, (), None)
+    make(strange[1:], (), None)  # only once
+
+
 @pytest.mark.parametrize("make", [make_word_table, make_contextual_table])
 def test_tables_offer_no_word_that_the_encoder_cannot_read(docs, encoder_name, make):
     extra = docs_like(docs, [["Minsk", "\u200b", "漢"]])

@@ -646,3 +646,13 @@ def test_reservoir_counts_what_changed(news, blank_en):
     assert reservoir.n_changed == 0
     reservoir.add(news[5])
     assert reservoir.n_changed == 1
+
+
+@pytest.mark.parametrize("value", ["gpt2", True, 5])
+@pytest.mark.parametrize("field", ["discriminator", "realiser"])
+def test_augmenter_section_refuses_plain_values(field, value):
+    section = {"@augmenters": "spacy-seqmix.SeqMix.v1"}
+    section["realiser"] = {"@misc": "spacy-seqmix.Interpolated.v1"}
+    section[field] = value
+    with pytest.raises(ValueError, match=f"augmenter -> {field}"):
+        registry.resolve({"augmenter": section})

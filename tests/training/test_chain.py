@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import spacy
 from numpy.testing import assert_allclose
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import registry
 
@@ -108,6 +109,16 @@ def test_carry_aligns_where_tokens_were_added(mixed, blank_en):
         assert_allclose(soft.probs[::2], soft_labels.get(doc).probs, atol=1e-6)
         assert (soft.probs[1::2, soft.labels.index("O")] == 1.0).all()
         assert get_origin(other) is None
+
+
+def test_carry_lets_an_augmenter_change_entities(mixed):
+    doc = next(doc for doc in mixed if doc.ents)
+    words, spaces = [t.text for t in doc], [bool(t.whitespace_) for t in doc]
+    target = Doc(doc.vocab, words=words, spaces=spaces, ents=["O"] * len(doc))
+    with pytest.warns(UserWarning, match="W580"):
+        carry(doc, target)
+    assert soft_labels.get(target) is None
+    assert get_origin(target) == get_origin(doc)
 
 
 def test_carry_leaves_docs_without_soft_labels_alone(news, blank_en):

@@ -11,7 +11,7 @@ from spacy.util import registry
 from spacy_seqmix import SoftLabels
 from spacy_seqmix.annotation import soft_labels
 from spacy_seqmix.annotation.alignment import aligned
-from spacy_seqmix.training.corpus import create_corpus
+from spacy_seqmix.training.corpus import create_corpus, split_sents
 
 TAGS = ("O", "B-LOC", "I-LOC")
 PROBS = np.array([[0.5, 0.5, 0], [1, 0, 0], [1, 0, 0], [0.25, 0.75, 0], [1, 0, 0]], "float32")
@@ -136,3 +136,44 @@ def test_corpus_without_path():
 def test_corpus_empty_docbin(nlp, tmp_path):
     DocBin().to_disk(tmp_path / "empty.spacy")
     assert list(create_corpus(tmp_path / "empty.spacy")(nlp)) == []
+
+
+def test_split_sents_keeps_soft_labels_and_annotation(docs):
+    doc = docs[0]
+    doc[1].lemma_ = "win"
+    first, second = split_sents(doc)
+    assert [first.text, second.text] == ["Rome won. ", "Oslo lost"]
+    assert first[1].lemma_ == "win"
+    assert_array_equal(soft_labels.get(first).probs, PROBS[:3])
+    assert_array_equal(soft_labels.get(second).probs, PROBS[3:])
+    assert [soft_labels.is_marked(s) for s in (first, second)] == [True, True]
+    soft_labels.clear(doc)
+    first, _ = split_sents(doc)
+    assert soft_labels.get(first) is None
+
+
+def test_split_sents_after_loss(docs, nlp):
+    (again,) = DocBin().from_bytes(DocBin(docs=docs[:1]).to_bytes()).get_docs(nlp.vocab)
+    with pytest.raises(ValueError, match="S101"):
+        split_sents(again)
+
+
+def test_corpus_leaves_out_soft_labels_of_corrected_docs_and_counts_them(nlp, docs, tmp_path):
+    docs[0].set_ents([])
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "mine.spacy")
+    with pytest.warns(UserWarning, match=r"W580.*1 of the 3 docs of '.*mine\.spacy'"):
+        examples = list(create_corpus(tmp_path / "mine.spacy")(nlp))
+    assert soft_labels.get(examples[0].reference) is None
+    assert aligned(examples[0], TAGS).argmax(axis=1).tolist() == [0, 0, 0, 0, 0]
+    assert_array_equal(aligned(examples[1], TAGS), PROBS)
+
+
+def test_corpus_names_the_doc_whose_soft_labels_are_damaged(nlp, docs, tmp_path):
+    docs[1].user_data[soft_labels.KEY]["probs"] = np.full((5, 3), np.nan, "float32")
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "bad.spacy")
+    with pytest.raises(ValueError, match=r"S582\] Doc 1 of '.*bad\.spacy'.*S103.*not finite"):
+        list(create_corpus(tmp_path / "bad.spacy")(nlp))
+
+
+def test_corpus_stops_at_its_limit(nlp, docs, path):
+    assert len(list(create_corpus(path, limit=2)(nlp))) == 2

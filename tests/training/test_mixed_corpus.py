@@ -10,8 +10,8 @@ from spacy.tokens import DocBin
 from spacy.training.corpus import Corpus
 from spacy.training.loop import create_train_batches
 
+from spacy_seqmix.annotation.docbins import write_docs
 from spacy_seqmix.annotation.provenance import get_origin
-from spacy_seqmix.files import write_docs
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.strategies import make_sub_sequence
 from spacy_seqmix.training.augmenter import create_seqmix_augmenter

@@ -9,7 +9,7 @@ from spacy.training import Example
 from spacy.training.augment import create_lower_casing_augmenter
 
 from spacy_seqmix.annotation import recipes, soft_labels
-from spacy_seqmix.files import write_docs
+from spacy_seqmix.annotation.docbins import write_docs
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.segment_pool import make_mention

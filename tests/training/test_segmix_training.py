@@ -8,7 +8,7 @@ import spacy
 from spacy.tokens import DocBin
 from spacy.training import Corpus, Example
 
-from spacy_seqmix.files import write_docs
+from spacy_seqmix.annotation.docbins import write_docs
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.segment_pool import make_mention, make_mention_replacement

@@ -1,0 +1,149 @@
+"""Read and write .spacy files: what they store is checked here, with the number of the doc."""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from spacy.attrs import DEP, ENT_ID, ENT_KB_ID, ENT_TYPE, LEMMA, ORTH, TAG
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
+
+from ..errors import Errors, SeqMixError, Warnings
+from ..files import progress_bar, replacing
+from . import recipes, relations, soft_labels
+from .provenance import get_origin
+
+__all__ = ["iter_docs", "open_docbin", "read_docs", "read_numbered_docs", "write_docs"]
+
+# A DocBin may be this many times larger than its file, beyond the first bytes. Docs shrink to a
+# tenth, their soft labels to a hundredth; zlib could make a thousandth of zeros.
+MAX_RATIO, ALWAYS_ALLOWED = 100, 2**28
+CHUNK = 2**20
+# The attributes that are names, each by its hash.
+NAMES = (ORTH, LEMMA, TAG, DEP, ENT_TYPE, ENT_KB_ID, ENT_ID)
+
+
+def read_docs(
+    path: Path, nlp: Language, *, need_entities: bool = True, progress: bool = False
+) -> list[Doc]:
+    """Read the docs of a .spacy file, without the empty ones; see ``read_numbered_docs``."""
+    docs = read_numbered_docs(path, nlp, need_entities=need_entities, progress=progress)
+    return list(docs.values())
+
+
+def read_numbered_docs(
+    path: Path, nlp: Language, *, need_entities: bool = True, progress: bool = False
+) -> dict[int, Doc]:
+    """Read the docs of a .spacy file by their numbers in it, without the empty ones.
+
+    progress (bool): show a progress bar.
+    RAISES (SeqMixError): S403 when the file is missing, unreadable or empty, S405 when no doc has
+        an entity, S582 for a doc whose stored annotation is damaged.
+    """
+    path = Path(path)
+    docbin = open_docbin(path)
+    with progress_bar(len(docbin), f"Reading {path.name}", shown=progress) as bar:
+        docs = {}
+        for number, doc in enumerate(iter_docs(path, nlp.vocab, docbin)):
+            docs[number] = doc
+            bar.update()
+    docs = {number: doc for number, doc in docs.items() if len(doc)}
+    if not docs:
+        raise SeqMixError(Errors.E403.format(path=path, reason="it holds no docs"))
+    if need_entities and not any(doc.ents for doc in docs.values()):
+        raise SeqMixError(Errors.E405.format(path=path))
+    return docs
+
+
+def open_docbin(path: Path) -> DocBin:
+    """Read a .spacy file whose size is bounded; its docs are not made yet.
+
+    RAISES (SeqMixError): S403 when the file is missing or unreadable.
+    """
+    try:
+        data = Path(path).read_bytes()
+        if _is_too_large(data):
+            reason = f"its content is more than {MAX_RATIO} times as large as the file"
+            raise SeqMixError(Errors.E403.format(path=path, reason=reason))
+        return DocBin().from_bytes(data)
+    except SeqMixError:
+        raise
+    except FileNotFoundError:
+        raise SeqMixError(Errors.E403.format(path=path, reason="there is no such file")) from None
+    except Exception as err:  # of zlib, msgpack or numpy, where a DocBin is damaged
+        reason = f"it is not a DocBin ({type(err).__name__})"
+        raise SeqMixError(Errors.E403.format(path=path, reason=reason)) from err
+
+
+def iter_docs(path: Path, vocab: Vocab, docbin: DocBin | None = None) -> Iterator[Doc]:
+    """Make the docs of a .spacy file, the empty ones too, and check what is stored on them.
+
+    docbin (DocBin | None): the file, where it has been read already.
+    RAISES (SeqMixError): as ``open_docbin``, and S582 for a doc that is damaged.
+
+    Warns with W580 of docs whose annotation was corrected after their soft labels were set: they
+    come without these.
+    """
+    docs = (docbin or open_docbin(path)).get_docs(vocab)
+    number = n_corrected = 0
+    while True:
+        try:
+            doc = next(docs, None)
+            if doc is None:
+                break
+            _check(doc)
+            n_corrected += soft_labels.drop_corrected(doc)
+        except Exception as err:  # also of msgpack or spaCy
+            known = isinstance(err, SeqMixError)
+            reason = err if known else f"its stored form is damaged ({type(err).__name__})"
+            text = Errors.E582.format(number=number, path=path, reason=reason)
+            raise SeqMixError(text) from err
+        yield doc
+        number += 1
+    if n_corrected:
+        which = f"{n_corrected} of the {number} docs of '{path}'"
+        warnings.warn(Warnings.W580.format(which=which), stacklevel=2)
+
+
+def write_docs(docs: Iterable[Doc], path: Path) -> None:
+    """Write a .spacy file with user data (soft labels, origins), whole or not at all."""
+    with replacing(path) as temporary:
+        DocBin(docs=docs, store_user_data=True).to_disk(temporary)
+
+
+def _is_too_large(data: bytes) -> bool:
+    """Whether compressed data would take up so much memory that it can't be docs."""
+    allowed = ALWAYS_ALLOWED + MAX_RATIO * len(data)
+    stream, size = zlib.decompressobj(), 0
+    if 1100 * len(data) <= allowed:  # more zlib can't make of it
+        return False
+    while not stream.eof and (chunk := stream.decompress(data, CHUNK)):
+        size += len(chunk)
+        if size > allowed:
+            return True
+        data = stream.unconsumed_tail
+    return False
+
+
+def _check(doc: Doc) -> None:
+    """Check all that this package reads of a doc from a file.
+
+    RAISES (SeqMixError): S583 for a name that the file lacks, and the codes of each part.
+    """
+    hashes = {int(one) for one in doc.to_array(list(NAMES)).flat}
+    hashes |= {span.label for group in doc.spans.values() for span in group}
+    strings: Any = doc.vocab.strings  # which has hashes too, whatever its type says
+    unknown = sorted(one for one in hashes if one not in strings)
+    if unknown:
+        raise SeqMixError(Errors.E583.format(hashes=unknown[:3]))
+    soft_labels.check_stored(doc)
+    for part in (recipes, relations):
+        part.get(doc)
+    relations.get_labels(doc)
+    relations.get_probs(doc)
+    get_origin(doc)
