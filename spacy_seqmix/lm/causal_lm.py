@@ -93,9 +93,11 @@ class CausalLM:
         RETURNS (CausalLM): the model, with float32 weights.
         RAISES (SeqMixFileError): if it cannot be read or converted.
         RAISES (SeqMixError): if the model can't be used: weights in pickle files, code that is not
-            trusted, no fast tokenizer, no start token, untrained weights, not causal.
+            trusted, no fast tokenizer, no start token, untrained weights, not causal, weights that
+            are not numbers.
         """
         check_dtype(dtype)
+        gguf = None
         options = {"revision": revision, "local_files_only": local_files_only}
         hub = {key: value for key, value in options.items() if value is not None}
         try:
@@ -110,7 +112,10 @@ class CausalLM:
             raise
         except Exception as err:
             # transformers raises nearly every type here: OSError, ValueError, KeyError, ...
-            values = {"name": name, "revision": revision, "reason": describe(err)}
+            reason = describe(err)
+            if gguf is not None:
+                reason += f" It was read from {folder!r}; remove that folder to convert it again."
+            values = {"name": name, "revision": revision, "reason": reason}
             raise SeqMixFileError(Errors.E301.format(**values)) from err
         if missing:
             raise SeqMixError(Errors.E306.format(name=name, missing=", ".join(missing[:5])))
@@ -159,7 +164,8 @@ class CausalLM:
             None for the object's own.
         progress (Callable[[int], object] | None): called with the number of texts after each batch.
         RETURNS (list[TokenNlls]): one for each text, in the order of the texts.
-        RAISES (ValueError): if a size is below 1 or the dtype unknown.
+        RAISES (SeqMixError): S311 if a size is below 1, S307 if the dtype is unknown, S574 if
+            scores are not numbers.
         """
         check_sizes(batch_size, max_batch_items)
         bfloat16 = self.precision(dtype) == "bfloat16"
@@ -216,6 +222,7 @@ class CausalLM:
                 rows = logits[row, at : at + len(part)].float()
                 losses.append(F.cross_entropy(rows, part, reduction="none"))
         flat = torch.cat(losses).cpu().numpy()  # one copy from the device a batch
+        self._require_numbers(flat)
         done = 0
         for text, _, end, first in batch:
             nlls[text][first:end] = flat[done : done + end - first]
@@ -226,11 +233,16 @@ class CausalLM:
         logits = self.model(input_ids=inputs, attention_mask=mask, use_cache=False).logits
         return torch.as_tensor(logits)
 
+    def _require_numbers(self, values: NDArray[np.float32]) -> None:
+        if np.isnan(values).any():
+            raise SeqMixError(Errors.E574.format(name=self.name))
+
     def _require_causal(self) -> None:
         # AutoModelForCausalLM accepts a BERT too, whose scores would be meaningless.
         inputs = torch.tensor([[self.start_id, 0], [self.start_id, 1]])
         with torch.inference_mode():
             first = self._logits(inputs, torch.ones_like(inputs))[:, 0].float()
+        self._require_numbers(first.cpu().numpy())
         if float((first[0] - first[1]).abs().max()) > 1e-4 * float(first.abs().max()):
             raise SeqMixError(Errors.E305.format(name=self.name))
 
