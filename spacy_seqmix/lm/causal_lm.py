@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,18 @@ import torch.nn.functional as F  # noqa: N812 (the name that everyone gives it)
 from numpy.typing import NDArray
 
 from ..errors import Errors, SeqMixError, SeqMixFileError
-from ..model_names import resolve
+from ..model_names import is_silent, resolve
 from ..types import Floats1d
-from .batches import MAX_BATCH_ITEMS, Chunk, check_sizes, cut, gather, position_limit
+from .batches import (
+    MAX_BATCH_ITEMS,
+    Chunk,
+    check_sizes,
+    cut,
+    few_shapes,
+    few_widths,
+    gather,
+    position_limit,
+)
 from .gguf import converted_folder
 from .loading import (
     default_device,
@@ -103,6 +112,8 @@ class CausalLM:
         try:
             place = resolve(name)
             gguf = gguf_path(place)
+            if gguf is None and is_silent(place):
+                hub["local_files_only"] = True
             folder = place if gguf is None else str(converted_folder(gguf, cache_dir))
             # What was converted is ours; the user's trust is in names on the hub and folders.
             where, trusted = (hub, as_paths(trust_remote_code)) if gguf is None else ({}, ())
@@ -167,8 +178,9 @@ class CausalLM:
         RAISES (SeqMixError): S311 if a size is below 1, S307 if the dtype is unknown, S574 if
             scores are not numbers.
         """
-        check_sizes(batch_size, max_batch_items)
+        check_sizes(batch_size=batch_size, max_batch_items=max_batch_items)
         bfloat16 = self.precision(dtype) == "bfloat16"
+        compiled = bfloat16 and self.device.type == "cpu"
         ids, offsets = self._tokenise(texts)
         nlls = [np.zeros(len(one) - 1, dtype=np.float32) for one in ids]
         chunks = [c for i, one in enumerate(ids) for c in cut(i, len(one) - 1, self.window)]
@@ -182,8 +194,12 @@ class CausalLM:
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16),
         ):
-            for batch in gather(chunks, batch_size, most):
-                self._score(batch, ids, nlls)
+            # In bfloat16 on a CPU, torch compiles kernels for every shape and keeps them: more than
+            # a megabyte each. A few shapes only, then.
+            width_of = partial(few_widths, window=self.window) if compiled else int
+            batches = gather(chunks, batch_size, most, width_of)
+            for batch in few_shapes(batches) if compiled else batches:
+                self._score(batch, ids, nlls, width_of)
                 if progress is not None:
                     progress(sum(c.end == len(ids[c.text]) - 1 for c in batch))
         return [TokenNlls(*pair) for pair in zip(nlls, offsets, strict=True)]
@@ -203,8 +219,14 @@ class CausalLM:
             trim_offsets(*pair) for pair in zip(texts, encoded["offset_mapping"], strict=True)
         ]
 
-    def _score(self, batch: list[Chunk], ids: list[list[int]], nlls: list[Floats1d]) -> None:
-        width = batch[0].end - batch[0].start
+    def _score(
+        self,
+        batch: list[Chunk],
+        ids: list[list[int]],
+        nlls: list[Floats1d],
+        width_of: Callable[[int], int],
+    ) -> None:
+        width = width_of(batch[0].end - batch[0].start)
         inputs = torch.full((len(batch), width), self.start_id)
         mask = torch.zeros_like(inputs)
         for row, chunk in enumerate(batch):
