@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -67,12 +68,19 @@ def short_name(name: str) -> str:
 def _find(name: str) -> str | None:
     if name.startswith(PACKAGE):
         package, _, inside = name.removeprefix(PACKAGE).partition("/")
-        spec = find_spec(package) if package.isidentifier() else None
+        spec = _spec(package)
         if spec is None or not spec.submodule_search_locations:
             return None
         path = Path(spec.submodule_search_locations[0], inside)
         return str(path) if path.exists() else None
     return name if Path(name).exists() or _on_hub(name) else None
+
+
+def _spec(package: str) -> ModuleSpec | None:
+    try:
+        return find_spec(package) if package.isidentifier() else None
+    except ValueError:  # a module that no package contains, such as __main__
+        return None
 
 
 def is_silent(name: str) -> bool:

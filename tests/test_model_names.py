@@ -182,7 +182,10 @@ def test_names_downloaded_while_the_hub_is_silent(
     shutil.copytree(tiny_lm_dir if load is load_lm else tiny_bert_dir, model / "snapshots" / "abc")
     (model / "refs").mkdir()
     (model / "refs" / "main").write_text("abc")
-    for module in ("huggingface_hub.constants.HF_HUB_CACHE", "transformers.utils.hub.TRANSFORMERS_CACHE"):
+    for module in (
+        "huggingface_hub.constants.HF_HUB_CACHE",
+        "transformers.utils.hub.TRANSFORMERS_CACHE",
+    ):
         monkeypatch.setattr(module, str(tmp_path))
     load(name)
     assert len(silent_hub) == 1
@@ -198,3 +201,9 @@ def point_to(hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_names_that_are_local(tmp_path: Path) -> None:
     local = [name for name in (str(tmp_path), "/no/such", "gpt2", "package:a/b", f"{tmp_path} | x")]
     assert [names.is_local(name) for name in local] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("name", ["nope.sub/x", "json.nope/x", "__main__/x", "a b/x", "/x", ""])
+def test_names_after_a_package_that_cannot_be(name: str, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="W220"):
+        assert names.first_available(f"package:{name} | {tmp_path}") == str(tmp_path)

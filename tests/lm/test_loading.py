@@ -196,7 +196,7 @@ def test_gguf_killed_conversion_is_done_again(source, tmp_path):
         "gguf._convert = convert\n"
         "gguf.converted_folder(*map(Path, sys.argv[1:]))\n"
     )
-    ran = subprocess.run([sys.executable, "-c", program, source, tmp_path], check=False)  # noqa: S603
+    ran = subprocess.run([sys.executable, "-c", program, source, tmp_path], check=False)
     assert ran.returncode == -signal.SIGKILL
     assert len([path for path in (tmp_path / "gguf").iterdir() if path.is_dir()]) == 1
     with pytest.MonkeyPatch.context() as patch:
