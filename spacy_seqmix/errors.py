@@ -201,6 +201,15 @@ class Errors:
         "notation of what an entity is not. Remove these entities, or train spaCy's 'ner' with "
         "doc.spans[KEY] and incorrect_spans_key = KEY."
     )
+    E573 = (
+        "[S573] The cache of converted language models in {folder!r} can't be used: {reason}. Let "
+        "its owner run chmod -R a+rX on it, or set the variable SPACY_SEQMIX_CACHE to a folder "
+        "that you can write to."
+    )
+    E574 = (
+        "[S574] The language model {name!r} predicts NaN in place of numbers: its weights are "
+        "damaged, or too large for its precision. Set dtype = 'float32', or use another model."
+    )
     E582 = "[S582] Doc {number} of '{path}' (counted from 0) can't be used: {reason}"
     E583 = (
         "[S583] The file does not contain the names with the hashes {hashes}, so labels or words "

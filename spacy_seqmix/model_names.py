@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def short_name(name: str) -> str:
 def _find(name: str) -> str | None:
     if name.startswith(PACKAGE):
         package, _, inside = name.removeprefix(PACKAGE).partition("/")
-        spec = find_spec(package) if package.isidentifier() else None
+        spec = _spec(package)
         if spec is None or not spec.submodule_search_locations:
             return None
         path = Path(spec.submodule_search_locations[0], inside)
@@ -75,34 +76,83 @@ def _find(name: str) -> str | None:
     return name if Path(name).exists() or _on_hub(name) else None
 
 
+def _spec(package: str) -> ModuleSpec | None:
+    try:
+        return find_spec(package) if package.isidentifier() else None
+    except ValueError:  # a module that no package contains, such as __main__
+        return None
+
+
+def is_silent(name: str) -> bool:
+    """Whether the hub would have to be asked for a model, and does not answer.
+
+    transformers would ask a hub that accepts connections and never answers for minutes. Callers
+    give it ``local_files_only``, or the folder of what was downloaded.
+    """
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE or Path(name).exists():
+        return False  # nobody will be asked
+    try:
+        return _hub_status(name) is None
+    except ValueError:  # not a valid name on the hub
+        return False
+
+
+def without_hub(name: str) -> str:
+    """The folder to which a model was downloaded if the hub is silent, else the name itself.
+
+    RAISES (SeqMixFileError): S224 if the hub is silent and nothing was downloaded.
+    """
+    if not is_silent(name):
+        return name
+    config = _downloaded(name)
+    if config is None:
+        raise SeqMixFileError(Errors.E224.format(names=[name]))
+    return str(Path(config).parent)
+
+
 def _on_hub(name: str) -> bool:
-    """Whether a model was downloaded, or the hub has it.
+    """Whether a model was downloaded, or the hub has it."""
+    from huggingface_hub import constants
+
+    try:
+        if _downloaded(name) is not None:
+            return True
+        status = None if constants.HF_HUB_OFFLINE else _hub_status(name)
+        return status is not None and status < 400
+    except ValueError:  # not a valid name on the hub
+        return False
+
+
+def _downloaded(name: str) -> str | None:
+    """The path of the configuration of a model that was downloaded."""
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(name, "config.json")
+    return path if isinstance(path, str) else None
+
+
+def _hub_status(name: str) -> int | None:
+    """What the hub answers when it is asked for a model; None if it does not answer.
 
     One request through the session of the hub's own client, which knows proxies, HF_ENDPOINT,
     tokens and offline mode. The client's functions and transformers would retry for half a minute
     and log each attempt.
     """
-    from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub import hf_hub_url
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
-    try:
-        if isinstance(try_to_load_from_cache(name, "config.json"), str):
-            return True
-        return not constants.HF_HUB_OFFLINE and _answers(
-            hf_hub_url(name, "config.json"), tuple(build_hf_headers().items())
-        )
-    except ValueError:  # not a valid name on the hub
-        return False
+    return _status(hf_hub_url(name, "config.json"), tuple(build_hf_headers().items()))
 
 
 @lru_cache(maxsize=64)
-def _answers(url: str, headers: tuple[tuple[str, str], ...]) -> bool:
-    """Whether the hub has a file. One process asks once."""
+def _status(url: str, headers: tuple[tuple[str, str], ...]) -> int | None:
+    """The status of a file on the hub; None if the hub fails. One process asks once."""
     from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
 
     try:
-        return (
-            int(get_session().head(url, headers=dict(headers), timeout=SECONDS).status_code) < 400
-        )
+        status = int(get_session().head(url, headers=dict(headers), timeout=SECONDS).status_code)
     except OSError:  # unreachable
-        return False
+        return None
+    return status if status < 500 else None

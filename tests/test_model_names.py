@@ -1,12 +1,18 @@
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from socket import SHUT_RDWR, create_server, socket
 from threading import Thread
 from typing import ClassVar
 
 import pytest
+import spacy
 
 from spacy_seqmix import model_names as names
+from spacy_seqmix.lm.causal_lm import CausalLM
+from spacy_seqmix.models.encoder import Encoder
 
 
 def test_names_takes_a_single_name_as_it_is() -> None:
@@ -114,6 +120,77 @@ def test_names_asks_a_hub_that_is_out_of_reach_once(monkeypatch: pytest.MonkeyPa
     assert not names._on_hub("owner/known")
 
 
+@pytest.fixture
+def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[socket]]:
+    """A hub that accepts connections and never answers; the connections that it accepted."""
+    accepted: list[socket] = []
+
+    def accept(server: socket) -> None:
+        with suppress(OSError):
+            while True:
+                accepted.append(server.accept()[0])
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(names, "SECONDS", 0.2)
+    with create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=accept, args=(server,), daemon=True)
+        thread.start()
+        point_to(f"http://127.0.0.1:{server.getsockname()[1]}", monkeypatch)
+        yield accepted
+        server.shutdown(SHUT_RDWR)
+        thread.join()
+    for connection in accepted:
+        connection.close()
+
+
+def load_lm(name: str) -> object:
+    return CausalLM.load(name)
+
+
+def load_encoder(name: str) -> object:
+    return Encoder.load(name)
+
+
+def load_pipeline(name: str) -> object:
+    """As ``spacy train`` does."""
+    nlp = spacy.blank("en")
+    model = {"@architectures": "spacy-seqmix.MixTransformerModel.v1", "name": name}
+    model["get_spans"] = {"@span_getters": "spacy-transformers.doc_spans.v1"}
+    return nlp.add_pipe("transformer", config={"model": model}).model.initialize()
+
+
+@pytest.mark.parametrize("load", [load_lm, load_encoder, load_pipeline])
+def test_names_of_a_hub_that_accepts_and_is_silent(
+    load: Callable[[str], object], silent_hub: list[socket]
+) -> None:
+    with pytest.raises(OSError, match=r"S224|S301"):
+        load(f"owner/{load.__name__}")
+    assert len(silent_hub) == 1
+
+
+@pytest.mark.parametrize("load", [load_lm, load_encoder, load_pipeline])
+def test_names_downloaded_while_the_hub_is_silent(
+    load: Callable[[str], object],
+    silent_hub: list[socket],
+    tiny_lm_dir: Path,
+    tiny_bert_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = f"owner/known-{load.__name__}"
+    model = tmp_path / f"models--{name.replace('/', '--')}"
+    shutil.copytree(tiny_lm_dir if load is load_lm else tiny_bert_dir, model / "snapshots" / "abc")
+    (model / "refs").mkdir()
+    (model / "refs" / "main").write_text("abc")
+    for module in (
+        "huggingface_hub.constants.HF_HUB_CACHE",
+        "transformers.utils.hub.TRANSFORMERS_CACHE",
+    ):
+        monkeypatch.setattr(module, str(tmp_path))
+    load(name)
+    assert len(silent_hub) == 1
+
+
 def point_to(hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the variable HF_ENDPOINT does before the client is imported."""
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub)
@@ -124,3 +201,9 @@ def point_to(hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_names_that_are_local(tmp_path: Path) -> None:
     local = [name for name in (str(tmp_path), "/no/such", "gpt2", "package:a/b", f"{tmp_path} | x")]
     assert [names.is_local(name) for name in local] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("name", ["nope.sub/x", "json.nope/x", "__main__/x", "a b/x", "/x", ""])
+def test_names_after_a_package_that_cannot_be(name: str, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="W220"):
+        assert names.first_available(f"package:{name} | {tmp_path}") == str(tmp_path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..errors import Errors, SeqMixError
@@ -34,18 +34,24 @@ def cut(text: int, size: int, window: int) -> Iterator[Chunk]:
         done = end
 
 
-def gather(chunks: Iterable[Chunk], most_rows: int, most_tokens: int) -> Iterator[list[Chunk]]:
+def gather(
+    chunks: Iterable[Chunk],
+    most_rows: int,
+    most_tokens: int,
+    width_of: Callable[[int], int] = int,
+) -> Iterator[list[Chunk]]:
     """Yield batches of chunks of similar length, the longest first: memory runs out early.
 
     chunks (Iterable[Chunk]): chunks of any texts.
     most_rows (int): the most chunks of a batch.
     most_tokens (int): the most tokens of a batch, padding included; a longer chunk is a batch by
         itself.
+    width_of (Callable): the tokens to which a chunk of some tokens is padded, by itself.
     YIELDS (list[Chunk]): batches; the first chunk of each is its longest.
     """
     batch: list[Chunk] = []
     for chunk in sorted(chunks, key=lambda p: (p.start - p.end, p.text, p.start)):
-        width = batch[0].end - batch[0].start if batch else 0
+        width = width_of(batch[0].end - batch[0].start) if batch else 0
         if batch and (len(batch) == most_rows or (len(batch) + 1) * width > most_tokens):
             yield batch
             batch = []
@@ -54,9 +60,24 @@ def gather(chunks: Iterable[Chunk], most_rows: int, most_tokens: int) -> Iterato
         yield batch
 
 
-def check_sizes(batch_size: int, max_batch_items: int) -> None:
-    """Check the limits of a batch. RAISES (SeqMixError): S311 for a limit below 1."""
-    for what, value in (("batch_size", batch_size), ("max_batch_items", max_batch_items)):
+def few_shapes(batches: Iterable[list[Chunk]]) -> Iterator[list[Chunk]]:
+    """Divide batches into ones of 1, 2, 4, ... chunks."""
+    for batch in batches:
+        while batch:
+            size = 1 << (len(batch).bit_length() - 1)
+            yield batch[:size]
+            batch = batch[size:]
+
+
+def few_widths(size: int, window: int) -> int:
+    """Round a number of tokens up to 16, 32, 48, 64, 96, 128, 192, ..., at most ``window``."""
+    step = max(16, 1 << max(0, (size - 1).bit_length() - 2))
+    return min(-(-size // step) * step, window)
+
+
+def check_sizes(**sizes: int) -> None:
+    """Check the limits of a batch, by name. RAISES (SeqMixError): S311 for a limit below 1."""
+    for what, value in sizes.items():
         if value < 1:
             raise SeqMixError(Errors.E311.format(what=what, value=value))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,18 @@ import torch.nn.functional as F  # noqa: N812 (the name that everyone gives it)
 from numpy.typing import NDArray
 
 from ..errors import Errors, SeqMixError, SeqMixFileError
-from ..model_names import resolve
+from ..model_names import is_silent, resolve
 from ..types import Floats1d
-from .batches import MAX_BATCH_ITEMS, Chunk, check_sizes, cut, gather, position_limit
+from .batches import (
+    MAX_BATCH_ITEMS,
+    Chunk,
+    check_sizes,
+    cut,
+    few_shapes,
+    few_widths,
+    gather,
+    position_limit,
+)
 from .gguf import converted_folder
 from .loading import (
     default_device,
@@ -93,14 +102,18 @@ class CausalLM:
         RETURNS (CausalLM): the model, with float32 weights.
         RAISES (SeqMixFileError): if it cannot be read or converted.
         RAISES (SeqMixError): if the model can't be used: weights in pickle files, code that is not
-            trusted, no fast tokenizer, no start token, untrained weights, not causal.
+            trusted, no fast tokenizer, no start token, untrained weights, not causal, weights that
+            are not numbers.
         """
         check_dtype(dtype)
+        gguf = None
         options = {"revision": revision, "local_files_only": local_files_only}
         hub = {key: value for key, value in options.items() if value is not None}
         try:
             place = resolve(name)
             gguf = gguf_path(place)
+            if gguf is None and is_silent(place):
+                hub["local_files_only"] = True
             folder = place if gguf is None else str(converted_folder(gguf, cache_dir))
             # What was converted is ours; the user's trust is in names on the hub and folders.
             where, trusted = (hub, as_paths(trust_remote_code)) if gguf is None else ({}, ())
@@ -110,7 +123,10 @@ class CausalLM:
             raise
         except Exception as err:
             # transformers raises nearly every type here: OSError, ValueError, KeyError, ...
-            values = {"name": name, "revision": revision, "reason": describe(err)}
+            reason = describe(err)
+            if gguf is not None:
+                reason += f" It was read from {folder!r}; remove that folder to convert it again."
+            values = {"name": name, "revision": revision, "reason": reason}
             raise SeqMixFileError(Errors.E301.format(**values)) from err
         if missing:
             raise SeqMixError(Errors.E306.format(name=name, missing=", ".join(missing[:5])))
@@ -159,10 +175,12 @@ class CausalLM:
             None for the object's own.
         progress (Callable[[int], object] | None): called with the number of texts after each batch.
         RETURNS (list[TokenNlls]): one for each text, in the order of the texts.
-        RAISES (ValueError): if a size is below 1 or the dtype unknown.
+        RAISES (SeqMixError): S311 if a size is below 1, S307 if the dtype is unknown, S574 if
+            scores are not numbers.
         """
-        check_sizes(batch_size, max_batch_items)
+        check_sizes(batch_size=batch_size, max_batch_items=max_batch_items)
         bfloat16 = self.precision(dtype) == "bfloat16"
+        compiled = bfloat16 and self.device.type == "cpu"
         ids, offsets = self._tokenise(texts)
         nlls = [np.zeros(len(one) - 1, dtype=np.float32) for one in ids]
         chunks = [c for i, one in enumerate(ids) for c in cut(i, len(one) - 1, self.window)]
@@ -176,8 +194,12 @@ class CausalLM:
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16),
         ):
-            for batch in gather(chunks, batch_size, most):
-                self._score(batch, ids, nlls)
+            # In bfloat16 on a CPU, torch compiles kernels for every shape and keeps them: more than
+            # a megabyte each. A few shapes only, then.
+            width_of = partial(few_widths, window=self.window) if compiled else int
+            batches = gather(chunks, batch_size, most, width_of)
+            for batch in few_shapes(batches) if compiled else batches:
+                self._score(batch, ids, nlls, width_of)
                 if progress is not None:
                     progress(sum(c.end == len(ids[c.text]) - 1 for c in batch))
         return [TokenNlls(*pair) for pair in zip(nlls, offsets, strict=True)]
@@ -197,8 +219,14 @@ class CausalLM:
             trim_offsets(*pair) for pair in zip(texts, encoded["offset_mapping"], strict=True)
         ]
 
-    def _score(self, batch: list[Chunk], ids: list[list[int]], nlls: list[Floats1d]) -> None:
-        width = batch[0].end - batch[0].start
+    def _score(
+        self,
+        batch: list[Chunk],
+        ids: list[list[int]],
+        nlls: list[Floats1d],
+        width_of: Callable[[int], int],
+    ) -> None:
+        width = width_of(batch[0].end - batch[0].start)
         inputs = torch.full((len(batch), width), self.start_id)
         mask = torch.zeros_like(inputs)
         for row, chunk in enumerate(batch):
@@ -216,6 +244,7 @@ class CausalLM:
                 rows = logits[row, at : at + len(part)].float()
                 losses.append(F.cross_entropy(rows, part, reduction="none"))
         flat = torch.cat(losses).cpu().numpy()  # one copy from the device a batch
+        self._require_numbers(flat)
         done = 0
         for text, _, end, first in batch:
             nlls[text][first:end] = flat[done : done + end - first]
@@ -226,11 +255,16 @@ class CausalLM:
         logits = self.model(input_ids=inputs, attention_mask=mask, use_cache=False).logits
         return torch.as_tensor(logits)
 
+    def _require_numbers(self, values: NDArray[np.float32]) -> None:
+        if np.isnan(values).any():
+            raise SeqMixError(Errors.E574.format(name=self.name))
+
     def _require_causal(self) -> None:
         # AutoModelForCausalLM accepts a BERT too, whose scores would be meaningless.
         inputs = torch.tensor([[self.start_id, 0], [self.start_id, 1]])
         with torch.inference_mode():
             first = self._logits(inputs, torch.ones_like(inputs))[:, 0].float()
+        self._require_numbers(first.cpu().numpy())
         if float((first[0] - first[1]).abs().max()) > 1e-4 * float(first.abs().max()):
             raise SeqMixError(Errors.E305.format(name=self.name))
 

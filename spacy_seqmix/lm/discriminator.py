@@ -30,7 +30,7 @@ PROCESS = os.getpid()
 class PerplexityDiscriminator:
     """A filter for docs by the ranges of perplexity (Eq. 9-10) and of nats in the mixed window.
 
-    Each doc is scored by itself: its text without white space at the end or, with the unit
+    Each doc is scored by itself: its text without white space around it or, with the unit
     "sentence", the sentence of its mixed window. For a doc without a mixed window only the
     perplexity counts; a doc without text is never kept.
 

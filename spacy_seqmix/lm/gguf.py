@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from ..errors import Errors, SeqMixFileError
 from .loading import describe, quiet
+
+FILES = "files.json"  # in each folder: the sizes of its files by name
+LOCK = "lock"
+WAIT = 600.0  # seconds to wait for another process that converts
 
 
 def cache_root(cache_dir: str | Path | None = None) -> Path:
@@ -20,23 +26,24 @@ def cache_root(cache_dir: str | Path | None = None) -> Path:
         ``spacy_seqmix`` in the user's cache folder.
     RETURNS (Path): the folder, which may not exist yet.
     """
-    if cache_dir is None:
-        cache_dir = os.environ.get("SPACY_SEQMIX_CACHE")
-    if cache_dir is None:
-        cache_dir = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "spacy_seqmix")
-    return Path(cache_dir).expanduser()
+    # An empty variable is not set: it would mean the current folder.
+    own = cache_dir or os.environ.get("SPACY_SEQMIX_CACHE")
+    general = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(own or Path(general, "spacy_seqmix")).expanduser()
 
 
 def converted_folder(path: Path, cache_dir: str | Path | None = None) -> Path:
     """Convert a GGUF file to a folder of safetensors and tokenizer, unless that was done before.
 
     The folder is named by the file's name, size and content, so an edited file is converted again.
-    It is renamed into place, so that a killed conversion leaves nothing that could be loaded.
+    It is renamed into place, and lists its files and their sizes, so that what is incomplete is
+    converted again. One process at a time converts; what a killed one left is removed.
 
     path (Path): the ``.gguf`` file.
     cache_dir (str | Path | None): see ``cache_root``.
     RETURNS (Path): a folder for ``from_pretrained``; weights are de-quantised to float32.
-    RAISES (SeqMixFileError): S302 if the file can't be converted or the cache can't be written.
+    RAISES (SeqMixFileError): S302 if the file can't be converted, S573 if the cache can't be read
+        or written by this user.
     """
     root = cache_root(cache_dir) / "gguf"
     try:
@@ -44,39 +51,68 @@ def converted_folder(path: Path, cache_dir: str | Path | None = None) -> Path:
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
-        name = f"{path.stem}-{path.stat().st_size}-{digest.hexdigest()[:16]}"
-        folder = root / name
-        if not folder.is_dir():
-            root.mkdir(parents=True, exist_ok=True)
-            _convert(path, folder)
-    except Exception as err:
-        # transformers raises nearly every type here; a MemoryError or an interrupt passes through.
-        if isinstance(err, MemoryError):
-            raise
+        folder = root / f"{path.stem}-{path.stat().st_size}-{digest.hexdigest()[:16]}"
+        try:
+            if not _is_complete(folder):
+                _convert_once(path, folder)
+        except PermissionError as err:
+            values = {"folder": str(root), "reason": describe(err)}
+            raise SeqMixFileError(Errors.E573.format(**values)) from err
+    except (MemoryError, SeqMixFileError):
+        raise
+    except Exception as err:  # transformers raises nearly every type here
         values = {"path": str(path), "reason": describe(err), "cache": str(root)}
         raise SeqMixFileError(Errors.E302.format(**values)) from err
     return folder
 
 
+def _is_complete(folder: Path) -> bool:
+    """Whether a folder has all files that the conversion wrote, in full, and they can be read."""
+    try:
+        sizes = json.loads((folder / FILES).read_text("utf8"))
+        for name, size in sizes.items():
+            with (folder / name).open("rb") as file:
+                if os.fstat(file.fileno()).st_size != size:
+                    return False
+    except (FileNotFoundError, ValueError, AttributeError):
+        return False
+    return True
+
+
+def _convert_once(path: Path, folder: Path) -> None:
+    root = folder.parent
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / LOCK, timeout=WAIT, mode=0o666):
+        if _is_complete(folder):  # by another process, in the meantime
+            return
+        for left_over in root.glob(".*"):  # of killed conversions, since the lock is ours
+            if left_over.is_dir():
+                shutil.rmtree(left_over)
+        temporary = root / f".{folder.name}"
+        # Unlike those of tempfile, it can be read by all users whom the umask lets.
+        temporary.mkdir()
+        try:
+            _convert(path, temporary)
+            sizes = {file.name: file.stat().st_size for file in temporary.iterdir()}
+            (temporary / FILES).write_text(json.dumps(sizes), encoding="utf8")
+            if folder.exists():
+                shutil.rmtree(folder)
+            os.replace(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
 def _convert(path: Path, folder: Path) -> None:
+    """Write what transformers reads from a GGUF file to a folder."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        parent, file = str(path.parent), path.name
-        with quiet():
-            # Code in the same folder must not run.
-            options: dict[str, Any] = {"gguf_file": file, "trust_remote_code": False}
-            tokenizer = AutoTokenizer.from_pretrained(  # type: ignore[no-untyped-call]
-                parent, **options
-            )
-            tokenizer.save_pretrained(temporary)
-            model = AutoModelForCausalLM.from_pretrained(parent, **options)
-            model.save_pretrained(temporary)
-        try:
-            os.replace(temporary, folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was faster, with the same content
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    parent, file = str(path.parent), path.name
+    with quiet():
+        # Code in the same folder must not run.
+        options: dict[str, Any] = {"gguf_file": file, "trust_remote_code": False}
+        tokenizer = AutoTokenizer.from_pretrained(  # type: ignore[no-untyped-call]
+            parent, **options
+        )
+        tokenizer.save_pretrained(folder)
+        model = AutoModelForCausalLM.from_pretrained(parent, **options)
+        model.save_pretrained(folder)

@@ -75,7 +75,7 @@ class LMSettings:
         """Check what can be checked without the model."""
         self.perplexity.checked("perplexity")
         check_dtype(self.dtype)
-        check_sizes(self.batch_size, self.max_batch_items)
+        check_sizes(batch_size=self.batch_size, max_batch_items=self.max_batch_items)
 
     @property
     def perplexity(self) -> Range:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from spacy.tokens import Doc, Span
@@ -10,6 +11,7 @@ from ..annotation.provenance import get_origin
 from ..errors import Errors, SeqMixError
 
 UNITS = ("doc", "sentence")
+BLANKS = re.compile(r"[\s\u200b\u2060\ufeff]+")  # white space, and marks without width
 START_TOKENS = 4  # windows that overlap the first tokens of a text count as its beginning
 
 
@@ -55,13 +57,25 @@ def passage_of(doc: Doc, unit: str = "doc") -> Passage:
 
 
 def text_of(doc: Doc | Span) -> str:
-    """The text without the space at the end that pre-tokenised docs have."""
-    return doc.text.rstrip()
+    """The text without blanks around it, such as those of pre-tokenised docs, and without
+    byte-order marks. They are no words, and change perplexities more than a word does."""
+    start, end = _edges(doc.text)
+    return doc.text[start:end]
 
 
 def window_in(span: Span, start: int, end: int) -> Window:
-    """Tokens ``start`` to ``end`` (exclusive) of the doc as a window in the text of a span."""
-    last = span.doc[end - 1]
-    first_char = span.doc[start].idx - span.start_char
-    last_char = last.idx + len(last) - span.start_char
-    return Window(first_char, last_char, end - start, start - span.start < START_TOKENS)
+    """Tokens ``start`` to ``end`` (exclusive) of the doc as a window in ``text_of`` a span."""
+    first, last = _edges(span.text)
+    zero = span.start_char + first
+    chars = (span.doc[start].idx - zero, span.doc[end - 1].idx + len(span.doc[end - 1]) - zero)
+    first_char, last_char = (min(max(char, 0), last - first) for char in chars)
+    words = (token.i for token in span if token.idx + len(token) > zero)
+    is_first = start - next(words, span.start) < START_TOKENS
+    return Window(first_char, last_char, end - start, is_first)
+
+
+def _edges(text: str) -> tuple[int, int]:
+    """Where a text begins and ends without the blanks around it."""
+    before, after = (BLANKS.match(one) for one in (text, text[::-1]))
+    start = before.end() if before else 0
+    return start, max(start, len(text) - (after.end() if after else 0))

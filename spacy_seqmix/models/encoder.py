@@ -13,7 +13,7 @@ from spacy.language import Language
 from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..lm.batches import position_limit
 from ..lm.safety import refusing_code, require_safetensors
-from ..model_names import resolve
+from ..model_names import resolve, without_hub
 from ..types import Floats2d
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Encoder:
         from thinc.util import get_torch_default_device
         from transformers import AutoModel, AutoTokenizer
 
-        name = resolve(name)
+        name = without_hub(resolve(name))
         try:
             with refusing_code(name):
                 options = {"trust_remote_code": False}  # the default asks at the keyboard

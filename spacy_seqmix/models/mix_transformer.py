@@ -16,7 +16,7 @@ from spacy_transformers.util import maybe_flush_pytorch_cache
 from thinc.api import Model
 
 from ..annotation.recipes import Recipe
-from ..model_names import resolve
+from ..model_names import resolve, without_hub
 from .encoder import not_loaded
 from .interpolation_layers import Forward, Step, mix_in
 from .wordpiece_mixing import mixed, partner_pieces, plan
@@ -73,7 +73,7 @@ def _init(plain: Callable[..., Any], model: Any, X: Any = None, Y: Any = None) -
     """
     name = model.attrs["name"]
     if not model.attrs["has_transformer"]:
-        model.attrs["name"] = resolve(name)
+        model.attrs["name"] = without_hub(resolve(name))
     try:
         plain(model, X=X, Y=Y)
     except (OSError, ValueError) as err:  # the latter: neither a folder nor a name on the hub

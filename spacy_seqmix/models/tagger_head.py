@@ -141,7 +141,10 @@ def tempered_rows(p: Any, temperature: float) -> Any:
     """p^(1/T) of each row, normalised again: the softmax of log-scores divided by T."""
     xp = get_array_module(p)  # type: ignore[no-untyped-call]
     with np.errstate(divide="ignore"):
-        powers = p.astype("float64") ** (1.0 / temperature)
+        powers = p.astype("float64")
+        # In proportion to the largest, which stays 1 where others vanish.
+        powers /= xp.maximum(powers.max(axis=-1, keepdims=True, initial=0.0), 1e-300)
+        powers **= 1.0 / temperature
     return (powers / xp.maximum(powers.sum(axis=-1, keepdims=True), 1e-300)).astype("float32")
 
 

@@ -23,6 +23,7 @@ from ..lm.settings import LMSettings, takes_lm_settings
 from ..lm.spans import text_of
 from ..model_names import first_available, is_local
 from ..types import Verdict
+from .labels import annotate_in_batches
 
 # float32, since in bfloat16 a perplexity changes by some percent with the other texts of a batch.
 DEFAULTS = LMSettings(dtype="float32")
@@ -87,7 +88,7 @@ class SeqMixDiscriminator(Pipe):
 
     def __call__(self, doc: Doc) -> Doc:
         """Score one doc. Raises as ``predict``."""
-        self.set_annotations([doc], self.predict([doc]))
+        self._annotate([doc])
         return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
@@ -97,14 +98,10 @@ class SeqMixDiscriminator(Pipe):
         batch_size (int): docs to gather, among which the language model's batches are sorted.
         YIELDS (Doc): the docs in order.
         """
-        error_handler = self.get_error_handler()
-        for docs in util.minibatch(stream, batch_size):  # type: ignore[no-untyped-call]
-            try:
-                self.set_annotations(docs, self.predict(docs))
-            except Exception as err:
-                error_handler(self.name, self, docs, err)
-            else:
-                yield from docs
+        yield from annotate_in_batches(self, stream, batch_size, self._annotate)
+
+    def _annotate(self, docs: list[Doc]) -> None:
+        self.set_annotations(docs, self.predict(docs))
 
     def predict(self, docs: Sequence[Doc]) -> list[DocScores]:
         """Score docs without changing them.

@@ -1,18 +1,21 @@
 """What the components share: labels that can grow, target rows, and the loss of soft rows."""
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from spacy import util
 from spacy.errors import Errors as SpacyErrors
 from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.types import Floats2d
 
 from ..annotation import recipes, soft_labels
 from ..annotation.layers import ENTS
 from ..errors import Errors, SeqMixError
+from ..lm.batches import check_sizes
 from ..models.soft_tagger import set_output_size
 from ..models.tagger_head import Head, normalised
 
@@ -20,7 +23,41 @@ from ..models.tagger_head import Head, normalised
 TOLERANCE = 1e-3
 
 
-class LabelledPipe(TrainablePipe):  # type: ignore[misc]
+def annotate_in_batches(
+    proc: Any,
+    stream: Iterable[Doc],
+    batch_size: int,
+    annotate: Callable[[list[Doc]], object],
+) -> Iterator[Doc]:
+    """Annotate a stream of docs; those of a batch that fails go to the component's error handler.
+
+    RAISES (SeqMixError): S311 for an empty batch, with which spaCy would drop all docs in silence.
+    """
+    check_sizes(batch_size=batch_size)
+    error_handler = proc.get_error_handler()
+    for docs in util.minibatch(stream, batch_size):  # type: ignore[no-untyped-call]
+        try:
+            annotate(docs)
+        except Exception as err:
+            error_handler(proc.name, proc, docs, err)
+        else:
+            yield from docs
+
+
+class SizedPipe:
+    """A trainable component that refuses empty batches."""
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Annotate a stream of docs, ``batch_size`` at a time.
+
+        RAISES (SeqMixError): S311 for an empty batch.
+        """
+        check_sizes(batch_size=batch_size)
+        docs: Iterator[Doc] = super().pipe(stream, batch_size=batch_size)  # type: ignore[misc]
+        return docs
+
+
+class LabelledPipe(SizedPipe, TrainablePipe):  # type: ignore[misc]
     """A component with labels: it saves them in ``cfg``, and its output layer grows by new ones."""
 
     cfg: dict[str, Any]

@@ -52,7 +52,7 @@ class PipelineMember(Pipe):
         return [nlp for nlp in alive if self._number(nlp) is not None] or alive
 
     def latest(self) -> Language:
-        """The pipeline that named the component last. RAISES (SeqMixError): S449 if all are gone."""
+        """The pipeline that named the component last. RAISES (SeqMixError): S449 if it is gone."""
         alive = self.pipelines()
         if not alive:
             raise SeqMixError(Errors.E449.format(name=self.name))

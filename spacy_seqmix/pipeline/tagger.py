@@ -17,7 +17,7 @@ from ..annotation.alignment import aligned
 from ..annotation.layers import TAGS
 from ..models.interpolation_layers import check_recipes
 from ..models.tagger_head import INDEPENDENT
-from .labels import have_recipes, initialize_model, soft_loss
+from .labels import SizedPipe, have_recipes, initialize_model, soft_loss
 
 SETTINGS = ("overwrite", "neg_prefix", "label_smoothing")
 
@@ -55,7 +55,7 @@ def make_seqmix_tagger(
     )
 
 
-class SeqMixTagger(Tagger):  # type: ignore[misc]
+class SeqMixTagger(SizedPipe, Tagger):  # type: ignore[misc]
     """Part-of-speech tagging as by spaCy's ``tagger``, whose models and settings it takes.
 
     Where a doc has soft labels of the layer "tags", the loss is the cross-entropy against them.

@@ -1,10 +1,9 @@
 """The component ``seqmix_uncertainty``: the uncertainty of docs, and the confidence in spans."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-from spacy import util
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -13,6 +12,7 @@ from ..errors import Errors, SeqMixError
 from ..query.confidence import spans_of_component, tempered_probs
 from ..query.policies import QueryPolicy, score_docs
 from ..query.probabilities import SOURCES, check_enabled
+from .labels import annotate_in_batches
 from .member import PipelineMember
 
 # Components whose output others listen to.
@@ -119,14 +119,7 @@ class SeqMixUncertainty(PipelineMember):
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate a stream of docs, ``batch_size`` at a time."""
-        error_handler: Callable[..., None] = self.get_error_handler()
-        for docs in util.minibatch(stream, size=batch_size):  # type: ignore[no-untyped-call]
-            try:
-                self._annotate(docs)
-            except Exception as err:
-                error_handler(self.name, self, docs, err)
-            else:
-                yield from docs
+        yield from annotate_in_batches(self, stream, batch_size, self._annotate)
 
     def observed(self, nlp: Language | None = None) -> str:
         """The name of the component whose probabilities are used.

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_seqmix.lm.batches import Chunk, check_sizes, cut, gather, position_limit
+from spacy_seqmix.lm.batches import (
+    Chunk,
+    check_sizes,
+    cut,
+    few_shapes,
+    few_widths,
+    gather,
+    position_limit,
+)
 
 
 def test_batches_cut_by_hand():
@@ -44,10 +52,32 @@ def test_batches_gather_is_bounded_and_loses_nothing(sizes, most_rows, most_toke
 
 
 def test_batches_check_sizes():
-    check_sizes(1, 1)
-    for sizes in ((0, 1), (1, 0)):
-        with pytest.raises(ValueError, match=r"\[S311\].*at least 1, not 0"):
-            check_sizes(*sizes)
+    check_sizes(batch_size=1, max_batch_items=1)
+    for sizes in ({"a": 0, "b": 1}, {"b": 1, "a": 0}):
+        with pytest.raises(ValueError, match=r"\[S311\] a must be at least 1, not 0"):
+            check_sizes(**sizes)
+
+
+@given(st.integers(1, 3000), st.sampled_from([10, 512, 2048]))
+def test_batches_few_widths(size, window):
+    size = min(size, window)
+    width = few_widths(size, window)
+    assert size <= width <= min(window, max(16, 2 * size))
+
+
+def test_batches_few_shapes():
+    widths = {few_widths(size, 2048) for size in range(1, 2049)}
+    assert len(widths) == 14
+    chunks = [Chunk(i, 0, 5, 0) for i in range(13)]
+    parts = list(few_shapes([chunks]))
+    assert [len(part) for part in parts] == [8, 4, 1]
+    assert [chunk for part in parts for chunk in part] == chunks
+
+
+def test_batches_gather_counts_the_padding():
+    chunks = [Chunk(i, 0, 33, 0) for i in range(6)]
+    sizes = [len(batch) for batch in gather(chunks, 16, 100, lambda size: 48)]
+    assert sizes == [2, 2, 2]
 
 
 @pytest.mark.parametrize("limit", [-1, 0, None])

@@ -202,3 +202,35 @@ def test_smollm2_known_perplexities(smollm2):
     fox, one, shuffled = map(perplexity, smollm2.token_nlls(texts, dtype="float32"))
     assert fox == pytest.approx(9.5, abs=0.1)
     assert shuffled > 5 * one
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_causal_lm_sees_few_shapes_where_they_are_compiled(lm, monkeypatch, dtype):
+    shapes = []
+    plain = lm._logits
+
+    def logits(inputs, mask):
+        shapes.append(tuple(inputs.shape))
+        return plain(inputs, mask)
+
+    monkeypatch.setattr(lm, "_logits", logits)
+    rng = random.Random(0)
+    texts = [["ab " * rng.randint(1, 60)] * rng.randint(1, 16) for _ in range(60)]
+    for some in texts:
+        lm.token_nlls(some, dtype=dtype)
+    rows, widths = zip(*shapes, strict=True)
+    if dtype == "float32":
+        assert min(widths) < 16  # nothing is padded for nothing
+        assert 3 in rows
+    else:
+        assert {*widths} <= {16, 32}
+        assert {*rows} <= {1, 2, 4, 8, 16}
+
+
+def test_causal_lm_padding_changes_no_score(lm):
+    exact = lm.token_nlls(TEXTS)
+    padded = [lm.token_nlls([text], dtype="bfloat16")[0] for text in TEXTS]
+    together = lm.token_nlls(TEXTS, dtype="bfloat16")
+    for one, other, want in zip(padded, together, exact, strict=True):
+        np.testing.assert_allclose(one.nlls, want.nlls, atol=0.1)
+        np.testing.assert_allclose(other.nlls, want.nlls, atol=0.1)

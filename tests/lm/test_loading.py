@@ -1,10 +1,15 @@
 """Finding, refusing, sharing, saving and converting language models."""
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from spacy_seqmix.lm import gguf
@@ -82,7 +87,7 @@ def test_load_gguf_that_is_none(tmp_path):
         CausalLM.load(str(path), cache_dir=tmp_path / "cache")
     with pytest.raises(OSError, match=r"\[S301\].*none\.gguf"):
         CausalLM.load(str(tmp_path / "none.gguf"))
-    assert list((tmp_path / "cache" / "gguf").iterdir()) == []
+    assert [path.name for path in (tmp_path / "cache" / "gguf").iterdir()] == ["lock"]
 
 
 def test_load_refuses_encoders(tmp_path, tiny_lm_dir):
@@ -120,21 +125,125 @@ def test_gguf_cache_root(monkeypatch, tmp_path):
     assert gguf.cache_root() == tmp_path / "spacy_seqmix"
 
 
-def test_gguf_converts_once_and_leaves_nothing_half_done(monkeypatch, tmp_path):
-    path = tmp_path / "m.gguf"
-    path.write_bytes(b"one")
+def test_gguf_cache_root_of_an_empty_variable(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPACY_SEQMIX_CACHE", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert gguf.cache_root() == tmp_path / ".cache" / "spacy_seqmix"
+
+
+@pytest.fixture
+def convert(monkeypatch):
+    """Stands for transformers' conversion; returns the names of the files that it converted."""
     calls = []
 
     def convert(source, folder):
-        calls.append(folder)
-        folder.mkdir()
+        calls.append(source.name)
+        folder.joinpath("config.json").write_text("{}")
+        folder.joinpath("model.safetensors").write_bytes(source.read_bytes())
 
     monkeypatch.setattr(gguf, "_convert", convert)
-    first = gguf.converted_folder(path, tmp_path)
-    assert gguf.converted_folder(path, tmp_path) == first
-    assert len(calls) == 1
-    path.write_bytes(b"two")  # the same name and size
-    assert gguf.converted_folder(path, tmp_path) != first
+    return calls
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "m.gguf"
+    path.write_bytes(b"one")
+    return path
+
+
+def test_gguf_converts_once_and_leaves_nothing_half_done(convert, source, tmp_path):
+    first = gguf.converted_folder(source, tmp_path)
+    assert gguf.converted_folder(source, tmp_path) == first
+    assert len(convert) == 1
+    source.write_bytes(b"two")  # the same name and size
+    assert gguf.converted_folder(source, tmp_path) != first
+
+
+@pytest.mark.parametrize("damage", ["truncated", "removed", "no list", "empty"])
+def test_gguf_converts_again_what_is_incomplete(damage, convert, source, tmp_path):
+    folder = gguf.converted_folder(source, tmp_path)
+    weights = folder / "model.safetensors"
+    if damage == "truncated":
+        weights.write_bytes(b"o")
+    elif damage == "removed":
+        weights.unlink()
+    elif damage == "no list":
+        (folder / gguf.FILES).unlink()
+    else:
+        shutil.rmtree(folder)
+        folder.mkdir()
+    assert gguf.converted_folder(source, tmp_path) == folder
+    assert weights.read_bytes() == b"one"
+    assert len(convert) == 2
+
+
+def test_gguf_removes_what_killed_conversions_left(convert, source, tmp_path):
+    left_over = tmp_path / "gguf" / ".other-1-abc-xyz"
+    left_over.mkdir(parents=True)
+    (left_over / "model.safetensors").write_bytes(b"half")
+    folder = gguf.converted_folder(source, tmp_path)
+    assert sorted(path.name for path in folder.parent.iterdir()) == sorted([folder.name, "lock"])
+
+
+def test_gguf_killed_conversion_is_done_again(source, tmp_path):
+    program = (
+        "import os, signal, sys; from pathlib import Path; from spacy_seqmix.lm import gguf\n"
+        "def convert(source, folder):\n"
+        "    (folder / 'model.safetensors').write_bytes(b'half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "gguf._convert = convert\n"
+        "gguf.converted_folder(*map(Path, sys.argv[1:]))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program, source, tmp_path], check=False)
+    assert ran.returncode == -signal.SIGKILL
+    assert len([path for path in (tmp_path / "gguf").iterdir() if path.is_dir()]) == 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gguf, "_convert", lambda _, folder: (folder / "config.json").write_text("{}"))
+        folder = gguf.converted_folder(source, tmp_path)
+    assert [path for path in folder.parent.iterdir() if path.is_dir()] == [folder]
+
+
+def test_gguf_folders_can_be_read_by_others(convert, source, tmp_path):
+    old = os.umask(0o022)
+    try:
+        folder = gguf.converted_folder(source, tmp_path)
+    finally:
+        os.umask(old)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    assert modes.pop(folder.name) == 0o755
+    assert set(modes.values()) == {0o644}
+
+
+def test_gguf_names_permissions(source, tmp_path, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(gguf, "_is_complete", refuse)
+    with pytest.raises(OSError, match=r"\[S573\].*Permission denied.*SPACY_SEQMIX_CACHE"):
+        gguf.converted_folder(source, tmp_path)
+
+
+def test_gguf_message_names_the_converted_folder(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(gguf, "_convert", lambda _, folder: (folder / "x").write_text("no model"))
+    with pytest.raises(OSError, match=r"\[S301\].*It was read from '.*/gguf/m-3-.*remove"):
+        CausalLM.load(str(source), cache_dir=tmp_path)
+
+
+def test_load_refuses_weights_that_are_not_numbers(tiny_lm_dir, tmp_path):
+    model = AutoModelForCausalLM.from_pretrained(tiny_lm_dir)
+    model.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tiny_lm_dir).save_pretrained(tmp_path)
+    lm = CausalLM.load(str(tmp_path))
+    with torch.no_grad():
+        for weights in (model, lm.model):
+            weights.get_input_embeddings().weight[0] = float("nan")
+    with pytest.raises(ValueError, match=r"\[S574\].*NaN"):
+        lm.token_nlls(["Friday"])
+    model.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"\[S574\]"):
+        CausalLM.load(str(tmp_path))
 
 
 @pytest.mark.models

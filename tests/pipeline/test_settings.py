@@ -42,3 +42,12 @@ def test_settings_of_the_config_win(factory: str, key: str, tmp_path: Path) -> N
         again = spacy.load(tmp_path / saved, config={f"components.{factory}.{key}": value})
         pipe = again.get_pipe(factory)
         assert getattr(pipe, key, getattr(pipe, "cfg", {}).get(key)) == value
+
+
+@pytest.mark.parametrize("factory", [*VALUES, "seqmix_discriminator"])
+def test_settings_of_empty_batches_are_refused(factory: str) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe(factory)
+    nlp.batch_size = 0
+    with pytest.raises(ValueError, match=r"\[S311\] batch_size must be at least 1, not 0"):
+        list(nlp.pipe(["Ann went home.", "Bob stayed."]))

@@ -121,7 +121,7 @@ def test_tagger_smooths_labels_as_spacys_does(smoothing):
 
 
 def test_tagger_learns_from_negated_tags():
-    nlp, examples = build()
+    nlp, _ = build()
     proc = nlp.get_pipe("tagger")
     words = ["big", "dogs", "bark"]
     negated = Doc(nlp.vocab, words=words, tags=["!NOUN", "NOUN", "!UNSEEN"])

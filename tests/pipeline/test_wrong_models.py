@@ -5,6 +5,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
+from thinc.api import Linear, Model, chain, with_array
 
 from spacy_seqmix.annotation import relations
 from spacy_seqmix.annotation.relations import Relation
@@ -94,3 +95,14 @@ def test_wrong_models_the_advised_one_fits(factory: str) -> None:
     advised = str(caught.value).rpartition("such as ")[2].strip(".")
     fitting = {MODELS[name]["@architectures"] for name in FITTING[factory]}
     assert advised in fitting
+
+
+@pytest.mark.parametrize("factory", ["seqmix_ner", "seqmix_tagger"])
+def test_wrong_models_whose_rows_are_no_probabilities(factory: str) -> None:
+    nlp = spacy.blank("en")
+    proc = nlp.add_pipe(factory)
+    linear: Model = Linear(nO=None, nI=96)
+    proc.model = chain(proc.model.get_ref("tok2vec"), with_array(linear))
+    proc.model.set_ref("output_layer", linear)
+    with pytest.raises(SeqMixError, match=r"S571.*the rows that it predicts are not probab"):
+        nlp.initialize(lambda: examples_of(nlp))

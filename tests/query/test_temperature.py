@@ -107,3 +107,9 @@ def test_score_spans_leaves_out_what_has_no_confidence():
     gold = Doc(nlp.vocab, words=["in", "Rome"], ents=["O", "B-OTHER"])
     found = score_spans(nlp, "seqmix_ner", [Example(bare(nlp, gold), gold)])
     assert not np.isnan(found.confidence).any()
+
+
+@pytest.mark.parametrize("temperature", [5e-324, 1e-308, 1e-4])
+def test_tempered_rows_near_zero_are_those_of_the_best(temperature):
+    p = np.array([[0.3, 0.5, 0.2], [0.0, 0.0, 0.0]], dtype="float32")
+    np.testing.assert_array_equal(tempered_rows(p, temperature), [[0, 1, 0], [0, 0, 0]])
