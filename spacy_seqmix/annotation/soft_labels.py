@@ -24,6 +24,7 @@ from . import layers, recipes
 from .extensions import add_extension
 from .iob import split_tag, viterbi
 from .layers import ENTS, is_iob
+from .whitespace import trimmed
 
 KEY = "seqmix_soft_labels"
 PROBS_KEY = "seqmix_token_probs"
@@ -124,7 +125,9 @@ def one_hot(doc: Doc, layer: str = ENTS, tags: Sequence[str] | None = None) -> S
 def hard_tags(doc: Doc, layer: str = ENTS) -> list[str | None]:
     """The tag of every token, decoded from its soft labels, else from its annotation."""
     soft = get(doc)
-    return decode(soft) if soft is not None and soft.layer == layer else layers.read(doc, layer)
+    if soft is None or soft.layer != layer:
+        return layers.read(doc, layer)
+    return _decoded(doc, soft)
 
 
 def decode(soft: SoftLabels) -> list[str | None]:
@@ -149,7 +152,12 @@ def decode(soft: SoftLabels) -> list[str | None]:
 
 def annotate(doc: Doc, soft: SoftLabels) -> None:
     """Write the decoded soft labels into the doc's own annotation; missing stays missing."""
-    layers.write(doc, soft.layer, decode(soft))
+    layers.write(doc, soft.layer, _decoded(doc, soft))
+
+
+def _decoded(doc: Doc, soft: SoftLabels) -> list[str | None]:
+    tags = decode(soft)
+    return trimmed(tags, doc) if soft.layer == ENTS else tags
 
 
 def with_tags(soft: SoftLabels, tags: Sequence[str]) -> Floats2d:
