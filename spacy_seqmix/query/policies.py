@@ -151,9 +151,11 @@ def _of_each(
 ) -> Floats1d:
     """The measure of each doc's token probabilities, shape (n_docs,); −∞ without tokens, NaN where
     they are not finite: a measure could hide that."""
-    scores = [measure(p.astype("float64")) if len(p) else -np.inf for p in probs]
-    broken = [not np.isfinite(p).all() for p in probs]
-    return np.where(broken, np.nan, scores).astype("float32")
+    scores = np.full(len(probs), -np.inf, dtype="float32")
+    for i, p in enumerate(probs):
+        if len(p):
+            scores[i] = measure(p.astype("float64")) if np.isfinite(p).all() else np.nan
+    return scores
 
 
 def _uniform(docs: Sequence[Doc], rng: np.random.Generator) -> Floats1d:
