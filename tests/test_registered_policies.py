@@ -76,18 +76,30 @@ def test_registered_policies_take_docs_without_tokens(name, settings):
         assert scores[0] == -np.inf < scores[1]
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
-def test_registered_policies_of_certain_and_of_broken_probabilities(name, settings):
+def test_registered_policies_of_certain_and_of_broken_probabilities(name, settings, value):
     """Zero has no sign, and what is not a number is no score."""
     policy = registry.get("misc", name)(**settings)
     if policy.needs in ("tokens", "committee"):
         certain = [np.eye(3, dtype="float32")]
-        broken = [*certain, np.full((2, 3), np.nan, dtype="float32")]
+        broken = [*certain, np.full((2, 3), value, dtype="float32")]
         several = policy.needs == "committee"
         (score,) = policy([certain, certain] if several else certain, rng())
         assert score != 0 or not np.signbit(score)
         with pytest.raises(ValueError, match=r"S426.*doc 1"):
             policy([[*certain, np.zeros((2, 3), "float32")], broken] if several else broken, rng())
+    elif policy.needs == "paths":
+        with pytest.raises(ValueError, match=r"S426.*doc 1"):
+            policy(np.array([0.5, value]), rng())
+
+
+@pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
+def test_registered_policies_ask_for_no_blank_doc(name, settings, blank_en):
+    policy = registry.get("misc", name)(**settings)
+    docs = [Doc(blank_en.vocab, words=words) for words in (["w"], ["\n", " "], [])]
+    scores = score_docs(policy, docs, partial(evidence_of, policy.needs), rng())
+    assert [score == -np.inf for score in scores] == [False, True, True]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotation.docbins import read_docs, read_numbered_docs
+from ..annotation.whitespace import is_blank
 from ..errors import Errors, SeqMixError, plural
 from ..types import Oracle
 from .annotation import GoldLabels
@@ -98,10 +99,11 @@ def digests(config: ActiveConfig) -> dict[str, str]:
 def make_pool(
     docs: Mapping[int, Doc], size: int | None, n_seed: int, seed: int, path: Path
 ) -> Pool:
-    """Make a pool of all docs, or of a random sample of them.
+    """Make a pool of all docs with words, or of a random sample of them.
 
     RAISES (SeqMixError): S404 when there are fewer docs than the sample or the seed set needs.
     """
+    docs = {i: doc for i, doc in docs.items() if not is_blank(doc)}
     check_size(len(docs), size or n_seed, "pool_size" if size else "n_seed", path)
     check_size(size or n_seed, n_seed, "n_seed", path)
     ids = list(docs)

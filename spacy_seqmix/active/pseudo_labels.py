@@ -39,7 +39,8 @@ def pseudo_labelled(
         raise SeqMixError(Errors.E434.format(name=component, factory=factory))
     tags = tag_names(proc.labels) if is_iob(layer) else tuple(proc.labels)
     out = []
-    for doc, probs in zip(docs, token_probs(nlp, component, docs, progress=progress), strict=True):
+    rows = token_probs(nlp, component, docs, progress=progress, whitespace=True)
+    for doc, probs in zip(docs, rows, strict=True):
         new = copy_tokens(doc, nlp)
         if len(new):
             soft = SoftLabels(tags, probs.astype("float32"), layer)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ..types import Floats2d
-from .packing import Packing
+from .packing import Packing, Places
 
 # Log-probabilities are floored here, so that a sequence of impossible tags (the rest of an
 # entity whose beginning was mixed away) still has a best valid path.
@@ -182,10 +182,10 @@ def spans_of(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     return spans
 
 
-def forbidden_tags(doc: Doc, words: Sequence[int], n_tags: int) -> NDArray[np.bool_] | None:
+def forbidden_tags(doc: Doc, words: Places, n_tags: int) -> NDArray[np.bool_] | None:
     """Which tags the words of a doc cannot get, since entities stand already or are blocked.
 
-    words (Sequence[int]): the tokens that get tags, all but whitespace.
+    words (Places): the tokens that get tags, all but whitespace.
     RETURNS (NDArray | None): shape (n_words, n_tags), columns as in ``tag_names``; None for a doc
         without such tokens.
     """

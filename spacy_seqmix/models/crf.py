@@ -213,7 +213,8 @@ def _tempered(scores: Scores, temperature: float) -> Scores:
 
 def _of_words(scores: Scores, words: Sequence[Places]) -> Scores:
     own = _marginals(scores)
-    return Marginals([e[w] for e, w in zip(own.emissions, words, strict=True)], own.transitions)
+    arrays: list[Any] = list(own.emissions)
+    return Marginals([e[w] for e, w in zip(arrays, words, strict=True)], own.transitions)
 
 
 def _marginals(scores: Scores) -> Marginals:

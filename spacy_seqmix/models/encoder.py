@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spacy.language import Language
 
 from ..errors import Errors, SeqMixError, SeqMixFileError
-from ..lm.batches import position_limit
+from ..lm.batches import MAX_BATCH_ITEMS, position_limit
 from ..lm.safety import refusing_code, require_safetensors
 from ..model_names import resolve, without_hub
 from ..types import Floats2d
@@ -150,18 +150,30 @@ class Encoder:
             return_overflowing_tokens=True,
             return_tensors="pt",
         )
-        states = self._states(encoded["input_ids"], encoded["attention_mask"], layer)
-        sums = [np.zeros((len(docs[i]), states.shape[-1]), dtype="float32") for i in numbers]
+        sums: dict[int, Floats2d] = {}
         counts = [np.zeros(len(docs[i]), dtype="float32") for i in numbers]
         unknown = self.tokenizer.unk_token_id
-        for row, which in enumerate(encoded["overflow_to_sample_mapping"].tolist()):
+        of_rows = zip(
+            encoded["overflow_to_sample_mapping"].tolist(),
+            self._rows(encoded["input_ids"], encoded["attention_mask"], layer),
+            strict=True,
+        )
+        for row, (which, states) in enumerate(of_rows):
+            if which not in sums:
+                sums[which] = np.zeros((len(counts[which]), states.shape[-1]), dtype="float32")
             pairs = zip(encoded.word_ids(row), encoded["input_ids"][row].tolist(), strict=True)
             known = [(p, w) for p, (w, i) in enumerate(pairs) if w is not None and i != unknown]
             at, to = [p for p, _ in known], [w for _, w in known]
-            np.add.at(sums[which], to, states[row, at])
+            np.add.at(sums[which], to, states[at])
             np.add.at(counts[which], to, 1.0)
-        for i, total, count in zip(numbers, sums, counts, strict=True):
-            yield i, (total / np.maximum(count, 1.0)[:, None]).astype("float32")
+        for which, (i, count) in enumerate(zip(numbers, counts, strict=True)):
+            yield i, (sums[which] / np.maximum(count, 1.0)[:, None]).astype("float32")
+
+    def _rows(self, input_ids: torch.Tensor, mask: torch.Tensor, layer: int) -> Iterator[Floats2d]:
+        """Yield the hidden states of each row; few rows at a time, since a long doc has many."""
+        size = max(1, MAX_BATCH_ITEMS // input_ids.shape[1])
+        for at in range(0, len(input_ids), size):
+            yield from self._states(input_ids[at : at + size], mask[at : at + size], layer)
 
     def _states(self, input_ids: torch.Tensor, mask: torch.Tensor, layer: int) -> Floats3d:
         """The hidden states of a layer, without dropout; the mode of the model is restored."""

@@ -204,7 +204,8 @@ def _tempered(scores: Scores, temperature: float) -> Scores:
 
 
 def _of_words(scores: Scores, words: Sequence[Places]) -> Scores:
-    return [p[w] for p, w in zip(scores, words, strict=True)]
+    arrays: list[Any] = list(scores)
+    return [p[w] for p, w in zip(arrays, words, strict=True)]
 
 
 def _arrays(scores: Scores) -> list[NDArray[np.float32]]:

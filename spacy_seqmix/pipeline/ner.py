@@ -151,7 +151,9 @@ class SeqMixNER(LabelledPipe):
 
         RETURNS (Floats1d): one value a doc, 1.0 where it has no tokens.
         """
-        return head_of(self.model).path_probs(self.predict(docs).scores)
+        docs = list(docs)
+        probs = tag_probs(self.model, self.predict(docs), docs)
+        return head_of(self.model).path_probs(probs.scores)
 
     def span_probs(self, docs: Iterable[Doc]) -> list[Floats1d]:
         """The confidence in each entity of docs that the pipeline has annotated.
@@ -165,7 +167,8 @@ class SeqMixNER(LabelledPipe):
         """
         docs = list(docs)
         spans = entity_spans(docs, self.labels)
-        return head_of(self.model).span_probs(self.predict(docs).scores, spans)
+        probs = tag_probs(self.model, self.predict(docs), docs)
+        return head_of(self.model).span_probs(probs.scores, spans)
 
     def get_loss(
         self, examples: Iterable[Example], scores: Sequence[Floats2d]
@@ -267,8 +270,9 @@ class SeqMixNER(LabelledPipe):
         """
         for i, (d, words, size) in enumerate(zip(gradient, probs.words, probs.sizes, strict=True)):
             if len(words) < size:
-                gradient[i] = self.model.ops.alloc2f(size, d.shape[1])
-                gradient[i][words] = d
+                of_all: Any = self.model.ops.alloc2f(size, d.shape[1])
+                of_all[words] = d
+                gradient[i] = of_all
         return gradient
 
 

@@ -11,10 +11,17 @@ from spacy.tokens import Doc, Span
 
 from ..annotation.layers import SPAN_CATEGORISERS
 from ..errors import Errors, SeqMixError
-from ..models.tagger_head import entity_spans, head_of, tempered_rows
+from ..models.tagger_head import entity_spans, head_of, tag_probs, tempered_rows
 from ..types import Floats1d, TokenProbs
 from .beam import Parse, beam_parses, parse_marginals
-from .probabilities import SOURCES, Source, check_enabled, check_needs
+from .probabilities import (
+    SOURCES,
+    TOKEN_FACTORIES,
+    Source,
+    check_enabled,
+    check_needs,
+    without_whitespace,
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,8 @@ class TemperedProbs:
 
     T = 1 changes nothing; above 1, the component is less certain.
 
-    tokens (Callable): T to token probabilities, one array (n_tokens, L) a doc.
+    tokens (Callable): T to token probabilities, one array a doc, with the rows that policies score:
+        none of whitespace.
     spans (Callable | None): T to the confidence in each span of ``spans_of_component``, one array
         (n_spans,) a doc; None for components without spans.
     """
@@ -45,7 +53,10 @@ def tempered_probs(nlp: Language, component: str, docs: Sequence[Doc]) -> Temper
     proc: Any = nlp.get_pipe(component)
     if factory in WITH_SPANS:
         return WITH_SPANS[factory](proc, docs)
-    return TemperedProbs(_rows(SOURCES[factory], proc, docs), None)
+    probs = SOURCES[factory](proc, docs)
+    if factory in TOKEN_FACTORIES:
+        probs = without_whitespace(probs, docs)
+    return TemperedProbs(_rows(probs), None)
 
 
 def spans_of_component(nlp: Language, component: str, doc: Doc) -> list[Span]:
@@ -70,8 +81,7 @@ def check_has_spans(nlp: Language, component: str) -> None:
         raise SeqMixError(Errors.E440.format(name=component, able=able or "none"))
 
 
-def _rows(source: Source, proc: Any, docs: Sequence[Doc]) -> Callable[[float], TokenProbs]:
-    probs = source(proc, docs)
+def _rows(probs: TokenProbs) -> Callable[[float], TokenProbs]:
     return lambda t: [tempered_rows(p, t) for p in probs]
 
 
@@ -79,7 +89,8 @@ def _of_head(proc: Any, docs: Sequence[Doc]) -> TemperedProbs:
     """``seqmix_ner``, whose model has a head that turns scores into probabilities."""
     head, spans = head_of(proc.model), entity_spans(docs, proc.labels)
     # Cached, since tokens and spans use the same temperature and a CRF sums over paths for each.
-    tempered = lru_cache(maxsize=1)(partial(head.tempered, proc.predict(docs).scores))
+    scores = tag_probs(proc.model, proc.predict(docs), docs).scores
+    tempered = lru_cache(maxsize=1)(partial(head.tempered, scores))
 
     def tokens(temperature: float) -> TokenProbs:
         return [proc.model.ops.to_numpy(p) for p in tempered(temperature)]
@@ -93,7 +104,8 @@ def _of_beam(proc: Any, docs: Sequence[Doc]) -> TemperedProbs:
     spans = [[(e.start, e.end, e.label_) for e in doc.ents] for doc in docs]
 
     def tokens(temperature: float) -> TokenProbs:
-        return parse_marginals(proc, docs, [_tempered(parses, temperature) for parses in parses_of])
+        parses = [_tempered(of_doc, temperature) for of_doc in parses_of]
+        return without_whitespace(parse_marginals(proc, docs, parses), docs)
 
     def confidences(temperature: float) -> list[Floats1d]:
         out = []
@@ -120,7 +132,7 @@ def _of_group(proc: Any, docs: Sequence[Doc], source: Source) -> TemperedProbs:
         pairs = [np.stack([s, 1.0 - s], axis=1) for s in scores]
         return [tempered_rows(p, temperature)[:, 0] for p in pairs]
 
-    return TemperedProbs(_rows(source, proc, docs), confidences)
+    return TemperedProbs(_rows(source(proc, docs)), confidences)
 
 
 def _group_scores(proc: Any, doc: Doc) -> Any:

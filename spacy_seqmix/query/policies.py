@@ -9,6 +9,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..annotation.whitespace import is_blank
 from ..errors import Errors, SeqMixError
 from ..types import Floats1d, Floats2d, TokenProbs
 from .probabilities import Needs, Progress, path_probs, token_probs
@@ -41,7 +42,7 @@ def score_docs(
     evidence_of: Callable[[Sequence[Doc]], Any],
     rng: np.random.Generator,
 ) -> Floats1d:
-    """Score docs with a policy; docs without tokens are not passed to a model, and come last.
+    """Score docs with a policy; docs without words are not passed to a model, and come last.
 
     policy (QueryPolicy): the policy.
     docs (Sequence[Doc]): unlabelled docs, tokenised.
@@ -50,7 +51,7 @@ def score_docs(
     RETURNS (Floats1d): shape (n_docs,); higher scores are queried first.
     """
     scores = np.full(len(docs), -np.inf, dtype="float32")
-    kept = [i for i, doc in enumerate(docs) if len(doc)]
+    kept = [i for i, doc in enumerate(docs) if not is_blank(doc)]
     if kept:
         scores[kept] = policy(evidence_of([docs[i] for i in kept]), rng)
     return scores
@@ -148,9 +149,13 @@ def check_mode(name: str, mode: str, allowed: Sequence[str]) -> None:
 def _of_each(
     measure: Callable[[Floats2d], float], probs: TokenProbs, rng: np.random.Generator
 ) -> Floats1d:
-    """The measure of each doc's token probabilities, shape (n_docs,); −∞ without tokens."""
-    scores = [measure(p.astype("float64")) if len(p) else -np.inf for p in probs]
-    return np.array(scores, dtype="float32")
+    """The measure of each doc's token probabilities, shape (n_docs,); −∞ without tokens, NaN where
+    they are not finite: a measure could hide that."""
+    scores = np.full(len(probs), -np.inf, dtype="float32")
+    for i, p in enumerate(probs):
+        if len(p):
+            scores[i] = measure(p.astype("float64")) if np.isfinite(p).all() else np.nan
+    return scores
 
 
 def _uniform(docs: Sequence[Doc], rng: np.random.Generator) -> Floats1d:
@@ -158,7 +163,8 @@ def _uniform(docs: Sequence[Doc], rng: np.random.Generator) -> Floats1d:
 
 
 def _path_doubt(paths: Floats1d, rng: np.random.Generator) -> Floats1d:
-    return np.asarray(1.0 - np.asarray(paths, dtype="float64"), dtype="float32")
+    p = np.asarray(paths, dtype="float64")
+    return np.where(np.isfinite(p), 1.0 - p, np.nan).astype("float32")
 
 
 def _doubt_sum(p: Floats2d) -> float:

@@ -8,6 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from thinc.api import Config
 
+from ..annotation.whitespace import words_of
 from ..errors import Errors, SeqMixError
 from ..models.tagger_head import normalised
 from ..types import Floats1d, Floats2d, TokenProbs
@@ -66,6 +67,8 @@ SOURCES: dict[str, Source] = {
 }
 # Components that can compute the probability of the tags that they decode.
 PATH_FACTORIES = ("seqmix_ner",)
+# Components with a row for each token.
+TOKEN_FACTORIES = ("seqmix_ner", "ner", "beam_ner", "tagger", "seqmix_tagger", "morphologizer")
 # Components whose rows depend on entities, and those that set entities the same way every time.
 PAIR_FACTORIES = ("seqmix_relations",)
 RULES = ("entity_ruler", "span_ruler")
@@ -126,6 +129,7 @@ def token_probs(
     batch_size: int = 128,
     progress: Progress | None = None,
     source: Source | None = None,
+    whitespace: bool = False,
 ) -> TokenProbs:
     """Run the pipeline up to a component, and return the probabilities of that component.
 
@@ -135,6 +139,7 @@ def token_probs(
     batch_size (int): docs in a batch; they are sorted by length, so that little is padded.
     progress (Callable | None): called with the number of docs done.
     source (Callable | None): (component, docs) -> arrays; by default the one in ``SOURCES``.
+    whitespace (bool): keep the rows of whitespace tokens, about which there is nothing to ask.
     RETURNS (TokenProbs): one array (T, L) a doc, in the order of ``docs``. Rows are distributions:
         one a token; for span categorisers one a decision, for relations one a candidate pair.
     RAISES (SeqMixError): S401 when the component has no probabilities, S425 when they are not
@@ -146,11 +151,19 @@ def token_probs(
     proc: Any = nlp.get_pipe(component)
     out: dict[int, Floats2d] = {}
     for numbers, batch in annotated_batches(nlp, component, docs, batch_size):
-        for i, p in zip(numbers, source(proc, batch), strict=True):
+        rows = source(proc, batch)
+        if not whitespace and nlp.get_pipe_meta(component).factory in TOKEN_FACTORIES:
+            rows = without_whitespace(rows, batch)
+        for i, p in zip(numbers, rows, strict=True):
             out[i] = check_numbers(p, component)
         if progress is not None:
             progress(len(numbers))
     return [out[i] for i in range(len(docs))]
+
+
+def without_whitespace(rows: Sequence[Floats2d], docs: Sequence[Doc]) -> list[Floats2d]:
+    """The rows of the tokens that are not whitespace, from those of all tokens of each doc."""
+    return [p[words_of(doc)] for p, doc in zip(rows, docs, strict=True)]
 
 
 def path_probs(

@@ -52,10 +52,13 @@ def candidate_pairs(spans: Sequence[Span], max_distance: int) -> CandidatePairs:
     starts = np.array([span.start for span in spans], dtype="int32")
     ends = np.array([span.end for span in spans], dtype="int32")
     kinds = np.array([span.label for span in spans], dtype="uint64")
-    heads, tails = np.nonzero(~np.eye(len(spans), dtype=bool))
-    between = np.maximum(starts[heads], starts[tails]) - np.minimum(ends[heads], ends[tails])
-    near = between <= max_distance
-    heads, tails = heads[near], tails[near]
+    near: list[NDArray[np.int64]] = []
+    for i in range(len(spans)):  # not all pairs at once: a long doc has millions
+        between = np.maximum(starts[i], starts) - np.minimum(ends[i], ends)
+        between[i] = max_distance + 1
+        near.append(np.flatnonzero(between <= max_distance))
+    heads = np.repeat(np.arange(len(spans)), [len(tails) for tails in near])
+    tails = np.concatenate([*near, np.zeros(0, dtype="int64")])
     pairs = np.stack([starts[heads], ends[heads], starts[tails], ends[tails]], axis=1)
     return CandidatePairs(pairs, np.stack([kinds[heads], kinds[tails]], axis=1))
 

@@ -1,6 +1,7 @@
 """tok2vec → a vector for each pair of spans → normalised softmax over relations."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ OutT = list[Floats2d]
 
 # What is pooled for a pair: head, tail, and the tokens between them.
 PARTS = 3
+# The token vectors that are gathered at a time, and the parts that reach beyond them.
+GATHERED = 2**14
 TYPE_ROWS = 500
 TYPE_SEED = 7
 
@@ -78,7 +81,7 @@ def init(model: Model[InT, OutT], X: InT | None = None, Y: Any = None) -> None: 
     tok2vec.initialize(X=docs)
     tokens = tok2vec.predict(docs)
     table, rows, lengths = _parts(model, tokens, flat_pairs(doc_pairs, [len(doc) for doc in docs]))
-    reducer.initialize(X=Ragged(table[rows], lengths))
+    reducer.initialize(X=Ragged(table[model.ops.asarray1i(rows)], model.ops.asarray1i(lengths)))
     vectors, _ = _vectors(model, tokens, doc_pairs, is_train=False)
     classify.initialize(X=vectors)
 
@@ -120,11 +123,11 @@ def _vectors(
     """The features of each pair, (n_pairs, width), and the backprop to the token vectors."""
     ops: Any = model.ops
     xp = ops.xp
-    _, reducer, _, *types = model.layers
+    types = model.layers[3:]
     sizes = [len(vectors) for vectors in tokens]
     pairs = flat_pairs(doc_pairs, sizes)
     table, rows, lengths = _parts(model, tokens, pairs)
-    pooled, backprop_pooled = reducer(Ragged(table[rows], lengths), is_train)
+    pooled, backprop_pooled = _pooled(model, table, rows, lengths, is_train)
     width = PARTS * pooled.shape[1]
     columns = [pooled.reshape(len(pairs), width), ops.asarray2f(plain_features(pairs))]
     backprop_types = None
@@ -136,8 +139,7 @@ def _vectors(
 
     def backprop(d_vectors: Any) -> list[Floats2d]:
         d_pooled = ops.as_contig(d_vectors[:, :width].reshape(pooled.shape))
-        d_table = ops.alloc2f(*table.shape)
-        ops.scatter_add(d_table, rows, backprop_pooled(d_pooled).dataXd)
+        d_table = backprop_pooled(d_pooled)
         if backprop_types is not None:
             d_types = d_vectors[:, n_other:]
             backprop_types(ops.as_contig(d_types.reshape(2 * len(pairs), -1)))
@@ -147,14 +149,44 @@ def _vectors(
     return xp.concatenate(columns, axis=1), backprop
 
 
+def _pooled(
+    model: Model[InT, OutT],
+    table: Any,
+    rows: NDArray[np.int32],
+    lengths: NDArray[np.int32],
+    is_train: bool,
+) -> tuple[Any, Callable[[Any], Any]]:
+    """Reduce the tokens of each part to a vector, and the backprop to the table of all tokens.
+
+    The parts of all pairs hold each token many times, so only some are gathered at a time.
+    """
+    ops: Any = model.ops
+    reducer = model.layers[1]
+    ends = np.cumsum(lengths)
+    cuts = (np.flatnonzero(np.diff((ends - 1) // GATHERED)) + 1).tolist()
+    vectors, steps = [], []
+    for first, end in pairwise([0, *cuts, len(lengths)]):
+        some = ops.asarray1i(rows[ends[first] - lengths[first] : ends[end - 1]])
+        part, backprop = reducer(Ragged(table[some], ops.asarray1i(lengths[first:end])), is_train)
+        vectors.append(part)
+        steps.append((some, backprop, first, end))
+
+    def backprop_all(d_pooled: Any) -> Any:
+        d_table = ops.alloc2f(*table.shape)
+        for some, backprop, first, end in steps:
+            ops.scatter_add(d_table, some, backprop(d_pooled[first:end]).dataXd)
+        return d_table
+
+    return ops.xp.concatenate(vectors), backprop_all
+
+
 def _parts(model: Model[InT, OutT], tokens: list[Floats2d], pairs: Any) -> tuple[Any, Any, Any]:
     """All token vectors, the rows of the parts of pairs, and the lengths of the parts."""
     ops: Any = model.ops
     filled = [vectors for vectors in tokens if len(vectors)]  # empty docs may have no width
     # Last comes the row of zeros for pairs with nothing between them.
     table = ops.xp.concatenate([*filled, ops.alloc2f(1, filled[0].shape[1])])
-    rows, lengths = part_rows(pairs, len(table) - 1)
-    return table, ops.asarray1i(rows), ops.asarray1i(lengths)
+    return table, *part_rows(pairs, len(table) - 1)
 
 
 def flat_pairs(doc_pairs: Sequence[CandidatePairs], sizes: Sequence[int]) -> NDArray[np.int32]:

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from spacy.tokens import Doc
 
 from spacy_seqmix.active.pool import Pool, file_digest, make_pool
 
@@ -33,6 +34,14 @@ def test_make_pool_samples_the_same_docs_for_a_seed(news):
 def test_make_pool_too_small(news, size, n_seed, field):
     with pytest.raises(ValueError, match=rf"S404.*active\.{field}"):
         make_pool(dict(enumerate(news)), size, n_seed, 0, PATH)
+
+
+def test_make_pool_leaves_out_blank_docs(news):
+    blank = Doc(news[0].vocab, words=["\n", " "])
+    docs = {3: news[0], 4: blank, 7: news[1]}
+    assert list(make_pool(docs, None, 1, 0, PATH).docs) == [3, 7]
+    with pytest.raises(ValueError, match=r"S404.* 2 docs.*active\.n_seed"):
+        make_pool(docs, None, 3, 0, PATH)
 
 
 def test_file_digest(tmp_path):

@@ -1,6 +1,7 @@
 """Decoding: always a valid IOB2 sequence, and the most probable one."""
 
-from itertools import product
+import tracemalloc
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -11,7 +12,15 @@ from spacy.tokens import Doc
 from spacy.training import iob_utils
 from spacy.vocab import Vocab
 
-from spacy_seqmix.annotation.iob import spans_of, split_tag, tag_names, transition_scores, viterbi
+from spacy_seqmix.annotation.iob import (
+    Chain,
+    best_paths,
+    spans_of,
+    split_tag,
+    tag_names,
+    transition_scores,
+    viterbi,
+)
 
 VOCAB = Vocab()
 TAGS = tag_names(["LOC", "PER"])
@@ -91,6 +100,40 @@ def test_decoding_does_not_mix_docs_of_a_batch():
 def test_decoding_keeps_a_valid_arg_max():
     probs = np.eye(5, dtype="float32")[[0, 1, 2, 3, 3, 4, 0]]
     assert viterbi([probs], TAGS)[0].tolist() == [0, 1, 2, 3, 3, 4, 0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_best_paths_with_transitions(seed):
+    rng = np.random.default_rng(seed)
+    tags = tag_names(["X"])
+    # Small whole numbers: many paths score the same, and the first of them must win.
+    scores = rng.integers(-2, 3, size=(4, 3)).astype("float64")
+    chain = Chain(*(rng.integers(-2, 3, size=s).astype("float64") for s in ((3,), (3, 3), (3,))))
+
+    def total(path):
+        inside = sum(scores[t, i] for t, i in enumerate(path))
+        moves = sum(chain.moves[i, j] for i, j in pairwise(path))
+        return chain.start[path[0]] + inside + moves + chain.end[path[-1]]
+
+    valid = [p for p in product(range(3), repeat=4) if is_valid([tags[i] for i in p])]
+    best = max(map(total, valid))
+    (path,), (top,) = best_paths([scores], tags, chain)
+    # Backwards, each tag is the lowest one that leads on.
+    assert tuple(path) == min((p for p in valid if total(p) == best), key=lambda p: p[::-1])
+    assert top == best
+
+
+def test_decoding_holds_no_padding():
+    # One doc of 4,000 tokens among 100 of 3: padded, that would be 404,000 tokens.
+    docs = [np.full((n, 5), 0.2, dtype="float32") for n in [3] * 50 + [4000] + [3] * 50]
+    n_cells = sum(doc.size for doc in docs)
+    tracemalloc.start()
+    try:
+        viterbi(docs, TAGS)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 60 * n_cells  # bytes
 
 
 def test_decoding_nothing():

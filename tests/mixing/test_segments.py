@@ -78,6 +78,15 @@ def test_segments_sequences_end_where_whitespace_begins():
     assert spans(Doc(VOCAB, words=[" ", "\n"]), 0.0) == []
 
 
+def test_segments_of_entities_that_begin_or_end_with_whitespace():
+    words = ["\n", "Ann", "Lee", "\n", "ran"]
+    doc = Doc(VOCAB, words=words, ents=["B-PER", "I-PER", "I-PER", "I-PER", "O"])
+    # The entity is "Ann Lee": no segment has the whitespace, and its words are the whole of it.
+    assert starts(doc, 2, 1.0, keep_entities=True) == [1]
+    (found,) = Windows(2, 1.0, same_tags=True)(doc)
+    assert found.key == ("B-PER", "I-PER")
+
+
 def test_segments_soft_labels_count_with_their_mass():
     doc = with_rows(doc_of(["B-PER", "O"]), [[0.3, 0.7, 0.0], [0.5, 0.25, 0.25]])
     assert starts(doc, 2, 0.6) == [0]

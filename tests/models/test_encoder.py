@@ -103,6 +103,25 @@ def test_encoder_contextual_reads_texts_beyond_the_positions(encoder):
     assert np.abs(vectors).sum(axis=1).all()
 
 
+def test_encoder_contextual_reads_few_rows_at_a_time(encoder, monkeypatch):
+    docs = [["Oslo", "and", "Rome"] * 400, ["London"]]
+    whole = dict(encoder.contextual(docs, -1))
+    sizes = []
+    states = encoder._states
+
+    def spy(input_ids, mask, layer):
+        sizes.append(input_ids.numel())
+        return states(input_ids, mask, layer)
+
+    monkeypatch.setattr(encoder, "_states", spy)
+    monkeypatch.setattr("spacy_seqmix.models.encoder.MAX_BATCH_ITEMS", 2 * 512)
+    parts = dict(encoder.contextual(docs, -1))
+    assert len(sizes) > 1
+    assert max(sizes) <= 2 * 512
+    for i, vectors in whole.items():
+        assert_allclose(parts[i], vectors, atol=1e-5)
+
+
 def test_encoder_positions_without_limit(encoder, monkeypatch):
     """XLNet's config says -1."""
     monkeypatch.setattr(encoder.model.config, "max_position_embeddings", -1)

@@ -591,6 +591,29 @@ def test_ner_annotations_are_valid_and_keep_what_was_there(probs, preset):
             assert (token.ent_iob_, token.ent_type_) == ("B", "")
 
 
+@given(
+    probs=ROWS,
+    blank=st.lists(st.booleans(), min_size=7, max_size=7),
+    preset=st.lists(st.sampled_from("BE---"), min_size=7, max_size=7),
+)
+@settings(max_examples=150, deadline=None)
+def test_ner_entities_have_no_whitespace_at_their_ends(probs, blank, preset):
+    ner, vocab = _shared()
+    doc = Doc(vocab, words=["\n" if b else "x" for b in blank[: len(probs)]])
+    kinds = preset[: len(doc)]
+    doc.set_ents(
+        [Span(doc, i, i + 1, label="OLD") for i, k in enumerate(kinds) if k == "E"],
+        blocked=[doc[i : i + 1] for i, k in enumerate(kinds) if k == "B"],
+        default="missing",
+    )
+    ner.set_annotations([doc], [probs])
+    assert [e.start for e in doc.ents if e.label_ == "OLD"] == [
+        i for i, k in enumerate(kinds) if k == "E"
+    ]
+    for ent in doc.ents:
+        assert ent.label_ == "OLD" or not (ent[0].is_space or ent[-1].is_space)
+
+
 def _shared(cache=[]):  # noqa: B006 (one component for all of hypothesis' runs)
     if not cache:
         ner = build().get_pipe("seqmix_ner")

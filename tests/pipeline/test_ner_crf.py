@@ -1,5 +1,7 @@
 """``seqmix_ner`` with a CRF, and what it tells about paths and spans with either model."""
 
+import subprocess
+import sys
 from itertools import pairwise, product
 
 import numpy as np
@@ -14,6 +16,8 @@ from thinc.api import Adam
 from spacy_seqmix import SoftLabels
 from spacy_seqmix.annotation import soft_labels
 from spacy_seqmix.annotation.iob import spans_of
+from spacy_seqmix.models.crf import Marginals
+from spacy_seqmix.models.tagger_head import head_of
 from spacy_seqmix.query.policies import make_nte_policy
 from spacy_seqmix.query.probabilities import token_probs
 
@@ -381,3 +385,125 @@ def test_ner_span_probs_of_unknown_labels(kind, weights):
     doc.ents = [Span(doc, 0, 2, label="TEAM"), *doc.ents[1:]]
     (values,) = nlp.get_pipe("seqmix_ner").span_probs([doc])
     assert np.isnan(values).tolist() == [True, False, False]
+
+
+# Whitespace
+
+
+def spaced(nlp, *words, **settings):
+    return Doc(nlp.vocab, words=[*words], **settings)
+
+
+def without(scores, tokens):
+    """The scores of some tokens, as if the doc had no others."""
+    if isinstance(scores, Marginals):
+        return Marginals([scores.emissions[0][tokens]], scores.transitions)
+    return [scores[0][tokens]]
+
+
+@BOTH
+def test_ner_whitespace_takes_no_part(kind, weights):
+    nlp = build(kind).from_bytes(weights[kind, 40])
+    ner = nlp.get_pipe("seqmix_ner")
+    head = head_of(ner.model)
+    words, kept = ["\n", "Ann", " ", "Lee", "met", "\n", "Oslo", "\n"], [1, 3, 4, 6]
+    doc = spaced(nlp, *words)
+    alone = without(ner.model.predict([doc]), kept)
+    assert ner.path_probs([doc]) == pytest.approx(head.path_probs(alone))
+    assert_allclose(ner.predict([doc])[0][kept], alone[0], atol=1e-6)
+    (path,) = head.decode(alone, [None])
+    ner.set_annotations([doc], ner.predict([doc]))
+    assert [doc[i].ent_iob_ + doc[i].ent_type_ for i in kept] == [
+        TAGS[i].replace("-", "") for i in path
+    ]
+    # "Ann  Lee" is one entity, and as probable as if there were no blank in it.
+    doc.set_ents([Span(doc, 1, 4, "PER"), Span(doc, 6, 7, "LOC")])
+    (expected,) = head.span_probs(alone, [[(0, 2, 1), (3, 4, 0)]])
+    assert ner.span_probs([doc])[0] == pytest.approx(expected)
+    # What begins or ends with whitespace is never predicted.
+    for start, end in ((0, 2), (1, 3), (0, 1), (6, 8)):
+        doc.set_ents([Span(doc, start, end, "PER")])
+        assert ner.span_probs([doc])[0].tolist() == [0.0]
+
+
+@BOTH
+def test_ner_whitespace_in_gold_entities(kind, weights):
+    nlp = build(kind).from_bytes(weights[kind, 0])
+    ner = nlp.get_pipe("seqmix_ner")
+    words = ["\n", "Ann", " ", "Lee", "\n", "Oslo", "\n"]
+    golds = [
+        ["O", "B-PER", "I-PER", "I-PER", "O", "B-LOC", "O"],
+        ["B-PER", "I-PER", "I-PER", "I-PER", "I-PER", "B-LOC", "I-LOC"],
+    ]
+    results = []
+    for tags in golds:
+        eg = Example(spaced(nlp, *words), spaced(nlp, *words, ents=tags))
+        loss, (gradient,) = ner.get_loss([eg], ner.predict([eg.predicted]))
+        results.append((loss, gradient))
+        assert (np.abs(gradient).sum(axis=1) > 0).tolist() == [False, True] * 3 + [False]
+    assert results[0][0] == results[1][0]
+    assert_array_equal(results[0][1], results[1][1])
+    # The loss is that of the words, and it can be learnt.
+    scores = without(ner.model.predict([eg.predicted]), [1, 3, 5])
+    loss, _ = head_of(ner.model).loss(scores, [np.eye(5, dtype="float32")[[3, 4, 1]]])
+    assert results[0][0] == pytest.approx(loss)
+    sgd = Adam(0.02)
+    for _ in range(40):
+        nlp.update([eg], sgd=sgd)
+    doc = nlp(spaced(nlp, *words))
+    assert found([doc]) == [[(1, 4, "PER"), (5, 6, "LOC")]]
+    assert found([nlp(spaced(nlp, "\n", " ", "\n"))]) == [[]]
+
+
+@BOTH
+def test_ner_whitespace_rehearses(kind, weights):
+    nlp = build(kind).from_bytes(weights[kind, 40])
+    sgd = nlp.resume_training()
+    docs = [spaced(nlp, "\n", "Ann", " ", "Lee"), spaced(nlp, "\n"), spaced(nlp)]
+    losses = nlp.rehearse([Example(doc, doc.copy()) for doc in docs], sgd=sgd)
+    assert np.isfinite(losses["seqmix_ner"])
+
+
+def test_ner_crf_sums_over_paths_only_when_asked(trained, ner, monkeypatch):
+    def never(*args):
+        raise AssertionError("prediction needs the best path alone")
+
+    monkeypatch.setattr("spacy_seqmix.models.crf.make_lattice", never)
+    assert found(trained.pipe(TEXTS)) == [spans_of(tags) for _, tags in DATA]
+    with pytest.raises(AssertionError, match="best path"):
+        ner.predict([trained.make_doc("Bob")])[0]
+
+
+MEMORY = """
+import resource, sys
+import spacy
+from tests.pipeline.test_ner_crf import DATA, TEXTS, build, gold
+
+nlp = spacy.blank("en") if sys.argv[1] == "ner" else build(sys.argv[1])
+if sys.argv[1] == "ner":
+    nlp.add_pipe("ner")
+examples = [gold(nlp, *data) for data in DATA]
+for eg in examples:  # as many labels as finer schemes have
+    for i in range(10):
+        nlp.get_pipe(nlp.pipe_names[0]).add_label(f"L{i}")
+nlp.initialize(lambda: examples)
+nlp.max_length = 10**7
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
+texts = [" ".join(TEXTS * 1000), *TEXTS * 120]
+for doc in nlp.pipe(texts, batch_size=1000):
+    pass
+print((peak() - before) / 1024)
+"""
+
+
+@pytest.mark.slow
+@BOTH
+def test_ner_one_long_doc_takes_no_more_memory_than_twice_that_of_spacys_ner(kind):
+    def megabytes(name):
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY, name], capture_output=True, text=True, check=True
+        )
+        return float(done.stdout.split()[-1])
+
+    assert megabytes(kind) < 2 * megabytes("ner")

@@ -75,7 +75,7 @@ def test_beam_columns_and_whitespace(ner, gold):
     assert set(labels) == {PERSON, PLACE}
     docs = gold(ner)
     begins = [i for i, tag in enumerate(tag_names(labels)) if tag.startswith("B-")]
-    for doc, p in zip(docs, token_probs(ner, "ner", docs), strict=True):
+    for doc, p in zip(docs, token_probs(ner, "ner", docs, whitespace=True), strict=True):
         assert_allclose(p.sum(axis=1), 1.0, atol=1e-6)
         for token in doc:
             if token.is_space:  # spaCy's NER lets no entity begin there
@@ -90,7 +90,7 @@ def test_beam_agrees_with_the_best_parse_where_it_is_sure(gold):
     train(nlp, docs, 60)
     tags = tag_names(nlp.get_pipe("ner").labels)
     sure = 0
-    for doc, p in zip(docs, token_probs(nlp, "ner", docs), strict=True):
+    for doc, p in zip(docs, token_probs(nlp, "ner", docs, whitespace=True), strict=True):
         parsed = nlp(bare(nlp, doc))
         assert [(e.start, e.end, e.label_) for e in parsed.ents] == [
             (e.start, e.end, e.label_) for e in doc.ents
@@ -137,7 +137,9 @@ def test_beam_is_that_of_the_component(trained, unlabelled):
     beams = proc.predict(copies)
     labels = tag_names(proc.labels)
     for p, scores in zip(
-        token_probs(trained, "beam_ner", docs), proc.scored_ents(beams), strict=True
+        token_probs(trained, "beam_ner", docs, whitespace=True),
+        proc.scored_ents(beams),
+        strict=True,
     ):
         for i, tag in enumerate(labels):
             for t in range(len(p)):

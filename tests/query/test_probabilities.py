@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import spacy
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -152,8 +152,19 @@ def test_token_probs_after_a_component_that_joins_tokens(gold):
     docs = gold(nlp)
     train(nlp, docs, 0)
     ruler.add_patterns([{"label": "x", "pattern": [{"TEXT": "李"}, {"TEXT": "明"}]}])
-    lengths = [len(p) for p in token_probs(nlp, "tagger", docs)]
+    lengths = [len(p) for p in token_probs(nlp, "tagger", docs, whitespace=True)]
     assert lengths == [len(doc) - (i == 2) for i, doc in enumerate(docs)]
+
+
+@pytest.mark.parametrize("name", ["seqmix_ner", "ner", "tagger"])
+def test_token_probs_have_no_rows_of_whitespace(trained, name):
+    words = [["Ann", "\n\n", "saw", " ", "Rome", "\n"], ["\n", " "], ["Rome"]]
+    docs = [Doc(trained.vocab, words=w) for w in words]
+    every = token_probs(trained, name, docs, whitespace=True)
+    assert [len(p) for p in every] == [6, 2, 1]
+    found = token_probs(trained, name, docs)
+    assert [len(p) for p in found] == [3, 0, 1]
+    assert_array_equal(found[0], every[0][[0, 2, 4]])
 
 
 def test_token_probs_by_a_source_of_ones_own(trained, unlabelled):

@@ -34,7 +34,7 @@ def test_sources_battery_covers_every_factory():
 
 @pytest.mark.parametrize("name", PIPES)
 def test_sources_rows_are_distributions(trained, unlabelled, name):
-    found = token_probs(trained, name, unlabelled, batch_size=3)
+    found = token_probs(trained, name, unlabelled, batch_size=3, whitespace=True)
     columns = {p.shape[1] for p in found}
     assert len(columns) == 1
     proc = trained.get_pipe(name)
@@ -75,7 +75,7 @@ def test_softmax_probs_are_the_softmax_of_the_logits(trained, unlabelled, name):
     layer = proc.model.get_ref("softmax")
     vectors = proc.model.get_ref("tok2vec").predict(copies)
     spread = []
-    for p, x in zip(token_probs(trained, name, docs), vectors, strict=True):
+    for p, x in zip(token_probs(trained, name, docs, whitespace=True), vectors, strict=True):
         logits = (x @ layer.get_param("W").T + layer.get_param("b")).astype("float64")
         expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         assert_allclose(p, expected, atol=1e-5)
@@ -84,7 +84,7 @@ def test_softmax_probs_are_the_softmax_of_the_logits(trained, unlabelled, name):
 
 
 def test_softmax_probs_agree_with_the_predicted_tags(trained, unlabelled):
-    found = token_probs(trained, "tagger", unlabelled)
+    found = token_probs(trained, "tagger", unlabelled, whitespace=True)
     labels = trained.get_pipe("tagger").labels
     assert labels == ("N-1: a", "其他")
     for doc, p in zip(unlabelled, found, strict=True):

@@ -8,7 +8,7 @@ import spacy
 from numpy.testing import assert_allclose, assert_array_equal
 from spacy.tokens import Doc, Span
 from spacy.util import fix_random_seed, registry
-from thinc.api import Model, reduce_max, reduce_mean
+from thinc.api import SGD, Model, reduce_max, reduce_mean
 
 from spacy_seqmix.models.soft_tagger import set_output_size
 from spacy_seqmix.relation_extraction.candidates import candidate_pairs
@@ -106,6 +106,41 @@ def test_pairs_types_make_a_difference(vocab):
     found[2] = candidate_pairs(docs[2].ents, 50)
     assert_array_equal(plain.predict((docs, found))[2], before[0])
     assert np.abs(typed.predict((docs, found))[2] - before[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("reducer", [reduce_mean, reduce_max])
+def test_pairs_are_reduced_some_at_a_time(vocab, reducer, monkeypatch):
+    docs = docs_of(vocab)
+    model = build(docs, reducer)
+    results, largest = [], []
+    for limit in (2**14, 4, 1):
+        monkeypatch.setattr("spacy_seqmix.relation_extraction.model.GATHERED", limit)
+        forward = model.layers[1]._func
+        sizes = []
+
+        def spy(layer, X, is_train, forward=forward, sizes=sizes):  # noqa: N803
+            sizes.append(len(X.dataXd))
+            return forward(layer, X, is_train)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(model.layers[1], "_func", spy)
+            probs, backprop = model.begin_update(docs)
+        backprop([p - np.eye(3, dtype="float32")[[0] * len(p)] for p in probs])
+        grads = [
+            node.get_grad(name)
+            for node in model.walk()
+            for name in node.param_names
+            if node.has_grad(name)
+        ]
+        results.append((probs, grads))
+        largest.append(max(sizes))
+        model.finish_update(SGD(0.0, L2=0.0, grad_clip=0.0))
+    longest = part_rows(flat_pairs(docs[1], [len(doc) for doc in docs[0]]), 99)[1].max()
+    assert largest[0] > largest[1] > largest[2] == longest
+    for probs, grads in results[1:]:
+        assert_allclose(np.concatenate(probs), np.concatenate(results[0][0]), atol=1e-6)
+        for found, expected in zip(grads, results[0][1], strict=True):
+            assert_allclose(found, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("reducer", [reduce_mean, reduce_max])
