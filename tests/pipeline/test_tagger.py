@@ -145,5 +145,5 @@ def test_tagger_labels_of_negated_tags(prefix):
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0, 2.0])
 def test_tagger_refuses_a_label_smoothing_out_of_range(smoothing):
     nlp = spacy.blank("en")
-    with pytest.raises(ValueError, match="S257.*label_smoothing"):
+    with pytest.raises(ValueError, match=r"S257.*label_smoothing"):
         nlp.add_pipe("seqmix_tagger", config={"label_smoothing": smoothing})
