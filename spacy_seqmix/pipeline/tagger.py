@@ -15,6 +15,7 @@ from thinc.types import Floats2d
 from ..annotation import soft_labels
 from ..annotation.alignment import aligned
 from ..annotation.layers import TAGS
+from ..errors import Errors, SeqMixError
 from ..models.interpolation_layers import check_recipes
 from ..models.tagger_head import INDEPENDENT
 from .labels import SizedPipe, have_recipes, initialize_model, soft_loss
@@ -43,7 +44,13 @@ def make_seqmix_tagger(
     label_smoothing: float,
     scorer: Callable[..., dict[str, Any]] | None,
 ) -> "SeqMixTagger":
-    """Construct a ``seqmix_tagger`` component; the arguments are those of spaCy's ``tagger``."""
+    """Construct a ``seqmix_tagger`` component; the arguments are those of spaCy's ``tagger``.
+
+    RAISES (SeqMixError): S257 for a label smoothing out of range.
+    """
+    if not 0.0 <= label_smoothing < 1.0:
+        values = {"what": "a label_smoothing from 0 to less than 1", "value": label_smoothing}
+        raise SeqMixError(Errors.E257.format(name=name, **values))
     return SeqMixTagger(
         nlp.vocab,
         model,

@@ -140,3 +140,10 @@ def test_tagger_labels_of_negated_tags(prefix):
     doc = Doc(nlp.vocab, words=["a", "b", "c"], tags=["!N", "N", "V"])
     nlp.initialize(lambda: [Example(Doc(nlp.vocab, words=["a", "b", "c"]), doc)])
     assert nlp.get_pipe("seqmix_tagger").labels == (("N", "V") if prefix else ("!N", "N", "V"))
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.0, 2.0])
+def test_tagger_refuses_a_label_smoothing_out_of_range(smoothing):
+    nlp = spacy.blank("en")
+    with pytest.raises(ValueError, match=r"S257.*label_smoothing"):
+        nlp.add_pipe("seqmix_tagger", config={"label_smoothing": smoothing})
