@@ -35,7 +35,7 @@ FILES = {
 # What public files look like, a sentence each with another name in every copy.
 MADE = {
     "BIOES": "{n} B-PER\nLunt E-PER\nmet O\nBo S-PER\n",
-    "comments and columns": "# sent_id = 7\n# text = x\n1\t{n}\tB-PER\n2\tmet\tO\n3\tBo\tB-PER\n",
+    "comments and columns": "# sent_id = 7\n# text = x\n{n} NNP B-PER\nmet VBD O\nBo NNP B-PER\n",
     "tokens with blanks": "{n} Lunt\tB-PER\nmet\tO\nNew York\tB-LOC\n",
     "Thai": "{n}\tB-PER\n \tI-PER\nใจดี\tI-PER\nไป\tO\n",
     "line ends of old Macs": "{n} B-PER\rLunt I-PER\rleft O\rOslo B-LOC\r",
