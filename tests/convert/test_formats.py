@@ -109,7 +109,7 @@ def test_convert_column_and_skip_reach_the_reader(tmp_path):
 @pytest.mark.parametrize("advice", ["--skip", "--column 2"])
 def test_convert_advice_of_s509_works(tmp_path, advice):
     """What the message says to do, done."""
-    (tmp_path / "in.txt").write_text("Ana B-PER x\nleft O x\n\nBo B-PER O\n", "utf8")
+    (tmp_path / "in.txt").write_text("Ana B-PER x\nleft O x\n\nBo B-PER B-PER\n", "utf8")
     words = [tmp_path / "in.txt", tmp_path / "out.spacy", "-f", "conll"]
     code, output = run(*words)
     assert code == 1
