@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class SeqMixError(ValueError):
     """An error that this package raises.
@@ -20,8 +22,9 @@ class SeqMixFileError(SeqMixError, OSError):
 
 
 def plural(number: float, noun: str) -> str:
-    """A number with its noun: "1 run", "2 runs"."""
-    return f"{number:g} {noun}{'' if number == 1 else 's'}"
+    """A number with its noun: "1 run", "2 runs", "0 entities"."""
+    shown = f"{number:g}" if isinstance(number, float) else str(number)
+    return f"{shown} {noun if number == 1 else re.sub('(?<=[^aeiou])y$', 'ie', noun) + 's'}"
 
 
 class Errors:
@@ -709,7 +712,7 @@ class Warnings:
     )
     W540 = "[W540] Left out: {reason}"
     W541 = (
-        "[W541] 0 entities in {docs} docs of {path}. Check the format and, for columns, which "
+        "[W541] 0 entities in {docs} of {path}. Check the format and, for columns, which "
         "column has the tags. Docs without entities train a pipeline to predict none."
     )
     W542 = (

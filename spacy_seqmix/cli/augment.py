@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
+from ..errors import plural
 from ._common import CodeOption, read_overrides, show_messages
 
 __all__ = ["augment_cli"]
@@ -42,4 +43,4 @@ def augment_cli(
     written = mixed + counts.docs * with_originals
     if counts.kept > mixed:
         msg.info(f"Candidates are made in batches: {mixed} of those kept were needed")
-    msg.good(f"Wrote {written} docs to {out_path}")
+    msg.good(f"Wrote {plural(written, 'doc')} to {out_path}")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
+from ..errors import plural
 from ._common import show_messages
 
 __all__ = ["Format", "convert_cli"]
@@ -118,7 +119,8 @@ def convert_cli(
             f"{counts.overlapping} that overlapped, {counts.skipped} that were elsewhere"
         )
     msg.good(
-        f"Wrote {made.docs} docs ({made.tokens} tokens, {made.entities} entities) to {made.path}"
+        f"Wrote {plural(made.docs, 'doc')} ({plural(made.tokens, 'token')}, "
+        f"{plural(made.entities, 'entity')}) to {made.path}"
     )
 
 

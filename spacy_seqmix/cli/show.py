@@ -10,6 +10,7 @@ from click import unstyle
 from wasabi import msg
 from wasabi.util import color
 
+from ..errors import plural
 from ._common import printable, show_messages, shows_colour
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def show_cli(
         else:
             with replacing(output) as temporary:
                 temporary.write_text(unstyle("\n".join([*texts, ""])), encoding="utf8")
-            msg.good(f"Wrote {len(shown)} docs to {output}")
+            msg.good(f"Wrote {plural(len(shown), 'doc')} to {output}")
     msg.info(f"{len(mixed)} of {len(docs)} docs are mixed")
 
 

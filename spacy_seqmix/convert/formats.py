@@ -14,7 +14,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
-from ..errors import Errors, SeqMixError, Warnings
+from ..errors import Errors, SeqMixError, Warnings, plural
 from ..files import check_output, parse_json, replacing
 from .ace import read_ace
 from .brackets import read_brackets
@@ -140,7 +140,9 @@ def convert_file(
         raise SeqMixError(Errors.E502.format(path=in_path))
     n_entities = sum(len(doc.ents) for doc in docs)
     if not n_entities:
-        warnings.warn(Warnings.W541.format(path=in_path, docs=len(docs)), stacklevel=2)
+        warnings.warn(
+            Warnings.W541.format(path=in_path, docs=plural(len(docs), "doc")), stacklevel=2
+        )
     with replacing(out_path) as temporary:
         DocBin(docs=docs, store_user_data=chosen.user_data).to_disk(temporary)
     triggers = counts if name in EVENTS else None
