@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from spacy_seqmix.cli import app
 from spacy_seqmix.cli.convert import Format
 from spacy_seqmix.convert import FORMATS, convert_file, detect
+from spacy_seqmix.errors import plural
 
 ENTITY = {"start": 0, "end": 1, "label": "PER"}
 TRIGGER = {"start": 1, "end": 2, "text": "left"}
@@ -43,7 +44,7 @@ def test_convert_detects_the_format_and_says_which(tmp_path, name):
     assert f"Format: {name} (detected" in output
     (doc,) = DocBin().from_disk(tmp_path / "out.spacy").get_docs(spacy.blank("en").vocab)
     assert len(doc.ents) == (2 if name == "semeval" else 1)
-    assert f"1 docs ({len(doc)} tokens, {len(doc.ents)} entities)" in output
+    assert f"1 doc ({plural(len(doc), 'token')}, {plural(len(doc.ents), 'entity')})" in output
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_convert_column_and_skip_reach_the_reader(tmp_path):
     )
     assert code == 0, output
     assert "[W540]" in output
-    assert "1 docs (1 tokens, 1 entities)" in output
+    assert "1 doc (1 token, 1 entity)" in output
 
 
 @pytest.mark.parametrize("advice", ["--skip", "--column 2"])
