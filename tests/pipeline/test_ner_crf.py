@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from itertools import pairwise, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -474,8 +475,10 @@ def test_ner_crf_sums_over_paths_only_when_asked(trained, ner, monkeypatch):
         ner.predict([trained.make_doc("Bob")])[0]
 
 
+STATUS = Path("/proc/self/status")
+# Not ru_maxrss: there, a process begins with the peak of the one that started it.
 MEMORY = """
-import resource, sys
+import re, sys
 import spacy
 from tests.pipeline.test_ner_crf import DATA, TEXTS, build, gold
 
@@ -488,7 +491,7 @@ for eg in examples:  # as many labels as finer schemes have
         nlp.get_pipe(nlp.pipe_names[0]).add_label(f"L{i}")
 nlp.initialize(lambda: examples)
 nlp.max_length = 10**7
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 before = peak()
 texts = [" ".join(TEXTS * 1000), *TEXTS * 120]
 for doc in nlp.pipe(texts, batch_size=1000):
@@ -498,6 +501,7 @@ print((peak() - before) / 1024)
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells the peak of a process alone")
 @BOTH
 def test_ner_one_long_doc_takes_no_more_memory_than_twice_that_of_spacys_ner(kind):
     def megabytes(name):
@@ -506,4 +510,4 @@ def test_ner_one_long_doc_takes_no_more_memory_than_twice_that_of_spacys_ner(kin
         )
         return float(done.stdout.split()[-1])
 
-    assert megabytes(kind) < 2 * megabytes("ner")
+    assert 0 < megabytes(kind) < 2 * megabytes("ner")
