@@ -72,7 +72,8 @@ def read_layers(path: Path, overrides: Mapping[str, Any]) -> dict[Path, Config]:
     base: Path | None = path
     while base is not None:
         if any(base.resolve() == known.resolve() for known, _ in layers):
-            raise SeqMixError(Errors.E410.format(path=path, reason="it is laid over itself"))
+            reason = f"active.extends leads back to '{base}'. Change that line"
+            raise SeqMixError(Errors.E410.format(path=path, reason=reason))
         with config_errors(base):
             config = Config().from_disk(base, interpolate=False)
             check_variables(config)
@@ -80,6 +81,9 @@ def read_layers(path: Path, overrides: Mapping[str, Any]) -> dict[Path, Config]:
         if not layers:
             name = overrides.get("active.extends", name)
         layers.append((base, config))
+        if not isinstance(name, str | None):
+            reason = f"active.extends must be the path of a config, not {name!r}"
+            raise SeqMixError(Errors.E410.format(path=base, reason=reason))
         base = None if name is None else base.parent / name
     return dict(reversed(layers))
 
@@ -268,6 +272,8 @@ def config_errors(path: Path, kinds: tuple[type[Exception], ...] = CONFIG_ERRORS
 
 def reason_of(err: Exception) -> str:
     """One sentence about why a config can't be read or built."""
+    if isinstance(err, ValidationError):  # of a registered function
+        return problems_of(err)
     problems = [_conflict(problem) for problem in getattr(err, "errors", None) or ()]
     if problems:
         return "; ".join(problems)

@@ -584,8 +584,7 @@ class Errors:
         "probabilities of '{component}'. Put '{name}' directly after '{component}'."
     )
     E449 = (
-        "[S449] '{name}' can't tell which pipeline these docs are of: it was made in one pipeline "
-        "and sourced into another, with different components to ask. Add a new one: "
+        "[S449] '{name}' can't tell which pipeline to ask: {reason}. Add a new one: "
         "nlp.add_pipe('seqmix_uncertainty', config={{...}})."
     )
 
@@ -604,7 +603,7 @@ class Errors:
         "or free disk space."
     )
     E601 = (
-        "[S601] {where}: {text}... is a stretch of 1,000 marks or 50,000 characters without a "
+        "[S601] {where}: {text}... is a stretch of 4,000 marks or 50,000 characters without a "
         "blank, for which spaCy's tokenizer takes very long. Remove it from the text."
     )
     E602 = "[S602] Wrong settings in [sweep]: {problems}."
@@ -692,7 +691,7 @@ class Warnings:
         "docs, or keep the confidences as they are."
     )
     W580 = (
-        "[W580] The annotation of {which} was changed after the soft labels were set: the "
+        "[W580] The annotation of {which} contradicts the soft labels, as after a correction: the "
         "annotation counts, and the soft labels are left out. To keep them, set "
         "doc._.soft_labels after the annotation."
     )
@@ -717,6 +716,6 @@ class Warnings:
     )
     W542 = (
         "[W542] No tag in {path} has a prefix such as B-: read as IO, with the labels {labels}. "
-        "Name another column with --column if these are no entities."
+        "Name another column with --column if these are not entities."
     )
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

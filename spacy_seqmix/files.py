@@ -92,8 +92,12 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     path = Path(os.path.realpath(path))
     with _temporary(path, folder=True) as temporary:
         yield temporary
-        shutil.rmtree(path, ignore_errors=True)
-        os.replace(temporary, path)
+        if path.exists():
+            with _temporary(path, folder=True) as old:
+                os.replace(path, old)
+                os.replace(temporary, path)
+        else:
+            os.replace(temporary, path)
 
 
 @contextmanager
@@ -130,7 +134,10 @@ def _create(temporary: Path, folder: bool) -> int | None:
     else:
         temporary.touch(exist_ok=False)
     # An open file of Windows can't be renamed.
-    handle = os.open(os.devnull if fcntl is None else temporary, os.O_RDONLY)
+    try:
+        handle = os.open(os.devnull if fcntl is None else temporary, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
     _lock(handle, wait=True)
     if os.fstat(handle).st_nlink:
         return handle

@@ -7,12 +7,14 @@ from functools import lru_cache
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .errors import Errors, SeqMixFileError, Warnings
 
 PACKAGE = "package:"
 REQUIRED, OR = "||", "|"
 SECONDS = 5.0  # to wait for the hub
+_SILENT: set[str] = set()  # hubs that did not answer this process
 
 
 def first_available(names: str, *, check: bool = False) -> str:
@@ -148,11 +150,18 @@ def _hub_status(name: str) -> int | None:
 
 @lru_cache(maxsize=64)
 def _status(url: str, headers: tuple[tuple[str, str], ...]) -> int | None:
-    """The status of a file on the hub; None if the hub fails. One process asks once."""
+    """The status of a file on the hub; None if the hub fails. One process asks once.
+
+    A hub that did not answer for one model is not asked for another.
+    """
     from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
 
+    hub = urlsplit(url).netloc
+    if hub in _SILENT:
+        return None
     try:
         status = int(get_session().head(url, headers=dict(headers), timeout=SECONDS).status_code)
     except OSError:  # unreachable
+        _SILENT.add(hub)
         return None
     return status if status < 500 else None

@@ -100,3 +100,18 @@ def test_config_examples_of_sections_exist() -> None:
     for line in configs.BLOCKS.values():
         (kind, name), *_ = Config().from_str(f"[a]\n{line}")["a"].items()
         assert registry.has(kind.removeprefix("@"), name)
+
+
+@pytest.mark.parametrize("value", ["5", "true", "[1]"])
+def test_config_extends_a_path(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.cfg"
+    path.write_text(f"[active]\nextends = {value}\n")
+    with pytest.raises(SeqMixError, match=r"S410.*a\.cfg.*active\.extends must be the path"):
+        load_config(path, {})
+
+
+def test_config_that_extends_itself_says_which_line_to_change(tmp_path: Path) -> None:
+    path = tmp_path / "a.cfg"
+    path.write_text('[active]\nextends = "a.cfg"\n')
+    with pytest.raises(SeqMixError, match=r"S410.*active\.extends leads back to .*a\.cfg"):
+        load_config(path, {})

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -141,3 +142,29 @@ def test_check_output_knows_an_input_by_any_name(link, tmp_path):
         with pytest.raises(ValueError, match="S549"):
             check_output(given, [path])
     check_output(tmp_path / "new.spacy", [path, tmp_path / "missing.spacy"])
+
+
+@WAYS
+def test_replacing_tries_again_where_its_new_file_is_taken_for_a_left_over(
+    way, tmp_path, monkeypatch
+):
+    opened, names = os.open, []
+
+    def remove_first(path, *args):
+        if ".seqmix-" in str(path) and not names and os.path.exists(path):
+            names.append(path)
+            (os.rmdir if Path(path).is_dir() else os.unlink)(path)
+        return opened(path, *args)
+
+    monkeypatch.setattr("os.open", remove_first)
+    with way(tmp_path / "out") as temporary:
+        assert names not in ([], [temporary])
+        write(way, temporary)
+    assert read(tmp_path / "out") == "new"
+
+
+def test_replacing_a_folder_leaves_nothing_of_the_old_one(tmp_path):
+    for text in ("old", "new"):
+        with replacing_folder(tmp_path / "out") as temporary:
+            (temporary / text).touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "new"]

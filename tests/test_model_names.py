@@ -120,6 +120,11 @@ def test_names_asks_a_hub_that_is_out_of_reach_once(monkeypatch: pytest.MonkeyPa
     assert not names._on_hub("owner/known")
 
 
+@pytest.fixture(autouse=True)
+def _no_hub_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "_SILENT", set())
+
+
 @pytest.fixture
 def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[socket]]:
     """A hub that accepts connections and never answers; the connections that it accepted."""
@@ -141,6 +146,12 @@ def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[socket]]:
         thread.join()
     for connection in accepted:
         connection.close()
+
+
+def test_names_ask_a_silent_hub_once(silent_hub: list[socket]) -> None:
+    with pytest.raises(ValueError, match="S224"):
+        names.first_available("owner/one | owner/two | owner/three", check=True)
+    assert len(silent_hub) == 1
 
 
 def load_lm(name: str) -> object:

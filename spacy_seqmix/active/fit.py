@@ -174,6 +174,9 @@ def check_training_config(config: Config, component: str) -> None:
     for section in ("nlp", "components", "training", "corpora"):
         if section not in config:
             raise SeqMixError(Errors.E408.format(reason=f"section [{section}] is missing"))
+    if not isinstance(config["nlp"].get("lang"), str):
+        reason = "nlp.lang is missing, which names the language"
+        raise SeqMixError(Errors.E408.format(reason=reason))
     for field in ("batcher", "optimizer"):
         if not isinstance(config["training"].get(field), dict):
             reason = f"section [training.{field}] is missing"

@@ -118,7 +118,10 @@ def pool_of(docs: Mapping[int, Doc], records: Sequence[RoundRecord], journal: Pa
     """
     labelled = tuple(number for record in records for number in record.queried)
     if unknown := [number for number in labelled if number not in docs]:
-        reason = f"the pool has no doc with the number {unknown[0]}"
+        reason = (
+            f"the pool has no doc with the number {unknown[0]}, or it is blank: older versions "
+            "asked for blank docs too"
+        )
         name = journal.parent.name
         raise SeqMixError(Errors.E510.format(name=name, path=journal, reason=reason))
     return Pool(docs, labelled)

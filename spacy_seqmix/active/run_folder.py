@@ -112,9 +112,6 @@ class RunFolder:
         if "$" in str(self.path):
             raise self._unusable(DOLLAR)
         with locked(self.path):
-            # Of a killed run. Before the lock they may be those of one that lives.
-            for left_over in (*self.path.glob(".*.tmp"), *self.path.glob("mixed/.*.tmp")):
-                left_over.unlink(missing_ok=True)
             yield
 
     def _names(self) -> list[str]:

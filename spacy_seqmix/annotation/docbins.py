@@ -75,6 +75,8 @@ def open_docbin(path: Path) -> DocBin:
         raise
     except FileNotFoundError:
         raise SeqMixError(Errors.E403.format(path=path, reason="there is no such file")) from None
+    except OSError as err:
+        raise SeqMixError(Errors.E403.format(path=path, reason=err.strerror)) from None
     except Exception as err:  # of zlib, msgpack or numpy, where a DocBin is damaged
         reason = f"it is not a DocBin ({type(err).__name__})"
         raise SeqMixError(Errors.E403.format(path=path, reason=reason)) from err
@@ -89,25 +91,31 @@ def iter_docs(path: Path, vocab: Vocab, docbin: DocBin | None = None) -> Iterato
     Warns with W580 of docs whose annotation was corrected after their soft labels were set: they
     come without these.
     """
-    docs = (docbin or open_docbin(path)).get_docs(vocab)
+    docs = (open_docbin(path) if docbin is None else docbin).get_docs(vocab)
     number = n_corrected = 0
-    while True:
-        try:
-            doc = next(docs, None)
-            if doc is None:
-                break
-            _check(doc)
+    try:
+        while (doc := _next_doc(docs, number, path)) is not None:
             n_corrected += soft_labels.drop_corrected(doc)
-        except Exception as err:  # also of msgpack or spaCy
-            known = isinstance(err, SeqMixError)
-            reason = err if known else f"its stored form is damaged ({type(err).__name__})"
-            text = Errors.E582.format(number=number, path=path, reason=reason)
-            raise SeqMixError(text) from err
-        yield doc
-        number += 1
-    if n_corrected:
-        which = f"{n_corrected} of the {number} docs of '{path}'"
-        warnings.warn(Warnings.W580.format(which=which), stacklevel=2)
+            number += 1
+            yield doc
+    finally:  # also where not all docs are wanted
+        if n_corrected:
+            which = f"{n_corrected} of the {number} docs of '{path}'"
+            warnings.warn(Warnings.W580.format(which=which), stacklevel=2)
+
+
+def _next_doc(docs: Iterator[Doc], number: int, path: Path) -> Doc | None:
+    """The next doc, checked; None at the end. RAISES (SeqMixError): S582."""
+    try:
+        doc = next(docs, None)
+        if doc is not None:
+            _check(doc)
+        return doc
+    except Exception as err:  # also of msgpack or spaCy
+        known = isinstance(err, SeqMixError)
+        reason = err if known else f"its stored form is damaged ({type(err).__name__})"
+        text = Errors.E582.format(number=number, path=path, reason=reason)
+        raise SeqMixError(text) from err
 
 
 def write_docs(docs: Iterable[Doc], path: Path) -> None:
@@ -119,14 +127,16 @@ def write_docs(docs: Iterable[Doc], path: Path) -> None:
 def _is_too_large(data: bytes) -> bool:
     """Whether compressed data would take up so much memory that it can't be docs."""
     allowed = ALWAYS_ALLOWED + MAX_RATIO * len(data)
-    stream, size = zlib.decompressobj(), 0
     if 1100 * len(data) <= allowed:  # more zlib can't make of it
         return False
-    while not stream.eof and (chunk := stream.decompress(data, CHUNK)):
-        size += len(chunk)
-        if size > allowed:
-            return True
-        data = stream.unconsumed_tail
+    stream, size = zlib.decompressobj(), 0
+    for at in range(0, len(data), CHUNK):
+        part = data[at : at + CHUNK]
+        while part and not stream.eof:
+            size += len(stream.decompress(part, MAX_RATIO * CHUNK))
+            if size > allowed:
+                return True
+            part = stream.unconsumed_tail
     return False
 
 

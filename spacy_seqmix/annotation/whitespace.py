@@ -50,7 +50,7 @@ def probs_of_tokens(p: Any, words: Places, n_tokens: int) -> Any:
     blank, after = _followed(words, n_tokens)
     # Nothing comes before the first word that it could continue.
     out[blank[after > 0], 2::2] = p[after[after > 0], 2::2]
-    out[:, 0] = 1.0 - out.sum(axis=1)
+    out[:, 0] = xp.maximum(1.0 - out.sum(axis=1), 0.0)  # rounding may go below
     out[words] = p
     return out
 

@@ -27,6 +27,8 @@ __all__ = ["TAG", "read_conll", "split_columns"]
 _BEGINS, _ENDS = "BSUW", "ESULW"
 TAG = re.compile(r"O|[BIMESULW]-\S+")
 BARE_TAG = re.compile(r"\S+")
+# Tags such as B_PER, PER-B and b-per, which are no labels of their own.
+_OTHER_SCHEME = re.compile(r"[BIMESULW][-_:.].+|.+[-_:.][BIMESULW]", re.IGNORECASE)
 MAX_SHOWN = 10
 _COLUMNS = "# global.columns ="
 
@@ -134,10 +136,11 @@ def _labels_without_prefix(
             names = block.split() or names
             continue
         index = _index(column, names, path)
-        rows = (split_columns(line) for _, line in block)
+        rows = (split_columns(line, BARE_TAG) for _, line in block)
         tags |= {row[index] for row in rows if -len(row) <= index < len(row) and len(row) > 1}
     labels = {tag for tag in tags if not TAG.fullmatch(tag)}
-    return labels if labels | {"O"} == tags else set()
+    is_bare = labels | {"O"} == tags and not any(map(_OTHER_SCHEME.fullmatch, labels))
+    return labels if is_bare else set()
 
 
 def _index(column: int | str, names: list[str], path: Path) -> int:

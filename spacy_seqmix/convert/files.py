@@ -18,7 +18,7 @@ __all__ = ["attempt", "read_lines", "tokenise"]
 
 # spaCy's rules look at the rest of such a stretch again for each mark: 8,000 brackets in a row take
 # 20 seconds. Tokenizers of languages without blanks have no such rules.
-_STRETCH = re.compile(r"(?<![^\w\s])[^\w\s]{1000}|(?<!\S)\S{50000}")
+_STRETCH = re.compile(r"(?<![^\w\s])[^\w\s]{4000}|(?<!\S)\S{50000}")
 
 P = ParamSpec("P")
 T = TypeVar("T")

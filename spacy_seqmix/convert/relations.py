@@ -123,8 +123,11 @@ def _entities(doc: Doc, row: _Line, where: str) -> list[Span]:
             problem = f"does not lie on token borders: {doc.text[start:end]!r}"
         elif not taken.isdisjoint(range(span.start, span.end)):
             problem = "overlaps with another one, which doc.ents can't hold"
+        elif not span.text.strip():
+            problem = "is blank"
         else:
-            spans.append(Span(doc, span.start, span.end, label=entity.label))
+            words = [token.i for token in span if not token.is_space]
+            spans.append(Span(doc, words[0], words[-1] + 1, label=entity.label))
             taken.update(range(span.start, span.end))
             continue
         raise SeqMixError(

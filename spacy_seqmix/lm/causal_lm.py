@@ -112,7 +112,7 @@ class CausalLM:
         try:
             place = resolve(name)
             gguf = gguf_path(place)
-            if gguf is None and is_silent(place):
+            if gguf is None and not local_files_only and is_silent(place):
                 hub["local_files_only"] = True
             folder = place if gguf is None else str(converted_folder(gguf, cache_dir))
             # What was converted is ours; the user's trust is in names on the hub and folders.

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from ..errors import Errors, SeqMixFileError
 from .loading import describe, quiet
@@ -55,8 +55,10 @@ def converted_folder(path: Path, cache_dir: str | Path | None = None) -> Path:
         try:
             if not _is_complete(folder):
                 _convert_once(path, folder)
-        except PermissionError as err:
-            values = {"folder": str(root), "reason": describe(err)}
+        except (PermissionError, Timeout) as err:
+            waited = f"another process has been converting for {WAIT:.0f} seconds"
+            reason = waited if isinstance(err, Timeout) else describe(err)
+            values = {"folder": str(root), "reason": reason}
             raise SeqMixFileError(Errors.E573.format(**values)) from err
     except (MemoryError, SeqMixFileError):
         raise

@@ -141,7 +141,7 @@ def initialize_model(
         wanted = [(size, n_columns) for size in sizes]
         if [rows.shape for rows in scores] != wanted:
             raise ValueError(f"it predicts {[rows.shape for rows in scores]}, not {wanted}")
-        if any((np.abs(rows.sum(axis=1) - 1.0) > TOLERANCE).any() for rows in scores):
+        if not all((np.abs(rows.sum(axis=1) - 1.0) <= TOLERANCE).all() for rows in scores):
             raise ValueError("the rows that it predicts are not probabilities")
     except SeqMixError:
         raise

@@ -11,6 +11,9 @@ from spacy.vocab import Vocab
 
 from ..errors import Errors, SeqMixError
 
+GONE = "no pipeline of these docs has it as a component"
+SEVERAL = "two pipelines with one vocabulary have it, and different components to ask"
+
 
 class PipelineMember(Pipe):
     """A component that finds the pipeline that runs it, and holds none.
@@ -55,7 +58,7 @@ class PipelineMember(Pipe):
         """The pipeline that named the component last. RAISES (SeqMixError): S449 if it is gone."""
         alive = self.pipelines()
         if not alive:
-            raise SeqMixError(Errors.E449.format(name=self.name))
+            raise SeqMixError(Errors.E449.format(name=self.name, reason=GONE))
         return alive[-1]
 
     def pipeline_of(self, vocab: Vocab, asked: Callable[[Language], object]) -> Language:
@@ -66,7 +69,8 @@ class PipelineMember(Pipe):
         """
         able = [nlp for nlp in self.pipelines() if nlp.vocab is vocab]
         if not able or len({id(asked(nlp)) for nlp in able}) > 1:
-            raise SeqMixError(Errors.E449.format(name=self.name))
+            reason = SEVERAL if able else GONE
+            raise SeqMixError(Errors.E449.format(name=self.name, reason=reason))
         return able[-1]
 
     def names_before(self, nlp: Language) -> list[str]:

@@ -15,7 +15,7 @@ from .tables import Table, make_tables, verdicts
 __all__ = ["lay_out", "to_markdown"]
 
 # What begins or ends markup within a line; "_" does so only at the ends of words.
-MARKUP = re.compile(r"[\\`*\[\]<>|~&]|\b_|_\b")
+MARKUP = re.compile(r"[\\`*\[\]<>|~&]|_(?=_*\b)|(?<!\w)_|(?<=_)_")
 # What makes a line a heading, or an item of a list.
 OPENING = re.compile(r"^(\d*)([-+#=.)])")
 

@@ -38,7 +38,7 @@ def write_report(
 ) -> Path:
     """Compare runs of active learning, with one seed or several.
 
-    All files appear together, or none of them does.
+    Each file appears whole, and none where making one of them fails.
 
     given (Sequence[str]): RUN_DIR, NAME=RUN_DIR, or the folder of a sweep; runs of one name and
         several seeds are one arm.
@@ -52,7 +52,7 @@ def write_report(
     allow_different (bool): also compare runs of other pools, seed sets, rounds or optimiser
         steps; the report then says what differs.
     RETURNS (Path): the HTML file.
-    RAISES (SeqMixError): S510 to S512, S514, S521 to S523, S549. (SeqMixError): S513.
+    RAISES (SeqMixError): S510 to S514, S521 to S523, S549.
     """
     arms, unfinished = read_arms(given)
     folders = [run.folder for arm in arms for run in arm.runs if run.folder is not None]

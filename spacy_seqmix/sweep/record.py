@@ -68,7 +68,8 @@ class ArmRecord(_Record):
     @classmethod
     def _from_older(cls, data: Any) -> Any:
         """Older files have ``steps_of`` among the values."""
-        if isinstance(data, dict) and "steps_of" in (values := data.get("values") or {}):
+        values = data.get("values") if isinstance(data, dict) else None
+        if isinstance(values, dict) and "steps_of" in values:
             others = {name: value for name, value in values.items() if name != "steps_of"}
             return {"steps_of": values["steps_of"], **data, "values": others}
         return data

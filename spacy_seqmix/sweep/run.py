@@ -24,6 +24,8 @@ from .folder import OneRun, check_folder, runs_of, write_arms
 from .plan import Sweep
 
 POLL_SECONDS = 0.5
+# What a run has to end in once it is asked to.
+TERMINATION_SECONDS = 10.0
 LOG_LINES = 20
 OnEnd: TypeAlias = Callable[[OneRun], object]
 
@@ -72,6 +74,7 @@ class Runner:
         with replacing(run.config_path) as temporary:
             config.to_disk(temporary)
         began = perf_counter()
+        run.status_path.unlink(missing_ok=True)
         code = self._run_process(run)
         # A run that another process has in progress is neither done nor failed.
         if code == LOCKED_EXIT_CODE or self.stop.is_set():
@@ -105,6 +108,9 @@ class Runner:
             finally:
                 if process.poll() is None:
                     process.terminate()
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(TERMINATION_SECONDS)
+                    process.kill()
                     process.wait()
         return process.returncode
 
@@ -154,7 +160,7 @@ def run_sweep(
     code (Path | None): Python file with registered functions, which each process imports.
     progress (bool): show finished rounds and the time left, in terminals.
     on_end (Callable | None): called with each run that ends, well or not.
-    RETURNS (list[OneRun]): the runs that failed.
+    RETURNS (list[OneRun]): the runs that failed, or that another process has in progress.
     RAISES (SeqMixError): S411, S412, S522, S604, S606, S607.
     """
     check_folder(sweep, out)  # before anything is written

@@ -218,6 +218,12 @@ def test_check_training_config(training, path, reason):
         check_training_config(training, "seqmix_ner")
 
 
+def test_check_training_config_wants_a_language(training):
+    del training["nlp"]["lang"]
+    with pytest.raises(ValueError, match=r"S408.*nlp\.lang is missing"):
+        check_training_config(training, "seqmix_ner")
+
+
 @pytest.mark.parametrize("size", [0, -1, "many", 2.5])
 def test_check_training_config_wants_batches(training, size):
     training["nlp"]["batch_size"] = size

@@ -118,7 +118,7 @@ def test_journal_after_a_kill_at_the_very_beginning(folder, kept):
     for file in folder.path.iterdir():
         if file.name not in kept:
             file.unlink()
-    (folder.path / ".inputs.json.123.tmp").write_text("{")
+    (folder.path / ".seqmix-0123456789abcdef.tmp").write_text("{")
     assert folder.open(CONFIG, DIGESTS) == []
     with folder.lock():
         pass

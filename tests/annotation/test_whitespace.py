@@ -131,3 +131,12 @@ def test_forbidden_tags_of_entities_that_stand():
     expected = np.zeros((4, 5), dtype=bool)
     expected[1, 2::2] = True
     assert forbidden_tags(doc, words, 5).tolist() == expected.tolist()
+
+
+def test_whitespace_rows_have_no_negative_numbers():
+    rows = np.random.default_rng(0).dirichlet([0.1] * 2, 2000).astype("float32")
+    probs = np.zeros((2000, len(TAGS)), dtype="float32")
+    probs[:, [I_LOC, I_PER]] = rows
+    found = probs_of_tokens(probs, np.arange(1, 4000, 2), 4000)
+    assert found.min() >= 0.0
+    assert_allclose(found.sum(axis=1), 1.0, atol=1e-5)

@@ -84,6 +84,8 @@ def test_conll_reads_tags_without_prefixes(tmp_path: Path) -> None:
         ("Ana Lunt met New York Dr.", [("Ana Lunt", "PER"), ("New York", "LOC"), ("Dr.", "PER")]),
         ("Bo", [("Bo", "PER")]),
     ]
+    with pytest.warns(UserWarning, match=r"W542.* labels LOC\."):
+        _read(tmp_path, "New York\tLOC\nmet\tO\n", column=2)
     # parts of speech are no entities
     with pytest.raises(ValueError, match=r"S509.*line 1"):
         _read(tmp_path, "Ana NNP\nmet VBD\n")
@@ -142,7 +144,7 @@ def test_conll_skip_leaves_out_whole_sentences(tmp_path: Path) -> None:
 def test_convert_warns_where_no_doc_has_an_entity(tmp_path: Path) -> None:
     path = tmp_path / "in.txt"
     path.write_text("Ana NNP B-PER O\nleft VBD O O\n", "utf8")
-    with pytest.warns(UserWarning, match=r"W541.*0 entities in 1 docs"):
+    with pytest.warns(UserWarning, match=r"W541.*0 entities in 1 doc "):
         convert_file(path, tmp_path / "out.spacy", "conll")
 
 

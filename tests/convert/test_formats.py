@@ -119,7 +119,7 @@ def test_convert_advice_of_s509_works(tmp_path, advice):
     assert code == 0, output
 
 
-@pytest.mark.parametrize("stretch", ["(" * 1000, '{"a":' * 10_000])
+@pytest.mark.parametrize("stretch", ["(" * 4000, '{"a":' * 10_000])
 @pytest.mark.parametrize(
     ("format", "text"),
     [

@@ -161,7 +161,7 @@ def test_report_says_where_more_than_one_setting_differs(tmp_path: Path) -> None
 
 
 def test_report_shows_names_as_they_are_in_markdown(tmp_path: Path) -> None:
-    name = "*bold* | <b>\nnew # `line` [x](y) _z_ a_b"
+    name = "*bold* | <b>\nnew # `line` [x](y) __z__ a_b"
     changes = {"ents_per_type": {name: {"p": 1.0, "r": 1.0, "f": 1.0}}}
     one = _round(0, 0.7)
     one["scores"]["dev"] |= changes
@@ -169,13 +169,13 @@ def test_report_shows_names_as_they_are_in_markdown(tmp_path: Path) -> None:
     other = _write(tmp_path / "other", [one])
     write_report([f"{name}={folder}", f"1. -={other}"], tmp_path / "out", name, name)
     text = (tmp_path / "out" / "report.md").read_text("utf8")
-    shown = r"\*bold\* \| \<b\> new # \`line\` \[x\](y) \_z\_ a_b"
+    shown = r"\*bold\* \| \<b\> new # \`line\` \[x\](y) \_\_z\_\_ a_b"
     assert text.startswith(f"# {shown}\n")
     assert f"- 1\\. - against {shown} on dev" in text
     assert f"- Command: {shown}" in text
     # What Markdown makes of it has no markup of the names'.
     html = MarkdownIt("commonmark").enable("table").render(text)
-    for tag in ("<b>", "<em>", "<code>", "<a "):
+    for tag in ("<b>", "<em>", "<strong>", "<code>", "<a "):
         assert tag not in html
     assert html.count(escape(" ".join(name.splitlines()), quote=False)) > 4
 

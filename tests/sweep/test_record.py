@@ -64,6 +64,8 @@ def test_record_compares_values_with_their_variables_filled_in():
         ("values", {"a.b": "${"}),
         ("values", {"DEFAULT.x": 1}),
         ("values", {"": 1}),
+        ("values", ["steps_of"]),
+        ("values", "steps_of"),
         ("seeds", [-1]),
     ],
 )
