@@ -94,10 +94,13 @@ def test_journal_of_another_run_is_left_alone(folder, config, digests, field):
 
 def test_journal_in_a_folder_of_something_else(folder, tmp_path):
     folder.path.mkdir()
-    (folder.path / "thesis.tex").write_text("x")
-    with pytest.raises(ValueError, match=r"S407.*not a run folder"):
+    (folder.path / ".folder.tmp").mkdir()
+    for name in ("thesis.tex", ".notes.tmp"):
+        (folder.path / name).write_text("x")
+    with folder.lock(), pytest.raises(ValueError, match=r"S407.*not a run folder"):
         folder.open(CONFIG, DIGESTS)
-    assert set(contents(folder.path)) == {"thesis.tex"}
+    assert set(contents(folder.path)) == {"thesis.tex", ".notes.tmp"}
+    assert (folder.path / ".folder.tmp").is_dir()
     file = RunFolder(folder.path / "thesis.tex")
     with pytest.raises(ValueError, match=r"S407.*it is a file"), file.lock():
         pass

@@ -91,6 +91,13 @@ def test_conll_reads_tags_without_prefixes(tmp_path: Path) -> None:
         _read(tmp_path, "Ana NNP\nmet VBD\n")
 
 
+@pytest.mark.parametrize("tags", ["B_PER I_PER", "PER-B PER-I", "b-per i-per", "B.PER E.PER"])
+def test_conll_refuses_prefixes_that_it_does_not_know(tmp_path: Path, tags: str) -> None:
+    rows = [f"w {tag}" for tag in [*tags.split(), "O"]]
+    with pytest.raises(ValueError, match=r"S509.*line 1"):
+        _read(tmp_path, "\n".join(rows))
+
+
 def _read(tmp_path: Path, text: str, **settings: Any) -> list[tuple[str, list[tuple[str, str]]]]:
     path = tmp_path / "in.txt"
     path.write_bytes(text.encode("utf8"))

@@ -74,6 +74,20 @@ def test_relations_rows_of_both_have_the_blanks_of_the_text(tmp_path: Path, nlp:
     assert close._.relations == wide._.relations == (LEFT,)
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "text"), [(0, 5, "Bo"), (3, 8, "met"), (0, 8, "Bo \n met")]
+)
+def test_relations_entities_have_no_whitespace_at_their_ends(
+    tmp_path: Path, nlp: Language, start: int, end: int, text: str
+) -> None:
+    row = {"text": "Bo \n met", "entities": [{"start": start, "end": end, "label": "X"}]}
+    (doc,) = _read(tmp_path, nlp, row)
+    assert [ent.text for ent in doc.ents] == [text]
+    row["entities"] = [{"start": 3, "end": 5, "label": "X"}]
+    with pytest.raises(ValueError, match=r"S532.*line 1.*is blank"):
+        _read(tmp_path, nlp, row)
+
+
 def test_relations_rows_without_relations(tmp_path: Path, nlp: Language) -> None:
     unknown = {key: value for key, value in ROW.items() if key != "relations"}
     none, unsaid, bare = _read(tmp_path, nlp, {**ROW, "relations": []}, unknown, {"tokens": []})
