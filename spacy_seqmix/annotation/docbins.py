@@ -113,7 +113,8 @@ def _next_doc(docs: Iterator[Doc], number: int, path: Path) -> Doc | None:
         return doc
     except Exception as err:  # also of msgpack or spaCy
         known = isinstance(err, SeqMixError)
-        reason = err if known else f"its stored form is damaged ({type(err).__name__})"
+        damaged = f"its stored form is damaged ({type(err).__name__}). Write the file again."
+        reason = err if known else damaged
         text = Errors.E582.format(number=number, path=path, reason=reason)
         raise SeqMixError(text) from err
 
