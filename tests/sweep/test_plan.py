@@ -132,7 +132,7 @@ n_seed = 3
     assert sweep.arms[0].with_seed(5)["active"]["n_seed"] == 3
     assert sweep.arms[0].rounds == 3
     small.write_text('[active]\nextends = "small.cfg"\n')
-    with pytest.raises(ValueError, match=r"S410.*small.cfg.*laid over itself"):
+    with pytest.raises(ValueError, match=r"S410.*small.cfg.*leads back to"):
         read_sweep(small, {})
 
 

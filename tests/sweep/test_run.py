@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 from concurrent.futures import Future
@@ -214,7 +215,8 @@ def test_run_sweep_reports_each_run_as_it_ends(planned, tmp_path, monkeypatch, c
     assert capfd.readouterr().err == ""  # a bar is for terminals
 
 
-def test_run_sweep_that_is_terminated_ends_its_runs(planned, tmp_path, monkeypatch):
+@pytest.mark.parametrize("obeys", [True, False])
+def test_run_sweep_that_is_terminated_ends_its_runs(planned, tmp_path, monkeypatch, obeys):
     started, ended = threading.Event(), threading.Event()
 
     class Process:
@@ -227,10 +229,15 @@ def test_run_sweep_that_is_terminated_ends_its_runs(planned, tmp_path, monkeypat
             return 0 if ended.is_set() else None
 
         def terminate(self):
-            ended.set()
+            if obeys:
+                ended.set()
 
-        def wait(self):
-            pass
+        def wait(self, timeout=None):
+            if not ended.is_set():
+                raise subprocess.TimeoutExpired("active", timeout)
+
+        def kill(self):
+            ended.set()
 
     def follow(*args):
         started.wait()
