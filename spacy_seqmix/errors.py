@@ -27,6 +27,11 @@ def plural(number: float, noun: str) -> str:
     return f"{shown} {noun if number == 1 else re.sub('(?<=[^aeiou])y$', 'ie', noun) + 's'}"
 
 
+def describe(err: Exception) -> str:
+    """The type and text of an error of another package, on one line."""
+    return f"{type(err).__name__}: {' '.join(str(err).split())}"
+
+
 class Errors:
     """Messages of errors: what is wrong, then what to do. Format them with keyword arguments."""
 

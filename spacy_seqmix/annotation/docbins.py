@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from spacy.attrs import DEP, ENT_ID, ENT_KB_ID, ENT_TYPE, LEMMA, ORTH, TAG
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
@@ -50,9 +51,9 @@ def read_numbered_docs(
     with progress_bar(len(docbin), f"Reading {path.name}", shown=progress) as bar:
         docs = {}
         for number, doc in enumerate(iter_docs(path, nlp.vocab, docbin)):
-            docs[number] = doc
+            if len(doc):
+                docs[number] = doc
             bar.update()
-    docs = {number: doc for number, doc in docs.items() if len(doc)}
     if not docs:
         raise SeqMixError(Errors.E403.format(path=path, reason="it holds no docs"))
     if need_entities and not any(doc.ents for doc in docs.values()):
@@ -146,7 +147,7 @@ def _check(doc: Doc) -> None:
 
     RAISES (SeqMixError): S583 for a name that the file lacks, and the codes of each part.
     """
-    hashes = {int(one) for one in doc.to_array(list(NAMES)).flat}
+    hashes = set(np.unique(doc.to_array(list(NAMES))).tolist())
     hashes |= {span.label for group in doc.spans.values() for span in group}
     strings: Any = doc.vocab.strings  # which has hashes too, whatever its type says
     unknown = sorted(one for one in hashes if one not in strings)

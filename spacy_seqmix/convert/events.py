@@ -15,7 +15,7 @@ from pydantic import AliasChoices, Field
 
 from ..errors import Errors, SeqMixError
 from .files import read_lines
-from .rows import Row, Text, Word, json_lines, parse_json, validated
+from .rows import Row, Text, Word, json_lines, json_value, validated
 from .triggers import Sentence, Trigger, same_text
 
 __all__ = ["read_dygiepp", "read_jmee", "read_oneie"]
@@ -54,7 +54,7 @@ class _DyGIE(Row):
 
 def read_jmee(path: Path) -> Iterator[Sentence]:
     """Read a JSON list of sentences. RAISES (SeqMixError): S501, S530, S540."""
-    rows = parse_json("\n".join(read_lines(path)), str(path), list)
+    rows = json_value("\n".join(read_lines(path)), str(path), list)
     for number, value in enumerate(rows, start=1):
         where = f"{path}, sentence {number}"
         row = validated(_Jmee, value, where, Errors.E540)

@@ -13,7 +13,7 @@ from ..config import problems_of
 from ..errors import Errors, SeqMixError
 from .files import attempt, read_lines
 
-__all__ = ["Row", "Text", "Word", "json_lines", "parse_json", "validated"]
+__all__ = ["Row", "Text", "Word", "json_lines", "json_value", "validated"]
 
 Word = Annotated[str, StringConstraints(min_length=1)]
 Text = Annotated[str, StringConstraints(pattern=r"\S")]
@@ -48,10 +48,10 @@ def json_lines(
 
 
 def _row(line: str, model: type[RowT], where: str, message: str) -> RowT:
-    return validated(model, parse_json(line, where, dict), where, message)
+    return validated(model, json_value(line, where, dict), where, message)
 
 
-def parse_json(text: str, where: str, kind: type) -> Any:
+def json_value(text: str, where: str, kind: type) -> Any:
     """The list or the object that a text holds. RAISES (SeqMixError): S530."""
     try:
         value = files.parse_json(text)

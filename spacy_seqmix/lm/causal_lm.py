@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everyone gives it)
 from numpy.typing import NDArray
 
-from ..errors import Errors, SeqMixError, SeqMixFileError
+from ..errors import Errors, SeqMixError, SeqMixFileError, describe
 from ..model_names import is_silent, resolve
 from ..types import Floats1d
 from .batches import (
@@ -30,7 +30,6 @@ from .batches import (
 from .gguf import converted_folder
 from .loading import (
     default_device,
-    describe,
     fast_bfloat16,
     from_pretrained,
     gguf_path,

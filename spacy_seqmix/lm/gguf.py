@@ -11,8 +11,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ..errors import Errors, SeqMixFileError
-from .loading import describe, quiet
+from ..errors import Errors, SeqMixFileError, describe
+from .loading import quiet
 
 FILES = "files.json"  # in each folder: the sizes of its files by name
 LOCK = "lock"

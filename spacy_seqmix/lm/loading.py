@@ -17,11 +17,6 @@ from .safety import may_run_code, refusing_code, require_safetensors
 END_OF_TEXT = "<|endoftext|>"
 
 
-def describe(err: Exception) -> str:
-    """The type and text of an error of another package, on one line."""
-    return f"{type(err).__name__}: {' '.join(str(err).split())}"
-
-
 def gguf_path(name: str) -> Path | None:
     """The path of a GGUF file from its name; None for other models.
 

@@ -14,13 +14,10 @@ from thinc.types import Floats2d
 
 from ..annotation import recipes, soft_labels
 from ..annotation.layers import ENTS
-from ..errors import Errors, SeqMixError
+from ..errors import Errors, SeqMixError, describe
 from ..lm.batches import check_sizes
 from ..models.soft_tagger import set_output_size
 from ..models.tagger_head import Head, normalised
-
-# The largest difference between 1 and the sum of a row of probabilities.
-TOLERANCE = 1e-3
 
 
 def annotate_in_batches(
@@ -141,14 +138,14 @@ def initialize_model(
         wanted = [(size, n_columns) for size in sizes]
         if [rows.shape for rows in scores] != wanted:
             raise ValueError(f"it predicts {[rows.shape for rows in scores]}, not {wanted}")
-        if not all((np.abs(rows.sum(axis=1) - 1.0) <= TOLERANCE).all() for rows in scores):
+        wrong = [np.abs(rows.sum(axis=1) - 1.0) for rows in scores]
+        if not all((one <= soft_labels.TOLERANCE).all() for one in wrong):
             raise ValueError("the rows that it predicts are not probabilities")
     except SeqMixError:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, AssertionError) as err:
-        reason = f"{type(err).__name__}: {' '.join(str(err).split())}"
         values = {"name": proc.name, "model": proc.model.name[:80], "example": example}
-        raise SeqMixError(Errors.E571.format(reason=reason, **values)) from err
+        raise SeqMixError(Errors.E571.format(reason=describe(err), **values)) from err
 
 
 def _on_cpu(model: Any, rows: Any) -> Any:

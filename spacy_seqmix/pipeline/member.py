@@ -79,8 +79,7 @@ class PipelineMember(Pipe):
 
     def _number(self, nlp: Language) -> int | None:
         # By the object, not by the name, which is that in another pipeline if two of them share it.
-        found = [i for i, (_, proc) in enumerate(nlp.components) if proc is self]
-        return found[0] if found else None
+        return next((i for i, (_, proc) in enumerate(nlp.components) if proc is self), None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Copies of the pipelines come with a copy of the component.

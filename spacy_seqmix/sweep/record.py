@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -22,7 +21,7 @@ from pydantic import model_validator as validator
 from spacy.util import dict_to_dot
 from thinc.api import Config
 
-from ..active.journal import is_whole
+from ..active.journal import Record, is_whole
 from ..active.run_folder import RunFolder
 from ..config import problems_of
 from ..errors import Errors, SeqMixError
@@ -30,10 +29,6 @@ from ..files import replacing
 
 SWEEP_FILE = "sweep.json"
 RecordT = TypeVar("RecordT", bound=BaseModel)
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 def _checked(values: dict[str, Any]) -> dict[str, Any]:
@@ -45,7 +40,7 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-class ArmRecord(_Record):
+class ArmRecord(Record):
     """An arm that a sweep's folder has.
 
     folder (str): the name of its folder.
@@ -81,7 +76,7 @@ class ArmRecord(_Record):
         return names + ["steps_of"] * (self.steps_of != other.steps_of)
 
 
-class SweepRecord(_Record):
+class SweepRecord(Record):
     """The content of sweep.json: the arms of all calls."""
 
     arms: tuple[ArmRecord, ...]
@@ -104,7 +99,7 @@ class SweepRecord(_Record):
         return SweepRecord(arms=tuple(known.values()))
 
 
-class RunStatus(_Record):
+class RunStatus(Record):
     """The content of a run's status file: how the run ended.
 
     seconds (float): the time that it took; the last part, if it was resumed.
@@ -138,7 +133,7 @@ def is_done(folder: Path, n_rounds: int) -> bool:
     return done and is_whole(RunFolder(folder).read(), n_rounds)
 
 
-def write_record(path: Path, record: _Record) -> None:
+def write_record(path: Path, record: Record) -> None:
     """Write a record as JSON."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(record.model_dump(), indent=2) + "\n", "utf8")

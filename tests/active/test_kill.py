@@ -119,23 +119,28 @@ def overrides(folder, write_files):
     return {"plain": plain, "seeds": seeds, "dropout": {**plain, **qbc}}
 
 
-@pytest.fixture(scope="module")
-def ended(folder, overrides):
-    """How each of the processes ended that were to be killed."""
-    groups = [(overrides[group], cases) for group, cases in GROUPS.items()]
-    arguments = json.dumps([str(folder), groups])
+def run_script(script, *arguments, timeout):
+    """Run a script with arguments. RETURNS: what its last line says."""
     # A process with threads can't be forked safely.
     single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", CHILDREN, arguments],
+        [sys.executable, "-c", script, json.dumps(arguments)],
         env={**os.environ, **single, "TOKENIZERS_PARALLELISM": "false"},
         capture_output=True,
         text=True,
-        timeout=900,  # a busy machine is slow, a hanging child is not seen otherwise
+        timeout=timeout,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def ended(folder, overrides):
+    """How each of the processes ended that were to be killed."""
+    groups = [(overrides[group], cases) for group, cases in GROUPS.items()]
+    # A busy machine is slow; a hanging child is not seen otherwise.
+    return run_script(CHILDREN, str(folder), groups, timeout=900)
 
 
 @pytest.fixture(scope="module")
@@ -223,18 +228,7 @@ def test_kill_at_random_moments_and_start_again(folder, overrides):
     """KILL_TRIALS in the environment is the least number of kills."""
     trials = int(os.environ.get("KILL_TRIALS", "5"))
     settings = {**overrides["plain"], "active.n_rounds": 4}
-    arguments = json.dumps([str(folder), settings, trials])
-    single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", RANDOM, arguments],
-        env={**os.environ, **single, "TOKENIZERS_PARALLELISM": "false"},
-        capture_output=True,
-        text=True,
-        timeout=3600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    kills, names = json.loads(done.stdout.splitlines()[-1])
+    kills, names = run_script(RANDOM, str(folder), settings, trials, timeout=3600)
     print(f"{kills} kills, {len(names)} runs")
     assert kills >= trials
     for name in names:

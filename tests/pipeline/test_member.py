@@ -11,25 +11,10 @@ import pytest
 import spacy
 from numpy.testing import assert_allclose
 from spacy.language import Language
-from spacy.tokens import Doc
-from spacy.training import Example
-from thinc.api import Adam
 
-from .test_uncertainty import DATA, TEXT, build
+from .test_uncertainty import TEXT, build, train
 
 NAME = "seqmix_uncertainty"
-
-
-def train(nlp: Language, steps: int = 8) -> None:
-    """Initialise a pipeline anew and train it."""
-    examples = [
-        Example(Doc(nlp.vocab, words=text.split()), Doc(nlp.vocab, words=text.split(), ents=tags))
-        for text, tags in DATA
-    ]
-    nlp.initialize(lambda: examples)
-    sgd = Adam(0.02)
-    for _ in range(steps):
-        nlp.update(examples, sgd=sgd)
 
 
 def confidences(nlp: Language, text: str = TEXT) -> list[float]:
@@ -55,7 +40,7 @@ def test_member_sourced_in_a_script_asks_the_new_pipeline(saved: Path, tmp_path:
     nlp.remove_pipe(NAME)
     nlp.add_pipe(NAME, source=other)
     new = confidences(nlp)
-    train(nlp)
+    train(nlp, 8)
     trained = confidences(nlp)
     assert trained != new
     old = confidences(other)  # the one from which it came still runs it, and asks its own
@@ -69,7 +54,7 @@ def test_member_sourced_by_a_config_asks_the_new_pipeline(saved: Path) -> None:
     config = fresh.config.copy()
     config["components"][NAME] = {"source": str(saved)}
     nlp = spacy.util.load_model_from_config(config)
-    train(nlp)
+    train(nlp, 8)
     confidences(nlp)
 
 

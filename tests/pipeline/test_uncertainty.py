@@ -23,12 +23,8 @@ TEXT = "Ann Lee met Rome"
 ARCHITECTURES = ("SoftTagger", "CRFTagger")
 
 
-def build(architecture: str = "SoftTagger", steps: int = 6, **config: object) -> Language:
-    """A recogniser after a few steps, with its uncertainty."""
-    fix_random_seed(0)
-    nlp = spacy.blank("en")
-    model = {"@architectures": f"spacy-seqmix.{architecture}.v1", "tok2vec": TINY_CNN}
-    nlp.add_pipe("seqmix_ner", config={"model": model})
+def train(nlp: Language, steps: int) -> None:
+    """Initialise a pipeline anew and train it."""
     examples = [
         Example(Doc(nlp.vocab, words=text.split()), Doc(nlp.vocab, words=text.split(), ents=tags))
         for text, tags in DATA
@@ -37,6 +33,15 @@ def build(architecture: str = "SoftTagger", steps: int = 6, **config: object) ->
     sgd = Adam(0.02)
     for _ in range(steps):
         nlp.update(examples, sgd=sgd)
+
+
+def build(architecture: str = "SoftTagger", steps: int = 6, **config: object) -> Language:
+    """A recogniser after a few steps, with its uncertainty."""
+    fix_random_seed(0)
+    nlp = spacy.blank("en")
+    model = {"@architectures": f"spacy-seqmix.{architecture}.v1", "tok2vec": TINY_CNN}
+    nlp.add_pipe("seqmix_ner", config={"model": model})
+    train(nlp, steps)
     nlp.add_pipe("seqmix_uncertainty", config=config)
     return nlp
 
