@@ -603,6 +603,10 @@ class Errors:
         "[S591] No pipeline was saved to '{path}', since the temperature should not be used. Give "
         "more labelled docs, or set the temperature of seqmix_uncertainty yourself."
     )
+    E610 = (
+        "[S610] {where}: {reason}. Each line of a .jsonl file of texts is a JSON object with the "
+        'key "text".'
+    )
     E600 = (
         "[S600] Can't read or write {path}: {reason}. Give another path, correct the permissions, "
         "or free disk space."

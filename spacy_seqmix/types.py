@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -166,4 +167,96 @@ Discriminator: TypeAlias = Callable[[Sequence[Doc]], list[Verdict]]
 TokenProbs: TypeAlias = list[Floats2d]
 # Perplexity, nats a word of the mixed window, whether the doc was kept.
 Judged: TypeAlias = tuple[float, float | None, bool]
-Oracle: TypeAlias = Callable[[Sequence[Doc]], list[Doc]]
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """An entity that a model predicts: tokens ``start`` to ``end`` (exclusive) of a task's doc.
+
+    confidence (float | None): 0 to 1; None where the model gives none.
+    """
+
+    start: int
+    end: int
+    label: str
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One text to label.
+
+    key (str): names the text in every tool and file, see ``annotation.texts.task_key``.
+    doc (Doc): the text, in the tokens of the pipeline. It has the annotation of the pool's file,
+        where that has any: only the gold oracle looks at it.
+    round (int): the round that asks for it.
+    suggestions (tuple[Suggestion, ...] | None): what the last model predicts; None where there is
+        no model yet.
+    score (float | None): the policy's; higher ones are more wanted. None where it was drawn.
+    model (str | None): the version of the model, such as "round-02".
+    """
+
+    key: str
+    doc: Doc
+    round: int = 0
+    suggestions: tuple[Suggestion, ...] | None = None
+    score: float | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person, or a file, says of a task. A task without an answer is not labelled yet.
+
+    key (str): that of the task.
+    doc (Doc | None): the task's text in the same tokens, with its annotation: none at all where
+        there is nothing in the text, and missing tags where it was labelled in part. None where
+        the person skipped the text.
+    who (str): who labelled it; may be empty.
+    seconds (float | None): the time that the person spent.
+    shown (tuple[Suggestion, ...] | None): the suggestions that the person saw; None without any.
+    """
+
+    key: str
+    doc: Doc | None
+    who: str = ""
+    seconds: float | None = None
+    shown: tuple[Suggestion, ...] | None = None
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the person refused to label the text."""
+        return self.doc is None
+
+
+# The least that an oracle can be. Everything else has the defaults of ``Oracle``.
+AnswerFunction: TypeAlias = Callable[[Sequence[Task]], Iterable[Answer]]
+
+
+@runtime_checkable
+class Oracle(Protocol):
+    """What labels texts: a person, a tool, or the gold annotation. Subclasses inherit the defaults.
+
+    It may answer some tasks, in any order, or none yet: the loop asks again for those that lack.
+    It may also answer tasks of earlier rounds again, which corrects them, and such as were not
+    asked for yet.
+    """
+
+    @property
+    def needs_gold(self) -> bool:
+        """Whether the pool's own annotation is the answer."""
+        return False
+
+    def begin(self, run_dir: Path, nlp: Language) -> None:
+        """Prepare for the run in a folder; called before the first tasks, also on resuming.
+
+        nlp (Language): a blank pipeline with the tokenizer and the vocabulary of the tasks.
+        """
+
+    def advise(self, tasks: Sequence[Task]) -> str:
+        """Say what a person does to answer these tasks: the end of a sentence."""
+        return "answer them"
+
+    @abstractmethod
+    def __call__(self, tasks: Sequence[Task]) -> Iterable[Answer]:
+        """Yield the answers that there are by now; those of other tasks are taken too."""

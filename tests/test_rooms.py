@@ -26,6 +26,7 @@ ROOMS = (
     "sweep",
     "report",
     "convert",
+    "annotate",
     "cli",
 )
 MAX_LINES = 300

@@ -13,10 +13,9 @@ from spacy.tokens import Doc
 from ..annotation.docbins import read_docs, read_numbered_docs
 from ..annotation.whitespace import is_blank
 from ..errors import Errors, SeqMixError, plural
-from ..types import Oracle
 from .annotation import GoldLabels
 from .journal import RoundRecord
-from .schema import ActiveConfig
+from .schema import ActiveConfig, DocOracle
 
 # The fields that name files of docs.
 FILES = ("pool", "dev", "test", "unlabelled")
@@ -149,12 +148,12 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def make_gold_oracle() -> Oracle:
+def make_gold_oracle() -> DocOracle:
     """Create the oracle that reveals the annotation that the pool has: for simulations."""
     return list
 
 
-def ask(oracle: Oracle, docs: Sequence[Doc]) -> list[Doc]:
+def ask(oracle: DocOracle, docs: Sequence[Doc]) -> list[Doc]:
     """Have docs labelled. RAISES (SeqMixError): S435 unless the oracle returns as many docs."""
     labelled = list(oracle(docs))
     if len(labelled) != len(docs):

@@ -1,5 +1,6 @@
 """The [active] section of a config, checked and built. No data is read."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -12,6 +13,7 @@ from pydantic import (
     PositiveInt,
     ValidationError,
 )
+from spacy.tokens import Doc
 from thinc.api import Config
 
 from ..config import (
@@ -27,11 +29,11 @@ from ..mixing.mixer import Mixer
 from ..query.policies import QueryPolicy
 from ..query.probabilities import check_needs
 from ..training.checks import check_mixed_layer
-from ..types import Oracle
 from .fit import check_training_config, without_own_mixing
 from .mixing import make_mixers
 from .pseudo_labels import check_config_can_label
 
+DocOracle: TypeAlias = Callable[[Sequence[Doc]], list[Doc]]
 # How ``precision.matmul_precision`` multiplies.
 Precision: TypeAlias = Literal["highest", "high", "medium", "bfloat16"]
 # Beyond these a number is a slip of the pen, and what follows from it would not fit in memory.
@@ -142,7 +144,7 @@ class ActiveSchema(BaseModel):
         default_factory=CommitteeSchema,
         description="members, kind, dropout; used where the policy needs a committee.",
     )
-    oracle: Oracle = Field(
+    oracle: DocOracle = Field(
         description="What labels the docs, for example spacy-seqmix.GoldOracle.v1."
     )
     mixing: list[InstanceOf[Mixer]] = Field(

@@ -1,0 +1,101 @@
+"""Texts without annotation: files of them, their keys, and their tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokenizer import Tokenizer
+from spacy.tokens import Doc
+
+from ..errors import Errors, SeqMixError
+from ..files import parse_json
+
+__all__ = ["TEXT_SUFFIXES", "Text", "read_lines", "read_texts", "task_key", "tokenise"]
+
+# spaCy's rules look at the rest of such a stretch again for each mark: 8,000 brackets in a row take
+# 20 seconds. Tokenizers of languages without blanks have no such rules.
+_STRETCH = re.compile(r"(?<![^\w\s])[^\w\s]{4000}|(?<!\S)\S{50000}")
+# Files of texts; .spacy files have docs, whose tokens are kept.
+TEXT_SUFFIXES = (".txt", ".jsonl")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text of a file.
+
+    number (int): its place among the lines of the file, counted from 0; blank lines count too.
+    text (str): the text, as it stands in the file.
+    extra (dict): the other keys of its JSON line.
+    """
+
+    number: int
+    text: str
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def read_texts(path: Path) -> Iterator[Text]:
+    """Read a .txt file, a text a line, or a .jsonl file, whose lines have the key "text".
+
+    Blank lines and blank texts are left out. No text is changed.
+
+    RAISES (SeqMixError): S501 for a file that can't be read, S610 for a line that is no JSON object
+        with a text.
+    """
+    as_json = Path(path).suffix == ".jsonl"
+    for number, line in enumerate(read_lines(Path(path))):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number + 1}"
+        text = _of_json(number, line, where) if as_json else Text(number, line)
+        if text.text.strip():
+            yield text
+
+
+def _of_json(number: int, line: str, where: str) -> Text:
+    try:
+        row = parse_json(line)
+    except ValueError as err:
+        raise SeqMixError(Errors.E610.format(where=where, reason=err)) from None
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+        raise SeqMixError(Errors.E610.format(where=where, reason='the key "text" has no text'))
+    return Text(number, row.pop("text"), row)
+
+
+def task_key(number: int, text: str) -> str:
+    """The key of a text: its number in the file, and the beginning of its SHA-256.
+
+    Tools keep it as it is; it tells apart equal texts, and finds out those that were edited.
+    """
+    return f"{number}-{sha256(text.encode('utf8', 'surrogatepass')).hexdigest()[:10]}"
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read a UTF-8 file, split at line feeds: other separators may be inside a token. A file
+    without line feeds is split at carriage returns.
+
+    path (Path): the file.
+    RETURNS (list[str]): its lines, without the line ends.
+    """
+    try:
+        text = path.read_bytes().decode("utf8")
+    except UnicodeDecodeError as error:
+        raise SeqMixError(Errors.E501.format(path=path, reason=error)) from error
+    except OSError as error:
+        raise SeqMixError(Errors.E501.format(path=path, reason=error.strerror)) from error
+    text = text.removeprefix("\ufeff")
+    if "\n" not in text:
+        return text.split("\r")
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def tokenise(nlp: Language, text: str, where: str) -> Doc:
+    """Make a Doc of a text. RAISES (SeqMixError): S601 for what a tokenizer takes minutes for."""
+    if isinstance(nlp.tokenizer, Tokenizer) and (found := _STRETCH.search(text)):
+        raise SeqMixError(Errors.E601.format(where=where, text=found[0][:20]))
+    return nlp.make_doc(text)
