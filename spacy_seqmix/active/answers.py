@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 
 from ..annotation.docbins import iter_docs
-from ..annotation.texts import EXTRA
+from ..annotation.texts import EXTRA_KEY
 from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..query.probabilities import copy_tokens
 from ..types import Answer
@@ -253,8 +253,8 @@ def is_annotated(doc: Doc) -> bool:
 
 def _with_extra(doc: Doc, text: Doc) -> Doc:
     """The doc with the other keys of the text's JSON line."""
-    if EXTRA in text.user_data:
-        doc.user_data[EXTRA] = text.user_data[EXTRA]
+    if EXTRA_KEY in text.user_data:
+        doc.user_data[EXTRA_KEY] = text.user_data[EXTRA_KEY]
     return doc
 
 
@@ -262,7 +262,7 @@ def _has_more(doc: Doc) -> bool:
     """Whether a doc has annotation besides plain entities."""
     attributes = ("TAG", "POS", "MORPH", "LEMMA", "DEP", "SENT_START")
     more = any(doc.has_annotation(name) for name in attributes)
-    known = any(key != EXTRA for key in doc.user_data)
+    known = any(key != EXTRA_KEY for key in doc.user_data)
     linked = any(ent.kb_id or ent.ent_id for ent in doc.ents)
     return more or known or linked or bool(doc.spans) or bool(doc.cats)
 

@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotation.docbins import read_docs, read_numbered_docs
-from ..annotation.texts import EXTRA, TEXT_SUFFIXES, Text, can_tokenise, read_texts
+from ..annotation.texts import EXTRA_KEY, TEXT_SUFFIXES, Text, can_tokenise, read_texts
 from ..annotation.whitespace import is_blank
 from ..errors import Errors, SeqMixError, Warnings, plural
 from ..types import Answer, Oracle
@@ -41,7 +41,7 @@ class TextDocs(Mapping[int, Doc]):
         text = self.texts[number]
         doc = self.nlp.make_doc(text.text)
         if text.extra:
-            doc.user_data[EXTRA] = text.extra
+            doc.user_data[EXTRA_KEY] = text.extra
         return doc
 
     def __contains__(self, number: object) -> bool:

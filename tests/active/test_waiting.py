@@ -16,7 +16,7 @@ from spacy_seqmix.active.asked import Asked, Status
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.annotation.docbins import read_docs
 from spacy_seqmix.annotation.provenance import doc_key, get_origin, parent_keys
-from spacy_seqmix.annotation.texts import EXTRA
+from spacy_seqmix.annotation.texts import EXTRA_KEY
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.types import Answer, Oracle, Task
 
@@ -393,7 +393,7 @@ def test_waiting_jsonl_keeps_further_keys(begin: Any, person: Person, tmp_path: 
     run = begin({"paths.pool": str(tmp_path / "texts.jsonl"), "active.n_rounds": 0})
     run.run()
     for number, doc in zip(run.pool.labelled, run.pool.take(run.pool.labelled), strict=True):
-        assert doc.user_data[EXTRA] == {"id": f"é{number}", "meta": {"a": [number]}}
+        assert doc.user_data[EXTRA_KEY] == {"id": f"é{number}", "meta": {"a": [number]}}
 
 
 def test_waiting_lost_answers_are_an_error(begin: Any) -> None:
