@@ -20,7 +20,7 @@ from ...files import parse_json
 from .desk import Desk
 from .progress import Progress
 from .rows import PageAnswer, posted_answer
-from .security import Guard, TooLarge
+from .security import Guard, TooLargeError
 from .training import Training
 
 __all__ = ["make_app"]
@@ -29,7 +29,12 @@ Body: TypeAlias = dict[str, Any]
 Handler: TypeAlias = Callable[[Body], Any]
 MOST_TEXTS = 10
 PAGE = {"/": "index.html", "/page.css": "page.css"}
-KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+KINDS = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 
 
 class Service:
@@ -129,7 +134,7 @@ def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
         try:
             body = parse_json(await request.body())
-        except TooLarge:
+        except TooLargeError:
             return JSONResponse({"message": "too large"}, 413)
         except ValueError as err:
             return JSONResponse({"message": str(err)}, 400)

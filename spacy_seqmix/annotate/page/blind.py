@@ -44,11 +44,13 @@ def blind_result(answers: Iterable[PageAnswer]) -> dict[str, Any]:
     }
 
 
-def _count(answers: Sequence[PageAnswer], lists: Sequence[list[Shown] | None]) -> tuple[int, int]:
+def _count(answers: Sequence[PageAnswer], lists: Sequence[Sequence[Shown] | None]) -> tuple[int, int]:
     """The number of suggestions, and of those that the answers lack."""
     total = lacking = 0
     for answer, suggestions in zip(answers, lists, strict=True):
         given = {(span.start, span.end, span.label) for span in answer.spans}
         total += len(suggestions or ())
-        lacking += sum((start, end, label) not in given for start, end, label, _ in suggestions or ())
+        lacking += sum(
+            (start, end, label) not in given for start, end, label, _ in suggestions or ()
+        )
     return total, lacking

@@ -7,10 +7,13 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ...active.answers import AnswerRecord
 from ...errors import Errors, SeqMixError, SeqMixFileError
 from ...files import parse_json, replacing
+
+AnswerT = TypeVar("AnswerT", bound=AnswerRecord)
 
 __all__ = ["PageLabel", "check_label", "read_labels", "split_labels", "update_labels"]
 
@@ -27,7 +30,7 @@ class PageLabel:
     name: str
     since: str
 
-    def older(self, answers: Iterable[AnswerRecord]) -> Iterator[AnswerRecord]:
+    def older(self, answers: Iterable[AnswerT]) -> Iterator[AnswerT]:
         """Those of the answers that were given before the label existed."""
         return (one for one in answers if not one.skipped and one.at < self.since)
 
@@ -81,8 +84,8 @@ def update_labels(path: Path, wanted: Sequence[str], now: str) -> list[PageLabel
     if wanted and missing:
         names = _joined(one.name for one in known)
         raise SeqMixError(Errors.E681.format(path=path, missing=_joined(missing), names=names))
-    names = {one.name for one in known}
-    labels = [*known, *(PageLabel(name, now) for name in wanted if name not in names)]
+    old = {one.name for one in known}
+    labels = [*known, *(PageLabel(name, now) for name in wanted if name not in old)]
     if not labels:
         raise SeqMixError(Errors.E682.format(path=path.parent.parent))
     if labels != known:

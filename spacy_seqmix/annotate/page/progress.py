@@ -26,7 +26,7 @@ State: TypeAlias = dict[str, Any]
 # What each policy asks for, in words.
 WHY = {
     "RandomPolicy": "Texts are drawn at random.",
-    "NTE": "Texts come first in which the model is least sure of its labels, on average over tokens.",
+    "NTE": "Texts come first in which the model is least sure of its labels, token by token.",
     "LeastConfidence": "Texts come first whose most likely labelling is least likely.",
     "Margin": "Texts come first in which the two best labels of a token are closest.",
     "MNLP": "Texts come first whose labelling is least likely, whatever their length.",
@@ -147,7 +147,7 @@ def _counts(answers: Sequence[PageAnswer]) -> State:
 
 def advice(records: Sequence[RoundRecord]) -> State | None:
     """How much successive models agree, the bound on the change of F1, and whether to stop."""
-    history = [record.agreement for record in records if record.agreement is not None]
+    history = [one for record in records if (one := getattr(record, "agreement", None))]
     if not history:
         return None
     last = history[-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Annotated, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, ValidationError
 
@@ -64,8 +64,8 @@ class PageAnswer(AnswerRecord):
     blind (bool): whether suggestions were not shown; hidden has them.
     """
 
-    id: Annotated[str, Field(max_length=64)] = ""
-    tokens: list[Piece] = []
+    id: str = Field("", max_length=64)
+    tokens: tuple[Piece, ...] = ()
     blind: bool = False
     hidden: list[Shown] | None = None
 

@@ -113,7 +113,7 @@ class Guard:
         return hmac.compare_digest(text.encode(), self.token.encode())
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """A body that grows beyond the limit while it is read."""
 
 
@@ -126,7 +126,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         size += len(message.get("body", b""))
         if size > MAX_BODY:
-            raise TooLarge
+            raise TooLargeError
         return message
 
     return limited
