@@ -668,8 +668,8 @@ class Errors:
         "again."
     )
     E684 = (
-        "[S684] The run in {path} has {what} {known}, not {given}. Leave the option out to go on, "
-        "or begin a run in another folder."
+        "[S684] The run in {path} labels the texts of {known}, not of {given}. Leave out --texts "
+        "to go on, or begin a run in another folder."
     )
     E685 = (
         "[S685] {path} holds no run of 'annotate'. To begin one, give --texts FILE and --labels "
@@ -687,9 +687,13 @@ class Errors:
         "[S688] {path} has no text. Give a file with a text a line (.txt), lines of JSON with the "
         'key "text" (.jsonl), or docs (.spacy).'
     )
-    E689 = (
-        "[S689] {path} already asks an oracle of another kind: {name}. To label in the page, set "
-        "'@misc' of [active.oracle] to spacy-seqmix.Page.v1, in a new folder."
+    E690 = (
+        "[S690] The options {one} and {other} contradict one another: {one} says which pipeline "
+        "is trained. Leave out one of them."
+    )
+    E691 = (
+        "[S691] {path} has a run already, whose settings stay: {options} can't be given any more. "
+        "Leave it out to go on, or begin a run in another folder."
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any, TypeAlias
@@ -28,7 +27,6 @@ __all__ = ["make_app"]
 Body: TypeAlias = dict[str, Any]
 Handler: TypeAlias = Callable[[Body], Any]
 MOST_TEXTS = 10
-PAGE = {"/": "index.html", "/page.css": "page.css"}
 KINDS = {
     ".html": "text/html",
     ".css": "text/css",
@@ -148,8 +146,3 @@ def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             return JSONResponse({"code": code, "message": str(err)}, status)
 
     return serve
-
-
-def end_with(training: Training) -> None:
-    """End the loop where this process ends in order."""
-    threading._register_atexit(training.stop)  # type: ignore[attr-defined]

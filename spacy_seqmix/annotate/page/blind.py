@@ -44,7 +44,9 @@ def blind_result(answers: Iterable[PageAnswer]) -> dict[str, Any]:
     }
 
 
-def _count(answers: Sequence[PageAnswer], lists: Sequence[Sequence[Shown] | None]) -> tuple[int, int]:
+def _count(
+    answers: Sequence[PageAnswer], lists: Sequence[Sequence[Shown] | None]
+) -> tuple[int, int]:
     """The number of suggestions, and of those that the answers lack."""
     total = lacking = 0
     for answer, suggestions in zip(answers, lists, strict=True):

@@ -10,9 +10,10 @@ from pathlib import Path
 from threading import RLock
 
 from ...active.answers import AnswerFile
-from .asked import Watched, read_asked
+from ...active.asked import Asked, AskedHeader, AskedText
 from .labels import PageLabel, check_label, read_labels, update_labels
-from .rows import AskedHead, AskedTask, Given, PageAnswer, now_utc
+from .rows import Given, PageAnswer, now_utc
+from .watched import Watched
 
 __all__ = ["Desk", "Tab", "is_blind"]
 
@@ -51,12 +52,12 @@ class Desk:
         self.labels_path = run_dir / "page" / "labels.json"
         self.labels: list[PageLabel] = read_labels(self.labels_path)
         self.blind, self.clock = blind, clock
-        self.head = AskedHead()
-        self.tasks: list[AskedTask] = []
+        self.head: AskedHeader | None = None
+        self.texts: tuple[AskedText, ...] = ()
         self.tabs: dict[str, Tab] = {}
         self._asked = Watched(run_dir / "asked.jsonl")
         self._lock = RLock()
-        self._given: dict[str, AskedTask] = {}
+        self._given: dict[str, AskedText] = {}
         # The last answer to each text; the last one given is at the end.
         self.answers: dict[str, PageAnswer] = {}
         self._ids: set[str] = set()
@@ -71,8 +72,8 @@ class Desk:
     def refresh(self) -> None:
         """Read the tasks again where the loop has replaced them."""
         with self._lock:
-            if self._asked.changed():
-                self.head, self.tasks = read_asked(self._asked.path)
+            if self._asked.changed() and (asked := Asked.read(self._asked.path)) is not None:
+                self.head, self.texts = asked
 
     def hand_out(self, tab: str, holds: Collection[str], wanted: int) -> list[Given]:
         """Give a tab the next texts: those that nobody has labelled and no other tab holds.
@@ -93,17 +94,17 @@ class Desk:
             self._given.update((task.key, task) for task in found)
             return [self._as_given(task) for task in found]
 
-    def _free(self, patience: float, wanted: int) -> list[AskedTask]:
+    def _free(self, patience: float, wanted: int) -> list[AskedText]:
         """The first tasks, best first, that are free: those in reserve come last."""
         now = self.clock()
         taken = {key for tab in self.tabs.values() if now - tab.seen < patience for key in tab.keys}
-        ranked = sorted(self.tasks, key=lambda task: task.reserve)
+        ranked = sorted(self.texts, key=lambda task: task.reserve)
         free = (task for task in ranked if task.key not in taken and task.key not in self.answers)
         return [task for task, _ in zip(free, range(wanted), strict=False)]
 
-    def _as_given(self, task: AskedTask) -> Given:
+    def _as_given(self, task: AskedText) -> Given:
         hidden = task.suggestions is not None and is_blind(task.key, self.blind)
-        more = {"round": self.head.round, "blind": hidden}
+        more = {"round": 0 if self.head is None else self.head.round, "blind": hidden}
         return Given(**{**dict(task), **more, **({"suggestions": None} if hidden else {})})
 
     def heard(self, tab: str, holds: Collection[str]) -> None:

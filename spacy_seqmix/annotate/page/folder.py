@@ -5,23 +5,19 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from thinc.api import Config
 
-from ...annotation.texts import TEXT_SUFFIXES, read_texts
-from ...config import load_config, problems_of
+from ...config import problems_of
 from ...errors import Errors, SeqMixError, SeqMixFileError
 from ...files import parse_json, replacing
 from .labels import update_labels
 from .rows import now_utc
+from .start import NewRun, check_texts, config_of
 
-__all__ = ["PAGE_ORACLE", "PageFolder", "PageSettings", "begin", "go_on", "shipped_config"]
-
-PAGE_ORACLE = "spacy-seqmix.Page.v1"
+__all__ = ["PageFolder", "PageSettings", "begin", "go_on"]
 
 
 class PageSettings(BaseModel):
@@ -73,35 +69,27 @@ class PageFolder:
 
 
 def begin(
-    folder: PageFolder,
-    texts: Path,
-    labels: list[str],
-    config: Path,
-    overrides: Mapping[str, Any],
-    *,
-    blind: float = 0.0,
+    folder: PageFolder, new: NewRun, overrides: Mapping[str, Any], *, blind: float = 0.0
 ) -> PageSettings:
     """Begin a run: write its config, labels and settings. Nothing is trained.
 
-    config (Path): one with [active]; its pool and its oracle are replaced.
-    overrides (Mapping[str, Any]): values by dotted name.
-    RAISES (SeqMixError): S680, S682, S685, S688, and those of the config.
+    overrides (Mapping[str, Any]): values of the config by dotted name.
+    RAISES (SeqMixError): S682, S685, and those of ``config_of``.
     """
-    run_dir = folder.run_dir
-    if run_dir.exists() and any(not one.name.endswith(".tmp") for one in run_dir.iterdir()):
-        # A kill while a run begins leaves the folder "page" without settings.
-        if {one.name for one in run_dir.iterdir() if one.suffix != ".tmp"} != {"page"}:
-            raise SeqMixError(Errors.E685.format(path=run_dir))
-    texts = texts.resolve()
-    check_texts(texts)
-    made = load_config(config, {**overrides, "active.pool": str(texts)})
-    made["active"].pop("extends", None)
-    made["active"]["oracle"] = {"@misc": PAGE_ORACLE}
-    update_labels(folder.labels_path, labels, now_utc())
+    # A kill while a run begins leaves the folder "page" without settings.
+    names = {path.name for path in folder.run_dir.glob("*") if path.suffix != ".tmp"}
+    if new.texts is None or names - {"page"}:
+        raise SeqMixError(Errors.E685.format(path=folder.run_dir))
+    if not new.labels:
+        raise SeqMixError(Errors.E682.format(path=folder.run_dir))
+    check_texts(new.texts)
+    config = config_of(new, overrides)
+    folder.labels_path.unlink(missing_ok=True)
+    update_labels(folder.labels_path, new.labels, now_utc())
     with replacing(folder.config_path) as temporary:
-        made.to_disk(temporary)
+        config.to_disk(temporary)
     settings = PageSettings(
-        texts=str(texts),
+        texts=str(new.texts.resolve()),
         identity=secrets.token_hex(4),
         token=secrets.token_urlsafe(24),
         blind=blind,
@@ -111,43 +99,26 @@ def begin(
 
 
 def go_on(
-    folder: PageFolder, texts: Path | None, labels: list[str], *, blind: float | None = None
+    folder: PageFolder,
+    new: NewRun,
+    overrides: Mapping[str, Any],
+    *,
+    blind: float | None = None,
 ) -> PageSettings:
     """Go on with a run; new labels are added.
 
-    RAISES (SeqMixError): S681 for labels that are left out, S684 for another file of texts.
+    RAISES (SeqMixError): S681 for labels that are left out, S684 for another file of texts, S691
+        for options that belong to a new run.
     """
     settings = folder.read()
-    if texts is not None and str(texts.resolve()) != settings.texts:
+    if given := [*new.given(), *(f"--{name}" for name in overrides)]:
+        raise SeqMixError(Errors.E691.format(path=folder.run_dir, options=", ".join(given)))
+    if new.texts is not None and str(new.texts.resolve()) != settings.texts:
         raise SeqMixError(
-            Errors.E684.format(
-                path=folder.run_dir, what="the texts", known=settings.texts, given=texts
-            )
+            Errors.E684.format(path=folder.run_dir, known=settings.texts, given=new.texts)
         )
-    update_labels(folder.labels_path, labels, now_utc())
+    update_labels(folder.labels_path, new.labels, now_utc())
     if blind is not None and blind != settings.blind:
         settings = settings.model_copy(update={"blind": blind})
         folder.write(settings)
     return settings
-
-
-def check_texts(path: Path) -> None:
-    """RAISES (SeqMixError): S501, S600, S610 for a file that can't be read, S688 for an empty one."""
-    if path.suffix in TEXT_SUFFIXES:
-        if next(read_texts(path), None) is None:
-            raise SeqMixError(Errors.E688.format(path=path))
-    elif path.suffix != ".spacy" or not path.is_file():
-        reason = "it is no .txt, .jsonl or .spacy file" if path.exists() else "no such file"
-        raise SeqMixFileError(Errors.E600.format(path=path, reason=reason))
-
-
-def shipped_config(name: str) -> Path:
-    """A config that comes with the package: "cnn" or "transformer"."""
-    with as_file(files("spacy_seqmix.annotate") / "configs" / f"{name}.cfg") as path:
-        return path
-
-
-def oracle_of(config: Config) -> str | None:
-    """The registered name of a config's oracle."""
-    oracle = config.get("active", {}).get("oracle", {})
-    return oracle.get("@misc") if isinstance(oracle, dict) else None

@@ -9,15 +9,15 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
 
+from ...active.asked import Status
 from ...active.journal import RoundRecord, read_journal
 from ...errors import SeqMixError
-from ...files import parse_json
-from .asked import Watched
 from .blind import blind_result
 from .curve import curve_of
 from .desk import Desk
 from .rows import PageAnswer
 from .training import Training
+from .watched import Watched
 
 __all__ = ["WHY", "Progress"]
 
@@ -35,7 +35,11 @@ WHY = {
     "Fluctuation": "Texts come first for which the model changes its mind from round to round.",
     "TokenCost": "Texts come first that are worth most for each token to label.",
 }
-FIRST = "There is no model yet: the first texts are drawn at random."
+# And how the texts of the first round are chosen.
+FIRST = {
+    "random": "There is no model of these labels yet: the first texts are drawn at random.",
+    "diverse": "There is no model of these labels yet: the first texts are as different as can be.",
+}
 
 
 class Progress:
@@ -85,21 +89,23 @@ class Progress:
 
     def _batch(self) -> State:
         """How far the round is: answers to its texts, and to such as are in reserve."""
-        head, tasks, answers = self.desk.head, self.desk.tasks, self.desk.answers
-        given = [answers[task.key] for task in tasks if task.key in answers]
+        head, answers = self.desk.head, self.desk.answers
+        given = [answers[text.key] for text in self.desk.texts if text.key in answers]
         labelled = sum(not one.skipped for one in given)
+        n = 0 if head is None else head.n
         return {
-            "round": head.round,
-            "n": head.n,
-            "labelled": min(labelled, head.n),
-            "early": max(0, labelled - head.n),
-            "asked": len(tasks) > 0,
+            "round": None if head is None else head.round,
+            "n": n,
+            "labelled": min(labelled, n),
+            "early": max(0, labelled - n),
         }
 
-    def _next(self) -> State:
+    def _next(self) -> State | None:
         head = self.desk.head
-        kind = (head.policy or "").removeprefix("spacy-seqmix.").partition(".")[0]
-        why = WHY.get(kind, "") if head.model is not None else FIRST
+        if head is None:
+            return None
+        kind = head.policy.removeprefix("spacy-seqmix.").partition(".")[0]
+        why = WHY.get(kind, "") if head.round else FIRST.get(kind, FIRST["random"])
         return {
             "policy": kind,
             "why": why,
@@ -118,16 +124,10 @@ class Progress:
 
     def _loop(self, training: Training | None) -> State:
         """What the loop does, and for how long."""
-        status: State = {}
-        try:
-            status = parse_json((self.run_dir / "status.json").read_bytes())
-            since = float(status["since"])
-        except (OSError, ValueError, KeyError, TypeError):
-            since = time.time()
+        status = Status.read(self.run_dir / "status.json")
         return {
-            "phase": str(status.get("phase", "start")),
-            "round": status.get("round", 0),
-            "elapsed": max(0.0, time.time() - since),
+            "phase": "start" if status is None else status.phase,
+            "elapsed": 0.0 if status is None else max(0.0, time.time() - status.since),
             "alive": training is None or training.is_alive,
             "finished": training is not None and training.has_finished,
             "message": (training.message() if training is not None else None) or self._problem,

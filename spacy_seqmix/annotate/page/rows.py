@@ -1,52 +1,24 @@
-"""What a tab is given, what it answers, and the lines of the page's file of answers."""
+"""What a tab is given, and what it answers."""
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, ValidationError
+from pydantic import Field, NonNegativeInt, ValidationError
 
 from ...active.answers import AnswerRecord, Shown
+from ...active.asked import AskedText
 from ...annotation.texts import task_key
 from ...config import problems_of
 from ...errors import Errors, SeqMixError
 
-__all__ = ["AskedHead", "AskedTask", "Given", "PageAnswer", "now_utc", "posted_answer"]
+__all__ = ["Given", "PageAnswer", "now_utc", "posted_answer"]
 
 Piece: TypeAlias = tuple[NonNegativeInt, NonNegativeInt]
 
 
-class Line(BaseModel):
-    """A frozen line. Fields of other versions are ignored."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class AskedHead(Line):
-    """The first line of ``asked.jsonl``: what the loop asks for."""
-
-    round: NonNegativeInt = 0
-    n: NonNegativeInt = 0
-    policy: str | None = None
-    model: str | None = None
-    pool: NonNegativeInt | None = None
-    scored: NonNegativeInt | None = None
-
-
-class AskedTask(Line):
-    """A text that the loop asks for, or has in reserve. All offsets count characters."""
-
-    key: str
-    text: str
-    tokens: list[Piece]
-    suggestions: list[Shown] | None = None
-    score: FiniteFloat | None = None
-    dev: bool = False
-    reserve: bool = False
-
-
-class Given(AskedTask):
+class Given(AskedText):
     """A text as a tab gets it.
 
     blind (bool): whether there are suggestions that are not shown.
@@ -67,7 +39,7 @@ class PageAnswer(AnswerRecord):
     id: str = Field("", max_length=64)
     tokens: tuple[Piece, ...] = ()
     blind: bool = False
-    hidden: list[Shown] | None = None
+    hidden: tuple[Shown, ...] | None = None
 
 
 def now_utc() -> str:

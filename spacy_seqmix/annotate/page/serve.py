@@ -86,7 +86,7 @@ def serve(
         listener = stack.enter_context(bind(host, port))
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listener.getsockname()[1]}/"
-        stack.enter_context(locked(folder.path, note=f"the page {address}"))
+        stack.enter_context(locked(folder.path, f" (the page at {address})"))
         desk = Desk(run_dir, blind=settings.blind)
         progress = Progress(
             run_dir, desk, identity=settings.identity, title=Path(settings.texts).name
