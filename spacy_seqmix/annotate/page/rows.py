@@ -62,7 +62,7 @@ def posted_answer(body: Any, labels: set[str]) -> PageAnswer:
     if problem := _problem(answer, labels):
         raise SeqMixError(Errors.E683.format(key=key, reason=problem))
     if answer.skipped:
-        return answer.model_copy(update={"spans": []})
+        return answer.model_copy(update={"spans": ()})
     return answer
 
 

@@ -258,6 +258,7 @@ function refresh() {
   const sheet = current?.sheet;
   const range = sheet?.range();
   $("text").hidden = !current;
+  $("text").dataset.key = current?.task.key ?? "";
   $("waiting").hidden = !!current;
   if (!current) $("waiting-text").textContent = waitingText();
   $("meta").textContent = current ? metaText() : "";
