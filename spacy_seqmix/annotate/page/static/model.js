@@ -2,6 +2,8 @@
 // {start, end, label, confidence, own}; own ones were set by a person.
 
 const RESERVED = "suh";
+// What Python counts as blank; JavaScript differs.
+const BLANK = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/;
 
 /** The key of each label: a digit for the first nine, and a letter of its name if one is free. */
 export function keysOf(labels) {
@@ -24,7 +26,7 @@ export class Sheet {
       const text = signs.slice(start, end).join("");
       const before = signs.slice(last, start).join("");
       last = end;
-      return { i, start, end, text, before, blank: text.trim() === "" };
+      return { i, start, end, text, before, blank: BLANK.test(text) };
     });
     this.rest = signs.slice(last).join("");
     const given = task.spans ?? task.suggestions ?? [];
