@@ -702,6 +702,51 @@ class Errors:
     )
     E711 = "[S711] The policy {name} can't have {field} = {value!r}: it must be {wanted}."
 
+    # 68x the page
+    E680 = (
+        "[S680] {label!r} can't be a label: {reason}. Give labels such as PER,ORG,LOC: any signs "
+        "but commas, line breaks and control characters."
+    )
+    E681 = (
+        "[S681] The labels {missing} of {path} are not among those given, and texts may have them. "
+        "Give all of them, and new ones behind: --labels {names},..., or leave out --labels."
+    )
+    E682 = (
+        "[S682] No labels are known for {path}. Give those that people may use: --labels PER,ORG."
+    )
+    E683 = (
+        "[S683] This is no answer to the text {key}: {reason}. Reload the page, and label the text "
+        "again."
+    )
+    E684 = (
+        "[S684] The run in {path} labels the texts of {known}, not of {given}. Leave out --texts "
+        "to go on, or begin a run in another folder."
+    )
+    E685 = (
+        "[S685] {path} holds no run of 'annotate'. To begin one, give --texts FILE and --labels "
+        "PER,ORG, and a folder that is new or empty."
+    )
+    E686 = (
+        "[S686] The page is served by starlette and uvicorn, which are not installed ({missing} is "
+        "missing). Run: pip install 'spacy-seqmix[annotate]'."
+    )
+    E687 = (
+        "[S687] Can't serve the page at {host}:{port}: {reason}. Give another port with --port, or "
+        "leave it out."
+    )
+    E688 = (
+        "[S688] {path} has no text. Give a file with a text a line (.txt), lines of JSON with the "
+        'key "text" (.jsonl), or docs (.spacy).'
+    )
+    E690 = (
+        "[S690] The options {one} and {other} contradict one another: {one} says which pipeline "
+        "is trained. Leave out one of them."
+    )
+    E691 = (
+        "[S691] {path} has a run already, whose settings stay: {options} can't be given any more. "
+        "Leave it out to go on, or begin a run in another folder."
+    )
+
 
 class Warnings:
     """Messages of warnings."""
@@ -810,5 +855,9 @@ class Warnings:
     W542 = (
         "[W542] No tag in {path} has a prefix such as B-: read as IO, with the labels {labels}. "
         "Name another column with --column if these are not entities."
+    )
+    W680 = (
+        "[W680] No encoder can be had ({names}): the pipeline gets a CNN, which learns more "
+        "slowly. Give one with --encoder NAME, or choose the CNN with --fast."
     )
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

@@ -11,6 +11,7 @@ from spacy.cli._util import app as spacy_app
 
 from ._common import CONTEXT, show_version
 from .active import active_cli
+from .annotate import annotate_cli
 from .augment import augment_cli
 from .calibrate import calibrate_cli
 from .confidence import confidence_cli
@@ -28,6 +29,7 @@ app = typer.Typer(
     name="seqmix", help=HELP, callback=show_version, no_args_is_help=True, rich_markup_mode=None
 )
 app.command("active", no_args_is_help=True, context_settings=CONTEXT)(active_cli)
+app.command("annotate", no_args_is_help=True, context_settings=CONTEXT)(annotate_cli)
 app.command("augment", no_args_is_help=True, context_settings=CONTEXT)(augment_cli)
 app.command("show", no_args_is_help=True)(show_cli)
 app.command("calibrate", no_args_is_help=True)(calibrate_cli)

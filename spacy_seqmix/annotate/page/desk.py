@@ -1,0 +1,167 @@
+"""The desk: which text each tab gets, and what was answered. It knows no HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from threading import RLock
+
+from ...active.answers import AnswerFile
+from ...active.asked import Asked, AskedHeader, AskedText
+from .labels import PageLabel, check_label, read_labels, update_labels
+from .rows import Given, PageAnswer, now_utc
+from .watched import Watched
+
+__all__ = ["Desk", "Tab", "is_blind"]
+
+# A tab that is not heard of for so long has ended: browsers let tabs in the background speak once
+# a minute. Where no other text is free, less is enough.
+GONE, LEFT = 150.0, 20.0
+
+
+def is_blind(key: str, share: float) -> bool:
+    """Whether a text is among those that are shown without suggestions: by its key alone."""
+    number = int.from_bytes(sha256(f"blind {key}".encode()).digest()[:8], "big")
+    return number < share * 2**64
+
+
+@dataclass
+class Tab:
+    """A browser tab: the texts that it holds, and when it was last heard of."""
+
+    seen: float
+    keys: set[str] = field(default_factory=set)
+
+
+class Desk:
+    """Hands out texts and keeps answers. Every method may be called from any thread."""
+
+    def __init__(
+        self, run_dir: Path, *, blind: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Read what there is.
+
+        run_dir (Path): the run folder.
+        blind (float): the share of texts that are shown without suggestions.
+        RAISES (SeqMixError): S411, S600, S611 where answers or labels can't be read.
+        """
+        self.file = AnswerFile(run_dir / "page" / "answers.jsonl", PageAnswer)
+        self.labels_path = run_dir / "page" / "labels.json"
+        self.labels: list[PageLabel] = read_labels(self.labels_path)
+        self.blind, self.clock = blind, clock
+        self.head: AskedHeader | None = None
+        self.texts: tuple[AskedText, ...] = ()
+        self.tabs: dict[str, Tab] = {}
+        self._asked = Watched(run_dir / "asked.jsonl")
+        self._lock = RLock()
+        self._given: dict[str, AskedText] = {}
+        # The last answer to each text; the last one given is at the end.
+        self.answers: dict[str, PageAnswer] = {}
+        self._ids: set[str] = set()
+        for answer in self.file.lines():
+            self._remember(answer)
+
+    def _remember(self, answer: PageAnswer) -> None:
+        self.answers.pop(answer.key, None)
+        self.answers[answer.key] = answer
+        self._ids.add(answer.id)
+
+    def refresh(self) -> None:
+        """Read the tasks again where the loop has replaced them."""
+        with self._lock:
+            if self._asked.changed() and (asked := Asked.read(self._asked.path)) is not None:
+                self.head, self.texts = asked
+
+    def hand_out(self, tab: str, holds: Collection[str], wanted: int) -> list[Given]:
+        """Give a tab the next texts: those that nobody has labelled and no other tab holds.
+
+        tab (str): the name of the tab.
+        holds (Collection[str]): the keys of the texts that it has; others are given back.
+        wanted (int): how many more it wants.
+        """
+        with self._lock:
+            self.refresh()
+            self.heard(tab, holds)
+            found = self._free(GONE, wanted)
+            if not found and not holds:
+                found = self._free(LEFT, wanted)
+                for other in self.tabs.values():
+                    other.keys -= {task.key for task in found}
+            self.tabs[tab].keys |= {task.key for task in found}
+            self._given.update((task.key, task) for task in found)
+            return [self._as_given(task) for task in found]
+
+    def _free(self, patience: float, wanted: int) -> list[AskedText]:
+        """The first tasks, best first, that are free: those in reserve come last."""
+        now = self.clock()
+        taken = {key for tab in self.tabs.values() if now - tab.seen < patience for key in tab.keys}
+        ranked = sorted(self.texts, key=lambda task: task.reserve)
+        free = (task for task in ranked if task.key not in taken and task.key not in self.answers)
+        return [task for task, _ in zip(free, range(wanted), strict=False)]
+
+    def _as_given(self, task: AskedText) -> Given:
+        hidden = task.suggestions is not None and is_blind(task.key, self.blind)
+        more = {"round": 0 if self.head is None else self.head.round, "blind": hidden}
+        return Given(**{**dict(task), **more, **({"suggestions": None} if hidden else {})})
+
+    def heard(self, tab: str, holds: Collection[str]) -> None:
+        """Keep the texts of a tab that somebody works in; forget tabs that have ended."""
+        with self._lock:
+            now = self.clock()
+            self.tabs[tab] = Tab(now, set(holds))
+            self.tabs = {name: one for name, one in self.tabs.items() if now - one.seen < GONE}
+
+    def release(self, tab: str) -> None:
+        """Give back the texts of a tab that was closed."""
+        with self._lock:
+            self.tabs.pop(tab, None)
+
+    def answer(self, answer: PageAnswer) -> None:
+        """Keep an answer. It is on the disk when this returns; the same one again changes nothing.
+
+        RAISES (SeqMixFileError): S411 where it can't be written: it does not count.
+        """
+        with self._lock:
+            if answer.id in self._ids:
+                return
+            task = self._given.get(answer.key)
+            if answer.blind and task is not None:
+                answer = answer.model_copy(update={"hidden": task.suggestions})
+            self.file.append(answer)
+            self._remember(answer)
+
+    def done(
+        self, *, before: str | None = None, skip: int = 0, limit: int = 50
+    ) -> tuple[int, list[PageAnswer]]:
+        """What was answered, the last first.
+
+        before (str | None): only texts that were labelled before this label existed.
+        RETURNS (tuple): how many there are, and those from ``skip`` on.
+        """
+        with self._lock:
+            label = next((one for one in self.labels if one.name == before), None)
+            rows = list(reversed(self.answers.values()))
+            rows = rows if label is None else list(label.older(rows))
+            return len(rows), rows[skip : skip + limit]
+
+    def older(self) -> dict[str, int]:
+        """How many texts were labelled before a label existed, for labels with any."""
+        with self._lock:
+            counts = {
+                one.name: sum(1 for _ in one.older(self.answers.values())) for one in self.labels
+            }
+            return {name: count for name, count in counts.items() if count}
+
+    def add_label(self, name: str) -> None:
+        """Add a label at the end. RAISES (SeqMixError): S600, S680."""
+        with self._lock:
+            wanted = [*(one.name for one in self.labels), check_label(name)]
+            self.labels = update_labels(self.labels_path, wanted, now_utc())
+
+    def all(self) -> Iterable[PageAnswer]:
+        """The last answer to each text."""
+        with self._lock:
+            return list(self.answers.values())

@@ -1,0 +1,161 @@
+"""What the side bar shows: counts, the curve, what is asked and why, and when to stop."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeAlias
+
+from ...active.asked import Status
+from ...active.journal import RoundRecord, read_journal
+from ...errors import SeqMixError
+from .blind import blind_result
+from .curve import curve_of
+from .desk import Desk
+from .rows import PageAnswer
+from .training import Training
+from .watched import Watched
+
+__all__ = ["WHY", "Progress"]
+
+State: TypeAlias = dict[str, Any]
+
+# What each policy asks for, in words.
+WHY = {
+    "RandomPolicy": "Texts are drawn at random.",
+    "NTE": "Texts come first in which the model is least sure of its labels, token by token.",
+    "LeastConfidence": "Texts come first whose most likely labelling is least likely.",
+    "Margin": "Texts come first in which the two best labels of a token are closest.",
+    "MNLP": "Texts come first whose labelling is least likely, whatever their length.",
+    "QBC": "Texts come first on which several models disagree.",
+    "TagCount": "Texts come first in which the model expects most tokens of entities.",
+    "Fluctuation": "Texts come first for which the model changes its mind from round to round.",
+    "TokenCost": "Texts come first that are worth most for each token to label.",
+}
+# And how the texts of the first round are chosen.
+FIRST = {
+    "random": "There is no model of these labels yet: the first texts are drawn at random.",
+    "diverse": "There is no model of these labels yet: the first texts are as different as can be.",
+}
+
+
+class Progress:
+    """Reads the run folder again where the loop has changed it."""
+
+    def __init__(self, run_dir: Path, desk: Desk, *, identity: str, title: str = "") -> None:
+        """
+        identity (str): names the run in the browser's storage.
+        title (str): of the page.
+        """
+        self.run_dir, self.desk = run_dir, desk
+        self.identity, self.title = identity, title
+        self._journal = Watched(run_dir / "journal.jsonl")
+        self._records: list[RoundRecord] = []
+        self._problem: str | None = None
+        self._lock = Lock()
+
+    def records(self) -> list[RoundRecord]:
+        """The finished rounds."""
+        with self._lock:
+            if self._journal.changed():
+                try:
+                    self._records, self._problem = read_journal(self._journal.path), None
+                except SeqMixError as err:
+                    self._problem = str(err)
+            return self._records
+
+    def state(self, training: Training | None) -> State:
+        """Everything, as the page gets it."""
+        self.desk.refresh()
+        records, answers = self.records(), list(self.desk.all())
+        return {
+            "run": self.identity,
+            "title": self.title,
+            "labels": [one.name for one in self.desk.labels],
+            "older": self.desk.older(),
+            "counts": _counts(answers),
+            "batch": self._batch(),
+            "curve": curve_of(records, self.desk.answers),
+            "last": None if not records else records[-1].seconds.total,
+            "next": self._next(),
+            "advice": advice(records),
+            "blind": blind_result(answers) if self.desk.blind else None,
+            "model": self._model(records),
+            "loop": self._loop(training),
+        }
+
+    def _batch(self) -> State:
+        """How far the round is: answers to its texts, and to such as are in reserve."""
+        head, answers = self.desk.head, self.desk.answers
+        given = [answers[text.key] for text in self.desk.texts if text.key in answers]
+        labelled = sum(not one.skipped for one in given)
+        n = 0 if head is None else head.n
+        return {
+            "round": None if head is None else head.round,
+            "n": n,
+            "labelled": min(labelled, n),
+            "early": max(0, labelled - n),
+        }
+
+    def _next(self) -> State | None:
+        head = self.desk.head
+        if head is None:
+            return None
+        kind = head.policy.removeprefix("spacy-seqmix.").partition(".")[0]
+        why = WHY.get(kind, "") if head.round else FIRST.get(kind, FIRST["random"])
+        return {
+            "policy": kind,
+            "why": why,
+            "pool": head.pool,
+            "scored": head.scored,
+            "model": head.model,
+        }
+
+    def _model(self, records: Sequence[RoundRecord]) -> State | None:
+        """Where the last pipeline lies."""
+        for record in reversed(records):
+            path = self.run_dir / "models" / f"round-{record.round:02d}"
+            if path.exists():
+                return {"path": str(path.resolve()), "round": record.round}
+        return None
+
+    def _loop(self, training: Training | None) -> State:
+        """What the loop does, and for how long."""
+        status = Status.read(self.run_dir / "status.json")
+        return {
+            "phase": "start" if status is None else status.phase,
+            "elapsed": 0.0 if status is None else max(0.0, time.time() - status.since),
+            "alive": training is None or training.is_alive,
+            "finished": training is not None and training.has_finished,
+            "message": (training.message() if training is not None else None) or self._problem,
+        }
+
+
+def _counts(answers: Sequence[PageAnswer]) -> State:
+    labelled = [one for one in answers if not one.skipped]
+    types = Counter(span.label for one in labelled for span in one.spans)
+    return {
+        "labelled": len(labelled),
+        "empty": sum(not one.spans for one in labelled),
+        "skipped": len(answers) - len(labelled),
+        "types": dict(types),
+    }
+
+
+def advice(records: Sequence[RoundRecord]) -> State | None:
+    """How much successive models agree, the bound on the change of F1, and whether to stop."""
+    history = [one for record in records if (one := getattr(record, "agreement", None))]
+    if not history:
+        return None
+    last = history[-1]
+    return {
+        "rounds": len(history),
+        "docs": last.docs,
+        "agreement": last.agreement,
+        "kappa": last.kappa,
+        "bound": None,
+        "stop": False,
+    }

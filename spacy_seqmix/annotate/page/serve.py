@@ -1,0 +1,123 @@
+"""Serve the page until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from ...active.run_folder import locked
+from ...errors import Errors, SeqMixError, SeqMixFileError
+from .desk import Desk
+from .folder import PageFolder, PageSettings
+from .progress import Progress
+from .training import Training
+
+__all__ = ["bind", "check_installed", "serve"]
+
+# The port that is tried first, so that a bookmark works.
+PORT = 8642
+
+
+def check_installed() -> None:
+    """RAISES (SeqMixError): S686 where the web server is not installed."""
+    try:
+        import starlette
+        import uvicorn  # noqa: F401
+
+        del starlette
+    except ImportError as err:
+        raise SeqMixError(Errors.E686.format(missing=err.name)) from err
+
+
+def bind(host: str, port: int | None) -> socket.socket:
+    """Open a socket to listen to.
+
+    port (int | None): by default 8642, or any free one where that is in use.
+    RAISES (SeqMixFileError): S687 where it can't be had.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port or PORT, type=socket.SOCK_STREAM)[0]
+    except OSError as err:
+        text = Errors.E687.format(host=host, port=port or PORT, reason=err.strerror)
+        raise SeqMixFileError(text) from err
+    wanted = [port] if port is not None else [PORT, 0]
+    for number in wanted:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((address[0], number))
+        except OSError as err:
+            listener.close()
+            if number == wanted[-1]:
+                text = Errors.E687.format(host=host, port=number, reason=err.strerror)
+                raise SeqMixFileError(text) from err
+            continue
+        return listener
+    raise AssertionError("unreachable")
+
+
+def serve(
+    run_dir: Path,
+    settings: PageSettings,
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    browser: bool = True,
+    train: list[str] | None = None,
+    on_start: Callable[[str], object] = lambda link: None,
+) -> None:
+    """Serve the page of a run, and train beside it, until the process is interrupted.
+
+    browser (bool): open the page in the browser.
+    train (list[str] | None): options of ``spacy seqmix active``; None trains nothing.
+    on_start (Callable): called with the link of the page.
+    RAISES (SeqMixError): S412 where another server has the run, S687, and those of ``Desk``.
+    """
+    import uvicorn
+
+    from .app import make_app
+
+    folder = PageFolder(run_dir)
+    with ExitStack() as stack:
+        listener = stack.enter_context(bind(host, port))
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{listener.getsockname()[1]}/"
+        stack.enter_context(locked(folder.path, f" (the page at {address})"))
+        desk = Desk(run_dir, blind=settings.blind)
+        progress = Progress(
+            run_dir, desk, identity=settings.identity, title=Path(settings.texts).name
+        )
+        training = None
+        if train is not None:
+            training = Training(folder.config_path, run_dir, train)
+            stack.callback(training.stop)
+            training.start()
+        app = make_app(
+            desk, progress, training, token=settings.token, host=host, name=settings.identity
+        )
+        link = f"{address}?token={settings.token}"
+        on_start(link)
+        if browser and _has_screen():
+            threading.Timer(0.5, webbrowser.open, [link]).start()
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=2,
+            lifespan="off",
+            ws="none",
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _has_screen() -> bool:
+    """Whether a browser has a window: in a terminal, one of text would hide the link."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

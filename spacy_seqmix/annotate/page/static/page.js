@@ -1,0 +1,547 @@
+// The page: which text is shown, what keys and buttons do, and when the server is asked.
+
+import { Sheet, keysOf } from "./model.js";
+import { Outbox, ask, newId } from "./outbox.js";
+import { drawProgress, duration, plural } from "./side.js";
+import { TextView, element } from "./text.js";
+
+const $ = (id) => document.getElementById(id);
+const POLL = 2000;
+const AHEAD = 3;
+const IDLE = 30_000;
+const NARROW = matchMedia("(max-width: 900px)");
+
+const tab = newId();
+let state = null;
+let keys = [];
+let queue = []; // texts that come next
+let current = null; // {task, sheet, seconds}
+let parked = null; // the text that waits while one before it is corrected
+let lastLabel = null;
+let outbox = null;
+let filling = null;
+let lastInput = performance.now();
+let trouble = null; // what the banner says
+const mine = []; // answers of this tab, the last at the end
+const answered = new Set();
+const view = new TextView($("text"), $("scroll"), () => refresh());
+
+// ---------------------------------------------------------------- texts
+
+function held() {
+  const shown = [current, parked].filter(Boolean).map((one) => one.task.key);
+  return [...shown, ...queue.map((task) => task.key), ...(outbox?.keys ?? [])];
+}
+
+/** Have the next texts at hand. `anew`: those at hand are of an older model. */
+function fill(anew = false) {
+  filling = (filling ?? Promise.resolve()).then(() => fillNow(anew));
+  return filling;
+}
+
+async function fillNow(anew) {
+  const known = new Set(anew ? queue.map((task) => task.key) : []);
+  const holds = held().filter((key) => !known.has(key));
+  const wanted = AHEAD - (anew ? 0 : queue.length);
+  if (wanted <= 0) return;
+  try {
+    const { texts } = await ask("texts", { tab, holds, wanted });
+    const busy = new Set([current, parked].filter(Boolean).map((one) => one.task.key));
+    const fresh = texts.filter((task) => !busy.has(task.key) && !answered.has(task.key));
+    queue = anew ? fresh : [...queue, ...fresh];
+    if (!current && queue.length) open(queue.shift());
+    connected();
+  } catch (error) {
+    disconnected(error);
+  }
+  refresh();
+}
+
+function open(task, { correct = false } = {}) {
+  const sheet = new Sheet(task);
+  const draft = read(`draft:${task.key}`);
+  if (draft) {
+    sheet.ents = draft;
+    sheet.touched = true;
+  }
+  current = { task, sheet, seconds: task.seconds ?? 0, correct };
+  lastInput = performance.now();
+  view.show(sheet, state.labels);
+  refresh();
+  if (!document.querySelector("dialog[open]")) $("text").focus({ preventScroll: true });
+  const n = sheet.ents.length;
+  say(correct ? "A text that you have done" : `Next text${n ? `, ${plural(n, "suggestion")}` : ""}`);
+}
+
+function advance() {
+  current = null;
+  if (parked) {
+    [current, parked] = [parked, null];
+    view.show(current.sheet, state.labels);
+  } else if (queue.length) open(queue.shift());
+  refresh();
+  fill();
+}
+
+async function submit(kind) {
+  if (!current) return;
+  const { task, sheet } = current;
+  spend();
+  const answer = {
+    id: newId(),
+    key: task.key,
+    text: task.text,
+    tokens: task.tokens,
+    state: kind,
+    spans: kind === "skipped" ? [] : sheet.spans(),
+    who: read("who") ?? "",
+    seconds: Math.round(current.seconds * 10) / 10,
+    shown: task.spans ? task.shown : task.suggestions,
+    blind: task.blind ?? false,
+    round: task.round ?? 0,
+  };
+  const kept = outbox.put(answer);
+  answered.add(task.key);
+  mine.push(answer);
+  forget(`draft:${task.key}`);
+  if (!kept) await outbox.sending;
+  advance();
+}
+
+/** Back to the text before; again, to the one before that. */
+async function back() {
+  const at = current?.correct ? mine.findLastIndex((one) => one.key === current.task.key) : mine.length;
+  let before = mine[at - 1];
+  if (!before) {
+    try {
+      const first = mine[0];
+      const { answers } = await ask("done", {});
+      const place = first ? answers.findIndex((one) => one.key === first.key) : -1;
+      const older = answers.slice(place + 1).filter((one) => one.key !== current?.task.key);
+      if (older.length) mine.unshift(...older.reverse());
+      before = older.at(-1);
+    } catch (error) {
+      disconnected(error);
+    }
+  }
+  if (before) correct(before);
+}
+
+function correct(answer) {
+  if (current && !current.correct) parked = current;
+  // The same text may have been corrected since.
+  const last = mine.findLast((one) => one.key === answer.key) ?? answer;
+  open({ ...last, suggestions: null }, { correct: true });
+}
+
+function leave() {
+  if (current?.correct) {
+    forget(`draft:${current.task.key}`);
+    advance();
+  } else if (current) {
+    current.sheet.selection = null;
+    view.mark();
+    refresh();
+  }
+}
+
+// ---------------------------------------------------------------- changes
+
+function changed(did, words = "") {
+  if (!did) return;
+  view.draw();
+  view.mark({ follow: true });
+  write(`draft:${current.task.key}`, current.sheet.ents.map(({ box, ...ent }) => ent));
+  refresh();
+  if (words) say(words);
+}
+
+function give(label) {
+  if (!current || !current.sheet.range()) return;
+  lastLabel = label;
+  const range = current.sheet.range();
+  changed(current.sheet.label(label), `${current.sheet.words(range)}: ${label}`);
+}
+
+function remove() {
+  if (current) changed(current.sheet.remove(), "Removed");
+}
+
+function undo() {
+  if (current?.sheet.undo()) changed(true, "Undone");
+  else back();
+}
+
+function moved() {
+  view.mark({ follow: true });
+  refresh();
+  const range = current.sheet.range();
+  if (!range) return;
+  const [ent] = current.sheet.chosen();
+  const sure = ent && !ent.own && ent.confidence !== null ? `, suggested, ${Math.round(100 * ent.confidence)}%` : "";
+  say(current.sheet.words(range) + (ent ? `: ${ent.label}${sure}` : ""));
+}
+
+// ---------------------------------------------------------------- keys
+
+function onKey(event) {
+  const inField = event.target.closest("input, textarea, select, dialog[open]");
+  if (inField || event.isComposing) return;
+  const control = event.ctrlKey || event.metaKey;
+  if (control && event.key.toLowerCase() === "z") return act(event, undo);
+  if (control || event.altKey) return;
+  const onButton = event.target.closest("button, a, pre");
+  if (onButton && (event.key === "Enter" || event.key === " ")) return;
+  const onTab = event.target.closest('[role="tab"], [role="tabpanel"]');
+  const sheet = current?.sheet;
+  const rtl = sheet && getComputedStyle($("text")).direction === "rtl";
+  const steps = { ArrowRight: rtl ? -1 : 1, ArrowLeft: rtl ? 1 : -1 };
+  if (event.key === "?") return act(event, help);
+  if (event.key === "Escape") return act(event, () => ($("side").classList.contains("open") ? toggleSide(false) : leave()));
+  if (event.key in steps && sheet && !onTab) {
+    const step = steps[event.key];
+    return act(event, () => (event.shiftKey ? sheet.extend(step) : sheet.walk(step)), moved);
+  }
+  if ((event.key === "ArrowDown" || event.key === "ArrowUp") && sheet && !onTab) {
+    return act(event, () => view.walkLines(event.key === "ArrowDown" ? 1 : -1), moved);
+  }
+  if ((event.key === "Home" || event.key === "End") && sheet) {
+    return act(event, () => {
+      const stops = sheet.stops();
+      if (stops.length) sheet.selectEntity(event.key === "Home" ? stops[0] : stops.at(-1));
+    }, moved);
+  }
+  if (event.key === "Tab" && sheet && event.target === $("text")) {
+    // Behind the last entity, Tab leaves the text as everywhere.
+    if (sheet.walkEntities(event.shiftKey ? -1 : 1)) act(event, moved);
+    return;
+  }
+  if (event.key === "Enter") return event.repeat ? act(event, () => {}) : act(event, () => submit("labelled"));
+  if (event.key === "Backspace" || event.key === "Delete") return act(event, remove);
+  if (event.key === " ") return act(event, () => lastLabel && give(lastLabel));
+  const sign = letterOf(event);
+  const label = keys.find((one) => sign === one.digit || sign === one.letter);
+  if (sign && label) return act(event, () => give(label.label));
+  if (sign === "s") return event.repeat ? undefined : act(event, () => submit("skipped"));
+  if (sign === "u") return act(event, undo);
+  if (sign === "h") return act(event, () => showTab("done", true));
+}
+
+/** The key as labels name it: where the keyboard writes another script, by its place. */
+function letterOf(event) {
+  if (/^[a-z0-9]$/i.test(event.key)) return event.key.toLowerCase();
+  const place = /^(?:Key([A-Z])|(?:Digit|Numpad)([0-9]))$/.exec(event.code);
+  return event.key.length === 1 && place ? (place[1] ?? place[2]).toLowerCase() : "";
+}
+
+function act(event, ...steps) {
+  event.preventDefault();
+  noticed();
+  for (const step of steps) step();
+}
+
+/** Count the seconds that somebody spends on a text; longer pauses count as half a minute. */
+function noticed() {
+  spend();
+  lastInput = performance.now();
+}
+
+function spend() {
+  const now = performance.now();
+  if (current) current.seconds += Math.min(now - lastInput, IDLE) / 1000;
+  lastInput = now;
+}
+
+// ---------------------------------------------------------------- what is shown
+
+function refresh() {
+  const sheet = current?.sheet;
+  const range = sheet?.range();
+  $("text").hidden = !current;
+  $("text").dataset.key = current?.task.key ?? "";
+  $("waiting").hidden = !!current;
+  if (!current) $("waiting-text").textContent = waitingText();
+  $("meta").textContent = current ? metaText() : "";
+  $("card").classList.toggle("correcting", !!current?.correct);
+  const chosen = sheet?.chosen() ?? [];
+  $("remove").disabled = !chosen.length;
+  $("skip").disabled = $("accept").disabled = !current;
+  $("undo").disabled = !current && !mine.length;
+  const n = sheet?.ents.length ?? 0;
+  const verb = current?.correct ? "Save" : sheet?.touched || !n ? "Done" : "Accept";
+  $("accept-text").textContent = current && !n ? "No entities" : verb;
+  for (const chip of $("labels").querySelectorAll("[data-label]")) {
+    chip.disabled = !range;
+    chip.setAttribute("aria-pressed", String(chosen.length === 1 && chosen[0].label === chip.dataset.label));
+  }
+}
+
+function metaText() {
+  const { task, correct } = current;
+  if (correct) {
+    const kind = task.state === "skipped" ? "You skipped this text." : "You have done this text.";
+    return `${kind} Change it and save, or press Esc to leave it.`;
+  }
+  const parts = [];
+  if (task.blind) parts.push("Without suggestions, to compare");
+  else if (task.suggestions?.length) parts.push(plural(task.suggestions.length, "suggestion"));
+  else if (task.suggestions) parts.push("The model suggests nothing here");
+  if (task.dev) parts.push("set aside to measure with");
+  if (task.reserve) parts.push("ahead of the next batch");
+  return parts.join(" · ");
+}
+
+function waitingText() {
+  if (!state) return "Opening…";
+  const { loop, batch } = state;
+  if (loop.finished) return "Every text is done. The pipeline is ready: see Progress.";
+  if (!loop.alive) return "The training has stopped. See the message above.";
+  if (loop.phase === "start") return "Reading the texts, and choosing the first ones…";
+  if (loop.phase !== "wait" && loop.phase !== "annotate") return `The model is learning from your labels (${duration(loop.elapsed)}). The next texts come by themselves.`;
+  return batch.labelled < batch.n ? "The rest of this batch is open in other tabs." : "The next texts come by themselves.";
+}
+
+function drawLabels() {
+  keys = keysOf(state.labels);
+  const chips = keys.map(({ label, digit, letter }, i) =>
+    element(
+      "button",
+      { type: "button", class: `chip c${i % 8} ${i > 7 ? "again" : ""}`, "data-label": label, onclick: () => give(label), "aria-keyshortcuts": [digit, letter].filter(Boolean).join(" ") },
+      element("bdi", {}, label),
+      element("kbd", {}, [digit, letter.toUpperCase()].filter(Boolean).join(" ")),
+    ),
+  );
+  const more = element("button", { type: "button", class: "chip more", "aria-label": "Add a label", title: "Add a label", onclick: () => openDialog("new-label") }, "+");
+  $("labels").replaceChildren(...chips, more);
+}
+
+function drawTop() {
+  const { batch, loop } = state;
+  $("title").textContent = state.title;
+  document.title = `${state.title} · ${state.counts.labelled} labelled`;
+  $("round").textContent = batch.round === null ? "" : `Round ${batch.round + 1}`;
+  const busy = !["wait", "annotate", "start", "ended"].includes(loop.phase) && loop.alive;
+  $("batch").classList.toggle("busy", busy);
+  const share = batch.n ? batch.labelled / batch.n : 0;
+  $("bar").style.width = `${100 * share}%`;
+  $("batch").setAttribute("aria-valuenow", batch.labelled);
+  $("batch").setAttribute("aria-valuemax", batch.n);
+  $("batch-text").textContent = busy ? `learning, ${duration(loop.elapsed)}` : batch.n ? `${batch.labelled} of ${batch.n}` : "";
+}
+
+function drawState(next) {
+  const first = state === null;
+  const isNew = first || next.next?.model !== state.next?.model || next.batch.round !== state.batch.round;
+  const labels = first || String(next.labels) !== String(state.labels);
+  state = next;
+  if (first) outbox = new Outbox(state.run, sent);
+  if (labels) {
+    drawLabels();
+    drawFilter();
+    if (current) view.show(current.sheet, state.labels);
+  }
+  drawTop();
+  drawProgress($("progress"), state);
+  $("n-done").textContent = String(state.counts.labelled + state.counts.skipped);
+  if (state.loop.message && !trouble) banner(`The training has stopped: ${state.loop.message}`, state.loop.alive ? null : ["Start again", startAgain]);
+  else if (!trouble) banner("");
+  refresh();
+  if (isNew) fill(!first);
+  else if (queue.length < AHEAD) fill();
+}
+
+async function poll() {
+  try {
+    const active = performance.now() - lastInput < 4 * IDLE || !current;
+    drawState(await ask("state", { tab, active, holds: held() }));
+    connected();
+  } catch (error) {
+    disconnected(error);
+  }
+  clearTimeout(poll.timer);
+  poll.timer = setTimeout(poll, document.hidden ? 5 * POLL : POLL);
+}
+
+async function startAgain() {
+  drawState(await ask("train", {}));
+}
+
+// ---------------------------------------------------------------- trouble
+
+function sent(waiting, error, refused) {
+  $("saved").textContent = waiting ? `saving ${waiting}…` : "saved";
+  $("saved").classList.toggle("late", !!error);
+  if (error) disconnected(error);
+  else if (!waiting) {
+    connected();
+    if (refused) banner(`An answer was not taken: ${refused.error.message} It stays in this browser's storage.`, ["Close", () => banner("")]);
+    if ($("done").hidden === false) drawDone();
+  }
+}
+
+function disconnected(error) {
+  const n = outbox?.answers.size ?? 0;
+  const kept = n ? ` ${plural(n, "answer")} ${n === 1 ? "is" : "are"} kept in this browser and will be sent.` : " Nothing is lost.";
+  if (error.status === 0) trouble = `No connection to the server.${kept} Go on labelling; it is tried again.`;
+  else if (error.status === 507) trouble = `The server can't write: ${error.message}${kept}`;
+  else if (error.status === 403) trouble = `${error.message}${kept}`;
+  else trouble = `The server has a problem: ${error.message}${kept}`;
+  banner(trouble);
+}
+
+function connected() {
+  if (trouble === null || outbox?.error) return;
+  trouble = null;
+  banner("");
+}
+
+function banner(text, button = null) {
+  $("banner").hidden = !text;
+  if ($("banner-text").textContent !== text) $("banner-text").textContent = text;
+  $("banner-button").hidden = !button;
+  if (button) [$("banner-button").textContent, $("banner-button").onclick] = button;
+}
+
+function say(text) {
+  $("live").textContent = text;
+}
+
+// ---------------------------------------------------------------- what was done
+
+let shownDone = 0;
+
+function drawFilter() {
+  const chosen = $("filter").value;
+  const options = Object.entries(state.older).map(([label, n]) => element("option", { value: label }, `labelled before ${label} existed (${n})`));
+  $("filter").replaceChildren(element("option", { value: "" }, "everything"), ...options);
+  $("filter").value = state.older[chosen] ? chosen : "";
+}
+
+async function drawDone(more = false) {
+  if (!more) shownDone = 0;
+  try {
+    const { count, answers } = await ask("done", { skip: shownDone, before: $("filter").value || null });
+    const items = answers.map(doneItem);
+    if (more) $("done-list").append(...items);
+    else $("done-list").replaceChildren(...items);
+    shownDone += answers.length;
+    $("more").hidden = shownDone >= count;
+  } catch (error) {
+    disconnected(error);
+  }
+}
+
+function doneItem(answer) {
+  const n = answer.spans.length;
+  const what = answer.state === "skipped" ? "skipped" : n ? answer.spans.map((span) => span.label).join(" ") : "no entities";
+  const when = new Date(answer.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const choose = () => {
+    correct(answer);
+    if (NARROW.matches) toggleSide(false);
+  };
+  const start = Array.from(answer.text).slice(0, 90).join("");
+  return element("li", {}, element("button", { type: "button", onclick: choose }, element("span", { dir: "auto", class: "start" }, start), element("small", {}, element("bdi", {}, what), element("span", {}, ` · ${when}${answer.who ? ` · ${answer.who}` : ""}`))));
+}
+
+function showTab(name, focus = false) {
+  for (const one of ["progress", "done"]) {
+    $(one).hidden = one !== name;
+    $(`tab-${one}`).setAttribute("aria-selected", String(one === name));
+  }
+  if (NARROW.matches) toggleSide(true);
+  if (name === "done") drawDone().then(() => focus && $("done-list").querySelector("button")?.focus());
+}
+
+function toggleSide(isOpen) {
+  $("side").classList.toggle("open", isOpen);
+  $("open-side").setAttribute("aria-expanded", String(isOpen));
+  if (isOpen) $("tab-progress").focus({ preventScroll: true });
+  else if (current) $("text").focus({ preventScroll: true });
+}
+
+// ---------------------------------------------------------------- dialogs and storage
+
+function openDialog(id) {
+  $(id).showModal();
+}
+
+function help() {
+  $("who").value = read("who") ?? "";
+  openDialog("help");
+}
+
+async function addLabel(event) {
+  event.preventDefault();
+  try {
+    drawState(await ask("labels", { label: $("new-label-name").value }));
+    $("new-label-form").reset();
+    $("new-label").close();
+  } catch (error) {
+    $("new-label-error").textContent = error.message;
+  }
+  $("new-label-error").hidden = !$("new-label").open;
+}
+
+function place(name) {
+  return `seqmix:${state?.run ?? ""}:${name}`;
+}
+
+function read(name) {
+  try {
+    return JSON.parse(localStorage.getItem(place(name)));
+  } catch {
+    return null;
+  }
+}
+
+function write(name, value) {
+  try {
+    localStorage.setItem(place(name), JSON.stringify(value));
+  } catch { /* no room: only a reload would miss it */ }
+}
+
+function forget(name) {
+  localStorage.removeItem(place(name));
+}
+
+// ---------------------------------------------------------------- begin
+
+function click(id, action) {
+  $(id).addEventListener("click", () => {
+    noticed();
+    action();
+    if (current && document.activeElement?.closest(".controls")) $("text").focus({ preventScroll: true });
+  });
+}
+
+click("accept", () => submit("labelled"));
+click("skip", () => submit("skipped"));
+click("undo", undo);
+click("remove", remove);
+click("open-help", help);
+click("open-side", () => toggleSide(!$("side").classList.contains("open")));
+click("close-side", () => toggleSide(false));
+click("tab-progress", () => showTab("progress"));
+click("tab-done", () => showTab("done"));
+click("more", () => drawDone(true));
+click("new-label-cancel", () => $("new-label").close());
+$("labels").addEventListener("click", () => current && $("text").focus({ preventScroll: true }));
+$("filter").addEventListener("change", () => drawDone());
+$("new-label-form").addEventListener("submit", addLabel);
+$("who").addEventListener("change", () => write("who", $("who").value.trim()));
+document.addEventListener("keydown", onKey);
+document.addEventListener("pointerdown", noticed);
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) spend();
+  else {
+    lastInput = performance.now();
+    poll();
+  }
+});
+addEventListener("pagehide", () => {
+  navigator.sendBeacon("/api/release", new Blob([JSON.stringify({ tab })], { type: "application/json" }));
+});
+addEventListener("pageshow", (event) => event.persisted && fill(true));
+// The key of the link stays out of the address, of the history and of screenshots.
+if (location.search) history.replaceState(null, "", "/");
+poll();

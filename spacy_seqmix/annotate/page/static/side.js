@@ -1,0 +1,163 @@
+// The side bar: how far the work is, the curve, what comes next and why.
+
+import { element, percent } from "./text.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const PHASES = {
+  start: "Getting ready",
+  query: "Choosing the next texts",
+  wait: "Waiting for your labels",
+  annotate: "Waiting for your labels",
+  mix: "Mixing",
+  train: "Training",
+  committee: "Training",
+  evaluate: "Scoring",
+  save: "Saving",
+  ended: "Ended",
+};
+
+export function duration(seconds) {
+  const whole = Math.round(seconds);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")} min`;
+}
+
+export function plural(n, noun) {
+  return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+function section(title, ...children) {
+  return element("section", {}, element("h2", {}, title), ...children);
+}
+
+function line(text, kind = "") {
+  return element("p", { class: kind }, text);
+}
+
+function svg(tag, attributes, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+/** The learning curve: F1 over labelled texts, with its 95 % interval as a band. */
+export function curve(points) {
+  const [width, height, left, bottom, top, right] = [300, 150, 30, 24, 10, 10];
+  const lows = points.map((p) => p.low ?? p.f);
+  const highs = points.map((p) => p.high ?? p.f);
+  const floor = Math.max(0, Math.floor(10 * Math.min(...lows)) / 10);
+  const ceiling = Math.min(1, Math.max(floor + 0.1, Math.ceil(10 * Math.max(...highs)) / 10));
+  const most = Math.max(...points.map((p) => p.labelled));
+  const least = points.length > 1 ? Math.min(...points.map((p) => p.labelled)) : 0;
+  const x = (n) => left + ((n - least) / Math.max(1, most - least)) * (width - left - right);
+  const y = (f) => top + (1 - (f - floor) / (ceiling - floor)) * (height - top - bottom);
+  const join = (values) => values.map(([a, b]) => `${a.toFixed(1)},${b.toFixed(1)}`).join(" ");
+  const summary = points.map((p) => `${p.labelled} texts: ${(100 * p.f).toFixed(1)}`).join("; ");
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "curve", "aria-label": `F1 on dev. ${summary}` });
+  for (const f of [floor, (floor + ceiling) / 2, ceiling]) {
+    picture.append(svg("line", { x1: left, x2: width - right, y1: y(f), y2: y(f), class: "grid" }));
+    picture.append(svg("text", { x: left - 5, y: y(f) + 4, "text-anchor": "end" }, String(Math.round(100 * f))));
+  }
+  const band = points.filter((p) => p.low !== null);
+  if (band.length > 1) {
+    const outline = [...band.map((p) => [x(p.labelled), y(p.high)]), ...[...band].reverse().map((p) => [x(p.labelled), y(p.low)])];
+    picture.append(svg("polygon", { points: join(outline), class: "band" }));
+  }
+  for (const p of band) picture.append(svg("line", { x1: x(p.labelled), x2: x(p.labelled), y1: y(p.low), y2: y(p.high), class: "bar" }));
+  picture.append(svg("polyline", { points: join(points.map((p) => [x(p.labelled), y(p.f)])), class: "line" }));
+  for (const p of points) picture.append(svg("circle", { cx: x(p.labelled), cy: y(p.f), r: 3.5 }, svg("title", {}, `${(100 * p.f).toFixed(1)} with ${p.labelled} texts`)));
+  const ends = points.length > 1 ? [[least, "start"], [most, "end"]] : [[most, "end"]];
+  for (const [n, anchor] of ends) picture.append(svg("text", { x: x(n), y: height - 7, "text-anchor": anchor }, n === most ? plural(n, "text") : String(n)));
+  return picture;
+}
+
+function score(state) {
+  const scored = state.curve.filter((p) => p.f !== null);
+  if (!scored.length) {
+    const known = state.curve.at(-1);
+    const text = known?.docs ? `So far ${plural(known.docs, "text")} are set aside to measure with: too few for a score.` : "The score shows once enough texts are labelled to measure with. A random fifth of what you label is set aside for this.";
+    return section("Score", line(text, "quiet"));
+  }
+  const last = scored.at(-1);
+  const before = scored.at(-2);
+  const gain = before ? 100 * (last.f - before.f) : 0;
+  const of = last.set_aside ? `on ${plural(last.docs ?? 0, "text")} set aside` : "on the dev file";
+  const interval = last.low === null ? "" : `, 95 % interval ${(100 * last.low).toFixed(0)} to ${(100 * last.high).toFixed(0)}`;
+  const change = before ? element("span", { class: gain >= 0 ? "up" : "down" }, ` ${gain >= 0 ? "▲" : "▼"} ${Math.abs(gain).toFixed(1)}`) : null;
+  return section(
+    "Score",
+    element("p", { class: "big" }, (100 * last.f).toFixed(1), change),
+    line(`F1 ${of}${interval}`, "quiet"),
+    curve(scored),
+  );
+}
+
+function counts(state) {
+  const { labelled, empty, skipped, types } = state.counts;
+  const most = Math.max(1, ...Object.values(types));
+  const names = [...state.labels, ...Object.keys(types).filter((name) => !state.labels.includes(name))];
+  const rows = names.map((name, i) => {
+    const n = types[name] ?? 0;
+    const bar = element("i", { class: `c${i % 8}` });
+    bar.style.width = `${(100 * n) / most}%`;
+    return element("li", {}, element("bdi", {}, name), element("span", { class: "bar" }, bar), element("span", { class: "n" }, String(n)));
+  });
+  return section(
+    "Labelled",
+    element("p", { class: "big" }, labelled.toLocaleString("en"), element("small", {}, labelled === 1 ? " text" : " texts")),
+    line(`${empty} of them without entities; ${skipped} skipped`, "quiet"),
+    element("ul", { class: "types" }, ...rows),
+  );
+}
+
+function training(state) {
+  const { phase, elapsed, alive, finished } = state.loop;
+  let text = PHASES[phase] ?? phase;
+  if (finished) text = "All rounds are done";
+  else if (!alive) text = "The training has stopped";
+  else if (phase !== "wait" && phase !== "annotate") text += `, for ${duration(elapsed)}`;
+  const last = state.last === null ? null : line(`The last round took ${duration(state.last)}.`, "quiet");
+  const early = state.batch.early ? line(`${plural(state.batch.early, "text")} for the next batch labelled already.`, "quiet") : null;
+  return section("Model", line(text), last, early);
+}
+
+function next(state) {
+  if (!state.next) return null;
+  const { why, scored, pool } = state.next;
+  const sizes = pool ? `${plural(pool, "text")} left${scored && scored < pool ? `; ${plural(scored, "text")} drawn at random were compared` : ""}.` : "";
+  return section("What is asked, and why", line(why), line(sizes, "quiet"));
+}
+
+function advice(state) {
+  const a = state.advice;
+  if (!a) return null;
+  const agree = `The last two models agree on ${percent(a.agreement)} of the tokens of ${plural(a.docs, "text")} (kappa ${a.kappa.toFixed(2)}).`;
+  const bound = a.bound === null ? null : line(`So F1 has changed by at most ${(100 * a.bound).toFixed(1)} points.`, "quiet");
+  const stop = a.stop ? line("Three rounds in a row agree: more labels will change little. You may stop; it is up to you.", "hint") : null;
+  return section("Is it enough?", stop, line(agree, "quiet"), bound);
+}
+
+function blind(state) {
+  const b = state.blind;
+  if (!b) return null;
+  if (b.wrong === null) {
+    return section("Do suggestions mislead?", line(`${plural(b.texts, "text")} labelled blind. The answer needs ${b.enough} suggestions in blind texts, and as many in others: now ${b.hidden} and ${b.shown}.`, "quiet"));
+  }
+  return section(
+    "Do suggestions mislead?",
+    line(`Of about ${b.wrong} wrong suggestions, people kept about ${b.kept}.`),
+    line(`Estimated from ${plural(b.texts, "text")} labelled blind: there ${b.hidden_wrong} of ${b.hidden} suggestions were wrong; of those shown, people changed ${b.shown_changed} of ${b.shown}.`, "quiet"),
+  );
+}
+
+function pipeline(state) {
+  if (!state.model) return null;
+  const code = `nlp = spacy.load(${JSON.stringify(state.model.path)})`;
+  const copy = element("button", { type: "button", class: "plain", onclick: () => navigator.clipboard?.writeText(code) }, "Copy");
+  return section("Your pipeline", element("pre", { tabindex: "0" }, code), copy);
+}
+
+export function drawProgress(root, state) {
+  const parts = [counts, score, training, next, advice, blind, pipeline].map((part) => part(state));
+  root.replaceChildren(...parts.filter(Boolean));
+}

@@ -1,0 +1,176 @@
+"""A person who labels in the page by keyboard, counts the keys, and times the pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+# Measures, inside the page, how long no text is there between two.
+PAUSES = """
+window.pauses = [];
+let pressed = null;
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter") pressed = performance.now();
+}, true);
+document.addEventListener("DOMContentLoaded", () => {
+  new MutationObserver(() => {
+    const key = document.getElementById("text").dataset.key;
+    if (key && pressed !== null && key !== window.lastKey) {
+      window.pauses.push((performance.now() - pressed) / 1000);
+      pressed = null;
+    }
+    if (key) window.lastKey = key;
+  }).observe(document.getElementById("text"), { attributes: true, attributeFilter: ["data-key"] });
+});
+"""
+STATE = """() => ({
+  key: document.getElementById("text").dataset.key,
+  words: [...document.querySelectorAll("#text [data-i]")].map((w) => w.textContent),
+  selected: [...document.querySelectorAll("#text [data-i].on")].map((w) => Number(w.dataset.i)),
+  entities: [...document.querySelectorAll("#text .entity")].map((e) => {
+    const words = [...e.querySelectorAll("[data-i]")].map((w) => Number(w.dataset.i));
+    return [words[0], words.at(-1) + 1, e.querySelector(".tag").firstChild.textContent];
+  }),
+  keys: Object.fromEntries([...document.querySelectorAll("#labels [data-label]")].map(
+    (chip) => [chip.dataset.label, chip.getAttribute("aria-keyshortcuts").split(" ")[0]])),
+})"""
+
+Span = tuple[int, int, str]
+
+
+@dataclass
+class Done:
+    """One text: its key, the keys pressed, and the suggestions that there were."""
+
+    key: str
+    presses: int
+    suggested: int
+
+
+@dataclass
+class Person:
+    """Labels what the page shows.
+
+    page (Page): of playwright; not opened yet.
+    gold (Mapping): the entities of each text, by the text: (first character, end, label).
+    texts (Mapping): each text by its key.
+    """
+
+    page: Any
+    gold: Mapping[str, Sequence[Span]]
+    texts: Mapping[str, str]
+    done: list[Done] = field(default_factory=list)
+    presses: int = 0
+
+    def open(self, link: str) -> None:
+        """Open the page, and wait for the first text."""
+        self.page.add_init_script(PAUSES)
+        self.page.goto(link)
+        self.wait()
+
+    def wait(self, other_than: str = "", seconds: float = 120) -> None:
+        """Wait for a text."""
+        self.page.wait_for_function(
+            "(old) => { const key = document.getElementById('text').dataset.key;"
+            " return key && key !== old; }",
+            arg=other_than,
+            timeout=1000 * seconds,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """What the page shows."""
+        return dict(self.page.evaluate(STATE))
+
+    def press(self, key: str) -> None:
+        """Press a key, with Shift or without: one press."""
+        self.page.keyboard.press(key)
+        self.presses += 1
+
+    def pauses(self) -> list[float]:
+        """Seconds without a text, after each Enter."""
+        return [float(one) for one in self.page.evaluate("() => window.pauses")]
+
+    def label(self, n: int, seconds: float = 120) -> list[Done]:
+        """Label texts until there are so many more, or the time is over."""
+        end = monotonic() + seconds
+        before = len(self.done)
+        while len(self.done) - before < n and monotonic() < end:
+            key = self.one()
+            if len(self.done) - before < n:
+                self.wait(key, seconds)
+        return self.done[before:]
+
+    def one(self) -> str:
+        """Label the text that is shown. RETURNS (str): its key."""
+        state = self.state()
+        text = self.texts[state["key"]]
+        wanted = tokens_of(text, state["words"], self.gold[text])
+        self.presses = 0
+        found = len(state["entities"])
+        for start, end, label in wanted:
+            self._make(start, end, label, state["keys"])
+        for entity in [e for e in self.state()["entities"] if tuple(e) not in set(wanted)]:
+            self._go(entity[0])
+            self.press("Backspace")
+        shown = self.state()["entities"]
+        assert [tuple(entity) for entity in shown] == list(wanted), text
+        self.press("Enter")
+        self.done.append(Done(state["key"], self.presses, found))
+        return str(state["key"])
+
+    def _make(self, start: int, end: int, label: str, keys: Mapping[str, str]) -> None:
+        """See to it that there is this entity."""
+        entities = [tuple(entity) for entity in self.state()["entities"]]
+        if (start, end, label) in entities:
+            return
+        same = any(entity[:2] == (start, end) for entity in entities)
+        if not same:
+            for first, *_ in [e for e in entities if e[0] < end and start < e[1]]:
+                self._go(first)
+                self.press("Backspace")
+        self._go(start)
+        if not same:
+            while max(self.state()["selected"]) < end - 1:
+                self.press("Shift+ArrowRight")
+        self.press(keys[label])
+
+    def _go(self, start: int) -> None:
+        """Walk until the selection begins at a token."""
+        rtl = self.page.evaluate(
+            "() => getComputedStyle(document.getElementById('text')).direction"
+        )
+        ahead, back = ("ArrowLeft", "ArrowRight") if rtl == "rtl" else ("ArrowRight", "ArrowLeft")
+        for _ in range(5000):
+            state = self.state()
+            at = min(state["selected"], default=-1)
+            if at == start and (len(state["selected"]) == 1 or self._is_entity(state)):
+                return
+            if at == start:  # the rest of what was removed: around it, to its first word
+                self.press(back)
+                continue
+            entities = [e[0] for e in state["entities"]]
+            between = [e for e in entities if at < e <= start]
+            if between and between[-1] == start and start - at > len(between):
+                for _ in between:
+                    self.press("Tab")
+            else:
+                self.press(ahead if at < start else back)
+        raise AssertionError(f"token {start} can't be reached")
+
+    def _is_entity(self, state: Mapping[str, Any]) -> bool:
+        selected = state["selected"]
+        return any(e[0] == selected[0] and e[1] == selected[-1] + 1 for e in state["entities"])
+
+
+def tokens_of(text: str, words: Sequence[str], spans: Sequence[Span]) -> list[Span]:
+    """Entities in tokens. The page shows line breaks and tabs as signs, which are no words."""
+    starts, ends, at = {}, {}, 0
+    for number, word in enumerate(words):
+        if not word.strip("↵⇥ \n\t\r"):
+            continue
+        at = text.index(word, at)
+        starts[at], ends[at + len(word)] = number, number + 1
+        at += len(word)
+    return [(starts[start], ends[end], label) for start, end, label in sorted(spans)]

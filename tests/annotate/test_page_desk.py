@@ -1,0 +1,220 @@
+"""Which text each tab gets, what an answer may be, and that none is lost."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+
+import pytest
+
+from spacy_seqmix.annotate.page.desk import GONE, LEFT, is_blind
+from spacy_seqmix.annotate.page.rows import posted_answer
+from spacy_seqmix.errors import SeqMixError, SeqMixFileError
+
+from .fake_loop import TEXTS, FakeLoop
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def loop(tmp_path):
+    return FakeLoop(tmp_path / "run", n=4)
+
+
+def body(loop, number=0, spans=(), **more):
+    """What a tab sends."""
+    doc = loop.nlp.make_doc(loop.texts[number])
+    tokens = [[token.idx, token.idx + len(token)] for token in doc]
+    rows = [{"start": s, "end": e, "label": label} for s, e, label in spans]
+    given = {"id": f"answer-{number:04d}", "key": loop.key(number), "text": doc.text}
+    return {**given, "tokens": tokens, "state": "labelled", "spans": rows, **more}
+
+
+def post(loop, desk, number=0, spans=(), **more):
+    desk.answer(posted_answer(body(loop, number, spans, **more), {"PER", "ORG", "LOC"}))
+
+
+def keys(tasks):
+    return [task.key for task in tasks]
+
+
+def test_page_desk_gives_two_tabs_different_texts_and_each_once(loop):
+    desk = loop.desk()
+    one = keys(desk.hand_out("one", [], 2))
+    two = keys(desk.hand_out("two", [], 2))
+    assert [*one, *two] == [loop.key(i) for i in range(4)]
+    assert keys(desk.hand_out("one", one, 2)) == [loop.key(4), loop.key(5)]  # the reserve
+    assert desk.hand_out("two", two, 2) == []
+
+
+def test_page_desk_gives_what_a_tab_gave_back(loop):
+    desk = loop.desk()
+    one = keys(desk.hand_out("one", [], 3))
+    desk.hand_out("one", one[:1], 0)
+    assert keys(desk.hand_out("two", [], 1)) == one[1:2]
+    desk.release("one")
+    assert keys(desk.hand_out("three", [], 1)) == one[:1]
+
+
+def test_page_desk_waits_for_a_silent_tab_but_not_for_ever(loop):
+    clock = Clock()
+    desk = loop.desk(clock=clock)
+    one = keys(desk.hand_out("one", [], 6))
+    clock.now = LEFT - 1
+    assert desk.hand_out("two", [], 1) == []
+    clock.now = LEFT + 1
+    assert keys(desk.hand_out("two", [], 1)) == one[:1]
+    clock.now = GONE + 1
+    assert keys(desk.hand_out("two", one[:1], 5)) == one[1:]
+
+
+def test_page_desk_keeps_the_texts_of_a_tab_that_is_heard(loop):
+    clock = Clock()
+    desk = loop.desk(clock=clock)
+    one = keys(desk.hand_out("one", [], 6))
+    for clock.now in (15.0, 30.0, 45.0):
+        desk.heard("one", one)
+        assert desk.hand_out("two", [], 1) == []
+
+
+def test_page_desk_reads_new_tasks_and_their_suggestions(loop):
+    desk = loop.desk()
+    assert desk.hand_out("one", [], 1)[0].suggestions is None
+    loop.ask(round_=1, suggest={"Mara Quill": ("PER", 0.75)}, numbers=[3, 0])
+    first, second = desk.hand_out("one", [], 2)
+    assert (first.key, first.round, first.suggestions) == (loop.key(3), 1, ())
+    assert second.suggestions == ((0, 10, "PER", 0.75),)
+
+
+def test_page_desk_keeps_an_answer_once(loop):
+    desk = loop.desk()
+    for _ in range(2):
+        post(loop, desk, 0, [(0, 10, "PER")], who="Ada", seconds=4.5)
+    again = loop.desk()  # as after a restart
+    post(loop, again, 0, [(0, 10, "PER")])
+    (line,) = loop.answers()
+    assert (line.who, line.seconds, line.state) == ("Ada", 4.5, "labelled")
+    assert loop.given() == {TEXTS[0]: [("Mara Quill", "PER")]}
+    assert loop.key(0) not in keys(again.hand_out("one", [], 6))
+
+
+def test_page_desk_takes_the_last_answer_to_a_text(loop):
+    desk = loop.desk()
+    post(loop, desk, 0, [(0, 10, "PER")])
+    post(loop, desk, 1, id="answer-of-another")
+    post(loop, desk, 0, [(21, 31, "LOC")], id="answer-corrected")
+    post(loop, desk, 3, state="skipped", spans=[(0, 3, "PER")], id="answer-skipped")
+    assert loop.given() == {TEXTS[1]: [], TEXTS[0]: [("Port Elder", "LOC")]}
+    count, done = desk.done(limit=2)
+    assert (count, keys(done)) == (3, [loop.key(3), loop.key(0)])
+    assert done[0].spans == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"key": "0-0000000000"}, "the key is not that of the text"),
+        ({"key": "../../x"}, "the key is not that of the text"),
+        ({"text": "Another text."}, "the key is not that of the text"),
+        ({"spans": [{"start": 1, "end": 10, "label": "PER"}]}, "begin and end with a token"),
+        ({"spans": [{"start": 0, "end": 99, "label": "PER"}]}, "no stretch of the text"),
+        ({"spans": [{"start": 5, "end": 4, "label": "PER"}]}, "no stretch of the text"),
+        ({"spans": [{"start": -1, "end": 4, "label": "PER"}]}, "spans.0.start"),
+        ({"spans": [{"start": 0, "end": 4, "label": "DATE"}]}, "no label 'DATE'"),
+        ({"state": "perhaps"}, "state"),
+        ({"id": "1"}, "it has no id"),
+        ({"seconds": -1}, "seconds"),
+    ],
+)
+def test_page_desk_refuses_what_is_no_answer(loop, change, reason):
+    with pytest.raises(SeqMixError, match=r"^\[S683\]") as caught:
+        posted_answer({**body(loop), **change}, {"PER"})
+    assert reason in str(caught.value)
+
+
+def test_page_desk_refuses_overlapping_entities(loop):
+    spans = [(0, 10, "PER"), (5, 10, "ORG")]
+    with pytest.raises(SeqMixError, match="overlap"):
+        posted_answer(body(loop, 0, spans), {"PER", "ORG"})
+
+
+@pytest.mark.parametrize("given", [[], "text", None, 3])
+def test_page_desk_refuses_other_json(given):
+    with pytest.raises(SeqMixError, match=r"^\[S683\]"):
+        posted_answer(given, {"PER"})
+
+
+def test_page_desk_does_not_count_what_a_full_disk_did_not_take(loop, monkeypatch):
+    desk = loop.desk()
+    post(loop, desk, 0)
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(SeqMixFileError, match=r"^\[S411\]"):
+            post(loop, desk, 1, id="answer-on-full-disk")
+    assert keys(desk.all()) == [loop.key(0)]
+    post(loop, desk, 1, id="answer-on-full-disk")  # as the tab tries it again
+    assert keys(loop.answers()) == [loop.key(0), loop.key(1)]
+
+
+def test_page_desk_goes_on_after_a_torn_line(loop):
+    post(loop, loop.desk(), 0)
+    with loop.file.path.open("ab") as file:
+        file.write(b'{"key": "1-')
+    post(loop, loop.desk(), 2)
+    assert keys(loop.answers()) == [loop.key(0), loop.key(2)]
+
+
+def test_page_desk_has_answers_to_texts_that_are_no_longer_asked(loop):
+    desk = loop.desk()
+    loop.ask(round_=1, numbers=[2, 3])
+    post(loop, desk, 0)
+    assert keys(loop.answers()) == [loop.key(0)]
+
+
+def test_page_desk_offers_older_texts_for_a_new_label(loop):
+    desk = loop.desk()
+    post(loop, desk, 0)
+    post(loop, desk, 1, state="skipped")
+    desk.add_label("DATE ✓")
+    assert [label.name for label in desk.labels] == ["PER", "ORG", "LOC", "DATE ✓"]
+    assert desk.older() == {"DATE ✓": 1}
+    assert keys(desk.done(before="DATE ✓")[1]) == [loop.key(0)]
+    post(loop, desk, 0, id="second-look")
+    assert desk.older() == {}
+    assert [label.name for label in loop.desk().labels] == ["PER", "ORG", "LOC", "DATE ✓"]
+
+
+def test_page_desk_hides_suggestions_of_blind_texts_and_keeps_them(loop):
+    loop.ask(round_=1, suggest={"Mara Quill": ("PER", 0.75)})
+    desk = loop.desk(blind=1.0)
+    task = desk.hand_out("one", [], 1)[0]
+    assert (task.blind, task.suggestions) == (True, None)
+    post(loop, desk, 0, [(0, 10, "ORG")], blind=True, hidden=[[0, 4, "LOC", None]])
+    (line,) = loop.answers()
+    assert line.hidden == ((0, 10, "PER", 0.75),)
+    assert loop.desk().hand_out("one", [], 1)[0].blind is False
+
+
+def test_page_desk_chooses_blind_texts_by_their_keys():
+    chosen = [is_blind(f"{number}-x", 0.1) for number in range(5000)]
+    assert 400 < sum(chosen) < 600
+    assert chosen == [is_blind(f"{number}-x", 0.1) for number in range(5000)]
+    assert not any(is_blind(f"{number}-x", 0.0) for number in range(100))
+    assert all(is_blind(f"{number}-x", 1.0) for number in range(100))
+
+
+def test_page_desk_names_a_damaged_file(loop):
+    loop.file.path.write_text(json.dumps({"key": "x"}) + "\n", "utf8")
+    with pytest.raises(SeqMixError, match=r"answers\.jsonl, line 1"):
+        loop.desk()
