@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal, TypeVar, cast, overload
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, ValidationError, model_validator
 from spacy.language import Language
@@ -150,18 +150,26 @@ class AnswerRecord(Record):
         return span
 
 
-class AnswerFile:
+RecordT = TypeVar("RecordT", bound=AnswerRecord)
+
+
+class AnswerFile(Generic[RecordT]):
     """A file of answers, to which one process appends.
 
     An answer is safe once ``append`` has returned. What a kill left of a line is not read, and
     goes when the next answer is appended. A later answer of a text replaces an earlier one.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+    @overload
+    def __init__(self: AnswerFile[AnswerRecord], path: Path) -> None: ...
+    @overload
+    def __init__(self, path: Path, kind: type[RecordT]) -> None: ...
+    def __init__(self, path: Path, kind: type[AnswerRecord] = AnswerRecord) -> None:
+        """kind (type): of the records that are read; others have more fields than plain ones."""
+        self.path, self.kind = Path(path), kind
         self._size = -1  # of the file, after the last line that this object wrote
 
-    def append(self, *records: AnswerRecord) -> None:
+    def append(self, *records: RecordT) -> None:
         """Write answers, all or none of them. RAISES (SeqMixFileError): S411."""
         if not records:
             return
@@ -182,7 +190,7 @@ class AnswerFile:
         if whole != self._size:  # another object wrote it, and perhaps was killed
             before = self.path.read_bytes()
             whole = before.rfind(b"\n") + 1
-            if _parsed(before[whole:]) is not None:  # all of a line but its end
+            if self._parsed(before[whole:]) is not None:  # all of a line but its end
                 whole, data = len(before), b"\n" + data
         try:
             os.ftruncate(handle, whole)
@@ -196,7 +204,7 @@ class AnswerFile:
             os.ftruncate(handle, whole)
             raise
 
-    def lines(self) -> list[AnswerRecord]:
+    def lines(self) -> list[RecordT]:
         """Every answer, in the order in which they came; none where there is no file.
 
         RAISES (SeqMixError): S611 for a damaged line. (SeqMixFileError): S411.
@@ -204,30 +212,32 @@ class AnswerFile:
         with disk_errors():
             data = self.path.read_bytes() if self.path.exists() else b""
         *lines, torn = data.split(b"\n")
-        records = []
+        records: list[RecordT] = []
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
-                records.append(AnswerRecord.model_validate_json(line))
+                records.append(self._validated(line))
             except ValidationError as err:
                 reason = first_problem(err)
                 text = Errors.E611.format(path=self.path, line=number, reason=reason)
                 raise SeqMixFileError(text) from err
-        last = _parsed(torn)
+        last = self._parsed(torn)
         return records if last is None else [*records, last]
 
-    def read(self) -> dict[str, AnswerRecord]:
+    def read(self) -> dict[str, RecordT]:
         """The last answer of each text, by key, in the order of the first answers."""
         return {record.key: record for record in self.lines()}
 
+    def _validated(self, line: bytes) -> RecordT:
+        return cast("RecordT", self.kind.model_validate_json(line))
 
-def _parsed(line: bytes) -> AnswerRecord | None:
-    """The record of a line, None where it is cut off."""
-    try:
-        return AnswerRecord.model_validate_json(line)
-    except ValidationError:
-        return None
+    def _parsed(self, line: bytes) -> RecordT | None:
+        """The record of a line, None where it is cut off."""
+        try:
+            return self._validated(line)
+        except ValidationError:
+            return None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ...active.answers import Shown
+from ...active.characters import Shown
 from .rows import PageAnswer
 
 __all__ = ["blind_result"]

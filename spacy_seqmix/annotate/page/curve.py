@@ -25,9 +25,8 @@ def curve_of(records: Sequence[RoundRecord], answers: Mapping[str, PageAnswer]) 
     held: list[int] = []
     points = []
     for record in records:
-        held += getattr(record, "held_out", None) or []
+        held += record.held_out
         scores = record.scores.get("dev")
-        size = getattr(record, "dev_docs", None)
         known = [by_number[number] for number in held if number in by_number]
         entities = sum(len(one.spans) for one in known) if len(known) == len(held) else 0
         low, high = interval(scores, entities) if scores is not None else (None, None)
@@ -38,9 +37,9 @@ def curve_of(records: Sequence[RoundRecord], answers: Mapping[str, PageAnswer]) 
                 "f": None if scores is None else scores.value,
                 "low": low,
                 "high": high,
-                "docs": size,
+                "docs": record.dev_docs,
                 "entities": entities or None,
-                "set_aside": size is not None,
+                "set_aside": record.dev_docs is not None,
             }
         )
     return points

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from ...active.asked import Status
 from ...active.journal import RoundRecord, read_journal
 from ...errors import SeqMixError
+from ...query.agreement import Agreement, should_stop
 from .blind import blind_result
 from .curve import curve_of
 from .desk import Desk
@@ -147,15 +148,14 @@ def _counts(answers: Sequence[PageAnswer]) -> State:
 
 def advice(records: Sequence[RoundRecord]) -> State | None:
     """How much successive models agree, the bound on the change of F1, and whether to stop."""
-    history = [one for record in records if (one := getattr(record, "agreement", None))]
-    if not history:
+    told = [record.agreement for record in records if record.agreement is not None]
+    if not told:
         return None
-    last = history[-1]
+    history = [Agreement(one.kappa, one.agreement) for one in told]
     return {
-        "rounds": len(history),
-        "docs": last.docs,
-        "agreement": last.agreement,
-        "kappa": last.kappa,
-        "bound": None,
-        "stop": False,
+        "docs": told[-1].docs,
+        "agreement": history[-1].same,
+        "kappa": history[-1].kappa,
+        "bound": history[-1].bound,
+        "stop": should_stop(history),
     }

@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 
 from pydantic import Field, NonNegativeInt, ValidationError
 
-from ...active.answers import AnswerRecord, Shown
+from ...active.answers import AnswerRecord
 from ...active.asked import AskedText
+from ...active.characters import Shown
 from ...annotation.texts import task_key
 from ...config import problems_of
 from ...errors import Errors, SeqMixError

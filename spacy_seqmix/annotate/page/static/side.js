@@ -131,9 +131,14 @@ function next(state) {
 function advice(state) {
   const a = state.advice;
   if (!a) return null;
-  const agree = `The last two models agree on ${percent(a.agreement)} of the tokens of ${plural(a.docs, "text")} (kappa ${a.kappa.toFixed(2)}).`;
-  const bound = a.bound === null ? null : line(`So F1 has changed by at most ${(100 * a.bound).toFixed(1)} points.`, "quiet");
-  const stop = a.stop ? line("Three rounds in a row agree: more labels will change little. You may stop; it is up to you.", "hint") : null;
+  const kappa = a.kappa === null ? "" : ` (kappa of the tokens ${a.kappa.toFixed(2)})`;
+  const agree = a.agreement === null
+    ? `The last two models find no entities in ${plural(a.docs, "text")}.`
+    : `On ${plural(a.docs, "text")} that stay the same, the entities of the last two models agree to ${percent(a.agreement)}${kappa}.`;
+  const bound = a.bound === null ? null : line(`There, F1 has changed by at most ${(100 * a.bound).toFixed(0)} points.`, "quiet");
+  const stop = a.stop
+    ? line("Three models in a row hardly differ: more labels will change little. You may stop; it is up to you.", "hint")
+    : line("The model still changes: go on.");
   return section("Is it enough?", stop, line(agree, "quiet"), bound);
 }
 
