@@ -607,6 +607,18 @@ class Errors:
         "[S610] {where}: {reason}. Each line of a .jsonl file of texts is a JSON object with the "
         'key "text".'
     )
+    E611 = (
+        "[S611] {path}, line {line}: this is no answer: {reason}. Correct the line, or remove it: "
+        "its text is then asked for again."
+    )
+    E612 = (
+        "[S612] The answer to {key} does not have the {what} of the task: {given!r}. Label the "
+        "text as it is in the task, token by token."
+    )
+    E613 = (
+        "[S613] The answer to {key} has no annotation, so it does not say what is in the text. Set "
+        "doc.ents, to [] where there is nothing, or skip the text (doc = None). Text: {text!r}"
+    )
     E600 = (
         "[S600] Can't read or write {path}: {reason}. Give another path, correct the permissions, "
         "or free disk space."

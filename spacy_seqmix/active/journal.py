@@ -161,7 +161,7 @@ def read_journal(path: Path, name: str | None = None) -> list[RoundRecord]:
         try:
             records.append(RoundRecord.model_validate_json(line))
         except ValidationError as err:
-            reason = f"line {number}: {_first_problem(err)}"
+            reason = f"line {number}: {first_problem(err)}"
             begun = version_of(path.with_name("inputs.json"))
             if begun not in (None, __version__):
                 reason += f" (version {begun} of spacy-seqmix began it, this is {__version__})"
@@ -223,7 +223,8 @@ class Clock:
         self.seconds[phase] = self.seconds.get(phase, 0.0) + perf_counter() - began
 
 
-def _first_problem(err: ValidationError) -> str:
+def first_problem(err: ValidationError) -> str:
+    """What is wrong with a line, and in which field."""
     first = err.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}" if where else first["msg"]

@@ -16,13 +16,15 @@ from spacy.tokens import Doc
 from ..errors import Errors, SeqMixError
 from ..files import parse_json
 
-__all__ = ["TEXT_SUFFIXES", "Text", "read_lines", "read_texts", "task_key", "tokenise"]
+__all__ = ["EXTRA", "TEXT_SUFFIXES", "Text", "read_lines", "read_texts", "task_key", "tokenise"]
 
 # spaCy's rules look at the rest of such a stretch again for each mark: 8,000 brackets in a row take
 # 20 seconds. Tokenizers of languages without blanks have no such rules.
 _STRETCH = re.compile(r"(?<![^\w\s])[^\w\s]{4000}|(?<!\S)\S{50000}")
 # Files of texts; .spacy files have docs, whose tokens are kept.
 TEXT_SUFFIXES = (".txt", ".jsonl")
+# Where a Doc keeps the other keys of its text's JSON line: doc.user_data[EXTRA].
+EXTRA = "text_extra"
 
 
 @dataclass(frozen=True)

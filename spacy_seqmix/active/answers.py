@@ -1,0 +1,287 @@
+"""Answers on disk: a file with a line each, which a kill or a full disk can't damage."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, ValidationError, model_validator
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span
+
+from ..annotation.docbins import iter_docs
+from ..annotation.texts import EXTRA
+from ..errors import Errors, SeqMixError, SeqMixFileError
+from ..query.probabilities import copy_tokens
+from ..types import Answer, Suggestion
+from .journal import Record, first_problem
+from .run_folder import disk_errors
+
+__all__ = ["AnswerFile", "AnswerRecord", "Labelled", "Shown"]
+
+# (start, end, label, confidence) in characters of the text
+Shown = tuple[NonNegativeInt, NonNegativeInt, str, float | None]
+
+
+class Labelled(Record):
+    """An entity that a person labelled: characters ``start`` to ``end`` (exclusive)."""
+
+    start: NonNegativeInt
+    end: NonNegativeInt
+    label: str = Field(min_length=1)
+
+
+class AnswerRecord(Record):
+    """A line of a file of answers. Characters are Unicode code points, as in Python.
+
+    key (str): that of the task.
+    state (str): "labelled", also where there is nothing in the text, or "skipped".
+    text (str): the whole text.
+    spans (tuple[Labelled, ...]): the entities, none of which overlap.
+    unknown (tuple): (start, end) of the characters whose labels are not known.
+    who, seconds (str, float | None): who answered, and the time that it took.
+    shown (tuple | None): the suggestions that the person saw.
+    at (str): when, in ISO form, UTC.
+    round (int): the round that was going on.
+    doc (str | None): the annotated doc, a DocBin in base64, where it has more than entities.
+    """
+
+    key: str = Field(min_length=1)
+    state: Literal["labelled", "skipped"]
+    text: str
+    spans: tuple[Labelled, ...] = ()
+    unknown: tuple[tuple[NonNegativeInt, NonNegativeInt], ...] = ()
+    who: str = ""
+    seconds: NonNegativeFloat | None = None
+    shown: tuple[Shown, ...] | None = None
+    at: str = ""
+    round: NonNegativeInt = 0
+    doc: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> AnswerRecord:
+        places = sorted((span.start, span.end) for span in self.spans)
+        for start, end in [*places, *self.unknown]:
+            if not start < end <= len(self.text):
+                raise ValueError(f"({start}, {end}) is no stretch of the text")
+        for (_, end), (start, _) in pairwise(places):
+            if start < end:
+                raise ValueError(f"two spans overlap at character {start}")
+        return self
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the person refused to label the text."""
+        return self.state == "skipped"
+
+    def says(self) -> dict[str, object]:
+        """What it says of the text, without when and by whom."""
+        return self.model_dump(exclude={"who", "seconds", "shown", "at", "round"})
+
+    def line(self) -> str:
+        """The record as a line of JSON."""
+        absent = {name for name in ("unknown", "doc") if not getattr(self, name)}
+        return self.model_dump_json(exclude=absent)
+
+    @classmethod
+    def of(cls, answer: Answer, text: Doc, round_: int) -> AnswerRecord:
+        """The record of an answer, given now.
+
+        text (Doc): the task's doc.
+        RAISES (SeqMixError): S612 for a doc with another text or other tokens, S613 for one
+            without any annotation.
+        """
+        doc = answer.doc
+        if doc is not None:
+            _check_tokens(answer.key, doc, text)
+        more = doc is not None and _has_more(doc)
+        if doc is not None and not more and not doc.has_annotation("ENT_IOB"):
+            raise SeqMixError(Errors.E613.format(key=answer.key, text=doc.text[:80]))
+        ents = [] if doc is None else doc.ents
+        shown = answer.shown
+        return cls(
+            key=answer.key,
+            state="skipped" if doc is None else "labelled",
+            text=text.text,
+            spans=tuple(Labelled(start=e.start_char, end=e.end_char, label=e.label_) for e in ents),
+            unknown=() if doc is None or more else _unknown(doc),
+            who=answer.who,
+            seconds=answer.seconds,
+            shown=None if shown is None else tuple(in_characters(one, text) for one in shown),
+            at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            round=round_,
+            doc=_packed(doc) if doc is not None and more else None,
+        )
+
+    def answer(self, text: Doc, nlp: Language, where: Path) -> Answer:
+        """The answer that the record stands for.
+
+        text (Doc): the task's doc.
+        nlp (Language): the answer's doc gets its vocabulary.
+        where (Path): the file, for messages.
+        RAISES (SeqMixError): S612 where text or tokens are others by now.
+        """
+        doc = None if self.skipped else self._doc(text, nlp, where)
+        shown = None if self.shown is None else tuple(self._suggestions(text))
+        return Answer(self.key, doc, self.who, self.seconds, shown)
+
+    def _doc(self, text: Doc, nlp: Language, where: Path) -> Doc:
+        if self.doc is not None:
+            docbin = DocBin().from_bytes(b64decode(self.doc))
+            (doc,) = iter_docs(where, nlp.vocab, docbin)
+            _check_tokens(self.key, doc, text)
+            return doc
+        if self.text != text.text:
+            raise SeqMixError(Errors.E612.format(key=self.key, what="text", given=self.text[:80]))
+        doc = copy_tokens(text, nlp)
+        spans = [self._span(doc, s.start, s.end, s.label) for s in self.spans]
+        doc.set_ents(
+            spans, missing=[self._span(doc, *one) for one in self.unknown], default="outside"
+        )
+        return doc
+
+    def _span(self, doc: Doc, start: int, end: int, label: str = "") -> Span:
+        span = doc.char_span(start, end, label=label)
+        if span is None:
+            given = self.text[start:end]
+            raise SeqMixError(Errors.E612.format(key=self.key, what="tokens", given=given))
+        return span
+
+    def _suggestions(self, text: Doc) -> Iterator[Suggestion]:
+        for start, end, label, confidence in self.shown or ():
+            span = text.char_span(start, end)
+            if span is not None:
+                yield Suggestion(span.start, span.end, label, confidence)
+
+
+class AnswerFile:
+    """A file of answers, to which one process appends.
+
+    An answer is safe once ``append`` has returned. What a kill left of a line is not read, and
+    goes when the next answer is appended. A later answer of a text replaces an earlier one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self._size = -1  # of the file, after the last line that this object wrote
+
+    def append(self, *records: AnswerRecord) -> None:
+        """Write answers, all or none of them. RAISES (SeqMixFileError): S411."""
+        if not records:
+            return
+        data = "".join(f"{record.line()}\n" for record in records).encode("utf8")
+        with disk_errors():
+            is_new = not self.path.exists()
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                self._write(handle, data)
+            finally:
+                os.close(handle)
+            if is_new:
+                _sync_folder(self.path.parent)
+
+    def _write(self, handle: int, data: bytes) -> None:
+        whole = os.fstat(handle).st_size
+        if whole != self._size:  # another object wrote it, and perhaps was killed
+            before = self.path.read_bytes()
+            whole = before.rfind(b"\n") + 1
+            if _parsed(before[whole:]) is not None:  # all of a line but its end
+                whole, data = len(before), b"\n" + data
+        try:
+            os.ftruncate(handle, whole)
+            os.lseek(handle, whole, os.SEEK_SET)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(handle, rest) :]
+            os.fsync(handle)
+            self._size = whole + len(data)
+        except OSError:
+            os.ftruncate(handle, whole)
+            raise
+
+    def lines(self) -> list[AnswerRecord]:
+        """Every answer, in the order in which they came; none where there is no file.
+
+        RAISES (SeqMixError): S611 for a damaged line. (SeqMixFileError): S411.
+        """
+        with disk_errors():
+            data = self.path.read_bytes() if self.path.exists() else b""
+        *lines, torn = data.split(b"\n")
+        records = []
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                records.append(AnswerRecord.model_validate_json(line))
+            except ValidationError as err:
+                reason = first_problem(err)
+                text = Errors.E611.format(path=self.path, line=number, reason=reason)
+                raise SeqMixFileError(text) from err
+        last = _parsed(torn)
+        return records if last is None else [*records, last]
+
+    def read(self) -> dict[str, AnswerRecord]:
+        """The last answer of each text, by key, in the order of the first answers."""
+        return {record.key: record for record in self.lines()}
+
+
+def in_characters(one: Suggestion, text: Doc) -> Shown:
+    """A suggestion, which counts tokens, in characters."""
+    span = text[one.start : one.end]
+    return span.start_char, span.end_char, one.label, one.confidence
+
+
+def _parsed(line: bytes) -> AnswerRecord | None:
+    """The record of a line, None where it is cut off."""
+    try:
+        return AnswerRecord.model_validate_json(line)
+    except ValidationError:
+        return None
+
+
+def _sync_folder(folder: Path) -> None:
+    """See to it that a new file is in its folder after a power cut."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _check_tokens(key: str, doc: Doc, text: Doc) -> None:
+    what = "text" if doc.text != text.text else "tokens"
+    if what == "text" or [t.text for t in doc] != [t.text for t in text]:
+        raise SeqMixError(Errors.E612.format(key=key, what=what, given=doc.text[:80]))
+
+
+def _has_more(doc: Doc) -> bool:
+    """Whether a doc has annotation besides plain entities."""
+    attributes = ("TAG", "POS", "MORPH", "LEMMA", "DEP", "SENT_START")
+    more = any(doc.has_annotation(name) for name in attributes)
+    known = any(key != EXTRA for key in doc.user_data)
+    linked = any(ent.kb_id or ent.ent_id for ent in doc.ents)
+    return more or known or linked or bool(doc.spans) or bool(doc.cats)
+
+
+def _packed(doc: Doc) -> str:
+    return b64encode(DocBin(docs=[doc], store_user_data=True).to_bytes()).decode("ascii")
+
+
+def _unknown(doc: Doc) -> tuple[tuple[int, int], ...]:
+    """(start, end) of each stretch of tokens with missing tags, in characters."""
+    out: list[tuple[int, int]] = []
+    for token in doc:
+        if token.ent_iob == 0 and len(token):
+            end = token.idx + len(token)
+            if out and token.i and doc[token.i - 1].ent_iob == 0:
+                out[-1] = out[-1][0], end
+            else:
+                out.append((token.idx, end))
+    return tuple(out)
