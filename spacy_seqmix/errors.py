@@ -528,11 +528,11 @@ class Errors:
         "active.start to 'cold', or give all labels in [initialize.components.{name}.labels]."
     )
     E431 = (
-        "[S431] '{path}' contains no annotation that '{name}' ({factory}) can learn. Active "
-        "learning is simulated here: its files are labelled, and the pool's labels stay hidden "
-        "until their docs are queried. For text without labels, label it in an annotation tool and "
-        "convert its file (spacy seqmix convert). For labelled text, check that the conversion "
-        "kept the labels, or set active.component to another component."
+        "[S431] '{path}' contains no annotation that '{name}' ({factory}) can learn. The files of "
+        "dev and test are labelled, and so is the pool of spacy-seqmix.GoldOracle.v1, which only "
+        "simulates that somebody labels. For text without labels, set active.oracle to one that "
+        "asks people. For labelled text, check that the conversion kept the labels, or set "
+        "active.component to another component."
     )
     E432 = (
         "[S432] spaCy could not train '{name}': its beam contains no parse with the gold entities. "
@@ -546,10 +546,6 @@ class Errors:
     E434 = (
         "[S434] active.mix_set = 'pool' needs the probabilities of each token's tags, which "
         "'{name}' ({factory}) does not predict. Set active.mix_set to 'round' or 'all'."
-    )
-    E435 = (
-        "[S435] The oracle returned {returned} for {given}. Return one for each doc, in the "
-        "same order."
     )
     E436 = (
         "[S436] The members of the committee would score different pairs of entities: '{setter}' "
@@ -618,6 +614,18 @@ class Errors:
     E613 = (
         "[S613] The answer to {key} has no annotation, so it does not say what is in the text. Set "
         "doc.ents, to [] where there is nothing, or skip the text (doc = None). Text: {text!r}"
+    )
+    E614 = (
+        "[S614] {path} lacks the answers to {n} texts that finished rounds trained on: {keys}. "
+        "Restore the file."
+    )
+    E615 = (
+        "[S615] An oracle gives spacy_seqmix.types.Answer(key, doc) for each task that is labelled "
+        "or skipped, not {given}. See docs/extending.md."
+    )
+    E616 = (
+        "[S616] The oracle of arm {arm!r} waits for answers. {waiting}. A sweep needs an oracle "
+        "that answers at once, such as spacy-seqmix.GoldOracle.v1."
     )
     E600 = (
         "[S600] Can't read or write {path}: {reason}. Give another path, correct the permissions, "
@@ -729,6 +737,19 @@ class Warnings:
     W403 = (
         "[W403] Version {begun} of spacy-seqmix began the run in '{path}', and version {here} "
         "continues it: rounds may differ from those of the first version."
+    )
+    W611 = (
+        "[W611] The answer to {key} is left out: the pool has no text with this key. Give the file "
+        "of texts as it was when they were asked for."
+    )
+    W612 = (
+        "[W612] {n} of '{path}' are left out, since the tokenizer can't read them: they are longer "
+        "than {limit} characters, or have stretches of thousands of characters without a blank. "
+        "They are in the lines {lines}."
+    )
+    W613 = (
+        "[W613] Round {number} keeps its last model: select_model = 'best' needs {wanted} labelled "
+        "docs that are set aside, and there are {found} so far."
     )
     W540 = "[W540] Left out: {reason}"
     W541 = (

@@ -252,6 +252,7 @@ class Oracle(Protocol):
 
         nlp (Language): a blank pipeline with the tokenizer and the vocabulary of the tasks.
         """
+        return
 
     def advise(self, tasks: Sequence[Task]) -> str:
         """Say what a person does to answer these tasks: the end of a sentence."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path
@@ -18,14 +17,12 @@ from ..annotation.docbins import iter_docs
 from ..annotation.texts import EXTRA
 from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..query.probabilities import copy_tokens
-from ..types import Answer, Suggestion
+from ..types import Answer
+from .characters import Shown, in_characters, in_tokens, unknown_characters
 from .journal import Record, first_problem
 from .run_folder import disk_errors
 
-__all__ = ["AnswerFile", "AnswerRecord", "Labelled", "Shown"]
-
-# (start, end, label, confidence) in characters of the text
-Shown = tuple[NonNegativeInt, NonNegativeInt, str, float | None]
+__all__ = ["AnswerFile", "AnswerRecord", "Labelled", "is_annotated"]
 
 
 class Labelled(Record):
@@ -100,7 +97,7 @@ class AnswerRecord(Record):
         if doc is not None:
             _check_tokens(answer.key, doc, text)
         more = doc is not None and _has_more(doc)
-        if doc is not None and not more and not doc.has_annotation("ENT_IOB"):
+        if doc is not None and not is_annotated(doc):
             raise SeqMixError(Errors.E613.format(key=answer.key, text=doc.text[:80]))
         ents = [] if doc is None else doc.ents
         shown = answer.shown
@@ -109,7 +106,7 @@ class AnswerRecord(Record):
             state="skipped" if doc is None else "labelled",
             text=text.text,
             spans=tuple(Labelled(start=e.start_char, end=e.end_char, label=e.label_) for e in ents),
-            unknown=() if doc is None or more else _unknown(doc),
+            unknown=() if doc is None or more else unknown_characters(doc),
             who=answer.who,
             seconds=answer.seconds,
             shown=None if shown is None else tuple(in_characters(one, text) for one in shown),
@@ -127,7 +124,7 @@ class AnswerRecord(Record):
         RAISES (SeqMixError): S612 where text or tokens are others by now.
         """
         doc = None if self.skipped else self._doc(text, nlp, where)
-        shown = None if self.shown is None else tuple(self._suggestions(text))
+        shown = None if self.shown is None else tuple(in_tokens(self.shown, text))
         return Answer(self.key, doc, self.who, self.seconds, shown)
 
     def _doc(self, text: Doc, nlp: Language, where: Path) -> Doc:
@@ -135,7 +132,7 @@ class AnswerRecord(Record):
             docbin = DocBin().from_bytes(b64decode(self.doc))
             (doc,) = iter_docs(where, nlp.vocab, docbin)
             _check_tokens(self.key, doc, text)
-            return doc
+            return _with_extra(doc, text)
         if self.text != text.text:
             raise SeqMixError(Errors.E612.format(key=self.key, what="text", given=self.text[:80]))
         doc = copy_tokens(text, nlp)
@@ -143,7 +140,7 @@ class AnswerRecord(Record):
         doc.set_ents(
             spans, missing=[self._span(doc, *one) for one in self.unknown], default="outside"
         )
-        return doc
+        return _with_extra(doc, text)
 
     def _span(self, doc: Doc, start: int, end: int, label: str = "") -> Span:
         span = doc.char_span(start, end, label=label)
@@ -151,12 +148,6 @@ class AnswerRecord(Record):
             given = self.text[start:end]
             raise SeqMixError(Errors.E612.format(key=self.key, what="tokens", given=given))
         return span
-
-    def _suggestions(self, text: Doc) -> Iterator[Suggestion]:
-        for start, end, label, confidence in self.shown or ():
-            span = text.char_span(start, end)
-            if span is not None:
-                yield Suggestion(span.start, span.end, label, confidence)
 
 
 class AnswerFile:
@@ -231,12 +222,6 @@ class AnswerFile:
         return {record.key: record for record in self.lines()}
 
 
-def in_characters(one: Suggestion, text: Doc) -> Shown:
-    """A suggestion, which counts tokens, in characters."""
-    span = text[one.start : one.end]
-    return span.start_char, span.end_char, one.label, one.confidence
-
-
 def _parsed(line: bytes) -> AnswerRecord | None:
     """The record of a line, None where it is cut off."""
     try:
@@ -261,6 +246,18 @@ def _check_tokens(key: str, doc: Doc, text: Doc) -> None:
         raise SeqMixError(Errors.E612.format(key=key, what=what, given=doc.text[:80]))
 
 
+def is_annotated(doc: Doc) -> bool:
+    """Whether a doc has any annotation, be it that there is no entity in it."""
+    return doc.has_annotation("ENT_IOB") or _has_more(doc)
+
+
+def _with_extra(doc: Doc, text: Doc) -> Doc:
+    """The doc with the other keys of the text's JSON line."""
+    if EXTRA in text.user_data:
+        doc.user_data[EXTRA] = text.user_data[EXTRA]
+    return doc
+
+
 def _has_more(doc: Doc) -> bool:
     """Whether a doc has annotation besides plain entities."""
     attributes = ("TAG", "POS", "MORPH", "LEMMA", "DEP", "SENT_START")
@@ -272,16 +269,3 @@ def _has_more(doc: Doc) -> bool:
 
 def _packed(doc: Doc) -> str:
     return b64encode(DocBin(docs=[doc], store_user_data=True).to_bytes()).decode("ascii")
-
-
-def _unknown(doc: Doc) -> tuple[tuple[int, int], ...]:
-    """(start, end) of each stretch of tokens with missing tags, in characters."""
-    out: list[tuple[int, int]] = []
-    for token in doc:
-        if token.ent_iob == 0 and len(token):
-            end = token.idx + len(token)
-            if out and token.i and doc[token.i - 1].ent_iob == 0:
-                out[-1] = out[-1][0], end
-            else:
-                out.append((token.idx, end))
-    return tuple(out)

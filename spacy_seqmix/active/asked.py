@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import FiniteFloat, NonNegativeFloat, NonNegativeInt, ValidationError
+from spacy.tokens import Doc
 
 from ..files import replacing
 from ..types import Task
-from .answers import Shown, in_characters
+from .characters import Shown, in_characters, in_tokens
 from .journal import Record
 
 __all__ = ["Asked", "AskedHeader", "AskedText", "Status"]
@@ -54,6 +55,13 @@ class AskedText(Record):
     score: FiniteFloat | None = None
     dev: bool = False
     reserve: bool = False
+
+    def task(self, doc: Doc, header: AskedHeader) -> Task:
+        """The task that the line describes; ``doc`` is its text."""
+        suggestions = None
+        if self.suggestions is not None:
+            suggestions = tuple(in_tokens(self.suggestions, doc))
+        return Task(self.key, doc, header.round, suggestions, self.score, header.model)
 
     @classmethod
     def of(cls, task: Task, number: int, *, dev: bool, reserve: bool) -> AskedText:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -25,6 +25,8 @@ from ..types import Judged
 # What `spacy seqmix active` exits with where another process holds the run folder. Other errors
 # exit with 1.
 LOCKED_EXIT_CODE = 12
+# And where a round waits for answers.
+WAITING_EXIT_CODE = 13
 # Why no round follows the last one.
 End: TypeAlias = Literal["rounds finished", "pool exhausted"]
 
@@ -48,8 +50,8 @@ class Seconds(Record):
 
     @property
     def total(self) -> float:
-        """The time of the whole round."""
-        return sum(self.model_dump().values(), 0.0)
+        """The time of the whole round, without that of people: ``annotate``."""
+        return sum(self.model_dump(exclude={"annotate"}).values(), 0.0)
 
 
 class MixingSeconds(Record):
@@ -106,10 +108,27 @@ class Mixing(Record):
     kept: NonNegativeInt
 
 
+class AgreementRecord(Record):
+    """How far a round's model agrees with the last round's on docs of the pool.
+
+    docs (int): how many docs; the same ones in every round.
+    agreement (float | None): F1 of one model's spans against the other's; None without any.
+    kappa (float | None): Cohen's kappa of the tokens' tags; None where all have the same tag.
+    """
+
+    docs: NonNegativeInt
+    agreement: FiniteFloat | None
+    kappa: FiniteFloat | None
+
+
 class RoundRecord(Record):
     """A finished round.
 
     queried (list[int]): the numbers of the newly labelled docs in the pool's file.
+    held_out (list[int]): those of them that were set aside for evaluation.
+    skipped (list[int]): the numbers of the docs that were skipped in this round.
+    dev_docs (int | None): the docs set aside so far, on which "dev" is scored; None where the
+        config names a file of them.
     n_labelled, n_mixed (int): the docs that the round trained on.
     n_mixed_new (int): the mixed docs that the round added.
     queried_tokens, queried_entities (list[int]): the sizes of the newly labelled docs.
@@ -119,6 +138,9 @@ class RoundRecord(Record):
 
     round: NonNegativeInt
     queried: list[NonNegativeInt]
+    held_out: list[NonNegativeInt] = []
+    skipped: list[NonNegativeInt] = []
+    dev_docs: NonNegativeInt | None = None
     n_labelled: NonNegativeInt
     n_mixed: NonNegativeInt
     n_mixed_new: NonNegativeInt = 0
@@ -126,6 +148,7 @@ class RoundRecord(Record):
     queried_entities: list[NonNegativeInt] = []
     mixing: Mixing | None = None
     judged: list[Judged] | None = None
+    agreement: AgreementRecord | None = None
     steps: NonNegativeInt
     scores: dict[str, Scores]
     seconds: Seconds
@@ -182,20 +205,22 @@ def _contradiction(records: Sequence[RoundRecord]) -> str | None:
     return None
 
 
-def is_whole(records: Sequence[RoundRecord], n_rounds: int) -> bool:
+def is_whole(records: Sequence[RoundRecord], n_rounds: int | None) -> bool:
     """Whether a run has ended: all its rounds are there, or its journal says why they are not.
 
-    n_rounds (int): the rounds after the seed round that the run was to have.
+    n_rounds (int | None): the rounds after the seed round that the run was to have.
     """
-    return len(records) > n_rounds or (len(records) > 0 and records[-1].end is not None)
+    finished = n_rounds is not None and len(records) > n_rounds
+    return finished or (len(records) > 0 and records[-1].end is not None)
 
 
-def end_of(number: int, n_rounds: int, unlabelled: Sequence[int]) -> End | None:
+def end_of(number: int, n_rounds: int | None, unlabelled: Sequence[int]) -> End | None:
     """Why no round follows a round; None where one does.
 
+    n_rounds (int | None): None where rounds go on until the pool is exhausted.
     unlabelled (Sequence[int]): the docs of the pool that are left after it.
     """
-    if number >= n_rounds:
+    if n_rounds is not None and number >= n_rounds:
         return "rounds finished"
     return None if unlabelled else "pool exhausted"
 
@@ -212,12 +237,16 @@ def version_of(inputs: Path) -> str | None:
 class Clock:
     """Seconds by phase."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], object] | None = None) -> None:
+        """tell (Callable | None): called with the name of each phase as it begins."""
         self.seconds: dict[str, float] = {}
+        self._tell = tell
 
     @contextmanager
     def __call__(self, phase: str) -> Iterator[None]:
         """Add the time of a block to a phase, which may have several blocks."""
+        if self._tell is not None:
+            self._tell(phase)
         began = perf_counter()
         yield
         self.seconds[phase] = self.seconds.get(phase, 0.0) + perf_counter() - began

@@ -1,8 +1,11 @@
-"""The docs of a run: the pool and its labelled ids, the other files, and the oracle."""
+"""The docs of a run: the pool and what is labelled of it, the other files, and the gold oracle."""
+
+from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,50 +14,105 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotation.docbins import read_docs, read_numbered_docs
+from ..annotation.texts import EXTRA, TEXT_SUFFIXES, Text, can_tokenise, read_texts
 from ..annotation.whitespace import is_blank
-from ..errors import Errors, SeqMixError, plural
+from ..errors import Errors, SeqMixError, Warnings, plural
+from ..types import Answer, Oracle
 from .annotation import GoldLabels
+from .config import ActiveConfig
 from .journal import RoundRecord
-from .schema import ActiveConfig, DocOracle
+from .oracles import GoldOracle
 
 # The fields that name files of docs.
 FILES = ("pool", "dev", "test", "unlabelled")
 # Streams of random numbers, besides those of the loop.
 POOL, UNLABELLED = 1, 6
+# The lines that a warning names.
+SHOWN = 5
+
+
+class TextDocs(Mapping[int, Doc]):
+    """The docs of texts by their numbers. Each is made when it is taken: only texts are kept."""
+
+    def __init__(self, texts: Mapping[int, Text], nlp: Language) -> None:
+        self.texts, self.nlp = texts, nlp
+
+    def __getitem__(self, number: int) -> Doc:
+        text = self.texts[number]
+        doc = self.nlp.make_doc(text.text)
+        if text.extra:
+            doc.user_data[EXTRA] = text.extra
+        return doc
+
+    def __contains__(self, number: object) -> bool:
+        return number in self.texts
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.texts)
+
+    def __len__(self) -> int:
+        return len(self.texts)
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The docs of a run, and which of them are labelled.
+    """The docs of a run, and what is known of them.
 
     docs (Mapping[int, Doc]): by their number in the pool's file, where empty docs count too.
-    labelled (tuple[int, ...]): ids, in the order in which they were labelled.
+    queried (tuple[int, ...]): ids of what finished rounds labelled, in the order of the rounds.
+    held (frozenset[int]): those of them that are set aside for evaluation.
+    answers (Mapping[int, Answer]): the last answer to each text that has one, by its id. What has
+        none is labelled in the file.
     """
 
     docs: Mapping[int, Doc]
-    labelled: tuple[int, ...] = ()
+    queried: tuple[int, ...] = ()
+    held: frozenset[int] = frozenset()
+    answers: Mapping[int, Answer] = field(default_factory=dict)
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        """Ids to train on, in the order in which they were labelled."""
+        return tuple(i for i in self.queried if i not in self.held and not self._is_skipped(i))
+
+    @property
+    def held_out(self) -> tuple[int, ...]:
+        """Ids of labelled docs that are set aside for evaluation, in the same order."""
+        return tuple(i for i in self.queried if i in self.held and not self._is_skipped(i))
+
+    @property
+    def skipped(self) -> list[int]:
+        """Ids that somebody refused to label."""
+        return sorted(i for i in self.answers if self._is_skipped(i))
 
     @property
     def unlabelled(self) -> list[int]:
-        """Ids in the order of the file."""
-        done = set(self.labelled)
+        """Ids that may be asked, in the order of the file."""
+        done = {*self.queried, *self.skipped}
         return [i for i in self.docs if i not in done]
 
     def take(self, ids: Iterable[int]) -> list[Doc]:
-        """The docs of these ids, in their order."""
-        return [self.docs[i] for i in ids]
+        """The docs of these ids, in their order; labelled ones with their labels."""
+        answers = self.answers
+        return [a.doc if (a := answers.get(i)) and a.doc is not None else self.docs[i] for i in ids]
 
-    def with_labels(self, ids: Sequence[int], docs: Sequence[Doc]) -> "Pool":
+    def with_batch(self, ids: Sequence[int], held: Iterable[int]) -> Pool:
         """The pool with more labelled docs; this one stays as it is."""
-        changed = {**self.docs, **dict(zip(ids, docs, strict=True))}
-        return replace(self, docs=changed, labelled=(*self.labelled, *ids))
+        return replace(self, queried=(*self.queried, *ids), held=self.held.union(held))
+
+    def _is_skipped(self, number: int) -> bool:
+        answer = self.answers.get(number)
+        return answer is not None and answer.skipped
 
 
 class Data(NamedTuple):
-    """The docs of a run; the annotation of ``unlabelled`` is ignored."""
+    """The docs of a run; the annotation of ``unlabelled`` is ignored.
+
+    dev (list[Doc] | None): None where a share of what is labelled is set aside.
+    """
 
     pool: Pool
-    dev: list[Doc]
+    dev: list[Doc] | None
     test: list[Doc] | None
     unlabelled: list[Doc]
 
@@ -67,24 +125,63 @@ def read_data(
     nlp (Language): the docs get its vocabulary.
     labels_of (GoldLabels): what the component learns from a doc.
     progress (bool): show progress bars.
-    RAISES (SeqMixError): S403 and S404 for files that can't be used, S431 where nothing that the
-        component learns is annotated.
+    RAISES (SeqMixError): S403, S404, S501 and S610 for files that can't be used, S431 where nothing
+        that the component learns is annotated in dev, in test, or in the pool of a gold oracle.
     """
     active = config.active
 
     def labelled(path: Path) -> dict[int, Doc]:
         docs = read_numbered_docs(path, nlp, need_entities=False, progress=progress)
         if not any(labels_of(doc) for doc in docs.values()):
-            factory = config.training["components"][active.component]["factory"]
-            name = active.component
-            raise SeqMixError(Errors.E431.format(path=path, name=name, factory=factory))
+            raise _without_labels(config, path)
         return docs
 
-    docs = labelled(active.pool)
+    docs: Mapping[int, Doc]
+    if active.pool.suffix in TEXT_SUFFIXES:
+        if active.oracle.needs_gold:
+            raise _without_labels(config, active.pool)
+        docs = read_text_docs(active.pool, nlp)
+    elif active.oracle.needs_gold:
+        docs = labelled(active.pool)
+    else:
+        docs = read_numbered_docs(active.pool, nlp, need_entities=False, progress=progress)
     pool = make_pool(docs, active.pool_size, active.n_seed, active.seed, active.pool)
-    dev = list(labelled(active.dev).values())
+    dev = list(labelled(active.dev).values()) if active.dev else None
     test = list(labelled(active.test).values()) if active.test else None
     return Data(pool, dev, test, _read_unlabelled(config, nlp, progress))
+
+
+def _without_labels(config: ActiveConfig, path: Path) -> SeqMixError:
+    name = config.active.component
+    factory = config.training["components"].get(name, {}).get("factory", "sourced")
+    return SeqMixError(Errors.E431.format(path=path, name=name, factory=factory))
+
+
+def read_text_docs(path: Path, nlp: Language) -> TextDocs:
+    """Read a file of texts, and leave out those that the tokenizer can't read.
+
+    RAISES (SeqMixError): S403 where the file is missing or has no texts, S501 and S610.
+
+    Warns with W612 of what is left out.
+    """
+    if not path.is_file():
+        raise SeqMixError(Errors.E403.format(path=path, reason="there is no such file"))
+    texts = {text.number: text for text in read_texts(path)}
+    if not texts:
+        raise SeqMixError(Errors.E403.format(path=path, reason="it holds no texts"))
+    wrong = [number for number, text in texts.items() if not can_tokenise(nlp, text.text)]
+    if wrong:
+        lines = ", ".join(str(number + 1) for number in wrong[:SHOWN])
+        text = Warnings.W612.format(
+            n=plural(len(wrong), "text"),
+            path=path,
+            limit=nlp.max_length,
+            lines=lines + ", ..." * (len(wrong) > SHOWN),
+        )
+        warnings.warn(text, stacklevel=2)
+    for number in wrong:
+        del texts[number]
+    return TextDocs(texts, nlp)
 
 
 def digests(config: ActiveConfig) -> dict[str, str]:
@@ -102,28 +199,39 @@ def make_pool(
 
     RAISES (SeqMixError): S404 when there are fewer docs than the sample or the seed set needs.
     """
-    docs = {i: doc for i, doc in docs.items() if not is_blank(doc)}
-    check_size(len(docs), size or n_seed, "pool_size" if size else "n_seed", path)
+    # Blank texts are not read, and a doc of each takes long.
+    lazy = isinstance(docs, TextDocs)
+    ids = list(docs) if lazy else [i for i, doc in docs.items() if not is_blank(doc)]
+    check_size(len(ids), size or n_seed, "pool_size" if size else "n_seed", path)
     check_size(size or n_seed, n_seed, "n_seed", path)
-    ids = list(docs)
-    return Pool({ids[i]: docs[ids[i]] for i in sample(len(docs), size, [seed, POOL])})
+    ids = [ids[i] for i in sample(len(ids), size, [seed, POOL])]
+    if isinstance(docs, TextDocs):
+        return Pool(TextDocs({i: docs.texts[i] for i in ids}, docs.nlp))
+    return Pool({i: docs[i] for i in ids})
 
 
-def pool_of(docs: Mapping[int, Doc], records: Sequence[RoundRecord], journal: Path) -> Pool:
+def pool_of(
+    docs: Mapping[int, Doc],
+    records: Sequence[RoundRecord],
+    journal: Path,
+    answers: Mapping[int, Answer] | None = None,
+) -> Pool:
     """The pool after the rounds of a journal.
 
     docs (Mapping[int, Doc]): all docs of the pool.
+    answers (Mapping | None): see ``Pool``.
     RAISES (SeqMixError): S510 where the journal has docs that the pool has not.
     """
-    labelled = tuple(number for record in records for number in record.queried)
-    if unknown := [number for number in labelled if number not in docs]:
+    queried = tuple(number for record in records for number in record.queried)
+    if unknown := [number for number in queried if number not in docs]:
         reason = (
             f"the pool has no doc with the number {unknown[0]}, or it is blank: older versions "
             "asked for blank docs too"
         )
         name = journal.parent.name
         raise SeqMixError(Errors.E510.format(name=name, path=journal, reason=reason))
-    return Pool(docs, labelled)
+    held = frozenset(number for record in records for number in record.held_out)
+    return Pool(docs, queried, held, {} if answers is None else answers)
 
 
 def check_size(available: int, wanted: int, field: str, path: Path) -> None:
@@ -148,19 +256,9 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def make_gold_oracle() -> DocOracle:
+def make_gold_oracle() -> Oracle:
     """Create the oracle that reveals the annotation that the pool has: for simulations."""
-    return list
-
-
-def ask(oracle: DocOracle, docs: Sequence[Doc]) -> list[Doc]:
-    """Have docs labelled. RAISES (SeqMixError): S435 unless the oracle returns as many docs."""
-    labelled = list(oracle(docs))
-    if len(labelled) != len(docs):
-        raise SeqMixError(
-            Errors.E435.format(returned=plural(len(labelled), "doc"), given=len(docs))
-        )
-    return labelled
+    return GoldOracle()
 
 
 def _read_unlabelled(config: ActiveConfig, nlp: Language, progress: bool) -> list[Doc]:

@@ -23,6 +23,9 @@ from ..files import parse_json, replacing
 from .journal import RoundRecord, end_of, read_journal, version_of
 
 MISSING = object()
+# What people's answers need. It outlives a run that failed in its first round, so that they are not
+# lost, and the config can be corrected.
+OF_PEOPLE = ("asked.jsonl", "answers.jsonl", "status.json", "page")
 # Why a folder can't be used: the config of each round names the files in it.
 DOLLAR = "its name has a '$', which begins a variable in configs"
 
@@ -35,6 +38,9 @@ class RunFolder:
         self.journal = path / "journal.jsonl"
         self.config = path / "config.cfg"
         self.inputs = path / "inputs.json"
+        self.asked = path / "asked.jsonl"
+        self.answers = path / "answers.jsonl"
+        self.status = path / "status.json"
 
     def mixed(self, number: int) -> Path:
         """The docs that a round added by mixing."""
@@ -92,7 +98,7 @@ class RunFolder:
             if begun not in (None, __version__):
                 text = Warnings.W403.format(path=self.path, begun=begun, here=__version__)
                 warnings.warn(text, stacklevel=2)
-        elif any(not name.endswith(".tmp") for name in self._names()):
+        elif any(not name.endswith(".tmp") and name not in OF_PEOPLE for name in self._names()):
             raise self._unusable("it is not a run folder")
         records = self.read()
         # A kill may come between any two of these lines.
@@ -150,7 +156,7 @@ class RunFolder:
             temporary.write_text("\n".join([*lines, ""]), encoding="utf8")
 
     def mark_end(
-        self, records: list[RoundRecord], n_rounds: int, unlabelled: Sequence[int]
+        self, records: list[RoundRecord], n_rounds: int | None, unlabelled: Sequence[int]
     ) -> None:
         """Let the journal of an older version say why it ends. Arguments as of ``end_of``."""
         if records and records[-1].end is None:

@@ -1,9 +1,7 @@
 """The [active] section of a config, checked and built. No data is read."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -11,34 +9,23 @@ from pydantic import (
     Field,
     InstanceOf,
     PositiveInt,
-    ValidationError,
 )
-from spacy.tokens import Doc
-from thinc.api import Config
 
 from ..config import (
     Seed,
-    build_functions,
-    interpolated,
-    plain_values,
-    problems_of,
-    unknown_functions,
 )
-from ..errors import Errors, SeqMixError
 from ..mixing.mixer import Mixer
 from ..query.policies import QueryPolicy
-from ..query.probabilities import check_needs
-from ..training.checks import check_mixed_layer
-from .fit import check_training_config, without_own_mixing
-from .mixing import make_mixers
-from .pseudo_labels import check_config_can_label
+from ..types import Oracle
 
-DocOracle: TypeAlias = Callable[[Sequence[Doc]], list[Doc]]
+T = TypeVar("T")
 # How ``precision.matmul_precision`` multiplies.
 Precision: TypeAlias = Literal["highest", "high", "medium", "bfloat16"]
 # Beyond these a number is a slip of the pen, and what follows from it would not fit in memory.
 MAX_ROUNDS, MAX_EPOCHS, MAX_MEMBERS = 10_000, 100_000.0, 1000
 Steps: TypeAlias = Annotated[int, Field(gt=0, le=10**9)]
+# Where people label: the threshold of near-duplicates, and the texts that models are compared on.
+DUPLICATES, AGREEMENT = 0.8, 200
 # The fields that are registered functions, or sections of them.
 FUNCTIONS = ("policy", "oracle", "mixing")
 
@@ -74,8 +61,26 @@ class ActiveSchema(BaseModel):
         description="Config that this one extends, relative to this file; null when this file has "
         "the training sections itself.",
     )
-    pool: Path = Field(description="Labelled docs (.spacy) that stand in for the unlabelled pool.")
-    dev: Path = Field(description="Docs to evaluate each round on, and to choose models with.")
+    pool: Path = Field(
+        description="The texts to choose from: docs (.spacy), a text a line (.txt), or JSON lines "
+        'with the key "text" (.jsonl), whose other keys are kept. Only the gold oracle needs '
+        "labelled docs.",
+    )
+    dev: Path | None = Field(
+        None,
+        description="Docs to evaluate each round on, and to choose models with; null to set aside "
+        "a share of what is labelled.",
+    )
+    dev_share: float = Field(
+        0.2,
+        gt=0,
+        le=0.5,
+        description="Without dev, the share of the texts that are set aside, drawn at random: they "
+        "are labelled, and nothing trains on them.",
+    )
+    dev_min: PositiveInt = Field(
+        30, description="Without dev, there are no scores before so many docs are set aside."
+    )
     test: Path | None = Field(
         None, description="Docs for a second evaluation; nothing is tuned on them."
     )
@@ -91,7 +96,30 @@ class ActiveSchema(BaseModel):
     n_query: PositiveInt | list[PositiveInt] = Field(
         description="Docs queried in each further round, or in each of them in turn."
     )
-    n_rounds: int = Field(ge=0, le=MAX_ROUNDS, description="Rounds after the seed round.")
+    n_rounds: int | None = Field(
+        ge=0,
+        le=MAX_ROUNDS,
+        description="Rounds after the seed round; null to go on until the pool is exhausted.",
+    )
+    score_size: PositiveInt | None = Field(
+        None,
+        description="Score a random sample of this many texts in each round, and take the words of "
+        "token tables from as many; null for all.",
+    )
+    duplicates: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Do not ask a text whose similarity to one that was asked reaches this number; "
+        f"null to compare none. If it is not given, {DUPLICATES} where people label, and null with "
+        "the gold oracle.",
+    )
+    agreement_size: PositiveInt | None = Field(
+        None,
+        description="Compare the predictions of successive models on this many texts; null for "
+        f"no comparison. If it is not given, {AGREEMENT} where people label, and null with the "
+        "gold oracle.",
+    )
     component: str = Field(
         "seqmix_ner",
         description="The component that is trained, and whose probabilities the policy scores.",
@@ -144,7 +172,7 @@ class ActiveSchema(BaseModel):
         default_factory=CommitteeSchema,
         description="members, kind, dropout; used where the policy needs a committee.",
     )
-    oracle: DocOracle = Field(
+    oracle: InstanceOf[Oracle] = Field(
         description="What labels the docs, for example spacy-seqmix.GoldOracle.v1."
     )
     mixing: list[InstanceOf[Mixer]] = Field(
@@ -152,6 +180,26 @@ class ActiveSchema(BaseModel):
         description="strategy, realiser, discriminator, rate, labels, or several sections of this "
         "kind with names of your own; null for no mixing.",
     )
+
+    @property
+    def near_duplicates(self) -> float | None:
+        """The threshold from which texts are near-duplicates; None to compare none."""
+        return self._of_people("duplicates", DUPLICATES)
+
+    @property
+    def n_agreement(self) -> int | None:
+        """How many texts successive models are compared on; None for no comparison."""
+        return self._of_people("agreement_size", AGREEMENT)
+
+    def _of_people(self, field: str, default: T) -> T | None:
+        if field in self.model_fields_set:
+            value: T | None = getattr(self, field)
+            return value
+        return None if self.oracle.needs_gold else default
+
+    def has_round(self, number: int) -> bool:
+        """Whether there is a round with this number, if the pool lasts."""
+        return self.n_rounds is None or number <= self.n_rounds
 
     def n_new(self, number: int) -> int:
         """How many docs a round labels, the seed round among them."""
@@ -164,97 +212,3 @@ class ActiveSchema(BaseModel):
         if isinstance(self.max_steps, list):
             return self.max_steps[number]
         return self.max_steps
-
-
-@dataclass(frozen=True)
-class ActiveConfig:
-    """What a config with [active] says.
-
-    active (ActiveSchema): the section, its registered functions built.
-    training (Config): the training sections, interpolated.
-    """
-
-    active: ActiveSchema
-    training: Config
-
-    @property
-    def policy(self) -> QueryPolicy:
-        """The query policy."""
-        return self.active.policy
-
-    @property
-    def mixers(self) -> list[Mixer]:
-        """The mixers with a rate above 0."""
-        return self.active.mixing
-
-    @property
-    def of_pool(self) -> bool:
-        """Whether unlabelled docs are mixed."""
-        return bool(self.mixers) and self.active.mix_set == "pool"
-
-
-def read_active_config(config: Config) -> ActiveConfig:
-    """Check a config with the sections of a training config and [active]; no data is read.
-
-    RAISES (SeqMixError): S402, S408 and those of its parts, see ``errors.py``.
-    """
-    plain = interpolated(config.copy())
-    active = read_active_section(plain)
-    training = Config({k: v for k, v in plain.items() if k not in ("active", "augment")})
-    # What training logs, the loop sets itself.
-    used = {k: {**v, "logger": None} if k == "training" else v for k, v in training.items()}
-    if problems := [*plain_values(used, "", ours=True), *unknown_functions(used)]:
-        raise SeqMixError(Errors.E408.format(reason="; ".join(problems)))
-    check_training_config(training, active.component)
-    training = without_own_mixing(training)
-    check_needs(active.policy.needs, training, active.component)
-    whole = ActiveConfig(active, training)
-    if whole.of_pool:
-        check_config_can_label(training, active.component)
-    for mixer in whole.mixers:
-        check_mixed_layer(
-            mixer.strategy,
-            training,
-            active.component,
-            labels=mixer.labels,
-            soft_parents=whole.of_pool,
-        )
-    return whole
-
-
-def read_active_section(config: Config) -> ActiveSchema:
-    """Check the [active] section of an interpolated config, and build its functions.
-
-    RAISES (SeqMixError): S402 with every field that is wrong, or the code of a function.
-    """
-    if "active" not in config:
-        raise SeqMixError(Errors.E402.format(problems="the section itself is missing"))
-    section = config["active"]
-    functions = build_functions(section, "active", FUNCTIONS, Errors.E402)
-    functions["mixing"] = make_mixers(functions.get("mixing"))
-    try:
-        active = ActiveSchema.model_validate({**section, **functions})
-    except ValidationError as err:
-        problems = problems_of(err, "active")
-        raise SeqMixError(Errors.E402.format(problems=problems)) from None
-    problem = _contradiction(active)
-    if problem:
-        raise SeqMixError(Errors.E402.format(problems=problem))
-    return active
-
-
-def _contradiction(active: ActiveSchema) -> str:
-    """What is wrong with fields that depend on one another; empty where nothing is."""
-    steps, n_rounds = active.max_steps, active.n_rounds
-    given = steps if isinstance(steps, list) else [steps or 2]
-    if any(n < 2 for n in given):
-        return "max_steps: at least 2 steps a round"
-    if active.mix_set == "pool" and given[0] < 4 and steps is not None:
-        return 'max_steps: at least 4 in the seed round, which trains twice with mix_set = "pool"'
-    if isinstance(steps, list) and len(steps) != n_rounds + 1:
-        return f"max_steps: {n_rounds + 1} numbers for n_rounds = {n_rounds}"
-    if active.unlabelled_size is not None and active.unlabelled is None:
-        return "unlabelled_size: there are no docs to draw from, set active.unlabelled"
-    if isinstance(active.n_query, list) and len(active.n_query) != n_rounds:
-        return f"n_query: {n_rounds} numbers for n_rounds = {n_rounds}"
-    return ""

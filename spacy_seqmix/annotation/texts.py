@@ -16,7 +16,16 @@ from spacy.tokens import Doc
 from ..errors import Errors, SeqMixError
 from ..files import parse_json
 
-__all__ = ["EXTRA", "TEXT_SUFFIXES", "Text", "read_lines", "read_texts", "task_key", "tokenise"]
+__all__ = [
+    "EXTRA",
+    "TEXT_SUFFIXES",
+    "Text",
+    "can_tokenise",
+    "read_lines",
+    "read_texts",
+    "task_key",
+    "tokenise",
+]
 
 # spaCy's rules look at the rest of such a stretch again for each mark: 8,000 brackets in a row take
 # 20 seconds. Tokenizers of languages without blanks have no such rules.
@@ -96,8 +105,17 @@ def read_lines(path: Path) -> list[str]:
     return [line.removesuffix("\r") for line in text.split("\n")]
 
 
+def can_tokenise(nlp: Language, text: str) -> bool:
+    """Whether a tokenizer makes a Doc of a text in little time."""
+    return len(text) <= nlp.max_length and _stretch(nlp, text) is None
+
+
 def tokenise(nlp: Language, text: str, where: str) -> Doc:
     """Make a Doc of a text. RAISES (SeqMixError): S601 for what a tokenizer takes minutes for."""
-    if isinstance(nlp.tokenizer, Tokenizer) and (found := _STRETCH.search(text)):
+    if found := _stretch(nlp, text):
         raise SeqMixError(Errors.E601.format(where=where, text=found[0][:20]))
     return nlp.make_doc(text)
+
+
+def _stretch(nlp: Language, text: str) -> re.Match[str] | None:
+    return _STRETCH.search(text) if isinstance(nlp.tokenizer, Tokenizer) else None

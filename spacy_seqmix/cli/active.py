@@ -15,6 +15,7 @@ from ..errors import plural
 from ._common import CodeOption, GpuOption, read_overrides, show_messages
 
 if TYPE_CHECKING:
+    from ..active.asking import Waiting
     from ..active.journal import RoundRecord
 
 __all__ = ["active_cli", "header_row", "round_row"]
@@ -28,6 +29,9 @@ def active_cli(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of the run")],
     use_gpu: GpuOption = -1,
     code: CodeOption = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for answers, and ask for them every second")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars")] = False,
     end_with_input: Annotated[
         bool, typer.Option("--end-with-input", help="End when standard input does", hidden=True)
@@ -37,10 +41,12 @@ def active_cli(
 
     CONFIG has an [active] section and training sections (or extends a config that has them).
     Any of its values can be overridden: --active.n_seed 100 --paths.encoder bert-base-cased.
-    Run the same command again to resume after the last finished round.
+    Run the same command again to resume after the last finished round. Where people have yet to
+    label texts, the command says so and ends with exit code 13, unless it is to --wait.
     """
     from spacy.cli._util import setup_gpu
 
+    from ..active.journal import WAITING_EXIT_CODE
     from ..active.loop import ActiveRun
     from ..config import load_config
 
@@ -55,8 +61,21 @@ def active_cli(
             msg.info(f"Resuming {run_dir} after {plural(done, 'finished round')}")
         for record in run.records:
             _show(record)
-        records = run.run(on_round=_show)
-    if records[-1].end == "pool exhausted":
+        shown: set[int] = set()
+
+        def on_wait(waiting: Waiting) -> None:
+            if wait and waiting.round not in shown:
+                shown.add(waiting.round)
+                msg.info(f"{waiting}: {waiting.advice}")
+
+        records = run.run(on_round=_show, wait=1.0 if wait else None, on_wait=on_wait)
+    if run.waiting is not None:
+        msg.info(f"{run.waiting}: {run.waiting.advice}, then run the same command again")
+        raise typer.Exit(WAITING_EXIT_CODE)
+    if not records:
+        msg.warn("There is no model: every text was skipped")
+        return
+    if records[-1].end == "pool exhausted" and run.active.n_rounds is not None:
         missing = run.active.n_rounds + 1 - len(records)
         msg.warn(f"The pool ran out: {plural(missing, 'round')} had nothing to query")
     msg.good(f"Last model: {run.folder.model(len(records) - 1)}")
@@ -72,6 +91,8 @@ def _end_with_input() -> None:
 def _show(record: RoundRecord) -> None:
     """Print a round, below the header if it is the first."""
     if record.round == 0:
+        if record.dev_docs is not None:
+            print("Dev is set aside: docs drawn at random, whose number is in brackets.")
         print(header_row(record))
         print(_row(["-" * width for width in WIDTHS]))
     print(round_row(record), flush=True)
@@ -83,8 +104,8 @@ def _show(record: RoundRecord) -> None:
 
 def header_row(record: RoundRecord) -> str:
     """The names of the columns; the score is that of the trained component."""
-    main = record.scores["dev"].main
-    name = "F1" if main is None else main.name
+    mains = [scores.main.name for scores in record.scores.values() if scores.main is not None]
+    name = mains[0] if mains else "F1"
     return _row(["Round", "Labelled", "Mixed", "Steps", f"Dev {name}", f"Test {name}", "Seconds"])
 
 
@@ -102,6 +123,8 @@ def _row(values: list[str]) -> str:
 
 def _percent(record: RoundRecord, split: str) -> str:
     """A score in percent; "-" where the round was not scored on the split."""
-    if split not in record.scores:
-        return "-"
-    return f"{100 * (record.score(split) or 0):.1f}"
+    scored = split in record.scores
+    score = f"{100 * (record.score(split) or 0):.1f}" if scored else "-"
+    if split == "dev" and record.dev_docs is not None:
+        score += f" ({plural(record.dev_docs, 'doc')})"
+    return score

@@ -15,7 +15,7 @@ from ..active.annotation import gold_labels
 from ..active.fit import count_steps
 from ..active.loop import ActiveRun
 from ..annotation.docbins import open_docbin, read_docs, write_docs
-from ..errors import plural
+from ..errors import Errors, SeqMixError, plural
 from .folder import runs_of
 from .plan import Arm, Sweep
 from .values import with_values
@@ -73,7 +73,9 @@ def try_out(arm: Arm, use_gpu: int, *, progress: bool = False) -> Trial:
         warnings.simplefilter("ignore")
         folder = Path(name)
         labels_of = gold_labels(training["components"].get(active.component, {}))
-        dev = read_docs(active.dev, spacy.blank(training["nlp"]["lang"]), need_entities=False)
+        # A run without dev is as long as one with it.
+        source = active.dev or active.pool
+        dev = read_docs(source, spacy.blank(training["nlp"]["lang"]), need_entities=False)
         dev = sorted(dev, key=lambda doc: not labels_of(doc))[:TRIAL_DOCS]  # labelled docs first
         write_docs(dev, folder / "dev.spacy")
         records = []
@@ -84,6 +86,9 @@ def try_out(arm: Arm, use_gpu: int, *, progress: bool = False) -> Trial:
             config = with_values(arm.with_seed(0), {f"active.{k}": v for k, v in values.items()})
             run = ActiveRun(config, folder / f"steps-{steps}", use_gpu=use_gpu, progress=progress)
             records += run.run()
+            if run.waiting is not None:
+                waiting = f"{run.waiting}: {run.waiting.advice}"
+                raise SeqMixError(Errors.E616.format(arm=arm.name, waiting=waiting))
         docs = run.pool.take(run.pool.labelled)
     short, long = (record.seconds for record in records)
     few, many = TRIAL_STEPS
@@ -112,7 +117,7 @@ def seconds_of(arm: Arm, steps_of: Arm, trial: Trial) -> float:
         steps = active.steps_of(number) or active.epochs * (labelled + mixed) * trial.steps_per_doc
         total += trained * (trial.start + max(2, steps) * trial.step)
         read = evaluated
-        if policy.needs != "nothing" and number < active.n_rounds:
+        if policy.needs != "nothing" and active.has_round(number + 1):
             read += members * max(0, pool - labelled)
         if arm.resolved.of_pool:
             read += max(0, pool - labelled)

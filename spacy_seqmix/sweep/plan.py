@@ -16,7 +16,7 @@ from typing import Any
 from spacy.util import dict_to_dot
 from thinc.api import Config
 
-from ..active.schema import ActiveConfig, read_active_config
+from ..active.config import ActiveConfig, read_active_config
 from ..annotation.layers import ENTS, RELATIONS, TAGS
 from ..config import SECTION, choose, drop_inherited_mixers, lay_over, read_layers
 from ..errors import Errors, SeqMixError, Warnings
@@ -80,7 +80,11 @@ class Arm:
     @property
     def rounds(self) -> int:
         """Rounds of one run, the seed round among them."""
-        return self.resolved.active.n_rounds + 1
+        n_rounds = self.resolved.active.n_rounds
+        if n_rounds is None:
+            reason = "active.n_rounds is null, but a sweep needs a number of rounds"
+            raise SeqMixError(Errors.E605.format(arm=self.name, reason=reason))
+        return n_rounds + 1
 
     @cached_property
     def rates(self) -> list[float]:

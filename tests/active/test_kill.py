@@ -20,9 +20,9 @@ CASES = {
     "before anything": ("os:replace:inputs.json", 1, "before"),
     "after inputs.json": ("os:replace:config.cfg", 1, "before"),
     "first training": ("spacy_seqmix.active.loop:fit", 1, "before"),
-    "query": ("spacy_seqmix.active.loop:evidence", 1, "before"),
+    "query": ("spacy_seqmix.active.querying:evidence", 1, "before"),
     "annotate": ("spacy_seqmix.active.pool:Pool.take", 5, "before"),
-    "mix": ("spacy_seqmix.active.loop:mix_round", 2, "before"),
+    "mix": ("spacy_seqmix.active.round_mixing:mix_round", 2, "before"),
     "mixed docs half written": ("os:replace:round-01.spacy", 1, "before"),
     "mixed docs written": ("os:replace:round-01.spacy", 1, "after"),
     "train": ("spacy_seqmix.pipeline.ner:SeqMixNER.update", 6, "after"),
@@ -45,7 +45,7 @@ COMMITTEE_CASES = {
 DROPOUT_CASES = {
     "dropout query": ("spacy_seqmix.active.committee:dropout_probs", 1, "before"),
     "one pass done": ("spacy_seqmix.query.dropout:token_probs", 1, "after"),
-    "queried by dropout": ("spacy_seqmix.active.loop:top_k", 1, "after"),
+    "queried by dropout": ("spacy_seqmix.active.querying:ranked", 1, "after"),
 }
 GROUPS = {"plain": CASES, "seeds": COMMITTEE_CASES, "dropout": DROPOUT_CASES}
 FINISHED = {

@@ -7,7 +7,7 @@ import pytest
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_seqmix.active import loop
+from spacy_seqmix.active import loop, round_mixing
 from spacy_seqmix.active.pool import digests
 from spacy_seqmix.active.pseudo_labels import pseudo_labelled
 from spacy_seqmix.annotation import soft_labels
@@ -59,7 +59,7 @@ def test_loop_mixes_what_is_left_of_the_pool(start, monkeypatch):
         asked.append(nlp)
         return pseudo_labelled(nlp, component, docs, progress)
 
-    monkeypatch.setattr(loop, "pseudo_labelled", seen)
+    monkeypatch.setattr(round_mixing, "pseudo_labelled", seen)
     settings = {**COPIES, "active.n_rounds": 1}
     run = start(settings)
     records = run.run()

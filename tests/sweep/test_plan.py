@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from spacy_seqmix.active.schema import read_active_config
+from spacy_seqmix.active.config import read_active_config
 from spacy_seqmix.config import choose, load_config
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.sweep import plan

@@ -1,0 +1,140 @@
+"""Have the texts of a round labelled: choose them, tell which they are, ask, and wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..annotation.texts import task_key
+from ..query.suggestions import suggest
+from ..types import Suggestion, Task
+from .annotation import GoldLabels
+from .asked import Asked, AskedHeader, AskedText, Status
+from .asking import Asking, Waiting
+from .journal import RoundRecord
+from .pool import Pool
+from .querying import Chosen, Query
+from .run_folder import RunFolder
+
+__all__ = ["Labelling", "Pause"]
+
+# Called with what a round waits for. Returns whether to ask again; if not, the run ends for now.
+Pause: TypeAlias = Callable[[Waiting], bool]
+# Beside the texts that a round asks, this many are in the reserve, and at least so many times n.
+RESERVE, TIMES = 50, 2
+
+
+class Labelling:
+    """Has texts labelled by those whom the oracle stands for."""
+
+    def __init__(
+        self, asking: Asking, folder: RunFolder, policy: str, labels_of: GoldLabels
+    ) -> None:
+        """policy (str): its registered name. labels_of (Callable): what is learnt from a doc."""
+        self.asking, self.folder = asking, folder
+        self.policy, self.labels_of = policy, labels_of
+        self.of_people = not asking.oracle.needs_gold
+
+    def tell(self, number: int, phase: str) -> None:
+        """Let people know what the run does."""
+        if self.of_people:
+            Status.write(self.folder.status, number, "wait" if phase == "annotate" else phase)
+
+    def choose(self, query: Query) -> Asked:
+        """What a round asks: what it asked before, if it goes on. Answers that have come since are
+        taken first."""
+        self.asking.ask((), query.number)
+        asked = Asked.read(self.folder.asked) if self.of_people else None
+        if asked is not None and asked.header.round == query.number:
+            docs = query.pool.docs
+            known = (t.number in docs and t.key == _key(docs, t.number) for t in asked.texts)
+            if asked.texts and all(known):
+                return asked
+        before = [] if asked is None else [text.number for text in asked.texts]
+        return self._choose(query, query.active.n_new(query.number), before)
+
+    def collect(self, asked: Asked, query: Query, pause: Pause) -> list[int] | None:
+        """Ask until every text has an answer, and as many of them are labelled as were wanted.
+
+        RETURNS (list[int] | None): the ids that were labelled, in the order in which they were
+            asked: it does not matter in which order answers came. None where answers lack.
+        """
+        answers, wanted = self.asking.answers, asked.header.n
+        while True:
+            texts = [t for t in asked.texts if not self._is_skipped(t.number)]
+            texts, batch = texts[:wanted], [t.number for t in texts[:wanted]]
+            lacking = [t for t in texts if t.number not in answers]
+            if lacking:
+                tasks = [t.task(query.pool.docs[t.number], asked.header) for t in lacking]
+                if self.asking.ask(tasks, query.number):
+                    continue
+                advice = self.asking.oracle.advise(tasks)
+                if pause(Waiting(query.number, len(tasks), len(batch), advice)):
+                    continue
+                return None
+            if len(batch) >= wanted:
+                if self._can_train(batch, query):
+                    return batch
+                wanted += query.active.n_new(query.number)
+            asked = self._choose(query, wanted, [t.number for t in asked.texts])
+            if all(t.number in answers for t in asked.texts):
+                return batch  # there is no other text
+
+    def fields(self, pool: Pool, records: Sequence[RoundRecord]) -> dict[str, Any]:
+        """What a record says of the people who label; nothing of a gold oracle."""
+        if not self.of_people:
+            return {}
+        known = {number for record in records for number in record.skipped}
+        return {"skipped": [number for number in pool.skipped if number not in known]}
+
+    def _choose(self, query: Query, wanted: int, before: Sequence[int]) -> Asked:
+        reserve = max(TIMES * wanted, RESERVE) if self.of_people else 0
+        chosen = query.choose(wanted, reserve, before)
+        asked = self._asked(query, chosen)
+        if self.of_people:
+            asked.write(self.folder.asked)
+        return asked
+
+    def _asked(self, query: Query, chosen: Chosen) -> Asked:
+        docs = query.pool.docs
+        n, number = min(chosen.n, len(chosen.ids)), query.number
+        texts = [docs[i] for i in chosen.ids]
+        suggestions: Sequence[tuple[Suggestion, ...] | None] = [None] * len(texts)
+        if self.of_people and number:
+            suggestions = self._suggest(query, texts)
+        header = AskedHeader(
+            round=number,
+            n=n,
+            policy=self.policy if number else "random",
+            model=f"round-{number - 1:02d}" if number else None,
+            pool=len(query.pool.unlabelled),
+            scored=len(chosen.scores),
+        )
+        aside = set(query.candidates)
+        lines = []
+        for place, (i, doc) in enumerate(zip(chosen.ids, texts, strict=True)):
+            key, score = _key(docs, i), chosen.scores.get(i)
+            task = Task(key, doc, number, suggestions[place], score, header.model)
+            lines.append(AskedText.of(task, i, dev=i in aside, reserve=place >= n))
+        return Asked(header, tuple(lines))
+
+    def _suggest(self, query: Query, docs: Sequence[Doc]) -> list[tuple[Suggestion, ...]]:
+        nlp: Language = query.model()
+        with query.bar(len(docs), "Suggesting") as bar:
+            return suggest(nlp, query.active.component, docs, progress=bar.update)
+
+    def _can_train(self, batch: Sequence[int], query: Query) -> bool:
+        """Whether a doc that is trained on has anything to learn from."""
+        pool = query.pool.with_batch(batch, set(query.candidates) & set(batch))
+        return any(self.labels_of(doc) for doc in pool.take(pool.labelled))
+
+    def _is_skipped(self, number: int) -> bool:
+        answer = self.asking.answers.get(number)
+        return answer is not None and answer.skipped
+
+
+def _key(docs: Mapping[int, Doc], number: int) -> str:
+    return task_key(number, docs[number].text)

@@ -1,0 +1,147 @@
+"""Which texts a round asks: those that were answered early, then the most wanted ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..query.policies import QueryPolicy, evidence, score_docs
+from ..query.selection import Budget, NearDuplicates, ranked, select
+from .committee import Committee
+from .pool import Pool, sample
+from .schema import ActiveSchema
+
+# Streams of random numbers, one for each purpose and round, so that none depends on another (1 is
+# the pool's, 4 that of mixing, 5 the committee's, 6 that of unlabelled docs, 8 that of agreement).
+SEED_SET, QUERY, SCORED = 2, 3, 7
+
+
+class Ranking(NamedTuple):
+    """Ids, the most wanted first, with the scores of those that were scored."""
+
+    ids: list[int]
+    scores: Mapping[int, float]
+
+
+class Chosen(NamedTuple):
+    """What a round asks.
+
+    ids (list[int]): the most wanted first; from the n-th on they are the reserve.
+    n (int): how many are asked.
+    scores (Mapping[int, float]): the policy's, of those that were scored.
+    """
+
+    ids: list[int]
+    n: int
+    scores: Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class Query:
+    """Chooses the texts of a round.
+
+    number (int): of the round.
+    pool (Pool): what is labelled, skipped and left.
+    candidates (Sequence[int]): ids of texts that are set aside for evaluation, in the order in
+        which they are labelled; policies do not rank them.
+    model (Callable): gives the last round's pipeline, which is loaded if need be.
+    bar (Callable): makes a progress bar, from a total and a phase.
+    """
+
+    number: int
+    pool: Pool
+    active: ActiveSchema
+    policy: QueryPolicy
+    committee: Committee | None
+    candidates: Sequence[int]
+    model: Callable[[], Language]
+    bar: Callable[[int | None, str], AbstractContextManager[Any]]
+
+    def choose(self, wanted: int, reserve: int, before: Sequence[int] = ()) -> Chosen:
+        """Choose texts.
+
+        wanted (int): how many to ask. Those that were answered already come first, and count.
+        reserve (int): how many to add, for those that are skipped, and for the next round.
+        before (Sequence[int]): ids in the order in which they were asked before.
+        """
+        aside = set(self.candidates)
+        left = self.pool.unlabelled
+        rank = {i: place for place, i in enumerate(before)}
+        early = [i for i in left if i in self.pool.answers]
+        early.sort(key=lambda i: (rank.get(i, len(rank)), i))
+        rest = [i for i in left if i not in self.pool.answers]
+        wanted = max(wanted, len(early))
+        n = wanted + reserve - len(early)
+        kinds = self._kinds(early, n) if aside else [False] * n
+        ranking = self._rank([i for i in rest if i not in aside])
+        near, docs = self._near_duplicates(early), self.pool.docs
+        chosen = select(ranking.ids, docs, Budget(n), near)
+        free = {*rest} & aside
+        held = select([i for i in self.candidates if i in free], docs, Budget(n), near)
+        return Chosen([*early, *interleaved(chosen, held, kinds)], wanted, ranking.scores)
+
+    def _kinds(self, early: Sequence[int], n: int) -> list[bool]:
+        """Whether each of the next texts is one of the candidates, so that their share holds."""
+        aside, share = set(self.candidates), self.active.dev_share
+        done = [*self.pool.queried, *early]
+        held, kinds = sum(i in aside for i in done), []
+        for k in range(len(done) + 1, len(done) + n + 1):
+            kinds.append(held < int(share * k))
+            held += kinds[-1]
+        return kinds
+
+    def _rank(self, ids: Sequence[int]) -> Ranking:
+        """Put ids in order: at random in the first round, then as the policy wants them."""
+        if self.number == 0:
+            order = self._rng(SEED_SET).permutation(len(ids))
+            return Ranking([ids[int(i)] for i in order], {})
+        size = self.active.score_size
+        if size is not None:
+            ids = [ids[i] for i in sample(len(ids), size, self._seed(SCORED))]
+        rng = self._rng(QUERY)
+        docs = [self.pool.docs[i] for i in ids]
+        passes = self.active.committee.members if self.committee is not None else 1
+        with self.bar(passes * len(docs), "Scoring") as bar:
+            evidence_of = partial(self._evidence, progress=bar.update)
+            scores = score_docs(self.policy, docs, evidence_of, rng)
+        return Ranking(ranked(scores, ids, rng), dict(zip(ids, scores.tolist(), strict=True)))
+
+    def _evidence(self, docs: Sequence[Doc], progress: Callable[[int], object]) -> Any:
+        """What the policy scores."""
+        if self.policy.needs == "nothing":
+            return docs
+        if self.committee is not None:
+            return self.committee.probs(self.number - 1, self.model(), docs, progress)
+        return evidence(self.policy.needs, self.model(), self.active.component, docs, progress)
+
+    def _near_duplicates(self, early: Iterable[int]) -> NearDuplicates | None:
+        threshold = self.active.near_duplicates
+        if threshold is None:
+            return None
+        known = [*self.pool.queried, *self.pool.skipped, *early]
+        return NearDuplicates(threshold, (self.pool.docs[i].text for i in known))
+
+    def _rng(self, purpose: int) -> np.random.Generator:
+        return np.random.default_rng(self._seed(purpose))
+
+    def _seed(self, purpose: int) -> list[int]:
+        return [self.active.seed, purpose, self.number]
+
+
+def interleaved(others: Sequence[int], held: Sequence[int], kinds: Sequence[bool]) -> list[int]:
+    """Merge two lists of ids: of each place the kind says from which. Where one list has no more,
+    the other one goes on."""
+    queues = [list(reversed(others)), list(reversed(held))]
+    out = []
+    for kind in kinds:
+        queue = queues[kind] or queues[not kind]
+        if queue:
+            out.append(queue.pop())
+    return out
