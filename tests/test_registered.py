@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from spacy.util import registry
 
 from spacy_seqmix.models.tagger_head import head_of
+from spacy_seqmix.types import Oracle, Task
 
 from .mixed import mix_of
 from .registered import (
@@ -171,5 +172,7 @@ def test_registered_tables(name, news, blank_en, tiny_encoder_dir, tmp_path):
 @pytest.mark.parametrize("name", ORACLES)
 def test_registered_oracles(name, news):
     oracle = registry.get("misc", name)()
-    assert oracle([]) == []
-    assert [doc.text for doc in oracle(news)] == [doc.text for doc in news]
+    assert isinstance(oracle, Oracle)
+    assert list(oracle([])) == []
+    tasks = [Task(str(i), doc) for i, doc in enumerate(news)]
+    assert [(one.key, one.doc) for one in oracle(tasks)] == [(t.key, t.doc) for t in tasks]

@@ -17,6 +17,7 @@ from thinc.api import Config
 from ..annotation.docbins import write_docs
 from ..files import progress_bar
 from ..query.probabilities import check_needs
+from .agreeing import Agreeing
 from .annotation import gold_labels
 from .asking import Asking, Waiting
 from .committee import Committee, release_memory, save_model
@@ -80,6 +81,7 @@ class ActiveRun:
             bar=self._bar,
             progress=progress,
         )
+        self.agreeing = Agreeing(self.active, data.pool, self.dev.candidates, self._bar)
         # What the last call of ``run`` waited for; None where it came to an end.
         self.waiting: Waiting | None = None
         # What changes from round to round, each only once the journal has the round.
@@ -197,6 +199,7 @@ class ActiveRun:
             scores = {"dev": self._evaluate(nlp, dev)} if dev else {}
             if self.test is not None:
                 scores["test"] = self._evaluate(nlp, self.test)
+            agreed = self.agreeing.fields(number, nlp, self._last_model)
         with clock("save"), self._bar(None, "Saving"):
             save_model(nlp, self.folder.model(number))
         if self.committee is not None and self.active.has_round(number + 1) and pool.unlabelled:
@@ -223,6 +226,7 @@ class ActiveRun:
             end=end_of(number, self.active.n_rounds, pool.unlabelled),
             **self.dev.fields(pool, queried),
             **self.labelling.fields(pool, self.records),
+            **agreed,
         )
         self.folder.append(self.records, record)
         self.pool, self.nlp = pool, nlp

@@ -98,7 +98,7 @@ class RunFolder:
             if begun not in (None, __version__):
                 text = Warnings.W403.format(path=self.path, begun=begun, here=__version__)
                 warnings.warn(text, stacklevel=2)
-        elif any(not name.endswith(".tmp") and name not in OF_PEOPLE for name in self._names()):
+        elif any(not n.endswith(".tmp") for n in self._names()) and not self._has_answers():
             raise self._unusable("it is not a run folder")
         records = self.read()
         # A kill may come between any two of these lines.
@@ -119,6 +119,9 @@ class RunFolder:
             raise self._unusable(DOLLAR)
         with locked(self.path):
             yield
+
+    def _has_answers(self) -> bool:
+        return any(name in self._names() for name in OF_PEOPLE)
 
     def _names(self) -> list[str]:
         return [path.name for path in self.path.iterdir()] if self.path.exists() else []
@@ -191,11 +194,11 @@ class RunFolder:
 
 
 @contextmanager
-def locked(folder: Path, note: str = "") -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep other processes out of a folder, which is made if need be.
 
     The system releases the lock when the process ends, however it ends: a file that is left has no
-    effect. The file says which process has the lock, and has the note.
+    effect. The file says which process has the lock.
 
     RAISES (SeqMixError): S411, S412.
     """
@@ -210,7 +213,7 @@ def locked(folder: Path, note: str = "") -> Iterator[None]:
         raise SeqMixError(Errors.E412.format(path=folder, holder=holder)) from None
     try:
         with disk_errors():
-            path.write_text(f"process {os.getpid()} on {platform.node()}{note}", "utf8")
+            path.write_text(f"process {os.getpid()} on {platform.node()}", "utf8")
         yield
     finally:
         path.unlink(missing_ok=True)

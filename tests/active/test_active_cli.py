@@ -177,9 +177,9 @@ def test_cli_full_disk(cli, run_dir, monkeypatch, owner, name, matches, after):
     finished = []
     append = ActiveRun._round
 
-    def remember(self, number):
+    def remember(self, number, pause):
         finished.append(contents(run_dir))
-        append(self, number)
+        return append(self, number, pause)
 
     with monkeypatch.context() as patch:
         patch.setattr(ActiveRun, "_round", remember)
@@ -226,10 +226,10 @@ def test_cli_prints_each_round_at_once(cli, monkeypatch):
     """Also with --quiet, and a round that fails later takes nothing back."""
     whole = ActiveRun._round
 
-    def second_fails(self, number):
+    def second_fails(self, number, pause):
         if number == 1:
             raise OSError("no space left")
-        whole(self, number)
+        return whole(self, number, pause)
 
     with monkeypatch.context() as patch:
         patch.setattr(ActiveRun, "_round", second_fails)

@@ -8,13 +8,20 @@ from typing import Any
 import pytest
 import srsly
 from catalogue import REGISTRY
+from spacy.tokens import Doc
 from spacy.util import registry
 from typer.testing import CliRunner
 
+from spacy_seqmix.active.journal import WAITING_EXIT_CODE
 from spacy_seqmix.cli import app
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text("utf8")
-NAMES = ("my.SameLength.v1", "my.DoubtfulTokens.v1", "my.CarelessOracle.v1")
+NAMES = (
+    "my.SameLength.v1",
+    "my.DoubtfulTokens.v1",
+    "my.CarelessOracle.v1",
+    "my.TableOracle.v1",
+)
 
 
 def blocks(language: str) -> list[str]:
@@ -46,7 +53,37 @@ def test_extending_page_runs(files: dict[str, Any], parts: Path, tmp_path: Path)
     assert set(NAMES) <= set(registry.misc.get_all())
 
 
+def test_extending_page_oracle_that_waits(
+    files: dict[str, Any], parts: Path, tmp_path: Path, all_news: list[Doc]
+) -> None:
+    gold = {doc.text: doc.ents for doc in all_news}
+    (tmp_path / "texts.txt").write_text("\n".join(gold), "utf8")
+    values = {
+        **{**files, "paths.pool": str(tmp_path / "texts.txt")},
+        **{"active.oracle.@misc": "my.TableOracle.v1", "active.n_rounds": "0"},
+        **{"active.mixing": "null", "active.max_steps": "4"},
+    }
+    options = [word for name, value in values.items() for word in (f"--{name}", str(value))]
+    run = tmp_path / "run"
+    args = ["active", str(tmp_path / "active.cfg"), str(run), "--code", str(parts), *options]
+    result = CliRunner().invoke(app, [*args, "--quiet"])
+    assert result.exit_code == WAITING_EXIT_CODE == 13, result.output
+    sentence = " ".join(result.output.split())
+    assert "Round 0 waits for 8 of 8 texts: write a line with KEY" in sentence
+    assert sentence.endswith("then run the same command again")
+    lines = []
+    for task in list(srsly.read_jsonl(run / "asked.jsonl"))[1:9]:
+        rows = [f"{task['key']}\t{ent.text}\t{ent.label_}" for ent in gold[task["text"]]]
+        lines += rows or [task["key"]]
+    (run / "labels.tsv").write_text("\n".join(lines), "utf8")
+    result = CliRunner().invoke(app, [*args, "--quiet"])
+    assert result.exit_code == 0, result.output
+    (record,) = srsly.read_jsonl(run / "journal.jsonl")
+    assert record["n_labelled"] == 8
+    assert sum(record["queried_entities"]) == sum("\t" in line for line in lines)
+
+
 def test_extending_page_parts_are_some_twenty_lines() -> None:
     lengths = [len(block.strip().splitlines()) for block in blocks("python")]
-    assert len(lengths) == 1 + len(NAMES)
+    assert len(lengths) == 2 + len(NAMES)
     assert max(lengths) <= 20

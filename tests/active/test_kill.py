@@ -12,6 +12,7 @@ import sys
 
 import pytest
 
+from spacy_seqmix.active.answers import AnswerFile
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.config import load_config
 
@@ -47,14 +48,51 @@ DROPOUT_CASES = {
     "one pass done": ("spacy_seqmix.query.dropout:token_probs", 1, "after"),
     "queried by dropout": ("spacy_seqmix.active.querying:ranked", 1, "after"),
 }
-GROUPS = {"plain": CASES, "seeds": COMMITTEE_CASES, "dropout": DROPOUT_CASES}
+# and with a person who answers in parts, out of order, some twice, and skips some
+PEOPLE_CASES = {
+    "asked half written": ("os:replace:asked.jsonl", 1, "before"),
+    "asked written": ("os:replace:asked.jsonl", 1, "after"),
+    "waiting half told": ("os:replace:status.json", 2, "before"),
+    "first answer not written": ("spacy_seqmix.active.answers:AnswerFile._write", 1, "before"),
+    "answer not flushed": ("os:fsync", 6, "before"),
+    "answer written": ("spacy_seqmix.active.answers:AnswerFile._write", 5, "after"),
+    "answers complete": ("spacy_seqmix.active.loop:warn_of_unseen", 1, "before"),
+    "next round asked": ("os:replace:asked.jsonl", 2, "after"),
+    "next round's answer": ("spacy_seqmix.active.answers:AnswerFile._write", 11, "before"),
+    "next round trains": ("spacy_seqmix.active.loop:fit", 2, "before"),
+    "agreement": ("spacy_seqmix.active.agreeing:agreement", 1, "after"),
+    "people's journal": ("os:replace:journal.jsonl", 2, "after"),
+}
+GROUPS = {
+    "plain": CASES,
+    "seeds": COMMITTEE_CASES,
+    "dropout": DROPOUT_CASES,
+    "people": PEOPLE_CASES,
+}
 FINISHED = {
+    **dict.fromkeys(list(PEOPLE_CASES)[:7], 0),
     **dict.fromkeys(list(CASES)[:3], 0),
     **dict.fromkeys(list(COMMITTEE_CASES)[:3], 0),
-    **dict.fromkeys(("journal append", "tidy at the end", "members not tidied"), 2),
+    **dict.fromkeys(
+        ("journal append", "tidy at the end", "members not tidied", "people's journal"), 2
+    ),
 }
 
-CHILDREN = """
+PERSON = """
+from spacy.util import registry
+from spacy_seqmix.types import Answer
+
+def answers(tasks):
+    given = [None if len(t.doc) % 4 == 0 else t.doc.copy() for t in tasks]
+    pairs = [Answer(t.key, doc) for t, doc in zip(tasks, given)][::-1]
+    return [*pairs[: max(1, len(pairs) // 2)], *pairs[:1]]
+
+registry.misc("kill.Person.v1")(lambda: answers)
+"""
+
+CHILDREN = (
+    PERSON
+    + """
 import importlib, json, os, signal, sys
 from pathlib import Path
 from spacy_seqmix.active import loop
@@ -100,6 +138,7 @@ for name, case, overrides in [(n, c, o) for o, cases in groups for n, c in cases
     ended[name] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 print(json.dumps(ended))
 """
+)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +155,13 @@ def overrides(folder, write_files):
     seeds = {**plain, "active.policy.@misc": "spacy-seqmix.QBC.v1"}
     qbc = {"active.policy.@misc": "spacy-seqmix.QBC.v1", "active.policy.mode": "kl"}
     qbc |= {"active.committee.kind": "dropout"}
-    return {"plain": plain, "seeds": seeds, "dropout": {**plain, **qbc}}
+    people = {"active.oracle.@misc": "kill.Person.v1", "active.dev": None, "active.dev_min": 2}
+    return {
+        "plain": plain,
+        "seeds": seeds,
+        "dropout": {**plain, **qbc},
+        "people": {**plain, **people},
+    }
 
 
 def run_script(script, *arguments, timeout):
@@ -146,6 +191,7 @@ def ended(folder, overrides):
 @pytest.fixture(scope="module")
 def go_on(folder, overrides, encoders_once):
     """A function that starts a run (again) in this process."""
+    exec(PERSON, {})
 
     def start(name, group):
         config = load_config(folder / "active.cfg", overrides[group])
@@ -167,6 +213,11 @@ def journal(path):
     return [{k: v for k, v in r.items() if not k.startswith("seconds")} for r in records]
 
 
+def answers(path):
+    lines = AnswerFile(path / "answers.jsonl").lines()
+    return [(line.key, line.state, line.spans) for line in lines]
+
+
 def files(path):
     return {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
 
@@ -175,11 +226,15 @@ def files(path):
 def test_kill_and_start_again(group, case, ended, go_on, uninterrupted, folder):
     assert ended[case] == -signal.SIGKILL
     path, expected = folder / case, uninterrupted[group]
+    before = answers(path)
     finished = len(journal(path)) if (path / "journal.jsonl").exists() else 0
     assert finished == FINISHED.get(case, 1)
     go_on(case, group)
     assert journal(path) == journal(expected)
     assert files(path) == files(expected)
+    # nothing that was answered is lost, nor asked again
+    assert answers(path)[: len(before)] == before
+    assert sorted(answers(path)) == sorted(answers(expected))
     for number in range(2):
         mixed = f"mixed/round-{number:02d}.spacy"
         assert (path / mixed).read_bytes() == (expected / mixed).read_bytes()

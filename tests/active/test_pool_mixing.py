@@ -134,7 +134,7 @@ def test_loop_draws_unlabelled_docs_by_its_seed(start, tmp_path):
 
     def drawn(folder, size, seed=0):
         size = {"active.unlabelled_size": size, "active.seed": seed}
-        return [doc.text for doc in start(settings | size, folder).unlabelled]
+        return [doc.text for doc in start(settings | size, folder).mixing.unlabelled]
 
     one = drawn("one", 5)
     assert len(one) == 5

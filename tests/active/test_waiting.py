@@ -450,3 +450,26 @@ def test_waiting_correction_drops_docs_mixed_of_it(begin: Any, configure: Any) -
     left = run.mixing.added(run.mixed, [], corrected)
     assert left == [doc for doc in mixed if doc_key(parent) not in parent_keys(doc)]
     assert len(left) < 4
+
+
+def test_waiting_agreement_of_successive_models(begin: Any, person: Person) -> None:
+    settings = {"active.n_rounds": 2, "active.max_steps": 40, "active.agreement_size": 5}
+    run = begin(settings, "whole")
+    first, second, third = run.run()
+    assert first.agreement is None
+    for record in (second, third):
+        assert record.agreement.docs == 5
+        assert 0 <= record.agreement.agreement <= 1
+    # what a resumed run finds is the same
+    resumed = begin(settings)
+    person.plan = lambda tasks: tasks if tasks and tasks[0].round == 0 else []
+    resumed.run()
+    person.plan = list
+    assert [r.agreement for r in begin(settings).run()] == [r.agreement for r in run.records]
+
+
+def test_waiting_agreement_is_that_of_the_texts_set_aside(begin: Any) -> None:
+    run = begin({"paths.dev": None, "active.dev": None})
+    assert set(run.agreeing.ids) == set(run.dev.candidates)
+    assert begin({"active.agreement_size": None}, "other").agreeing.ids == []
+    assert len(begin(name="third").agreeing.ids) == 22

@@ -1,0 +1,67 @@
+"""How far the models of successive rounds agree, on texts that stay the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+from spacy.language import Language
+
+from ..query.agreement import agreement
+from ..query.suggestions import suggest
+from ..types import Suggestion
+from .journal import AgreementRecord
+from .pool import Pool
+from .schema import ActiveSchema
+
+# The stream of random numbers of these texts; see ``querying`` for others.
+AGREEMENT = 8
+
+
+class Agreeing:
+    """Compares each round's model with the last round's, on a random sample of the pool.
+
+    Of a pool whose dev set is labelled on the way, the sample is one of the texts for that: nothing
+    trains on them.
+    """
+
+    def __init__(
+        self,
+        active: ActiveSchema,
+        pool: Pool,
+        candidates: Sequence[int],
+        bar: Callable[[int | None, str], AbstractContextManager[Any]],
+    ) -> None:
+        """candidates (Sequence[int]): ids of the texts that are set aside."""
+        ids = sorted(candidates or pool.docs)
+        order = np.random.default_rng([active.seed, AGREEMENT]).permutation(len(ids))
+        self.ids = [ids[int(i)] for i in sorted(order[: active.n_agreement or 0])]
+        self.pool, self.component, self.bar = pool, active.component, bar
+        # A round, and what its model predicts.
+        self._known: tuple[int, list[tuple[Suggestion, ...]]] | None = None
+
+    def fields(self, number: int, nlp: Language, last: Callable[[], Language]) -> dict[str, Any]:
+        """What a record says of the agreement; nothing in the first round, or without texts.
+
+        nlp (Language): the round's model.
+        last (Callable): gives the last round's.
+        """
+        if not self.ids:
+            return {}
+        docs = self.pool.take(self.ids)
+        known, new = self._known, self._predict(nlp)
+        self._known = number, new
+        if number == 0:
+            return {}
+        before = known[1] if known and known[0] == number - 1 else self._predict(last())
+        found = agreement(docs, before, new)
+        return {
+            "agreement": AgreementRecord(docs=len(docs), agreement=found.same, kappa=found.kappa)
+        }
+
+    def _predict(self, nlp: Language) -> list[tuple[Suggestion, ...]]:
+        docs = self.pool.take(self.ids)
+        with self.bar(len(docs), "Comparing") as bar:
+            return suggest(nlp, self.component, docs, progress=bar.update)
