@@ -630,6 +630,51 @@ class Errors:
         "folder, rename the arm, or remove its folder."
     )
     E607 = "[S607] {path} is not the folder of a sweep: {reason}. Give a new or an empty folder."
+    E640 = "[S640] There is no reader for {what}. Name one with --format: {formats}."
+    E641 = (
+        "[S641] {where}: the span {start} to {end} ({label}) is {found!r}, and not {recorded}, "
+        "whatever its offsets count. Correct them, or leave the text out with --skip. Text: "
+        "{text!r}"
+    )
+    E642 = (
+        "[S642] {where}: the text is not the one that was asked: {found!r} in place of {text!r}. "
+        "Restore it, since labels belong to characters, or leave it out with --skip."
+    )
+    E643 = (
+        "[S643] {where}: {span} cuts the tokens {words!r}. Label whole tokens, or pass --cut snap. "
+        "Text: {text!r}"
+    )
+    E644 = (
+        "[S644] {where}: {one} overlaps with {other}. Remove one of them, or pass --overlap "
+        "longest."
+    )
+    E645 = (
+        "[S645] {where}: {label!r} is none of the labels {labels}.{hint} Correct it, or add it to "
+        "the labels."
+    )
+    E646 = "[S646] {where}: {what}. docs/formats.md shows what the file has to look like."
+    E647 = (
+        "[S647] {path} is a file of an annotation tool ({format}). Read it with: spacy seqmix "
+        "ingest {path} -o FILE.spacy"
+    )
+    E648 = (
+        "[S648] {path} has no labelled text, so nothing was written: {counts}. {hint}Label some "
+        "texts, and export them again."
+    )
+    E649 = "[S649] {path} has no text left to ask for: {reason}. Give more texts."
+    E650 = (
+        "[S650] {format} can't have a label such as {label!r}: it needs a word of letters, digits, "
+        "- and _. Rename the label, or choose another format."
+    )
+    E651 = (
+        "[S651] {path} exists, and a person may have labelled it. Read it with spacy seqmix "
+        "ingest, then move it, or give another path."
+    )
+    E652 = (
+        "[S652] {policy!r} is no policy. Give the name of a registered function, such as NTE, "
+        "Margin or RandomPolicy, or a config file with a section [policy] or [active.policy]."
+    )
+    E653 = "[S653] Wrong settings of {what}: {problems}."
 
 
 class Warnings:

@@ -16,13 +16,26 @@ from spacy.tokens import Doc
 from ..errors import Errors, SeqMixError
 from ..files import parse_json
 
-__all__ = ["TEXT_SUFFIXES", "Text", "read_lines", "read_texts", "task_key", "tokenise"]
+__all__ = [
+    "EXTRA_KEY",
+    "KEY",
+    "TEXT_SUFFIXES",
+    "Text",
+    "read_lines",
+    "read_texts",
+    "task_key",
+    "text_of_line",
+    "tokenise",
+]
 
 # spaCy's rules look at the rest of such a stretch again for each mark: 8,000 brackets in a row take
 # 20 seconds. Tokenizers of languages without blanks have no such rules.
 _STRETCH = re.compile(r"(?<![^\w\s])[^\w\s]{4000}|(?<!\S)\S{50000}")
+# Where a doc's user data has the key of its text, and the other keys of its line.
+KEY, EXTRA_KEY = "seqmix_key", "seqmix_extra"
 # Files of texts; .spacy files have docs, whose tokens are kept.
 TEXT_SUFFIXES = (".txt", ".jsonl")
+JSON_SUFFIXES = (".jsonl", ".json")
 
 
 @dataclass(frozen=True)
@@ -47,14 +60,21 @@ def read_texts(path: Path) -> Iterator[Text]:
     RAISES (SeqMixError): S501 for a file that can't be read, S610 for a line that is no JSON object
         with a text.
     """
-    as_json = Path(path).suffix == ".jsonl"
     for number, line in enumerate(read_lines(Path(path))):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number + 1}"
-        text = _of_json(number, line, where) if as_json else Text(number, line)
-        if text.text.strip():
+        text = text_of_line(Path(path), number, line)
+        if text is not None:
             yield text
+
+
+def text_of_line(path: Path, number: int, line: str) -> Text | None:
+    """The text of a line of a file; None where it is blank. RAISES (SeqMixError): S610."""
+    text: Text | None = None
+    if line.strip():
+        as_json = path.suffix in JSON_SUFFIXES
+        text = (
+            _of_json(number, line, f"{path}, line {number + 1}") if as_json else Text(number, line)
+        )
+    return text if text is not None and text.text.strip() else None
 
 
 def _of_json(number: int, line: str, where: str) -> Text:

@@ -15,6 +15,7 @@ from .augment import augment_cli
 from .calibrate import calibrate_cli
 from .confidence import confidence_cli
 from .convert import convert_cli
+from .ingest import ingest_cli
 from .report import report_cli
 from .show import show_cli
 from .sweep import sweep_cli
@@ -33,6 +34,7 @@ app.command("calibrate", no_args_is_help=True)(calibrate_cli)
 app.command("convert", no_args_is_help=True)(convert_cli)
 app.command("confidence", no_args_is_help=True)(confidence_cli)
 app.command("sweep", no_args_is_help=True, context_settings=CONTEXT)(sweep_cli)
+app.command("ingest", no_args_is_help=True)(ingest_cli)
 app.command("report", no_args_is_help=True)(report_cli)
 
 spacy_app.add_typer(app, name="seqmix")

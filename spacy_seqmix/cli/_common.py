@@ -71,6 +71,11 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
+def names_of(text: str) -> list[str]:
+    """The names in an option that commas separate."""
+    return [name.strip() for name in text.split(",")]
+
+
 def read_overrides(args: list[str]) -> dict[str, Any]:
     """Read overrides of config values as spaCy's commands do. A wrong one ends the command.
 

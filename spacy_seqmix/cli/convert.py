@@ -10,7 +10,7 @@ import typer
 from wasabi import msg
 
 from ..errors import plural
-from ._common import show_messages
+from ._common import names_of, show_messages
 
 __all__ = ["Format", "convert_cli"]
 
@@ -19,6 +19,7 @@ class Format(str, Enum):
     """The formats that can be read; ``convert.FORMATS`` has their readers."""
 
     auto = "auto"
+    text = "text"
     brackets = "brackets"
     conll = "conll"
     relations = "relations"
@@ -41,11 +42,12 @@ def convert_cli(
         typer.Option(
             "--format",
             "-f",
-            help="auto: detect it, and say which; brackets: [PER Ana Duarte] left, one sentence "
-            "per line; conll: columns of tokens and tags, in any IOB or BILOU scheme; relations: "
-            "JSON lines of tokens or text, entities and relations; semeval: SemEval-2010 Task 8, "
-            "sentences with <e1> and <e2>; ace05: event triggers from a folder of .sgm and "
-            ".apf.xml files; jmee, dygiepp, oneie: triggers from their JSON",
+            help="auto: detect it, and say which; text: without labels, a text per line or JSON "
+            "lines with 'text'; brackets: [PER Ana Duarte] left, one sentence per line; conll: "
+            "columns of tokens and tags, in any IOB or BILOU scheme; relations: JSON lines of "
+            "tokens or text, entities and relations; semeval: SemEval-2010 Task 8, sentences with "
+            "<e1> and <e2>; ace05: event triggers from a folder of .sgm and .apf.xml files; jmee, "
+            "dygiepp, oneie: triggers from their JSON",
         ),
     ] = Format.auto,
     lang: Annotated[
@@ -92,7 +94,10 @@ def convert_cli(
         typer.Option("--docs", help="For ace05: file with the names of the documents to convert"),
     ] = None,
 ) -> None:
-    """Convert annotated sentences to spaCy's binary format, one Doc per sentence.
+    """Convert sentences to spaCy's binary format, one Doc per sentence.
+
+    Texts without any label become docs that nobody has labelled yet: a pool to ask from. Files of
+    annotation tools are read by `spacy seqmix ingest`.
 
     Bracket markup skips blank lines and lines that start with "# "; write literal brackets with a
     backslash in front.
@@ -100,10 +105,10 @@ def convert_cli(
     from ..convert import convert_file
 
     given = {
-        "labels": None if labels is None else _names(labels),
+        "labels": None if labels is None else names_of(labels),
         "column": None if column is None else _column(column),
         "whole_docs": whole_docs or None,
-        "no_relation": None if no_relation is None else _names(no_relation),
+        "no_relation": None if no_relation is None else names_of(no_relation),
         "types": types or None,
         "only": docs,
     }
@@ -118,14 +123,19 @@ def convert_cli(
             f"{counts.triggers} triggers, {counts.several_tokens} of several tokens; left out: "
             f"{counts.overlapping} that overlapped, {counts.skipped} that were elsewhere"
         )
+    if not made.annotated:
+        msg.good(
+            f"Wrote {plural(made.docs, 'text')} ({plural(made.tokens, 'token')}) to {made.path}"
+        )
+        msg.warn(
+            "The docs have no annotation: nobody has labelled them yet. Use them as a pool, not "
+            "to train. If they are labelled, name their format with --format"
+        )
+        return
     msg.good(
         f"Wrote {plural(made.docs, 'doc')} ({plural(made.tokens, 'token')}, "
         f"{plural(made.entities, 'entity')}) to {made.path}"
     )
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",")]
 
 
 def _column(text: str) -> int | str:

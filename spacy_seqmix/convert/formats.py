@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -17,19 +16,21 @@ from spacy.tokens import Doc, DocBin
 from ..errors import Errors, SeqMixError, Warnings, plural
 from ..files import check_output, parse_json, replacing
 from .ace import read_ace
-from .brackets import read_brackets
+from .brackets import has_markup, read_brackets
 from .conll import TAG, read_conll, split_columns
 from .events import read_dygiepp, read_jmee, read_oneie
 from .files import read_lines
 from .relations import read_relations
 from .semeval import read_semeval
+from .texts import read_plain
+from .tools import tool_of
 from .triggers import Counts, Sentence, to_docs
 
-__all__ = ["FORMATS", "Converted", "Format", "convert_file", "detect"]
+__all__ = ["FORMATS", "Converted", "Format", "convert_file", "detect", "first_row"]
 
 # Lines that are looked at to detect a format, and the share of rows that make a file of columns.
 N_LINES, MOST = 200, 0.8
-_BRACKETS = re.compile(r"(?<!\\)\[\w+ ")
+_JSON = "{["
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,22 @@ class Format:
 
     read (Callable): (path, nlp, counts, **options) -> docs.
     options (frozenset[str]): the names of the options that it takes, beside ``skip``.
-    user_data (bool): whether its docs have relations, which live in user data.
+    user_data (bool): whether its docs have relations, or other keys, which live in user data.
+    annotated (bool): whether it has labels.
     """
 
     read: Callable[..., Iterable[Doc]]
     options: frozenset[str] = frozenset()
     user_data: bool = False
+    annotated: bool = True
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What was written: docs, their tokens and entities; of event corpora also the triggers."""
+    """What was written: docs, their tokens and entities; of event corpora also the triggers.
+
+    annotated (bool): whether the docs say what is in them; those of plain texts don't.
+    """
 
     format: str
     path: Path
@@ -56,6 +62,7 @@ class Converted:
     tokens: int
     entities: int
     triggers: Counts | None
+    annotated: bool = True
 
 
 def _plain(read: Callable[..., Iterator[Doc]]) -> Callable[..., Iterator[Doc]]:
@@ -90,6 +97,7 @@ def _ace(
 
 _RELATIONS, _EVENTS = frozenset(["no_relation"]), frozenset(["types"])
 FORMATS: dict[str, Format] = {
+    "text": Format(_plain(read_plain), user_data=True, annotated=False),
     "brackets": Format(_plain(read_brackets), frozenset(["labels"])),
     "conll": Format(_plain(read_conll), frozenset(["whole_docs", "column"])),
     "relations": Format(_plain(read_relations), _RELATIONS, user_data=True),
@@ -139,14 +147,15 @@ def convert_file(
     if not docs:
         raise SeqMixError(Errors.E502.format(path=in_path))
     n_entities = sum(len(doc.ents) for doc in docs)
-    if not n_entities:
+    if chosen.annotated and not n_entities:
         warnings.warn(
             Warnings.W541.format(path=in_path, docs=plural(len(docs), "doc")), stacklevel=2
         )
     with replacing(out_path) as temporary:
         DocBin(docs=docs, store_user_data=chosen.user_data).to_disk(temporary)
     triggers = counts if name in EVENTS else None
-    return Converted(name, out_path, len(docs), sum(map(len, docs)), n_entities, triggers)
+    n_tokens = sum(map(len, docs))
+    return Converted(name, out_path, len(docs), n_tokens, n_entities, triggers, chosen.annotated)
 
 
 def detect(path: Path) -> str:
@@ -154,21 +163,27 @@ def detect(path: Path) -> str:
     if path.is_dir():
         return "ace05"
     lines = [line for line in read_lines(path) if line.strip()]
-    row = _first_row(lines) if lines and lines[0].lstrip()[0] in "{[" else None
+    row = first_row(lines)
     if isinstance(row, dict | list):
         return _json_format(row, path)
-    del lines[N_LINES:]
-    if any("<e1>" in line for line in lines):
+    first = lines[:N_LINES]
+    if any("<e1>" in line for line in first):
         return "semeval"
-    columns = [split_columns(line) for line in lines if not line.startswith(("#", "-DOCSTART-"))]
+    columns = [split_columns(line) for line in first if not line.startswith(("#", "-DOCSTART-"))]
     n_tags = sum(len(row) > 1 and any(map(TAG.fullmatch, row[1:])) for row in columns)
-    if columns and n_tags >= MOST * len(columns) and not any(map(_BRACKETS.search, lines)):
+    if columns and n_tags >= MOST * len(columns) and not any(map(has_markup, first)):
         return "conll"
-    return "brackets"
+    if any(map(has_markup, lines)):
+        return "brackets"
+    if first and first[0].lstrip()[0] in _JSON:
+        raise SeqMixError(Errors.E548.format(path=path, keys="no value that can be read"))
+    return "text"
 
 
-def _first_row(lines: list[str]) -> Any:
+def first_row(lines: list[str]) -> Any:
     """The first of JSON lines, or all of a JSON file; None where it is not JSON."""
+    if not lines or lines[0].lstrip()[0] not in _JSON:
+        return None
     for end in (1, None):
         try:
             return parse_json("\n".join(lines[:end]))
@@ -178,11 +193,15 @@ def _first_row(lines: list[str]) -> Any:
 
 
 def _json_format(row: dict[str, Any] | list[Any], path: Path) -> str:
+    if (tool := tool_of(row)) is not None:
+        raise SeqMixError(Errors.E647.format(path=path, format=tool))
     if isinstance(row, list):
         return "jmee"
     for key, name in {"sentences": "dygiepp", "event_mentions": "oneie"}.items():
         if key in row:
             return name
+    if "text" in row and not {"tokens", "entities", "relations"} & row.keys():
+        return "text"
     if {"tokens", "text"} & row.keys():
         return "relations"
     raise SeqMixError(Errors.E548.format(path=path, keys=", ".join(map(repr, row)) or "no keys"))

@@ -56,11 +56,16 @@ def test_detect_knows_columns_by_their_tags(tmp_path, rows):
 
 
 @pytest.mark.parametrize(
-    "text", ["Vitamin O\nis good.\nBlood group O\n", "[PER Ana] has group O\n"]
+    ("text", "expected"),
+    [
+        ("Vitamin O\nis good.\nBlood group O\n", "text"),
+        ("[PER Ana] has group O\n", "brackets"),
+        ("It rained.\n" * 300 + "[PER Ana] left.\n", "brackets"),
+    ],
 )
-def test_detect_takes_sentences_for_no_columns(tmp_path, text):
+def test_detect_takes_sentences_for_no_columns(tmp_path, text, expected):
     (tmp_path / "in.txt").write_text(text, "utf8")
-    assert detect(tmp_path / "in.txt") == "brackets"
+    assert detect(tmp_path / "in.txt") == expected
 
 
 @pytest.mark.parametrize("text", ['{"label": "PER"}', "[1", "["])
@@ -68,15 +73,66 @@ def test_detect_of_json_that_is_not_known(tmp_path, text):
     (tmp_path / "in.txt").write_text(text, "utf8")
     code, output = run(tmp_path / "in.txt", tmp_path / "out.spacy")
     assert code == 1
-    assert any(known in output for known in ("[S548]", "[S504]"))
+    assert "[S548]" in output
     assert not (tmp_path / "out.spacy").exists()
 
 
-def test_convert_warns_of_raw_text(tmp_path):
+RAW = {
+    "in.txt": "Ana left [...] .\n# Bo came: C:\\temp.\n\n",
+    "in.jsonl": '{"text": "Ana left [...] .", "id": 3}\n{"text": "# Bo came: C:\\\\temp."}\n',
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_convert_leaves_raw_text_without_annotation(tmp_path, name):
+    (tmp_path / name).write_text(RAW[name], "utf8")
+    code, output = run(tmp_path / name, tmp_path / "out.spacy")
+    assert code == 0
+    assert "Format: text" in output
+    assert "Wrote 2 texts" in output
+    assert "nobody has labelled them yet" in output
+    assert "entit" not in output
+    docs = list(DocBin().from_disk(tmp_path / "out.spacy").get_docs(spacy.blank("en").vocab))
+    assert [doc.text for doc in docs] == ["Ana left [...] .", "# Bo came: C:\\temp."]
+    assert not any(doc.has_annotation("ENT_IOB") for doc in docs)
+    assert docs[0].user_data == ({"seqmix_extra": {"id": 3}} if name == "in.jsonl" else {})
+
+
+def test_convert_text_without_brackets_is_labelled_where_the_format_says_so(tmp_path):
     (tmp_path / "in.txt").write_text("Ana left.\nBo came.\n", "utf8")
-    code, output = run(tmp_path / "in.txt", tmp_path / "out.spacy")
+    code, output = run(tmp_path / "in.txt", tmp_path / "out.spacy", "-f", "brackets")
     assert code == 0
     assert "[W541] 0 entities in 2 docs" in output
+
+
+def test_convert_skips_texts_that_cannot_be_read(tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"text": "Ana left."}\n{"txt": 1}\n', "utf8")
+    code, output = run(tmp_path / "in.jsonl", tmp_path / "out.spacy")
+    assert code == 1
+    assert "in.jsonl, line 2" in output
+    code, output = run(tmp_path / "in.jsonl", tmp_path / "out.spacy", "--skip")
+    assert code == 0
+    assert "[W540]" in output
+    assert "Wrote 1 text " in output
+
+
+TOOLS = {
+    "label-studio": '[{"id": 1, "data": {"text": "Ana left."}, "annotations": []}]',
+    "prodigy": '{"text": "Ana left.", "_input_hash": 3, "spans": [], "answer": "accept"}',
+    "doccano": '{"id": 4, "text": "Ana left.", "label": [[0, 3, "PER"]], "Comments": []}',
+    "jsonl": '{"key": "0-ab", "text": "Ana left.", "spans": []}',
+}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_convert_names_the_command_for_files_of_annotation_tools(tmp_path, tool):
+    (tmp_path / "in.json").write_text(TOOLS[tool], "utf8")
+    code, output = run(tmp_path / "in.json", tmp_path / "out.spacy")
+    assert code == 1
+    assert "[S647]" in output
+    assert f"({tool})" in output
+    assert "spacy seqmix ingest" in output
+    assert not (tmp_path / "out.spacy").exists()
 
 
 def test_convert_writes_into_a_folder(tmp_path):

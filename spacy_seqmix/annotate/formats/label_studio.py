@@ -1,0 +1,224 @@
+"""Label Studio: tasks with predictions, and the exports JSON and JSON_MIN.
+
+JSON keeps everything: who skipped, drafts, relations, what was suggested. JSON_MIN has a row for
+each annotation and loses skips and relations.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from ...convert.files import attempt, read_lines
+from ...convert.rows import Row as Schema
+from ...convert.rows import json_value, validated
+from ...errors import Errors, SeqMixError
+from ...files import replacing
+from ...types import Task
+from ..rows import CharSpan, Row, extra_of, suggested
+
+__all__ = ["KEY_FIELD", "read_label_studio", "write_label_studio"]
+
+# The name of the key in the tasks' data, and what a labelling interface calls its tags.
+KEY_FIELD, FROM, TO = "seqmix_key", "label", "text"
+
+
+class _Value(Schema):
+    start: int | None = None
+    end: int | None = None
+    text: str | None = None
+    labels: list[str] = Field(default_factory=list)
+
+
+class _Result(Schema):
+    type: str = "labels"
+    id: str | None = None
+    value: _Value = _Value()
+    score: float | int | None = None
+    from_id: str | None = None
+    to_id: str | None = None
+    labels: list[str] = Field(default_factory=list)
+
+
+class _Person(Schema):
+    email: str | None = None
+    id: int | None = None
+
+
+class _Prediction(Schema):
+    result: list[_Result] = Field(default_factory=list)
+
+
+class _Annotation(Schema):
+    result: list[_Result] = Field(default_factory=list)
+    was_cancelled: bool = False
+    completed_by: int | str | _Person | None = None
+    lead_time: float | int | None = None
+    updated_at: str | None = None
+    prediction: Any = None
+
+
+class _Task(Schema):
+    id: int | str | None = None
+    data: dict[str, Any]
+    annotations: list[_Annotation] = Field(default_factory=list)
+    drafts: list[Any] = Field(default_factory=list)
+
+
+class _MinSpan(_Value):
+    start: int
+    end: int
+    labels: list[str] = Field(min_length=1)
+
+
+class _MinRow(Schema):
+    id: int | str | None = None
+    annotator: int | str | _Person | None = None
+    lead_time: float | int | None = None
+    updated_at: str | None = None
+
+
+# Keys of JSON_MIN that are not those of the task's data.
+_MIN_KEYS = ("id", "annotator", "annotation_id", "lead_time", "created_at", "updated_at")
+
+
+def write_label_studio(tasks: Sequence[Task], path: Path) -> None:
+    """Write a file to import: the tasks, with the suggestions as predictions."""
+    made = json.dumps([_task(task) for task in tasks], ensure_ascii=False, indent=1)
+    with replacing(path) as temporary:
+        temporary.write_text(made + "\n", encoding="utf8")
+
+
+def _task(task: Task) -> dict[str, Any]:
+    data = {**extra_of(task), TO: task.doc.text, KEY_FIELD: task.key}
+    out: dict[str, Any] = {"data": data, "meta": {}}
+    if task.suggestions is not None:
+        results = [_result(f"s{n}", one) for n, one in enumerate(suggested(task))]
+        prediction: dict[str, Any] = {
+            "model_version": task.model or "spacy-seqmix",
+            "result": results,
+        }
+        if task.score is not None:
+            # Its order by uncertainty shows the lowest score first.
+            prediction["score"] = -task.score
+        out["predictions"] = [prediction]
+    return out
+
+
+def _result(name: str, one: CharSpan) -> dict[str, Any]:
+    value = {"start": one.start, "end": one.end, "text": one.text, "labels": [one.label]}
+    out = {"id": name, "from_name": FROM, "to_name": TO, "type": "labels", "value": value}
+    return out if one.confidence is None else {**out, "score": one.confidence}
+
+
+def read_label_studio(path: Path, *, skip: bool = False) -> Iterator[Row]:
+    """Read an export, a row for each annotation, or one for a task that has none.
+
+    RAISES (SeqMixError): S501, S530 and S646.
+    """
+    for number, item in enumerate(
+        json_value("\n".join(read_lines(path)), str(path), list), start=1
+    ):
+        name = item.get("id") if isinstance(item, dict) else None
+        where = f"{path}, task {number}" + (f" (id {name})" if name is not None else "")
+        yield from attempt(skip, _rows, item, where) or ()
+
+
+def _rows(item: Any, where: str) -> list[Row]:
+    if isinstance(item, dict) and "data" not in item:
+        return [_of_min(item, where)]
+    task = validated(_Task, item, where, Errors.E646)
+    text, key, extra = _of_data(task.data, where)
+    if not task.annotations:
+        notes = ("it has a draft, which was not submitted",) if task.drafts else ()
+        return [Row(where, text, "not yet", key, extra=extra, notes=notes)]
+    row = Row(where, text, "labelled", key, extra=extra)
+    return [_of_annotation(one, row) for one in task.annotations]
+
+
+def _of_data(data: dict[str, Any], where: str) -> tuple[str, str, dict[str, Any]]:
+    """The text of a task, its key, and what else it has."""
+    extra = dict(data)
+    key, text = extra.pop(KEY_FIELD, ""), extra.pop(TO, None)
+    if not isinstance(text, str):
+        what = f"the task's data have no {TO!r}"
+        raise SeqMixError(Errors.E646.format(where=where, what=what))
+    return text, str(key), extra
+
+
+def _of_annotation(one: _Annotation, row: Row) -> Row:
+    spans: list[CharSpan] = []
+    numbers: dict[str | None, int] = {}
+    notes: list[str] = []
+    for result in one.result:
+        value = result.value
+        if result.type == "labels" and value.start is not None and value.end is not None:
+            numbers[result.id] = len(spans)
+            place = CharSpan(value.start, value.end, "", text=value.text)
+            spans += [replace(place, label=label) for label in value.labels]
+            notes += [] if value.labels else ["a region without a label"]
+        elif result.type != "relation":
+            notes.append(f"a result of type {result.type!r}")
+    relations = []
+    for result in one.result:
+        if result.type == "relation" and {result.from_id, result.to_id} <= numbers.keys():
+            ends = numbers[result.from_id], numbers[result.to_id]
+            relations += [(*ends, label) for label in result.labels]
+            notes += [] if result.labels else ["a relation without a label"]
+    return replace(
+        row,
+        state="skipped" if one.was_cancelled else "labelled",
+        spans=tuple(spans),
+        relations=tuple(relations),
+        who=_name(one.completed_by),
+        seconds=one.lead_time,
+        when=one.updated_at or "",
+        shown=_shown(one.prediction, row.where),
+        notes=tuple(notes),
+    )
+
+
+def _shown(prediction: Any, where: str) -> tuple[CharSpan, ...] | None:
+    """The suggestions that a person saw; an annotation from scratch has an empty prediction."""
+    if not isinstance(prediction, dict) or not prediction.get("result"):
+        return None
+    given = validated(_Prediction, prediction, where, Errors.E646)
+    return tuple(
+        CharSpan(value.start, value.end, label, result.score, value.text)
+        for result in given.result
+        for value in [result.value]
+        if value.start is not None and value.end is not None
+        for label in value.labels[:1]
+    )
+
+
+def _of_min(item: dict[str, Any], where: str) -> Row:
+    row = validated(_MinRow, item, where, Errors.E646)
+    data = {key: value for key, value in item.items() if key not in _MIN_KEYS}
+    # Spans stand under the name that the labelling interface gives its tags.
+    names = [name for name, value in data.items() if _are_spans(value)]
+    given = [one for name in names for one in data.pop(name)]
+    found = [validated(_MinSpan, one, where, Errors.E646) for one in given]
+    text, key, extra = _of_data(data, where)
+    spans = tuple(
+        CharSpan(one.start, one.end, label, text=one.text) for one in found for label in one.labels
+    )
+    who, when = _name(row.annotator), row.updated_at or ""
+    return Row(
+        where, text, "labelled", key, spans, who=who, seconds=row.lead_time, when=when, extra=extra
+    )
+
+
+def _are_spans(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(v, dict) and "labels" in v for v in value)
+
+
+def _name(person: int | str | _Person | None) -> str:
+    if isinstance(person, _Person):
+        person = person.email or person.id
+    return "" if person is None else str(person)

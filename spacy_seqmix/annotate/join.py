@@ -1,0 +1,175 @@
+"""Which text an answer is of, and which of several answers to a text counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..annotation.docbins import iter_docs
+from ..annotation.texts import EXTRA_KEY, KEY, read_texts, task_key, tokenise
+from .offsets import TextMap
+from .place import Note, Noted
+from .rows import CharSpan, Row
+
+__all__ = ["Joined", "PoolText", "by_key", "choose", "join", "read_pool"]
+
+
+@dataclass(frozen=True)
+class PoolText:
+    """A text of a pool; its tokens are made when they are wanted.
+
+    extra (dict): its other keys.
+    """
+
+    key: str
+    text: str
+    number: int
+    make: Callable[[], Doc]
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def doc(self) -> Doc:
+        """The text in tokens, with its key and its other keys in the user data."""
+        return with_key(self.make(), self.key, self.extra)
+
+
+def with_key(doc: Doc, key: str, extra: Mapping[str, Any]) -> Doc:
+    """The doc, with the key of its text and the other keys of its line in the user data."""
+    if key:
+        doc.user_data[KEY] = key
+    if extra:
+        doc.user_data[EXTRA_KEY] = dict(extra)
+    return doc
+
+
+def read_pool(path: Path, nlp: Language) -> Iterator[PoolText]:
+    """Read a pool: a .spacy file, whose docs keep their tokens, or a file of texts.
+
+    nlp (Language): whose tokenizer and vocabulary the docs get.
+    RAISES (SeqMixError): S403, S501, S582, S601, S610.
+    """
+    if path.suffix == ".spacy":
+        for number, doc in enumerate(iter_docs(path, nlp.vocab)):
+            if doc.text.strip():
+                extra = doc.user_data.get(EXTRA_KEY, {})
+                key = task_key(number, doc.text)
+                yield PoolText(key, doc.text, number, lambda doc=doc: doc, extra)  # type: ignore[misc]
+        return
+    for one in read_texts(path):
+        where = f"{path}, line {one.number + 1}"
+
+        def make(text: str = one.text, where: str = where) -> Doc:
+            return tokenise(nlp, text, where)
+
+        yield PoolText(task_key(one.number, one.text), one.text, one.number, make, one.extra)
+
+
+def by_key(texts: Iterable[PoolText]) -> dict[str, PoolText]:
+    """Texts by their keys."""
+    return {text.key: text for text in texts}
+
+
+@dataclass(frozen=True)
+class Joined:
+    """An answer and its text; without a pool, the answer's own."""
+
+    row: Row
+    text: PoolText | None
+
+
+def join(rows: Iterable[Row], pool: Mapping[str, PoolText], noted: Noted) -> Iterator[Joined]:
+    """Find the text of each answer: by its key where that text means the same, else by its text.
+
+    Of equal texts in the pool, those without an answer come first. An answer whose text is not in
+    the pool is noted and left out.
+    """
+    places: dict[str, list[str]] = {}
+    for key, one in pool.items():
+        places.setdefault(one.text, []).append(key)
+    taken: set[str] = set()
+    for row in rows:
+        known = pool.get(row.key)
+        if known is None or not TextMap(row.text, known.text).exists:
+            keys = places.get(row.text, ())
+            free = [key for key in keys if key not in taken]
+            found = next(iter([*free, *keys]), None)
+            if found is None:
+                noted(Note("not placed", row.where, _why(row, known)))
+                continue
+            known = pool[found]
+        taken.add(known.key)
+        yield Joined(replace(row, key=known.key), known)
+
+
+def _why(row: Row, known: PoolText | None) -> str:
+    if known is not None:
+        return f"the text was changed: {row.text[:80]!r} in place of {known.text[:80]!r}"
+    key = f"nor the key {row.key!r}" if row.key else "and it has no key"
+    return f"the pool has no such text, {key}: {row.text[:80]!r}"
+
+
+def choose(answers: Iterable[Joined], who: str | None, noted: Noted) -> list[Joined]:
+    """Keep one answer to each text: the last of each person, and of these the last that is
+    labelled, else the last that is skipped.
+
+    who (str | None): whose answers count; None for all.
+    """
+    texts: dict[str, list[Joined]] = {}
+    for one in answers:
+        texts.setdefault(one.row.key or one.row.text, []).append(one)
+    return [_chosen(given, who, noted) for given in texts.values()]
+
+
+def _chosen(given: Sequence[Joined], who: str | None, noted: Noted) -> Joined:
+    """The answer that counts, of all that there are to a text."""
+    if who is not None and (own := [one for one in given if one.row.who == who]):
+        given = own
+    elif who is not None:  # others have labelled it: for this person it is not labelled yet
+        first = given[0]
+        return replace(first, row=replace(first.row, state="not yet", spans=(), notes=()))
+    # Stable: of answers at the same time, or without one, the last in the file counts.
+    given = sorted(_merged(given), key=lambda one: one.row.when)
+    last = {one.row.who: one for one in given if one.row.state != "not yet"}
+    kept = [one for one in given if one is last.get(one.row.who)]
+    labelled = [one for one in kept if one.row.state == "labelled"]
+    chosen = (labelled or kept or given)[-1]
+    for other in given:
+        if other is not chosen and other.row.state != "not yet":
+            by = f" by {other.row.who}" if other.row.who else ""
+            what = f"{other.row.state}{by}; {chosen.row.where} counts"
+            noted(Note("replaced", other.row.where, what))
+    return chosen
+
+
+def _merged(given: Sequence[Joined]) -> list[Joined]:
+    """Answers, with all of a person's about single spans of a text made one."""
+    whole: list[Joined] = []
+    parts: dict[str, Joined] = {}
+    for one in given:
+        row = one.row
+        if row.state != "labelled" or row.unknown != ((0, len(row.text)),):
+            whole.append(one)
+        elif (before := parts.get(row.who)) is None:
+            parts[row.who] = one
+        else:
+            parts[row.who] = replace(one, row=_union(before.row, row))
+    return [*whole, *parts.values()]
+
+
+def _union(one: Row, other: Row) -> Row:
+    """Two answers about spans of a text; the later one decides about a span of both."""
+    decided = {(s.start, s.end, s.label) for s in (*other.spans, *other.rejected)}
+
+    def kept(spans: Sequence[CharSpan]) -> tuple[CharSpan, ...]:
+        return tuple(s for s in spans if (s.start, s.end, s.label) not in decided)
+
+    return replace(
+        other,
+        spans=(*kept(one.spans), *other.spans),
+        rejected=(*kept(one.rejected), *other.rejected),
+        notes=(*one.notes, *other.notes),
+    )

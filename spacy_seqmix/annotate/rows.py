@@ -1,0 +1,87 @@
+"""What a file of an annotation tool says of a text, before it is joined with tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from ..annotation.texts import EXTRA_KEY
+from ..types import Task
+
+__all__ = ["CharSpan", "Row", "State", "Unit", "extra_of", "suggested"]
+
+# A person looked, and there may be nothing; a person refused; nobody looked.
+State: TypeAlias = Literal["labelled", "skipped", "not yet"]
+# What offsets may count. "lines" are code points in which a CR and LF count as one.
+Unit: TypeAlias = Literal["code points", "UTF-16", "lines"]
+
+
+@dataclass(frozen=True)
+class CharSpan:
+    """A labelled part of a text, in characters; the end is exclusive.
+
+    text (str | None): the part's own text, where the file has it: offsets are checked with it.
+    """
+
+    start: int
+    end: int
+    label: str
+    confidence: float | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one person says of one text in a file.
+
+    where (str): the file and the line or number, for messages.
+    text (str): the text as the file has it.
+    state (State): labelled (possibly with no span), skipped, or not yet.
+    key (str): the key that the task had; empty where the file has none.
+    spans (tuple[CharSpan, ...]): what is labelled.
+    relations (tuple[tuple[int, int, str], ...]): head and tail, by the numbers of their spans, and
+        label.
+    rejected (tuple[CharSpan, ...]): what is known to be no entity of that label.
+    unknown (tuple[tuple[int, int], ...]): parts of the text about which nothing is known, but for
+        the spans in them.
+    who (str): who labelled it; may be empty.
+    seconds (float | None): the time that the person spent.
+    when (str): the time of the answer, in a form that sorts; may be empty.
+    shown (tuple[CharSpan, ...] | None): the suggestions that the person saw.
+    extra (dict): the other keys of the text.
+    notes (tuple[str, ...]): what the reader had to leave out.
+    units (tuple[Unit, ...]): what the offsets may count, the most likely first.
+    """
+
+    where: str
+    text: str
+    state: State
+    key: str = ""
+    spans: tuple[CharSpan, ...] = ()
+    relations: tuple[tuple[int, int, str], ...] = ()
+    rejected: tuple[CharSpan, ...] = ()
+    unknown: tuple[tuple[int, int], ...] = ()
+    who: str = ""
+    seconds: float | None = None
+    when: str = ""
+    shown: tuple[CharSpan, ...] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    units: tuple[Unit, ...] = ("code points", "UTF-16", "lines")
+
+
+def suggested(task: Task) -> tuple[CharSpan, ...]:
+    """The suggestions of a task, in characters of its text."""
+    text, doc = task.doc.text, task.doc
+    out = []
+    for one in task.suggestions or ():
+        span = doc[one.start : one.end]
+        start, end = span.start_char, span.end_char
+        out.append(CharSpan(start, end, one.label, one.confidence, text[start:end]))
+    return tuple(out)
+
+
+def extra_of(task: Task) -> dict[str, Any]:
+    """The other keys of a task's text."""
+    data: dict[Any, Any] = task.doc.user_data
+    return dict(data.get(EXTRA_KEY, {}))

@@ -1,0 +1,146 @@
+"""`spacy seqmix ingest`."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from wasabi import msg
+
+from ..errors import plural
+from ._common import names_of, printable, show_messages
+
+if TYPE_CHECKING:
+    from ..annotate.place import Note
+
+__all__ = ["Cut", "Overlap", "ToolFormat", "ingest_cli"]
+
+# Notes that are shown one by one, by the beginning of the line.
+SHOWN = {
+    "not placed": "Not placed",
+    "dropped": "Dropped",
+    "snapped": "Snapped",
+    "replaced": "Not counted",
+    "offsets": "Offsets",
+}
+# Of a kind that most texts have, only these many are shown without --verbose.
+MOST = 20
+
+
+class ToolFormat(str, Enum):
+    """The formats of annotation tools; ``annotate.formats.FORMATS`` has their readers."""
+
+    auto = "auto"
+    brackets = "brackets"
+    label_studio = "label-studio"
+    prodigy = "prodigy"
+    doccano = "doccano"
+    brat = "brat"
+    jsonl = "jsonl"
+
+
+class Cut(str, Enum):
+    """What is done with a span that cuts a token."""
+
+    snap = "snap"
+    refuse = "refuse"
+
+
+class Overlap(str, Enum):
+    """What is done with spans that overlap."""
+
+    longest = "longest"
+    refuse = "refuse"
+
+
+def ingest_cli(
+    path: Annotated[
+        Path, typer.Argument(metavar="EXPORT", help="File of a tool; for brat a folder")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="DocBin to write")],
+    format: Annotated[
+        ToolFormat, typer.Option("--format", "-f", help="Format of the export; auto: detect it")
+    ] = ToolFormat.auto,
+    pool: Annotated[
+        Path | None,
+        typer.Option(
+            "--pool",
+            "-p",
+            help="The texts that were asked (.spacy, .txt or .jsonl): answers are joined with them",
+        ),
+    ] = None,
+    lang: Annotated[
+        str, typer.Option("--lang", "-l", help="Language whose tokenizer is used")
+    ] = "en",
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Pipeline whose tokenizer is used, in place of --lang"),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option("--labels", help="Refuse other labels than these, which commas separate"),
+    ] = None,
+    annotator: Annotated[
+        str | None, typer.Option("--annotator", "-a", help="Count the answers of this person only")
+    ] = None,
+    confirmed: Annotated[
+        bool,
+        typer.Option("--confirmed", help="For doccano: the export is of confirmed texts only"),
+    ] = False,
+    cut: Annotated[
+        Cut,
+        typer.Option("--cut", help="Spans that cut a token: snap outwards, or refuse"),
+    ] = Cut.snap,
+    overlap: Annotated[
+        Overlap,
+        typer.Option("--overlap", help="Spans that overlap: keep the longest, or refuse them"),
+    ] = Overlap.longest,
+    skip: Annotated[
+        bool,
+        typer.Option("--skip", help="Leave out texts that can't be read, with a warning for each"),
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="List everything that was moved or left out")
+    ] = False,
+) -> None:
+    """Make a .spacy file of what people labelled in an annotation tool.
+
+    The file has the labelled texts only, those without any entity among them. Skipped texts, and
+    those that nobody has labelled yet, are counted and left out.
+    """
+    import spacy
+
+    from ..annotate.ingest import ingest_file
+    from ..annotate.place import Rules
+
+    with show_messages():
+        nlp = spacy.blank(lang) if model is None else spacy.load(model)
+        rules = Rules(cut.value, overlap.value, None if labels is None else names_of(labels))
+        made = ingest_file(
+            path,
+            output,
+            nlp,
+            format=None if format is ToolFormat.auto else format.value,
+            pool=pool,
+            rules=rules,
+            who=annotator,
+            skip=skip,
+            confirmed=confirmed,
+        )
+    if format is ToolFormat.auto:
+        msg.info(f"Format: {made.format} (detected; --format names another)")
+    _show_notes(made.notes, None if verbose else MOST)
+    msg.info(made.counts())
+    written = f"{plural(len(made.docs), 'doc')} ({plural(made.entities, 'entity')})"
+    msg.good(f"Wrote {written} to {output}")
+
+
+def _show_notes(notes: list[Note], most: int | None) -> None:
+    for kind, title in SHOWN.items():
+        own = [note for note in notes if note.kind == kind]
+        for note in own[:most]:
+            msg.warn(printable(f"{title}: {note.where}: {note.what}"))
+        if most is not None and len(own) > most:
+            msg.warn(f"{title}: {len(own) - most} more, which --verbose lists")

@@ -1,0 +1,136 @@
+"""One battery for every format: tasks out, answers in, without losing a character."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from spacy_seqmix.annotate.formats import FORMATS, detect, read_export
+from spacy_seqmix.annotate.ingest import Ingested, ingest
+from spacy_seqmix.annotate.join import PoolText
+from spacy_seqmix.annotate.place import Rules
+from spacy_seqmix.annotation.texts import EXTRA_KEY, KEY, task_key
+from spacy_seqmix.errors import SeqMixError
+from spacy_seqmix.types import Suggestion, Task
+
+from .tools import EXPORTS, Said
+
+FAMILY = "👩\u200d👩\u200d👧"
+# Language, and a text whose entities stand in brackets, each after its label.
+TRAPS = {
+    "plain": ("en", "⟦PER|Ana Duarte⟧ left ⟦LOC|Leeds⟧."),
+    "adjacent, at both ends": ("en", "⟦PER|Ana⟧⟦LOC|,⟧ ⟦LOC|Leeds⟧"),
+    "emoji": ("en", "🙂 ⟦PER|Ana⟧ 🚀🚀 left ⟦LOC|Oslo⟧ 👍🏽 for ⟦ORG|Nordic Oil⟧."),
+    "family": ("en", f"{FAMILY} ⟦PER|Ana⟧ {FAMILY}{FAMILY} met ⟦PER|Bo⟧ ."),
+    "astral letters": ("en", "𐌰 𐌱 ⟦PER|Ana 𐌳uarte⟧ 𐍈 ⟦LOC|Leeds⟧"),
+    "combining marks": ("en", "Lumie\u0300re and ⟦PER|Zo\u0308e\u0301⟧ saw ⟦LOC|Mu\u0308nster⟧."),
+    "composed": ("en", "Lumi\u00e8re and ⟦PER|Zo\u00eb⟧ saw ⟦LOC|M\u00fcnster⟧."),
+    "right to left": ("ar", "سافرت ⟦PER|ليلى حداد⟧ إلى ⟦LOC|القاهرة⟧ أمس \u200f(2019)."),
+    "vowel signs": ("ar", "قال ⟦PER|كَرِيم⟧: «أين ⟦LOC|بغداد⟧؟» 😀"),
+    "no blanks": ("zh", "昨天⟦PER|李娜⟧遇见⟦PER|王强⟧😀「⟦LOC|北京⟧」"),
+    "CRLF": ("en", "⟦PER|Ana⟧ left.\r\n\r\n⟦PER|Bo⟧ came to\r\n⟦LOC|Oslo⟧.\r\n"),
+    "line feeds": ("en", "\n⟦PER|Ana⟧ left.\n\n  ⟦PER|Bo⟧\n"),
+    "carriage returns": ("en", "one\r⟦PER|Ana⟧\rleft"),
+    "tabs": ("en", "\t⟦PER|Ana⟧\tleft\t\t⟦LOC|Oslo⟧\t"),
+    "blanks": ("en", "  ⟦PER|Ana⟧   left  ⟦LOC|Oslo⟧  "),
+    "no-break spaces": ("en", "\xa0⟦PER|Ana⟧\xa0left\u2009⟦LOC|Oslo⟧\u3000"),
+    "separators": ("en", "⟦PER|Ana⟧\u2028left\x0b⟦LOC|Oslo⟧\x85\u2029now\x0c"),
+    "byte order mark": ("en", "⟦PER|\ufeffAna⟧ left \ufeff."),
+    "markup": ("en", "[PER ⟦PER|Ana⟧] \\[x\\] C:\\new\\table \\u{41} ] \\"),
+    "comment": ("en", "# ⟦PER|Ana⟧ left"),
+    "header": ("en", "# todo 0-0123456789 ⟦PER|Ana⟧"),
+    "JSON": ("en", '{"text": "⟦PER|Ana⟧", "n": \\n}'),
+    "labels": ("en", "⟦PERSON|Ana⟧ ⟦PER|Bo⟧ ⟦PER-2|Cy⟧ ⟦P|Di⟧"),
+    "unicode labels": ("en", "⟦Ort|Oslo⟧ ⟦Persönlichkeit|Ana⟧ ⟦人|Bo⟧"),
+    "empty": ("en", "Nobody came."),
+    "long": ("en", " ".join("⟦PER|Ana Duarte⟧ left ⟦LOC|Oslo⟧ 🙂 ." for _ in range(286))),
+}
+BLANKS = {"blanks in labels": ("en", "⟦big org|Nordic Oil⟧ and ⟦LOC: place|Oslo⟧ .")}
+# What brat can't show.
+LACKING = [("brat", "blanks in labels")]
+
+
+_MARKED = re.compile("⟦([^|]*)\\|([^⟧]*)⟧")
+
+
+def parse(marked: str) -> tuple[str, Said]:
+    """The text and its spans."""
+    text, spans, at = "", [], 0
+    for found in _MARKED.finditer(marked):
+        text += marked[at : found.start()]
+        spans.append((len(text), len(text) + len(found[2]), found[1]))
+        text += found[2]
+        at = found.end()
+    return text + marked[at:], Said(spans)
+
+
+def suggestions(doc: Doc, said: Said) -> tuple[Suggestion, ...]:
+    spans = [doc.char_span(*span) for span in said.spans]
+    return tuple(Suggestion(s.start, s.end, s.label_, 0.5) for s in spans if s is not None)
+
+
+def round_trip(folder: Path, name: str, nlp: Language, marked: str, *, with_pool: bool) -> Ingested:
+    """Four texts: one labelled, one skipped, one not yet, one labelled and empty."""
+    text, gold = parse(marked)
+    texts = [text, "Skip Ana.", "Later, Bo.", "Nobody came."]
+    docs = [nlp.make_doc(one) for one in texts]
+    assert len(suggestions(docs[0], gold)) == len(gold.spans)
+    for doc in docs:
+        doc.user_data[EXTRA_KEY] = {"source": "diary"}
+    keys = [task_key(n, one) for n, one in enumerate(texts)]
+    # A text editor changes lines in place: there the suggestions are right already.
+    wrong = (Suggestion(0, 1, "WRONG", 0.25),)
+    shown = [suggestions(docs[0], gold) if name == "brackets" else wrong, (), wrong, ()]
+    shown[3] = () if name == "brackets" else wrong
+    tasks = [
+        Task(key, doc, 1, one, 0.5, "round-00")
+        for key, doc, one in zip(keys, docs, shown, strict=True)
+    ]
+    path = folder / f"tasks{FORMATS[name].suffix}"
+    FORMATS[name].write(tasks, path)
+    said = {keys[0]: gold, keys[1]: Said([], skipped=True), keys[3]: Said([])}
+    export = EXPORTS[name](path, said)
+    assert detect(export) == name
+    pool = None
+    if with_pool:
+        pool = {
+            k: PoolText(k, d.text, n, d.copy)
+            for n, (k, d) in enumerate(zip(keys, docs, strict=True))
+        }
+    found, rows = read_export(export)
+    made = ingest(found, rows, nlp, pool, Rules())
+    assert made.docs[0].text == text
+    assert [(e.start_char, e.end_char, e.label_) for e in made.docs[0].ents] == gold.spans
+    assert [doc.user_data[KEY] for doc in made.docs] == [keys[0], keys[3]]
+    return made
+
+
+@pytest.mark.parametrize("trap", [*TRAPS, *BLANKS])
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_round_trip(tmp_path: Path, name: str, trap: str) -> None:
+    lang, marked = {**TRAPS, **BLANKS}[trap]
+    nlp = spacy.blank(lang)
+    if (name, trap) in LACKING:
+        text, gold = parse(marked)
+        doc = nlp.make_doc(text)
+        with pytest.raises(SeqMixError, match=r"\[S650\].* place"):
+            FORMATS[name].write([Task("0-a", doc, 0, suggestions(doc, gold))], tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+        return
+    for folder in ("with", "without"):
+        (tmp_path / folder).mkdir()
+        made = round_trip(tmp_path / folder, name, nlp, marked, with_pool=folder == "with")
+        assert all(doc.has_annotation("ENT_IOB") for doc in made.docs)
+        assert [len(doc.ents) for doc in made.docs][1] == 0
+        # Prodigy exports answers only; doccano has no way to skip.
+        if name == "prodigy":
+            assert (made.skipped, made.not_yet) == (1, 0)
+        elif name == "doccano":
+            assert (made.skipped, made.not_yet) == (0, 2)
+        else:
+            assert (made.skipped, made.not_yet) == (1, 1)
