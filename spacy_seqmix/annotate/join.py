@@ -151,7 +151,7 @@ def _merged(given: Sequence[Joined]) -> list[Joined]:
     parts: dict[str, Joined] = {}
     for one in given:
         row = one.row
-        if row.state != "labelled" or row.unknown != ((0, len(row.text)),):
+        if row.state == "not yet" or row.unknown != ((0, len(row.text)),):
             whole.append(one)
         elif (before := parts.get(row.who)) is None:
             parts[row.who] = one
@@ -161,7 +161,8 @@ def _merged(given: Sequence[Joined]) -> list[Joined]:
 
 
 def _union(one: Row, other: Row) -> Row:
-    """Two answers about spans of a text; the later one decides about a span of both."""
+    """Two answers about spans of a text; the later one decides about a span of both, and a span
+    that was skipped says nothing about the others."""
     decided = {(s.start, s.end, s.label) for s in (*other.spans, *other.rejected)}
 
     def kept(spans: Sequence[CharSpan]) -> tuple[CharSpan, ...]:
@@ -169,6 +170,7 @@ def _union(one: Row, other: Row) -> Row:
 
     return replace(
         other,
+        state="labelled" if "labelled" in (one.state, other.state) else other.state,
         spans=(*kept(one.spans), *other.spans),
         rejected=(*kept(one.rejected), *other.rejected),
         notes=(*one.notes, *other.notes),

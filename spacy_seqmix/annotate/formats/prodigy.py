@@ -103,12 +103,13 @@ def read_prodigy(path: Path, *, skip: bool = False) -> Iterator[Row]:
 
 
 def _row(where: str, line: _Line, extra: dict[str, Any], *, is_binary: bool) -> Row:
-    spans = [_recorded(one, line) for one in line.spans]
     state: State = "not yet" if line.answer is None else STATES[line.answer]
-    accepted: tuple[CharSpan, ...] = tuple(spans)
+    accepted = tuple(_recorded(one, line) for one in line.spans)
     rejected: tuple[CharSpan, ...] = ()
     if is_binary and line.answer == "reject":
-        state, accepted, rejected = "labelled", (), tuple(spans)
+        state, accepted, rejected = "labelled", (), accepted
+    elif state == "skipped":
+        accepted = ()
     who = extra.get("_annotator_id") or extra.get("_session_id") or ""
     relations, lost = _relations(line)
     return Row(

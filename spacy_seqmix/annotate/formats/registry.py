@@ -29,7 +29,7 @@ class Format:
     write (Callable): (tasks, path); the file appears whole or not at all.
     read (Callable): (path, skip) -> rows.
     suffix (str): of the file of tasks; empty where it is a folder.
-    in_place (bool): whether a person labels the file of tasks itself, so that there is no export.
+    in_place (bool): whether the file of tasks itself can be labelled, without an export.
     """
 
     write: Callable[[Sequence[Task], Path], None]
@@ -44,7 +44,7 @@ FORMATS: dict[str, Format] = {
     "prodigy": Format(write_prodigy, read_prodigy, ".jsonl"),
     "doccano": Format(write_doccano, read_doccano, ".jsonl"),
     "brat": Format(write_brat, read_brat, "", in_place=True),
-    "jsonl": Format(write_jsonl, read_jsonl, ".jsonl"),
+    "jsonl": Format(write_jsonl, read_jsonl, ".jsonl", in_place=True),
 }
 
 

@@ -1,0 +1,168 @@
+"""The oracle that asks by files: it writes tasks, a person labels them in a tool, it reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from spacy.language import Language
+
+from ..types import Answer, Oracle, Task
+from .formats import Format, format_of, read_export
+from .ingest import read_answers
+from .join import Joined, PoolText
+from .place import Note, Rules, annotated
+from .rows import Row
+
+__all__ = ["FilesOracle", "make_files_oracle"]
+
+# What a file was when it was read: unchanged ones are not read again.
+Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
+
+
+@dataclass
+class FilesOracle(Oracle):
+    """Writes the tasks of each round to a file, and reads what people labelled.
+
+    name (str): the format.
+    folder (Path | None): where the files are; None for "tasks" in the run folder.
+    rules (Rules): what is done with spans that do not fit.
+    who (str | None): whose answers count; None for all.
+    confirmed (bool): for doccano, whether exports are of confirmed texts only.
+    notes (list[Note]): what was moved or left out in the files that were read last.
+    """
+
+    name: str
+    folder: Path | None
+    rules: Rules
+    who: str | None = None
+    confirmed: bool = False
+    notes: list[Note] = field(default_factory=list)
+    _tasks: dict[str, Task] = field(default_factory=dict)
+    _read: dict[Path, tuple[Stamp, list[Row]]] = field(default_factory=dict)
+
+    @property
+    def format(self) -> Format:
+        """The format of the files."""
+        return format_of(self.name)
+
+    @property
+    def exports(self) -> Path:
+        """The folder for the exports of a tool."""
+        assert self.folder is not None
+        return self.folder / "answers"
+
+    def begin(self, run_dir: Path, nlp: Language) -> None:
+        """Make the folders."""
+        if self.folder is None:
+            self.folder = run_dir / "tasks"
+        self.exports.mkdir(parents=True, exist_ok=True)
+
+    def advise(self, tasks: Sequence[Task]) -> str:
+        """Say which files to label, and where the export goes."""
+        lacking = {task.key for task in tasks}
+        paths = [path for path in self._task_files() if lacking & self._keys(path)]
+        shown = " and ".join(map(str, paths)) or str(self.folder)
+        if self.format.in_place:
+            return f"label {shown}"
+        return f"import {shown} into the tool ({self.name}), and put its export into {self.exports}"
+
+    def __call__(self, tasks: Sequence[Task]) -> Iterator[Answer]:
+        """Write tasks that no file has yet, and yield the answers in the files.
+
+        A file that was written is never changed: a person may have labelled it.
+
+        RAISES (SeqMixError): those of the readers, for a file that is damaged.
+        """
+        self._tasks |= {task.key: task for task in tasks}
+        written = {key for path in self._task_files() for key in self._keys(path)}
+        if new := [task for task in tasks if task.key not in written]:
+            self.format.write(new, self._free_path(new[0].round))
+        self.notes.clear()
+        rows = [row for path in self._answer_files() for row in self._rows(path)]
+        pool = {key: _text(task) for key, task in self._tasks.items()}
+        related = any(row.relations for row in rows)
+        for one in read_answers(rows, pool, self.who, self.notes.append):
+            if one.row.state != "not yet":
+                yield self._answer(one, related)
+
+    def _answer(self, one: Joined, related: bool) -> Answer:
+        row, task = one.row, self._tasks[one.row.key]
+        doc = None
+        if row.state == "labelled":
+            doc = annotated(row, task.doc, self.rules, self.notes.append, related=related)
+        return Answer(task.key, doc, row.who, row.seconds, task.suggestions)
+
+    def _task_files(self) -> list[Path]:
+        assert self.folder is not None
+        pattern = f"round-*{self.format.suffix}"
+        found = sorted(self.folder.glob(pattern), key=lambda path: path.stem)
+        return [path for path in found if path.is_dir() == (not self.format.suffix)]
+
+    def _answer_files(self) -> list[Path]:
+        """The files of tasks, where these are labelled in place, and then all exports."""
+        exports = [path for path in sorted(self.exports.iterdir()) if path.name[0] != "."]
+        return [*(self._task_files() if self.format.in_place else ()), *exports]
+
+    def _free_path(self, number: int) -> Path:
+        """A new file for tasks of a round, which may get more tasks in place of skipped ones."""
+        assert self.folder is not None
+        name, more = f"round-{number:02d}", 1
+        while (path := self.folder / f"{name}{self.format.suffix}").exists():
+            more += 1
+            name = f"round-{number:02d}-more-{more}"
+        return path
+
+    def _keys(self, path: Path) -> set[str]:
+        return {row.key for row in self._rows(path)}
+
+    def _rows(self, path: Path) -> list[Row]:
+        stamp, rows = self._read.get(path, ((), []))
+        now = _stamp(path)
+        if now != stamp or not now:
+            rows = list(read_export(path, self.name, confirmed=self.confirmed)[1])
+            self._read[path] = now, rows
+        return rows
+
+
+def make_files_oracle(
+    format: str = "jsonl",
+    folder: Path | None = None,
+    labels: list[str] | None = None,
+    annotator: str | None = None,
+    cut: Literal["snap", "refuse"] = "snap",
+    overlap: Literal["longest", "refuse"] = "longest",
+    confirmed: bool = False,
+) -> FilesOracle:
+    """Create the oracle that writes tasks to files and reads what people labelled in a tool.
+
+    format (str): brackets, label-studio, prodigy, doccano, brat or jsonl.
+    folder (Path | None): where the files are; None for "tasks" in the run folder.
+    labels (list[str] | None): refuse other labels than these; None accepts any.
+    annotator (str | None): count the answers of this person only.
+    cut (str): "snap" moves the ends of spans that cut a token outwards, "refuse" refuses them.
+    overlap (str): "longest" keeps the longest of overlapping spans, "refuse" refuses them.
+    confirmed (bool): for doccano, whether exports are of confirmed texts only.
+    RAISES (SeqMixError): S640 for a format that there is not.
+    """
+    format_of(format)
+    rules = Rules(cut, overlap, labels)
+    return FilesOracle(
+        format, None if folder is None else Path(folder), rules, annotator, confirmed
+    )
+
+
+def _text(task: Task) -> PoolText:
+    def doc(task: Task = task) -> Any:
+        return task.doc
+
+    return PoolText(task.key, task.doc.text, 0, doc)
+
+
+def _stamp(path: Path) -> Stamp:
+    """What tells a changed file, or a folder with a changed file, from the same one."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    stats = [(file.name, file.stat()) for file in files]
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
