@@ -209,7 +209,7 @@ def annotated_batches(
             for i, copy in zip(numbers, batch, strict=True):
                 copy.set_ents([Span(copy, e.start, e.end, label=e.label_) for e in docs[i].ents])
         for earlier in before:
-            batch = _annotate(earlier, batch)
+            batch = annotate(earlier, batch)
         yield numbers, batch
 
 
@@ -248,7 +248,8 @@ def copy_tokens(doc: Doc, nlp: Language) -> Doc:
     return Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc])
 
 
-def _annotate(proc: Any, docs: list[Doc]) -> list[Doc]:
+def annotate(proc: Any, docs: list[Doc]) -> list[Doc]:
+    """Run one component of a pipeline over docs, in one batch."""
     if hasattr(proc, "pipe"):
         return list(proc.pipe(docs, batch_size=len(docs)))
     return [proc(doc) for doc in docs]

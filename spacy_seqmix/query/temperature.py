@@ -237,13 +237,24 @@ def _only(nlp: Language) -> str:
     return able[0]
 
 
-def _set_temperature(nlp: Language, component: str, temperature: float) -> None:
+def temperature_of(nlp: Language, component: str) -> float:
+    """The temperature that a pipeline has for a component's confidences; 1 without one."""
+    proc = _observer(nlp, component)
+    return 1.0 if proc is None else float(proc.temperature)
+
+
+def _observer(nlp: Language, component: str) -> Any:
+    """The first ``seqmix_uncertainty`` that uses a component's probabilities, if there is one."""
     names = [n for n in nlp.component_names if nlp.get_pipe_meta(n).factory == FACTORY]
-    for name in names:
-        proc: Any = nlp.get_pipe(name)
-        if proc.observed() == component:
-            proc.temperature = temperature
-            return
+    procs: list[Any] = [nlp.get_pipe(name) for name in names]
+    return next((proc for proc in procs if proc.observed() == component), None)
+
+
+def _set_temperature(nlp: Language, component: str, temperature: float) -> None:
+    proc = _observer(nlp, component)
+    if proc is not None:
+        proc.temperature = temperature
+        return
     name = FACTORY if FACTORY not in nlp.component_names else f"{FACTORY}_{component}"
     config = {"component": component, "temperature": temperature}
     nlp.add_pipe(FACTORY, name=name, after=component, config=config)
