@@ -13,6 +13,7 @@ from ..annotation.whitespace import is_blank
 from ..errors import Errors, SeqMixError
 from ..types import Floats1d, Floats2d, TokenProbs
 from .probabilities import Needs, Progress, path_probs, token_probs
+from .selection import ranked
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,7 @@ def top_k(
     budget (int): the number of docs to pick; fewer are returned if the pool is smaller.
     RETURNS (list[int]): ids, those with the highest scores first.
     """
-    shuffled = rng.permutation(len(pool))
-    order = shuffled[np.argsort(-scores[shuffled], kind="stable")]
-    return [pool[int(i)] for i in order[:budget]]
+    return ranked(scores, pool, rng)[:budget]
 
 
 def make_random_policy() -> QueryPolicy:
