@@ -674,7 +674,7 @@ class Errors:
         "[S652] {policy!r} is no policy. Give the name of a registered function, such as NTE, "
         "Margin or RandomPolicy, or a config file with a section [policy] or [active.policy]."
     )
-    E653 = "[S653] Wrong settings of {what}: {problems}."
+    E653 = "[S653] Wrong settings of the policy: {problems}."
 
 
 class Warnings:
