@@ -694,7 +694,7 @@ class Errors:
         "[S652] {policy!r} is no policy. Give the name of a registered function, such as NTE, "
         "Margin or RandomPolicy, or a config file with a section [policy] or [active.policy]."
     )
-    E653 = "[S653] Wrong settings of {what}: {problems}."
+    E653 = "[S653] Wrong settings of the policy: {problems}."
     E710 = (
         "[S710] '{name}' has no probability of being outside of entities, which the policy needs. "
         "Components that have: {able}. Set active.component to one of them, or use another policy, "

@@ -51,6 +51,7 @@ MIXING_LAYERS = {
 }
 ORACLES = ("spacy-seqmix.GoldOracle.v1",)
 OTHERS = (
+    "spacy-seqmix.Files.v1",  # tests/annotate/test_files_oracle.py
     "spacy-seqmix.PerplexityDiscriminator.v1",
     "spacy-seqmix.Duplication.v1",  # no mixing: tests/mixing/test_duplication.py
     # Lexicons: tests/mixing/test_synonyms.py.

@@ -17,6 +17,7 @@ from .calibrate import calibrate_cli
 from .confidence import confidence_cli
 from .convert import convert_cli
 from .ingest import ingest_cli
+from .query import query_cli
 from .report import report_cli
 from .show import show_cli
 from .sweep import sweep_cli
@@ -37,6 +38,7 @@ app.command("convert", no_args_is_help=True)(convert_cli)
 app.command("confidence", no_args_is_help=True)(confidence_cli)
 app.command("sweep", no_args_is_help=True, context_settings=CONTEXT)(sweep_cli)
 app.command("ingest", no_args_is_help=True)(ingest_cli)
+app.command("query", no_args_is_help=True)(query_cli)
 app.command("report", no_args_is_help=True)(report_cli)
 
 spacy_app.add_typer(app, name="seqmix")

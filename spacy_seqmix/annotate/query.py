@@ -1,0 +1,230 @@
+"""Choose the texts of a pool that a person labels next, with any pipeline and any policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.util import registry
+from thinc.api import Config
+
+from ..annotation.docbins import iter_docs
+from ..annotation.texts import KEY, read_texts
+from ..config import build_functions, config_errors, interpolated
+from ..errors import Errors, SeqMixError, plural
+from ..files import check_output
+from ..query.policies import QueryPolicy, evidence, score_docs
+from ..query.probabilities import SOURCES, check_needs
+from ..query.selection import Budget, NearDuplicates, ranked, select
+from ..query.suggestions import suggest
+from ..types import Task
+from .formats import detect, format_of, read_export
+from .join import PoolText, read_pool
+
+__all__ = ["Asked", "known_texts", "policy_of", "query", "query_file"]
+
+# Streams of random numbers.
+SAMPLE, TIES = 0, 1
+Progress = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The texts that were chosen, and how.
+
+    tasks (list[Task]): the most wanted first.
+    component (str | None): the component whose probabilities were scored.
+    scored (int): the number of texts that were scored.
+    known (int): the texts of the pool that were left out since they are known.
+    """
+
+    tasks: list[Task]
+    component: str | None
+    scored: int
+    known: int
+
+
+def query_file(
+    nlp: Language,
+    pool: Path,
+    out_path: Path,
+    policy: QueryPolicy,
+    budget: Budget,
+    *,
+    format: str = "jsonl",
+    component: str | None = None,
+    exclude: Sequence[Path] = (),
+    score_size: int | None = None,
+    seed: int = 0,
+    model: str | None = None,
+    progress: Progress | None = None,
+) -> Asked:
+    """Choose texts of a file and write them as tasks of a format; see ``query``.
+
+    pool (Path): a .spacy file, or a .txt or .jsonl file of texts.
+    out_path (Path): the file of tasks, or for brat the folder; it must not exist.
+    format (str): one of ``FORMATS``.
+    exclude (Sequence[Path]): files of any format with texts that are not asked.
+    RAISES (SeqMixError): S549, S640, S649 where no text is left, S651 where the output exists, and
+        those of ``query``.
+    """
+    chosen = format_of(format)
+    check_output(out_path, [pool, *exclude])
+    if out_path.exists():
+        raise SeqMixError(Errors.E651.format(path=out_path))
+    keys, texts = known_texts(exclude)
+    every = list(read_pool(pool, nlp))
+    left = [one for one in every if one.key not in keys and one.text not in texts]
+    known = len(every) - len(left)
+    if not left:
+        reason = f"it has {plural(len(every), 'text')}, of which {known} are known"
+        raise SeqMixError(Errors.E649.format(path=pool, reason=reason))
+    near = NearDuplicates(texts=texts)
+    name = component_of(nlp, policy, component)
+    tasks, scored = query(
+        nlp, left, policy, budget, name, near, score_size, seed, model=model, progress=progress
+    )
+    if not tasks:
+        reason = f"{plural(len(left), 'text')}, all of them nearly the same as known ones"
+        raise SeqMixError(Errors.E649.format(path=pool, reason=reason))
+    chosen.write(tasks, out_path)
+    return Asked(tasks, name, scored, known)
+
+
+def query(
+    nlp: Language,
+    texts: Sequence[PoolText],
+    policy: QueryPolicy,
+    budget: Budget,
+    component: str | None,
+    asked: NearDuplicates | None = None,
+    score_size: int | None = None,
+    seed: int = 0,
+    *,
+    model: str | None = None,
+    progress: Progress | None = None,
+) -> tuple[list[Task], int]:
+    """Choose texts to label, with suggestions.
+
+    nlp (Language): any trained pipeline.
+    texts (Sequence[PoolText]): the texts to choose from.
+    policy (QueryPolicy): what scores them.
+    budget (Budget): how much may be asked, in docs, in tokens, or both.
+    component (str | None): whose probabilities are scored, and whose spans are suggested; None for
+        policies that need none, and the suggestions of the whole pipeline.
+    asked (NearDuplicates | None): texts that are known; near-duplicates of them, and of each other,
+        are not asked. None compares no texts.
+    score_size (int | None): score a random sample of this many texts only; None for all.
+    seed (int): the seed of the sample, of ties, and of policies that draw.
+    model (str | None): the name of the pipeline, for tools that show it.
+    progress (Callable | None): called with the number of texts scored.
+    RETURNS (tuple): the tasks, and the number of texts that were scored.
+    RAISES (SeqMixError): S401, S424 to S426, S444 and S601.
+    """
+    numbers = list(range(len(texts)))
+    if score_size is not None and score_size < len(numbers):
+        drawn = np.random.default_rng([seed, SAMPLE]).permutation(len(numbers))[:score_size]
+        numbers = sorted(drawn.tolist())
+    docs = {number: texts[number].doc() for number in numbers}
+    rng = np.random.default_rng([seed, TIES])
+    evidence_of = partial(_evidence, policy, nlp, component, progress)
+    scores = score_docs(policy, list(docs.values()), evidence_of, rng)
+    chosen = select(ranked(scores, numbers, rng), docs, budget, asked, seed=seed)
+    of_text = dict(zip(numbers, scores.tolist(), strict=True))
+    found = suggest(nlp, component, [docs[number] for number in chosen])
+    tasks = [
+        Task(texts[n].key, docs[n], 0, suggestions, of_text[n], model)
+        for n, suggestions in zip(chosen, found, strict=True)
+        if of_text[n] > -np.inf  # a doc without words
+    ]
+    return tasks, len(numbers)
+
+
+def _evidence(
+    policy: QueryPolicy,
+    nlp: Language,
+    component: str | None,
+    progress: Progress | None,
+    docs: Sequence[Doc],
+) -> object:
+    if component is None or policy.needs == "nothing":
+        return docs
+    return evidence(policy.needs, nlp, component, docs, progress)
+
+
+def component_of(nlp: Language, policy: QueryPolicy, name: str | None) -> str | None:
+    """The component whose probabilities a policy scores: the one that is named, or the first that
+    has what the policy needs; None where the policy needs none.
+
+    RAISES (SeqMixError): S401, S424, S444, S570.
+    """
+    if policy.needs == "committee":
+        raise SeqMixError(Errors.E444.format(name="spacy seqmix query", needs="a committee"))
+    able = [one for one in nlp.pipe_names if nlp.get_pipe_meta(one).factory in SOURCES]
+    if policy.needs == "nothing" and name is None:
+        return able[0] if able else None
+    chosen = name or next((one for one in able if _has(policy, nlp, one)), (able or ["ner"])[0])
+    check_needs("tokens" if policy.needs == "nothing" else policy.needs, nlp, chosen)
+    return chosen
+
+
+def _has(policy: QueryPolicy, nlp: Language, component: str) -> bool:
+    try:
+        check_needs(policy.needs, nlp, component)
+    except SeqMixError:
+        return False
+    return True
+
+
+def policy_of(name: str) -> QueryPolicy:
+    """A policy by the name of its registered function, in full or in short ("NTE"), or by a config
+    file that has a section [policy] or [active.policy].
+
+    RAISES (SeqMixError): S410, S652, S653.
+    """
+    if Path(name).is_file():
+        with config_errors(Path(name)):
+            config = interpolated(Config().from_disk(name, interpolate=False))
+        section = config.get("policy", config.get("active", {}).get("policy"))
+    else:
+        full = (name, f"spacy-seqmix.{name}.v1", f"spacy-seqmix.{name}Policy.v1")
+        found = next((one for one in full if registry.has("misc", one)), None)
+        section = None if found is None else {"@misc": found}
+    if not isinstance(section, dict):
+        raise SeqMixError(Errors.E652.format(policy=name))
+    made = build_functions({"policy": section}, "", ["policy"], Errors.E653)["policy"]
+    if not isinstance(made, QueryPolicy):
+        raise SeqMixError(Errors.E652.format(policy=name))
+    return made
+
+
+def known_texts(paths: Iterable[Path]) -> tuple[set[str], set[str]]:
+    """The keys and the texts of files in any format, whatever their state.
+
+    RAISES (SeqMixError): those of the readers.
+    """
+    keys: set[str] = set()
+    texts: set[str] = set()
+    for path in paths:
+        for key, text in _keyed(path):
+            keys.add(key)
+            texts.add(text)
+    return keys - {""}, texts
+
+
+def _keyed(path: Path) -> Iterator[tuple[str, str]]:
+    if path.suffix == ".spacy":
+        vocab = Language().vocab
+        return ((doc.user_data.get(KEY, ""), doc.text) for doc in iter_docs(path, vocab))
+    try:
+        name = detect(path)
+    except SeqMixError as err:
+        if err.code != "S640" or path.is_dir():
+            raise
+        return (("", one.text) for one in read_texts(path))
+    return ((row.key, row.text) for row in read_export(path, name)[1])

@@ -1,0 +1,98 @@
+"""`spacy seqmix query`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+from ..errors import plural
+from ._common import CodeOption, GpuOption, show_messages
+from .ingest import ToolFormat
+
+__all__ = ["query_cli"]
+
+
+def query_cli(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Pipeline: folder or package")],
+    pool: Annotated[
+        Path, typer.Argument(metavar="POOL", help="Texts to choose from: .spacy, .txt or .jsonl")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File of tasks; for brat a folder")
+    ],
+    n_docs: Annotated[
+        int | None, typer.Option("--n-docs", "-n", min=1, help="Number of texts; by default 50")
+    ] = None,
+    tokens: Annotated[
+        int | None, typer.Option("--tokens", min=1, help="Number of tokens that may be asked")
+    ] = None,
+    policy: Annotated[
+        str,
+        typer.Option(
+            "--policy",
+            "-p",
+            help="Name of a policy, such as NTE or RandomPolicy, or a config with [policy]",
+        ),
+    ] = "NTE",
+    component: Annotated[
+        str | None,
+        typer.Option("--component", help="Component to ask; by default the first that can be"),
+    ] = None,
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--exclude", "-x", help="File of texts that are not asked, in any format; repeatable"
+        ),
+    ] = None,
+    format: Annotated[
+        ToolFormat, typer.Option("--format", "-f", help="Format of the tasks; auto: jsonl")
+    ] = ToolFormat.auto,
+    score_size: Annotated[
+        int | None,
+        typer.Option("--score-size", min=1, help="Score a random sample of this many texts"),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of samples and of ties")] = 0,
+    use_gpu: GpuOption = -1,
+    code: CodeOption = None,
+) -> None:
+    """Choose the texts that a person labels next, and write them as tasks for an annotation tool.
+
+    Each task has a key, and what MODEL predicts, with its confidence. Near-duplicates are asked
+    once. Read what was labelled with `spacy seqmix ingest`.
+    """
+    import spacy
+    from spacy.cli._util import setup_gpu
+
+    from ..annotate.query import policy_of, query_file
+    from ..files import progress_bar
+    from ..query.selection import Budget
+
+    name = "jsonl" if format is ToolFormat.auto else format.value
+    with show_messages():
+        chosen = policy_of(policy)
+        setup_gpu(use_gpu, silent=False)
+        nlp = spacy.load(model)
+        with progress_bar(None, "Scoring"):
+            asked = query_file(
+                nlp,
+                pool,
+                output,
+                chosen,
+                Budget(50 if n_docs is None and tokens is None else n_docs, tokens),
+                format=name,
+                component=component,
+                exclude=exclude or (),
+                score_size=score_size,
+                seed=seed,
+                model=Path(model).name,
+            )
+    known = f"; {asked.known} are known" if asked.known else ""
+    by = f" by '{asked.component}'" if asked.component else ""
+    msg.info(f"Scored {plural(asked.scored, 'text')}{by} with {policy}{known}")
+    n_tokens = sum(len(task.doc) for task in asked.tasks)
+    written = f"{plural(len(asked.tasks), 'text')} ({plural(n_tokens, 'token')})"
+    msg.good(f"Wrote {written} to {output}")
+    msg.info("Once they are labelled: spacy seqmix ingest EXPORT -o FILE.spacy --pool " + str(pool))
