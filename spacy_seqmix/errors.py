@@ -650,6 +650,12 @@ class Errors:
         "folder, rename the arm, or remove its folder."
     )
     E607 = "[S607] {path} is not the folder of a sweep: {reason}. Give a new or an empty folder."
+    E710 = (
+        "[S710] '{name}' has no probability of being outside of entities, which the policy needs. "
+        "Components that have: {able}. Set active.component to one of them, or use another policy, "
+        "such as spacy-seqmix.NTE.v1."
+    )
+    E711 = "[S711] The policy {name} can't have {field} = {value!r}: it must be {wanted}."
 
 
 class Warnings:

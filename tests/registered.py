@@ -7,6 +7,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import spacy
+from spacy.util import registry
+
+from spacy_seqmix.query.policies import QueryPolicy
 
 POLICIES = (
     ("spacy-seqmix.RandomPolicy.v1", {}),
@@ -19,7 +22,26 @@ POLICIES = (
     ("spacy-seqmix.MNLP.v1", {}),
     ("spacy-seqmix.QBC.v1", {}),
     ("spacy-seqmix.QBC.v1", {"mode": "kl"}),
+    ("spacy-seqmix.TagCount.v1", {}),
+    ("spacy-seqmix.TokenCost.v1", {"policy": {"@misc": "spacy-seqmix.TagCount.v1"}}),
+    ("spacy-seqmix.TokenCost.v1", {"policy": {"@misc": "spacy-seqmix.Margin.v1"}}),
+    ("spacy-seqmix.Fluctuation.v1", {"policy": {"@misc": "spacy-seqmix.NTE.v1"}}),
+    (
+        "spacy-seqmix.Fluctuation.v1",
+        {
+            "policy": {
+                "@misc": "spacy-seqmix.TokenCost.v1",
+                "policy": {"@misc": "spacy-seqmix.QBC.v1"},
+            }
+        },
+    ),
 )
+
+
+def policy_of(name: str, settings: dict[str, object]) -> QueryPolicy:
+    """Build a policy as a config does."""
+    return registry.resolve({"policy": {"@misc": name, **settings}})["policy"]
+
 
 # With the settings that the short samples take.
 WINDOWS = {

@@ -8,7 +8,6 @@ import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.util import registry
 
 from spacy_seqmix.query.dropout import dropout_probs
 from spacy_seqmix.query.policies import QueryPolicy, evidence, score_docs, top_k
@@ -16,7 +15,7 @@ from spacy_seqmix.query.probabilities import check_needs
 
 from .query.conftest import PIPES, VECTORS, add_pipes, bare, train
 from .query.conftest import gold as gold  # the fixture
-from .registered import POLICIES, rng
+from .registered import POLICIES, policy_of, rng
 from .registered import global_random_state as global_random_state  # the fixture
 from .tiny import TINY_CNN
 
@@ -31,12 +30,14 @@ def evidence_of(needs, docs, seed=0):
         [rng(seed + k).dirichlet(np.ones(5), size=len(doc)).astype("float32") for doc in docs]
         for k in range(3)
     ]
+    if needs == "entities":
+        return [1.0 - p[:, 0] for p in members[0]]
     return members if needs == "committee" else members[0]
 
 
 @pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
 def test_registered_policies(name, settings, blank_en):
-    policy = registry.get("misc", name)(**settings)
+    policy = policy_of(name, settings)
     assert isinstance(policy, QueryPolicy)
 
     def score(docs, seed=3):
@@ -51,13 +52,25 @@ def test_registered_policies(name, settings, blank_en):
         # without tokens never wanted, with tokens always a number
         assert [s == -np.inf for s in scores] == [len(doc) == 0 for doc in some]
         assert not np.isnan(scores).any()
+        for n_rounds in range(policy.history + 2):
+            history = rng().normal(size=(len(some), n_rounds)).astype("float32")
+            history[1::2] = np.nan
+            adjusted = policy.adjusted(scores, some, history)
+            assert adjusted.shape == scores.shape
+            assert adjusted.dtype == np.float32
+            assert np.array_equal(adjusted, policy.adjusted(scores, some, history))
+            assert np.array_equal(adjusted == -np.inf, scores == -np.inf)
+            assert not np.isnan(adjusted).any()
+        without = policy.adjusted(scores, some)
+        assert np.array_equal(without, policy.adjusted(scores, some, history[:, :0]))
+        assert policy.adjust is not None or without is scores
     assert policy(evidence_of(policy.needs, []), rng()).shape == (0,)
     assert policy(evidence_of(policy.needs, docs), rng()).dtype == np.float32
 
 
 @pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
 def test_registered_policies_break_ties_at_random(name, settings, blank_en):
-    policy = registry.get("misc", name)(**settings)
+    policy = policy_of(name, settings)
     docs = [Doc(blank_en.vocab, words=["w", "w"])] * 20
     scores = score_docs(policy, docs, partial(evidence_of, policy.needs), rng(3))
     assert policy.needs == "nothing" or len(set(scores.tolist())) == 1
@@ -68,7 +81,7 @@ def test_registered_policies_break_ties_at_random(name, settings, blank_en):
 @pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
 def test_registered_policies_take_docs_without_tokens(name, settings):
     """They may be called on arrays themselves, without ``score_docs``."""
-    policy = registry.get("misc", name)(**settings)
+    policy = policy_of(name, settings)
     arrays = [np.zeros((0, 4), dtype="float32"), np.full((2, 4), 0.25, dtype="float32")]
     if policy.needs in ("tokens", "committee"):
         given = [arrays, arrays] if policy.needs == "committee" else arrays
@@ -80,7 +93,7 @@ def test_registered_policies_take_docs_without_tokens(name, settings):
 @pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
 def test_registered_policies_of_certain_and_of_broken_probabilities(name, settings, value):
     """Zero has no sign, and what is not a number is no score."""
-    policy = registry.get("misc", name)(**settings)
+    policy = policy_of(name, settings)
     if policy.needs in ("tokens", "committee"):
         certain = [np.eye(3, dtype="float32")]
         broken = [*certain, np.full((2, 3), value, dtype="float32")]
@@ -96,7 +109,7 @@ def test_registered_policies_of_certain_and_of_broken_probabilities(name, settin
 
 @pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
 def test_registered_policies_ask_for_no_blank_doc(name, settings, blank_en):
-    policy = registry.get("misc", name)(**settings)
+    policy = policy_of(name, settings)
     docs = [Doc(blank_en.vocab, words=words) for words in (["w"], ["\n", " "], [])]
     scores = score_docs(policy, docs, partial(evidence_of, policy.needs), rng())
     assert [score == -np.inf for score in scores] == [False, True, True]
@@ -125,14 +138,20 @@ def evidence_from(nlp, component, policy, docs):
     return evidence(policy.needs, nlp, component, docs)
 
 
+ABLE = {"paths": ("seqmix_ner",), "entities": ("seqmix_ner", "ner", "beam_ner")}
+
+
 @pytest.mark.parametrize("component", PIPES)
 @pytest.mark.parametrize(("name", "settings"), POLICIES, ids=str)
 def test_registered_policies_over_every_component(name, settings, component, every_component):
     nlp, docs = every_component
-    policy = registry.get("misc", name)(**settings)
+    policy = policy_of(name, settings)
     factory = nlp.get_pipe_meta(component).factory
-    if policy.needs == "paths" and factory != "seqmix_ner":
-        with pytest.raises(ValueError, match=rf"S424\] '{component}'.*'seqmix_ner', 'seqmix_crf'"):
+    if factory not in ABLE.get(policy.needs, (factory,)):
+        code = {"paths": "S424", "entities": "S710"}[policy.needs]
+        with pytest.raises(
+            ValueError, match=rf"{code}\] '{component}'.*'seqmix_ner', 'seqmix_crf'"
+        ):
             check_needs(policy.needs, nlp, component)
         return
     check_needs(policy.needs, nlp, component)
@@ -142,7 +161,7 @@ def test_registered_policies_over_every_component(name, settings, component, eve
     assert [s == -np.inf for s in scores] == [len(doc) == 0 for doc in docs]
     assert not np.isnan(scores).any()
     assert np.array_equal(scores, score_docs(policy, docs, ask, rng(3)))
-    if policy.needs != "nothing" and settings.get("mode") != "path" and "QBC" not in name:
+    if policy.needs != "nothing" and settings.get("mode") != "path" and policy.needs != "committee":
         assert len(set(scores.tolist())) > 2  # it tells docs apart
 
 
@@ -155,7 +174,7 @@ def test_registered_policies_over_components_without_probabilities(name, setting
     nlp = spacy.blank("xx")
     nlp.add_pipe("without_probs")
     nlp.add_pipe("tagger")
-    policy = registry.get("misc", name)(**settings)
+    policy = policy_of(name, settings)
     if policy.needs == "nothing":
         check_needs(policy.needs, nlp, "without_probs")
     else:

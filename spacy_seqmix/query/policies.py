@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from spacy.language import Language
@@ -12,8 +12,11 @@ from spacy.tokens import Doc
 from ..annotation.whitespace import is_blank
 from ..errors import Errors, SeqMixError
 from ..types import Floats1d, Floats2d, TokenProbs
-from .probabilities import Needs, Progress, path_probs, token_probs
+from .probabilities import Needs, Progress, entity_probs, path_probs, token_probs
 from .selection import ranked
+
+# (scores, docs, their scores in earlier rounds) -> the scores that decide
+Adjust: TypeAlias = Callable[[Floats1d, Sequence[Doc], Floats2d], Floats1d]
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,18 @@ class QueryPolicy:
 
     score (Callable): (evidence, generator) -> Floats1d (n_docs,); higher scores are queried first.
     needs (str): the kind of evidence. "nothing": the docs themselves; "tokens": the token
-        probabilities, one array (n_tokens, M) a doc; "paths": the probability of each doc's
+        probabilities, one array (n_tokens, M) a doc; "entities": the probability of each token to
+        be in an entity, one array (n_tokens,) a doc; "paths": the probability of each doc's
         decoded path; "committee": a list of token probabilities, one for each member.
+    adjust (Callable | None): what a policy that wraps another makes of its scores, see
+        ``adjusted``.
+    history (int): how many earlier rounds' scores ``adjusted`` looks at.
     """
 
     score: Callable[[Any, np.random.Generator], Floats1d]
     needs: Needs = "tokens"
+    adjust: Adjust | None = None
+    history: int = 0
 
     def __call__(self, evidence: Any, rng: np.random.Generator) -> Floats1d:
         """Score docs. RAISES (SeqMixError): S426 when a score is not a number."""
@@ -36,6 +45,24 @@ class QueryPolicy:
             raise SeqMixError(Errors.E426.format(number=int(np.isnan(scores).argmax())))
         return np.asarray(scores + 0.0, dtype="float32")  # no -0.0
 
+    def adjusted(
+        self, scores: Floats1d, docs: Sequence[Doc], history: Floats2d | None = None
+    ) -> Floats1d:
+        """The scores that decide, from those of the evidence.
+
+        scores (Floats1d): shape (n_docs,), as a call of the policy returns them.
+        docs (Sequence[Doc]): the docs.
+        history (Floats2d | None): shape (n_docs, n), the scores of calls in earlier rounds, the
+            last round's in the last column; NaN where a doc was not scored. None: there are none.
+        RETURNS (Floats1d): shape (n_docs,); −∞ stays what it is.
+        """
+        if self.adjust is None:
+            return scores
+        if history is None:
+            history = np.zeros((len(docs), 0), dtype="float32")
+        found = self.adjust(scores, docs, history)
+        return np.asarray(np.where(np.isneginf(scores), scores, found), dtype="float32")
+
 
 def score_docs(
     policy: QueryPolicy,
@@ -43,7 +70,9 @@ def score_docs(
     evidence_of: Callable[[Sequence[Doc]], Any],
     rng: np.random.Generator,
 ) -> Floats1d:
-    """Score docs with a policy; docs without words are not passed to a model, and come last.
+    """Score docs by their evidence; docs without words are not passed to a model, and come last.
+
+    What a policy that wraps another makes of these scores, ``QueryPolicy.adjusted`` says.
 
     policy (QueryPolicy): the policy.
     docs (Sequence[Doc]): unlabelled docs, tokenised.
@@ -67,10 +96,13 @@ def evidence(
 ) -> Any:
     """The evidence from a single trained pipeline; a committee needs several.
 
-    RAISES (SeqMixError): S401, S424 or S425, see ``token_probs`` and ``path_probs``.
+    RAISES (SeqMixError): S401, S424, S425 or S710, see ``token_probs``, ``path_probs`` and
+        ``entity_probs``.
     """
     if needs == "paths":
         return path_probs(nlp, component, docs, progress=progress)
+    if needs == "entities":
+        return entity_probs(nlp, component, docs, progress=progress)
     return token_probs(nlp, component, docs, progress=progress)
 
 
@@ -132,6 +164,12 @@ def make_mnlp_policy() -> QueryPolicy:
     −1/T Σ_t log max_m p_tm, in nats per token; the paper minimises its negative.
     """
     return QueryPolicy(partial(_of_each, _mnlp))
+
+
+def make_tag_count_policy() -> QueryPolicy:
+    """Create the policy of the tag count: Σ_t (1 − p_t(O)), the expected number of tokens in
+    entities (Kohl et al. 2024, after Marcheggiani and Artières 2014)."""
+    return QueryPolicy(partial(_of_each, lambda p: float(p.sum())), needs="entities")
 
 
 def entropy(p: Floats2d) -> float:

@@ -15,7 +15,7 @@ from ..types import Floats1d, Floats2d, TokenProbs
 from .beam import beam_probs
 
 # What a query policy scores; see ``policies.QueryPolicy``.
-Needs: TypeAlias = Literal["nothing", "tokens", "paths", "committee"]
+Needs: TypeAlias = Literal["nothing", "tokens", "entities", "paths", "committee"]
 # (component, docs that the components before it have annotated) -> one array of rows a doc
 Source: TypeAlias = Callable[[Any, Sequence[Doc]], list[Floats2d]]
 Progress: TypeAlias = Callable[[int], object]
@@ -67,10 +67,13 @@ SOURCES: dict[str, Source] = {
 }
 # Components that can compute the probability of the tags that they decode.
 PATH_FACTORIES = ("seqmix_ner",)
+# Components whose first column is that of "O", the tag outside of entities.
+ENTITY_FACTORIES = ("seqmix_ner", "ner", "beam_ner")
 # Components with a row for each token.
 TOKEN_FACTORIES = ("seqmix_ner", "ner", "beam_ner", "tagger", "seqmix_tagger", "morphologizer")
 # Components whose rows depend on entities, and those that set entities the same way every time.
 PAIR_FACTORIES = ("seqmix_relations",)
+LIMITED = {"paths": (PATH_FACTORIES, Errors.E424), "entities": (ENTITY_FACTORIES, Errors.E710)}
 RULES = ("entity_ruler", "span_ruler")
 
 
@@ -79,9 +82,9 @@ def check_needs(needs: Needs, pipeline: Language | Config, component: str) -> No
 
     pipeline (Language | Config): a pipeline, or an interpolated training config before anything is
         built, where components with a ``source`` pass: they are known once they are loaded.
-    RAISES (SeqMixError): S401 without probabilities, S424 without the probability of a path, S436
-        for a committee whose members would score other pairs of entities, S570 for a component
-        that is disabled.
+    RAISES (SeqMixError): S401 without probabilities, S424 without the probability of a path, S710
+        without that of an entity, S436 for a committee whose members would score other pairs of
+        entities, S570 for a component that is disabled.
     """
     if needs == "nothing":
         return
@@ -97,10 +100,11 @@ def check_needs(needs: Needs, pipeline: Language | Config, component: str) -> No
     able = [name for name, factory in factories.items() if factory in SOURCES]
     if component not in able:
         raise SeqMixError(Errors.E401.format(name=component, pipes=pipes, able=able or "none"))
-    if needs == "paths":
-        able = [name for name, factory in factories.items() if factory in PATH_FACTORIES]
+    if needs in LIMITED:
+        limited, message = LIMITED[needs]
+        able = [name for name, factory in factories.items() if factory in limited]
         if component not in able:
-            raise SeqMixError(Errors.E424.format(name=component, able=able or "none"))
+            raise SeqMixError(message.format(name=component, able=able or "none"))
     if needs == "committee" and factories[component] in PAIR_FACTORIES:
         setter = entity_setter({n: factories[n] for n in pipes[: pipes.index(component)]})
         if setter is not None:
@@ -189,6 +193,19 @@ def path_probs(
         if progress is not None:
             progress(len(numbers))
     return out
+
+
+def entity_probs(
+    nlp: Language, component: str, docs: Sequence[Doc], progress: Progress | None = None
+) -> list[Floats1d]:
+    """Run the pipeline up to an entity recogniser; return the tokens' probability to be in an
+    entity.
+
+    RETURNS (list[Floats1d]): 1 − P(O), shape (n_tokens,) a doc, without whitespace tokens.
+    RAISES (SeqMixError): S401 or S710 for other components, S425 where they are not numbers.
+    """
+    check_needs("entities", nlp, component)
+    return [1.0 - p[:, 0] for p in token_probs(nlp, component, docs, progress=progress)]
 
 
 def annotated_batches(
