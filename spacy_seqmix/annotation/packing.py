@@ -60,3 +60,8 @@ class Packing:
             [self._starts[t] + np.arange(n) for t, n in enumerate(self.sizes[1:])]
             or [np.zeros(0, dtype="int64")]
         )
+
+    @cached_property
+    def ranks(self) -> Places:
+        """The rank in ``order`` of the doc of each token, tokens in their places."""
+        return np.concatenate([*(np.arange(n) for n in self.sizes), np.zeros(0, dtype="int64")])

@@ -87,12 +87,16 @@ class Lattice:
         """P(y_t = j); shape (N, L)."""
         return torch.softmax(self.alphas + self.betas, dim=1)
 
-    def move_counts(self) -> Tensor:
-        """Σ_t P(y_t = i, y_t+1 = j), summed over the batch; shape (L, L)."""
+    def move_counts(self, weight: Tensor | None = None) -> Tensor:
+        """Σ_t P(y_t = i, y_t+1 = j), summed over the batch; shape (L, L).
+
+        weight (Tensor | None): the weight of each sequence, shape (B,); 1 by default.
+        """
+        logs = torch.zeros_like(self.log_z) if weight is None else weight.log()
         total = torch.zeros_like(self.moves)
         for t, n in enumerate(self.packing.sizes[1:], start=1):
             here = self.packing.at(t)
-            after = self.emissions[here] + self.betas[here] - self.log_z[:n, None]
+            after = self.emissions[here] + self.betas[here] + (logs - self.log_z)[:n, None]
             before = self.alphas[self.packing.at(t - 1)][:n, :, None]
             total += (before + self.moves + after[:, None, :]).exp().sum(dim=0)
         return total

@@ -6,7 +6,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -82,11 +82,15 @@ def test_crf_loss_of_hard_rows_is_the_negative_log_likelihood():
     assert loss == pytest.approx(-sum(exact), rel=1e-9)
 
 
-@pytest.mark.parametrize("kind", ["hard", "soft"])
+@pytest.mark.parametrize("kind", ["hard", "soft", "hard, partly", "soft, partly"])
 def test_crf_loss_gradients(kind):
     lengths = [4, 1, 0, 2]
     e, transitions = scores(1, lengths)
-    rows = hot((OO, BX, IX, IX), (BY,), (), (BX, OO)) if kind == "hard" else soft(1, lengths)
+    rows = soft(1, lengths)
+    if "hard" in kind:
+        rows = hot((OO, BX, IX, IX), (BY,), (), (BX, OO))
+    if "partly" in kind:  # a gap in the middle, a doc of nothing else, and gaps at both ends
+        rows[0, 1:3] = rows[1, 0] = rows[3, 0] = 0.0
     _, d_e, d = loss_of(e, transitions, lengths, rows)
 
     def numeric(tensor):
@@ -135,41 +139,76 @@ def test_crf_loss_has_a_minimum_at_the_rows():
     assert loss == pytest.approx(np.log(2), abs=0.01)
 
 
-def test_crf_loss_of_missing_rows_is_that_of_the_known_run():
-    e, transitions = scores(4, [4])
-    path = (None, BX, IX, None)
-    loss, d_e, d = loss_of(e, transitions, [4], hot(path))
+TAGS = st.sampled_from([None, None, *range(L)])
+
+
+@given(paths=st.lists(st.lists(TAGS, min_size=1, max_size=5), max_size=3), seed=st.integers(0, 9))
+def test_crf_loss_of_missing_rows_sums_over_the_paths_that_agree(paths, seed):
+    lengths = [len(path) for path in paths]
+    e, transitions = scores(seed, [*lengths, 1])
+    exact = 0.0
+    expected = torch.zeros_like(e)
+    for b, path in enumerate(paths):
+        each = log_probs(e[b, : len(path)], transitions)
+        same = {found: p for found, p in each.items() if agrees(found, path)}
+        assume(same)
+        total = np.log(np.exp(list(same.values())).sum())
+        exact -= total
+        for some, z in ((each, 0.0), (same, total)) if any(t is not None for t in path) else ():
+            sign = 1.0 if some is each else -1.0
+            for found, p in some.items():
+                for t, tag in enumerate(found):
+                    expected[b, t, tag] += sign * np.exp(p - z)
+    loss, d_e, _ = (
+        loss_of(e[: len(paths)], transitions, lengths, hot(*paths)) if paths else (0, 0, 0)
+    )
+    assert loss == pytest.approx(exact, abs=1e-9)
+    assert_allclose(d_e, expected[: len(paths), : max(lengths)] if paths else 0, atol=1e-9)
+
+
+def agrees(found, path):
+    return all(wanted is None or wanted == tag for tag, wanted in zip(found, path, strict=True))
+
+
+def test_crf_loss_of_an_entity_whose_end_is_unknown():
+    """B-X is known, and nothing of what follows."""
+    e, transitions = scores(4, [3])
+    loss, d_e, d = loss_of(e, transitions, [3], hot((BX, None, None)))
     each = log_probs(e[0], transitions)
-    exact = sum(np.exp(p) for found, p in each.items() if found[1:3] == (BX, IX))
-    assert loss == pytest.approx(-np.log(exact), rel=1e-9)
-    marginals = lattice_of(e, [4], transitions).marginals
-    assert_allclose(d_e[0, 1:3], (marginals - hot(path)[0])[1:3], atol=1e-12)
-    assert not d_e[0, [0, 3]].any()
-    # Nothing is known of start and end, and only one of the moves is.
-    assert not d.start.any()
-    assert not d.end.any()
-    pairs = np.zeros((L, L))
-    for found, p in each.items():
-        pairs[found[1], found[2]] += np.exp(p)
-    pairs[BX, IX] -= 1.0
-    assert_allclose(d.moves, pairs, atol=1e-12)
+    total = sum(np.exp(p) for found, p in each.items() if found[0] == BX)
+    assert loss == pytest.approx(-np.log(total), rel=1e-9)
+    assert d_e[0, 1:].any()
+    assert float(d.moves.sum()) == pytest.approx(0.0, abs=1e-12)
+    assert float(d.moves[BX].sum()) < -0.5
 
 
-def test_crf_loss_sums_over_runs_and_sequences():
+def test_crf_loss_of_soft_rows_on_both_sides_of_a_gap():
+    e, transitions = scores(5, [4, 2])
+    rows = soft(5, [4, 2])
+    rows[0, 1:3] = 0.0
+    rows[1] = 0.0
+    loss, _, _ = loss_of(e, transitions, [4, 2], rows)
+    each = log_probs(e[0], transitions)
+    (y, _), last = targets(rows[:1, :1], YES), rows[0, 3]
+    exact = 0.0
+    for i, j in product(range(L), range(L)):
+        if y[0, 0, i]:
+            total = sum(np.exp(p) for found, p in each.items() if (found[0], found[3]) == (i, j))
+            exact -= float(y[0, 0, i] * last[j]) * np.log(total)
+    assert loss == pytest.approx(exact, rel=1e-9)
+
+
+def test_crf_loss_of_partly_known_docs_does_not_touch_others():
     e, transitions = scores(5, [4, 3, 2])
     paths = [(BX, None, OO, OO), (None, None, None), (OO, BY)]
-    loss, d_e, d = loss_of(e, transitions, [4, 3, 2], hot(*paths))
-    each = [log_probs(e[b, :n], transitions) for b, n in enumerate((4, 3, 2))]
-    first = sum(np.exp(p) for path, p in each[0].items() if path[0] == BX)
-    second = sum(np.exp(p) for path, p in each[0].items() if path[2:] == (OO, OO))
-    assert loss == pytest.approx(-np.log(first) - np.log(second) - each[2][OO, BY], rel=1e-9)
-    assert (d_e.abs().sum(dim=2) > 0).tolist() == [
-        [True, False, True, True],
-        [False] * 4,
-        [True, True, False, False],
+    loss, d_e, _ = loss_of(e, transitions, [4, 3, 2], hot(*paths))
+    alone = [
+        loss_of(e[b : b + 1, :n], transitions, [n], hot(paths[b])) for b, n in ((0, 4), (2, 2))
     ]
-    assert d.start.any()
-    assert d.end.any()
+    assert loss == pytest.approx(sum(one[0] for one in alone), rel=1e-9)
+    assert_allclose(d_e[0], alone[0][1][0], atol=1e-12)
+    assert_allclose(d_e[2, :2], alone[1][1][0], atol=1e-12)
+    assert not d_e[1].any()
 
 
 def test_crf_loss_of_nothing_known():

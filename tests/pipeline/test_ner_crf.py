@@ -154,23 +154,83 @@ def test_ner_crf_loss_of_hard_labels_is_that_of_the_path(fresh):
     assert_allclose(gradient, scores[0] - np.eye(5)[[1, 0]], atol=1e-6)
 
 
-def test_ner_crf_missing_annotation_gets_no_gradient(fresh):
+def partly(nlp, text, *entities):
+    """An example of which only these entities of one token are known, or nothing at all."""
+    eg = gold(nlp, text, ["O"] * len(text.split()))
+    spans = [Span(eg.reference, i, i + 1, label=label) for i, label in entities]
+    eg.reference.set_ents(spans, default="missing")
+    return eg
+
+
+def crf_paths(ner, eg):
+    """The probability of each tag path of an example."""
+    lattice = ner.predict([eg.predicted]).scores.lattice
+    return paths_of("CRFTagger", lattice, len(eg.predicted))
+
+
+def test_ner_crf_sums_over_the_tags_that_missing_annotation_may_have(fresh):
     ner = fresh.get_pipe("seqmix_ner")
-    eg = gold(fresh, *DATA[0])
-    eg.reference.set_ents([], missing=[eg.reference[2:6]], default="unmodified")
+    eg = gold(fresh, "Ann Lee met Bob", ["B-PER", "I-PER", "O", "B-PER"])
+    eg.reference.set_ents([], missing=[eg.reference[2:4]], default="unmodified")
     loss, (gradient,) = ner.get_loss([eg], ner.predict([eg.predicted]))
-    assert loss > 0
-    assert (np.abs(gradient).sum(axis=1) > 0).tolist() == [True] * 2 + [False] * 4
+    each = crf_paths(ner, eg)
+    known = {path: p for path, p in each.items() if path[:2] == (3, 4)}
+    assert loss == pytest.approx(-np.log(sum(known.values())), rel=1e-5)
+    expected = np.zeros((4, 5))
+    for some, sign in ((each, 1.0), (known, -1.0)):
+        total = sum(some.values())
+        for path, p in some.items():
+            expected[range(4), path] += sign * p / total
+    assert_allclose(gradient, expected, atol=1e-5)
     nothing = Example(fresh.make_doc("Bob came"), fresh.make_doc("Bob came"))
     assert ner.update([nothing], sgd=Adam(0.01)) == {"seqmix_ner": 0.0}
+
+
+@BOTH
+def test_ner_crf_learns_from_an_entity_whose_end_is_unknown(kind, weights):
+    """The person marked where a name begins, and nothing else: it may go on, or not."""
+    nlp = build(kind).from_bytes(weights[kind, 0])
+    ner = nlp.get_pipe("seqmix_ner")
+    eg = partly(nlp, "Ann Lee met", (0, "PER"))
+    loss, (gradient,) = ner.get_loss([eg], ner.predict([eg.predicted]))
+    if kind == "SoftTagger":
+        assert (np.abs(gradient).sum(axis=1) > 0).tolist() == [True, False, False]
+    else:
+        each = crf_paths(ner, eg)
+        assert loss == pytest.approx(
+            -np.log(sum(p for q, p in each.items() if q[0] == 3)), rel=1e-5
+        )
+    sgd = Adam(0.02)
+    for _ in range(20):
+        ner.update([eg], sgd=sgd)
+    (p,) = token_probs(nlp, "seqmix_ner", [eg.predicted])
+    assert p[0, 3] > 0.9
+    assert ner.get_loss([eg], ner.predict([eg.predicted]))[0] < loss / 4
+
+
+@BOTH
+def test_ner_crf_docs_of_which_nothing_is_known_do_not_count(kind, weights):
+    nlp = build(kind).from_bytes(weights[kind, 0])
+    ner = nlp.get_pipe("seqmix_ner")
+    known, unknown = gold(nlp, *DATA[0]), partly(nlp, "Bob came")
+    assert not unknown.reference.has_annotation("ENT_IOB")
+    loss, (gradient, nothing) = ner.get_loss(
+        [known, unknown], ner.predict([known.predicted, unknown.predicted])
+    )
+    alone, (expected,) = ner.get_loss([known], ner.predict([known.predicted]))
+    assert loss == pytest.approx(alone, rel=1e-5)
+    assert_allclose(gradient, expected, atol=1e-6)
+    assert not nothing.any()
 
 
 def test_ner_crf_unknown_labels_are_missing(fresh):
     ner = fresh.get_pipe("seqmix_ner")
     eg = gold(fresh, "Acme met Bob", ["B-ORG", "O", "B-PER"])
     with pytest.warns(UserWarning, match="W201"):
-        _, (gradient,) = ner.get_loss([eg], ner.predict([eg.predicted]))
-    assert (np.abs(gradient).sum(axis=1) > 0).tolist() == [False, True, True]
+        loss, _ = ner.get_loss([eg], ner.predict([eg.predicted]))
+    each = crf_paths(ner, eg)
+    total = sum(p for path, p in each.items() if path[1:] == (0, 3))
+    assert loss == pytest.approx(-np.log(total), rel=1e-5)
 
 
 def test_ner_crf_nan_loss(fresh):
