@@ -656,6 +656,16 @@ class Errors:
         "such as spacy-seqmix.NTE.v1."
     )
     E711 = "[S711] The policy {name} can't have {field} = {value!r}: it must be {wanted}."
+    E712 = (
+        "[S712] The seed model '{name}' can't be loaded: {reason}. Give a pipeline that spacy.load "
+        "opens, or a config (.cfg) for spacy assemble; install the packages that it needs, and "
+        "give code of its own with --code FILE.py."
+    )
+    E713 = "[S713] The seed model '{name}' has no labels {labels}. Map some of its labels: {known}."
+    E714 = (
+        "[S714] Nothing in the seed model '{name}' sets entities or spans: its pipeline is "
+        "{pipes}. Give a pipeline with an entity recogniser."
+    )
 
 
 class Warnings:
