@@ -746,6 +746,16 @@ class Errors:
         "[S691] {path} has a run already, whose settings stay: {options} can't be given any more. "
         "Leave it out to go on, or begin a run in another folder."
     )
+    E712 = (
+        "[S712] The seed model '{name}' can't be loaded: {reason}. Give a pipeline that spacy.load "
+        "opens, or a config (.cfg) for spacy assemble; install the packages that it needs, and "
+        "give code of its own with --code FILE.py."
+    )
+    E713 = "[S713] The seed model '{name}' has no labels {labels}. Map some of its labels: {known}."
+    E714 = (
+        "[S714] Nothing in the seed model '{name}' sets entities or spans: its pipeline is "
+        "{pipes}. Give a pipeline with an entity recogniser."
+    )
 
 
 class Warnings:

@@ -194,11 +194,11 @@ class RunFolder:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, note: str = "") -> Iterator[None]:
     """Keep other processes out of a folder, which is made if need be.
 
     The system releases the lock when the process ends, however it ends: a file that is left has no
-    effect. The file says which process has the lock.
+    effect. The file says which process has the lock, and has the note.
 
     RAISES (SeqMixError): S411, S412.
     """
@@ -213,7 +213,7 @@ def locked(folder: Path) -> Iterator[None]:
         raise SeqMixError(Errors.E412.format(path=folder, holder=holder)) from None
     try:
         with disk_errors():
-            path.write_text(f"process {os.getpid()} on {platform.node()}", "utf8")
+            path.write_text(f"process {os.getpid()} on {platform.node()}{note}", "utf8")
         yield
     finally:
         path.unlink(missing_ok=True)

@@ -17,6 +17,8 @@ from .temperature import temperature_of
 
 # Start, end and label of a span, and its confidence by a component's own probabilities.
 Confidences: TypeAlias = dict[tuple[int, int, str], float]
+# What components say they set that has entities or spans.
+ASSIGNED = ("doc.ents", "doc.spans", "token.ent_")
 
 
 def suggest(
@@ -69,13 +71,15 @@ def suggest(
 
 
 def may_suggest(nlp: Language) -> bool:
-    """Whether a pipeline may set entities or spans: components that do not say what they set may,
-    and those of spacy-llm don't say."""
-    assigned = [nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names]
-    return any(
-        not names or any(name.startswith(("doc.ents", "doc.spans", "token.ent_")) for name in names)
-        for names in assigned
-    )
+    """Whether a pipeline may set entities or spans."""
+    return any(sets_entities(nlp, name) for name in nlp.pipe_names)
+
+
+def sets_entities(nlp: Language, name: str) -> bool:
+    """Whether a component may set entities or spans: one that does not say what it sets may, and
+    those of spacy-llm don't say."""
+    names = nlp.get_pipe_meta(name).assigns
+    return not names or any(one.startswith(ASSIGNED) for one in names)
 
 
 def _copy(nlp: Language, doc: Doc, retokenise: bool) -> Doc:
