@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import Errors, SeqMixError
+from ..errors import Errors, SeqMixError, plural
 from ..sweep.record import ArmRecord, SweepRecord, fill_in, is_done, read_sweep_record
 from ..types import Floats2d
 from .kept import unpacked
@@ -62,10 +62,23 @@ class Arm:
         """The seed of each run; one run may have None."""
         return tuple(run.seed for run in self.runs)
 
+    def notes(self) -> Iterator[str]:
+        """What a reader has to know of its dev set."""
+        for run in self.runs:
+            if run.sets_aside:
+                n = plural(run.rounds[-1].dev_docs or 0, "doc")
+                seed = "" if run.seed is None else f" (seed {run.seed})"
+                left = len(run.rounds) - len(run.scored)
+                unscored = f"; {plural(left, 'round')} came before it was scored" if left else ""
+                yield (
+                    f"dev of {self.name!r}{seed} was set aside at random from what was labelled: "
+                    f"{n} in the last round{unscored}"
+                )
+
     @property
     def points(self) -> list[int]:
-        """Numbers of labelled sentences at which all its runs were trained."""
-        sets = [{one.n_labelled for one in run.rounds} for run in self.runs]
+        """Numbers of labelled sentences at which all its runs were trained, and scored on dev."""
+        sets = [{one.n_labelled for one in run.scored} for run in self.runs]
         return sorted(set.intersection(*sets))
 
     def scored(self, split: str) -> tuple[int | None, ...]:

@@ -61,8 +61,19 @@ class Run:
     @property
     def measure(self) -> str:
         """What the run is scored by."""
-        dev = self.rounds[0].scores.get("dev")
+        dev = self.scored[0].scores.get("dev")
         return "Entity F1" if dev is None or dev.main is None else dev.main.name
+
+    @property
+    def sets_aside(self) -> bool:
+        """Whether its dev set is a share of what was labelled, and grows."""
+        return self.rounds[-1].dev_docs is not None
+
+    @property
+    def scored(self) -> tuple[RoundRecord, ...]:
+        """The rounds that have a dev score: all of them, where a file has the docs."""
+        scored = tuple(one for one in self.rounds if "dev" in one.scores)
+        return scored if self.sets_aside and scored else self.rounds
 
     def at(self, n_labelled: int) -> RoundRecord | None:
         """The last round that trained on this many labelled sentences."""
@@ -139,6 +150,8 @@ def data_differences(one: Run, other: Run) -> list[str]:
     for split in EVALUATED:
         if differs(one.evaluated.get(split), other.evaluated.get(split)):
             reasons.append(f"{pair} are evaluated on different files of {split}")
+    if one.sets_aside != other.sets_aside:
+        reasons.append(f"{pair}: one sets its dev set aside, and the other reads a file")
     if one.measure != other.measure:
         reasons.append(f"{pair} are scored by {one.measure} and {other.measure}")
     a, b = one.models.get("encoder"), other.models.get("encoder")

@@ -72,6 +72,7 @@ def write_report(
         for arm in arms
         if (n := arm.unfinished)
     ]
+    notes += [note for arm in arms for note in arm.notes()]
     report = summarise_arms(arms, baselines)
     facts = make_facts(title, command, arms)
     figures = draw(report)

@@ -12,11 +12,12 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
-from spacy_seqmix.active.journal import LOCKED_EXIT_CODE
+from spacy_seqmix.active.journal import LOCKED_EXIT_CODE, RoundRecord
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.active.run_folder import RunFolder
 from spacy_seqmix.cli import active as active_cli
 from spacy_seqmix.cli import app
+from spacy_seqmix.cli.active import header_row, round_row
 from spacy_seqmix.pipeline.ner import SeqMixNER
 
 pytestmark = pytest.mark.usefixtures("encoders_once")
@@ -250,3 +251,25 @@ def test_cli_exits_with_its_own_code_where_the_folder_is_locked(cli, run_dir):
         status, output = cli("-q")
     assert (status, output.count("[S412]")) == (LOCKED_EXIT_CODE, 1)
     assert LOCKED_EXIT_CODE == 12
+
+
+def test_cli_says_which_docs_dev_has():
+    seconds = {"train": 61.4, "annotate": 3000.0}
+    first = {"round": 0, "queried": [1], "n_labelled": 8, "n_mixed": 0, "steps": 4}
+    few = RoundRecord(**first, scores={}, seconds=seconds, dev_docs=2)
+    assert round_row(few).split() == ["0", "8", "0", "4", "-", "(2", "docs)", "-", "61"]
+    assert header_row(few).split() == [
+        *("Round", "Labelled", "Mixed", "Steps", "Dev", "F1", "Test", "F1", "Seconds")
+    ]
+    dev = {"dev": {"ents_p": 0.5, "ents_r": 0.5, "ents_f": 0.613}}
+    many = RoundRecord(**first, scores=dev, seconds=seconds, dev_docs=34)
+    assert round_row(many).split()[4:7] == ["61.3", "(34", "docs)"]
+    of_file = RoundRecord(**first, scores=dev, seconds=seconds)
+    assert round_row(of_file).split()[4:6] == ["61.3", "-"]
+
+
+def test_cli_tells_of_a_dev_set_that_is_set_aside(cli):
+    status, output = cli("-q", **{"active.dev": "null", "active.dev_min": 3})
+    assert status == 0
+    assert "Dev is set aside: docs drawn at random" in output
+    assert "- (1 doc)" in output

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+from catalogue import REGISTRY
 
 from spacy_seqmix.active.answers import AnswerFile
 from spacy_seqmix.active.loop import ActiveRun
@@ -197,7 +198,8 @@ def go_on(folder, overrides, encoders_once):
         config = load_config(folder / "active.cfg", overrides[group])
         return ActiveRun(config, folder / name, progress=False).run()
 
-    return start
+    yield start
+    REGISTRY.pop(("spacy", "misc", "kill.Person.v1"))
 
 
 @pytest.fixture(scope="module")

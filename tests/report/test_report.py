@@ -658,3 +658,31 @@ def test_report_of_one_arm_says_what_is_missing(runs: dict[str, Path], tmp_path:
     write_report([f"{name}={folder}"], tmp_path / "out", "One", "command")
     text = (tmp_path / "out" / "report.md").read_text("utf8")
     assert f"{name} is the only arm: run a control to compare it with." in text
+
+
+def _aside(i: int, dev: float | None) -> dict[str, Any]:
+    """A round whose dev set is set aside, and not scored as long as it is small."""
+    scores = {} if dev is None else {"dev": {"ents_p": dev, "ents_r": dev, "ents_f": dev}}
+    return _round(i, 0.5, scores=scores, dev_docs=15 * (i + 1), held_out=[], skipped=[])
+
+
+def test_report_of_a_dev_set_that_is_set_aside(tmp_path: Path) -> None:
+    rounds = [_aside(0, None), _aside(1, 0.6), _aside(2, 0.7)]
+    text = _report({"mine": _write(tmp_path / "a", rounds)}, tmp_path / "out")
+    assert "dev of 'mine' was set aside at random from what was labelled: 45 docs" in text
+    assert "1 round came before it was scored" in text
+    assert _line(text, "300", "160", "60.0")
+    assert _line(text, "400", "180", "70.0")
+    assert not _line(text, "200", "140")
+    none = [_aside(0, None), _aside(1, None)]
+    text = _report({"none": _write(tmp_path / "b", none)}, tmp_path / "out2")
+    assert "30 docs in the last round" in text
+    assert _line(text, "200", "140")
+
+
+def test_report_refuses_a_set_aside_dev_set_beside_a_file(
+    tmp_path: Path, runs: dict[str, Path]
+) -> None:
+    mine = _write(tmp_path / "c", [_aside(i, 0.5 + i / 10) for i in range(3)])
+    with pytest.raises(ValueError, match=r"S512.*one sets its dev set aside, and the other"):
+        _report({**runs, "mine": mine}, tmp_path / "out")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from catalogue import REGISTRY
 from typer.testing import CliRunner
 
 from spacy_seqmix.active.journal import LOCKED_EXIT_CODE
@@ -19,7 +20,7 @@ from spacy_seqmix.active.run_folder import RunFolder, locked
 from spacy_seqmix.cli import app
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.sweep import run as sweep_run
-from spacy_seqmix.sweep.estimate import duration
+from spacy_seqmix.sweep.estimate import duration, try_out
 from spacy_seqmix.sweep.folder import OneRun, check_folder, known_arms, runs_of, write_arms
 from spacy_seqmix.sweep.run import Runner, run_sweep
 
@@ -413,3 +414,41 @@ def test_durations_are_in_the_unit_that_people_use():
         *("0 seconds", "1 second", "59 seconds", "1 minute", "2 minutes"),
         *("1.5 hours", "1 hour", "10 hours", "11 days"),
     ]
+
+
+NOBODY = """
+from spacy.util import registry
+
+registry.misc("waits.Nobody.v1")(lambda: lambda tasks: [])
+"""
+
+
+def test_run_sweep_says_that_an_oracle_waits(planned, tmp_path):
+    code = tmp_path / "nobody.py"
+    code.write_text(NOBODY)
+    exec(NOBODY, {})
+    try:
+        sweep = planned(
+            {**QUICK, "active.oracle.@misc": "waits.Nobody.v1"}, "[sweep]\nseeds = [0]\n"
+        )
+        (failed,) = run_sweep(sweep, tmp_path / "out", code=code, progress=False)
+        error = " ".join(json.loads(failed.status_path.read_text())["error"].split())
+        assert "Round 0 waits for 8 of 8 texts: answer them, then run the same command" in error
+        assert "ended with exit code 13 and 0 rounds" in error
+        with pytest.raises(SeqMixError, match=r"S616.*for answers\. Round 0 waits for 8 of 8"):
+            try_out(sweep.arms[0], -1)
+    finally:
+        REGISTRY.pop(("spacy", "misc", "waits.Nobody.v1"))
+
+
+def test_run_sweep_needs_a_number_of_rounds(planned):
+    with pytest.raises(SeqMixError, match=r"S605.*active\.n_rounds is null"):
+        planned({**QUICK, "active.n_rounds": None}, "[sweep]\nseeds = [0]\n")
+
+
+def test_run_sweep_without_dev(planned, tmp_path):
+    sweep = planned({**QUICK, "active.dev": None}, "[sweep]\nseeds = [0]\n")
+    assert run_sweep(sweep, tmp_path / "out", progress=False) == []
+    (run,) = runs_of(sweep, tmp_path / "out")
+    assert [line["dev_docs"] for line in journal(run.folder)] == [1, 2]
+    assert try_out(sweep.arms[0], -1).step >= 0
