@@ -61,8 +61,9 @@ def read_texts(path: Path) -> Iterator[Text]:
     RAISES (SeqMixError): S501 for a file that can't be read, S610 for a line that is no JSON object
         with a text.
     """
-    for number, line in enumerate(read_lines(Path(path))):
-        text = text_of_line(Path(path), number, line)
+    path = Path(path)
+    for number, line in enumerate(read_lines(path)):
+        text = text_of_line(path, number, line)
         if text is not None:
             yield text
 

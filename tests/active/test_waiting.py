@@ -473,3 +473,34 @@ def test_waiting_agreement_is_that_of_the_texts_set_aside(begin: Any) -> None:
     assert set(run.agreeing.ids) == set(run.dev.candidates)
     assert begin({"active.agreement_size": None}, "other").agreeing.ids == []
     assert len(begin(name="third").agreeing.ids) == 22
+
+
+def test_waiting_text_that_was_labelled_may_be_skipped_later(begin: Any, person: Person) -> None:
+    run = begin({"active.n_rounds": 0})
+    run.run()
+    line = AnswerFile(run.folder.answers).lines()[0]
+    AnswerFile(run.folder.answers).append(line.model_copy(update={"state": "skipped", "spans": ()}))
+    again = begin({"active.n_rounds": 0})
+    assert len(again.pool.labelled) == 7
+    assert int(line.key.partition("-")[0]) not in {*again.pool.labelled, *again.pool.unlabelled}
+
+
+@pytest.mark.filterwarnings("ignore:.*W401")
+def test_waiting_new_label_in_mid_run(begin: Any, person: Person) -> None:
+    """People may begin with one label; a warm start grows too."""
+    original = person.label
+
+    def label(text: Doc) -> Doc:
+        doc = original(text)
+        if not person.seen or len(person.begun) == 1:
+            doc.ents = [ent for ent in doc.ents if ent.label_ == "PER"]
+        return doc
+
+    person.label = label  # type: ignore[method-assign]
+    warm = {"active.n_rounds": 2, "active.start": "warm"}
+    person.plan = lambda tasks: tasks if tasks and tasks[0].round == 0 else []
+    begin(warm).run()
+    person.plan = list
+    run = begin(warm)
+    run.run()
+    assert {"PER", "LOC", "ORG"} <= set(run._last_model().get_pipe("seqmix_ner").labels)

@@ -1,0 +1,93 @@
+"""Which texts a round asks."""
+
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from spacy.tokens import Doc
+
+from spacy_seqmix.active.pool import Pool
+from spacy_seqmix.active.querying import Query, interleaved
+from spacy_seqmix.query.policies import QueryPolicy
+from spacy_seqmix.types import Answer
+
+BY_LENGTH = QueryPolicy(
+    lambda docs, rng: np.array([len(doc) for doc in docs], dtype="float32"), needs="nothing"
+)
+
+
+def query(docs: Any, number: int = 1, candidates: Any = (), **values: Any) -> Query:
+    active: Any = SimpleNamespace(seed=0, dev_share=0.2, score_size=None, near_duplicates=None)
+    pool = values.pop("pool", Pool(dict(enumerate(docs))))
+    for name, value in values.items():
+        setattr(active, name, value)
+    return Query(
+        number=number,
+        pool=pool,
+        active=active,
+        policy=BY_LENGTH,
+        committee=None,
+        candidates=candidates,
+        model=lambda: pytest.fail("no model is needed"),
+        bar=lambda total, phase: nullcontext(SimpleNamespace(update=print)),
+    )
+
+
+def test_query_asks_the_most_wanted_first(all_news: list[Doc]) -> None:
+    chosen = query(all_news).choose(4, 6)
+    lengths = [len(all_news[i]) for i in chosen.ids]
+    assert lengths == sorted((len(doc) for doc in all_news), reverse=True)[:10]
+    assert chosen.n == 4
+    assert all(chosen.scores[i] == len(all_news[i]) for i in chosen.ids)
+
+
+def test_query_takes_its_share_of_candidates_in_their_order(all_news: list[Doc]) -> None:
+    candidates = [7, 2, 28, 11, 5, 19]
+    one = query(all_news, candidates=candidates)
+    chosen = one.choose(10, 10)
+    assert [i for i in chosen.ids if i in candidates] == [7, 2, 28, 11]
+    assert [k for k, i in enumerate(chosen.ids) if i in candidates] == [4, 9, 14, 19]
+    assert not set(chosen.scores) & {*candidates}  # policies never see them
+    # the share holds over all rounds, however small they are
+    pool = one.pool
+    for _ in range(20):
+        (number,) = query(all_news, candidates=candidates, pool=pool).choose(1, 0).ids
+        pool = pool.with_batch([number], {number} & {*candidates})
+    assert pool.held_out == (7, 2, 28, 11)
+
+
+def test_query_goes_on_with_what_is_left(all_news: list[Doc]) -> None:
+    chosen = query(all_news, candidates=[3, 4]).choose(30, 10)
+    assert sorted(chosen.ids) == list(range(30))
+    chosen = query(all_news, candidates=range(29)).choose(5, 0)
+    assert chosen.ids == [29, 0, 1, 2, 3]
+    assert interleaved([1], [8, 9], [False, False, True, True]) == [1, 8, 9]
+
+
+def test_query_early_answers_come_first(all_news: list[Doc]) -> None:
+    answers = {4: Answer("4-a", all_news[4]), 9: Answer("9-a", all_news[9])}
+    answers[2] = Answer("2-a", None)
+    pool = Pool(dict(enumerate(all_news)), (1,), frozenset(), answers)
+    chosen = query(all_news, pool=pool).choose(3, 2, before=[9, 4])
+    assert chosen.ids[:2] == [9, 4]
+    assert (len(chosen.ids), chosen.n) == (5, 3)
+    assert not {1, 2} & {*chosen.ids}
+    assert query(all_news, pool=pool).choose(1, 0).ids == [4, 9]  # more than were wanted
+
+
+def test_query_scores_a_sample_that_its_seed_decides(all_news: list[Doc]) -> None:
+    def scored(**values: Any) -> list[int]:
+        return sorted(query(all_news, score_size=8, **values).choose(4, 4).scores)
+
+    assert len(scored()) == 8
+    assert scored() == scored() != scored(seed=1)
+    assert scored() != scored(number=2)
+
+
+def test_query_near_duplicates_of_candidates_are_not_trained_on(all_news: list[Doc]) -> None:
+    docs = [*all_news[:6], all_news[0].copy(), all_news[1].copy()]
+    one = query(docs, candidates=[6, 5], near_duplicates=0.8, dev_share=0.5)
+    chosen = one.choose(8, 0)
+    assert len({docs[i].text for i in chosen.ids}) == len(chosen.ids) == 6
