@@ -1,13 +1,14 @@
 """Which texts a round asks."""
 
-from contextlib import nullcontext
-from types import SimpleNamespace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from spacy.tokens import Doc
 
+from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.active.pool import Pool
 from spacy_seqmix.active.querying import Query, interleaved
 from spacy_seqmix.query.policies import QueryPolicy
@@ -18,24 +19,30 @@ BY_LENGTH = QueryPolicy(
 )
 
 
-def query(docs: Any, number: int = 1, candidates: Any = (), **values: Any) -> Query:
-    active: Any = SimpleNamespace(seed=0, dev_share=0.2, score_size=None, near_duplicates=None)
-    pool = values.pop("pool", Pool(dict(enumerate(docs))))
-    for name, value in values.items():
-        setattr(active, name, value)
-    return Query(
-        number=number,
-        pool=pool,
-        active=active,
-        policy=BY_LENGTH,
-        committee=None,
-        candidates=candidates,
-        model=lambda: pytest.fail("no model is needed"),
-        bar=lambda total, phase: nullcontext(SimpleNamespace(update=print)),
-    )
+@pytest.fixture
+def query(start: Callable[..., ActiveRun]) -> Callable[..., Query]:
+    """A function that makes the query of a round over docs."""
+    run = start({"active.mixing": None})
+
+    def make(
+        docs: Sequence[Doc],
+        number: int = 1,
+        candidates: Sequence[int] = (),
+        pool: Pool | None = None,
+        **settings: Any,
+    ) -> Query:
+        return replace(
+            run._query(number),
+            pool=pool or Pool(dict(enumerate(docs))),
+            active=run.active.model_copy(update=settings),
+            policy=BY_LENGTH,
+            candidates=candidates,
+        )
+
+    return make
 
 
-def test_query_asks_the_most_wanted_first(all_news: list[Doc]) -> None:
+def test_query_asks_the_most_wanted_first(query: Any, all_news: list[Doc]) -> None:
     chosen = query(all_news).choose(4, 6)
     lengths = [len(all_news[i]) for i in chosen.ids]
     assert lengths == sorted((len(doc) for doc in all_news), reverse=True)[:10]
@@ -43,7 +50,9 @@ def test_query_asks_the_most_wanted_first(all_news: list[Doc]) -> None:
     assert all(chosen.scores[i] == len(all_news[i]) for i in chosen.ids)
 
 
-def test_query_takes_its_share_of_candidates_in_their_order(all_news: list[Doc]) -> None:
+def test_query_takes_its_share_of_candidates_in_their_order(
+    query: Any, all_news: list[Doc]
+) -> None:
     candidates = [7, 2, 28, 11, 5, 19]
     one = query(all_news, candidates=candidates)
     chosen = one.choose(10, 10)
@@ -58,7 +67,7 @@ def test_query_takes_its_share_of_candidates_in_their_order(all_news: list[Doc])
     assert pool.held_out == (7, 2, 28, 11)
 
 
-def test_query_goes_on_with_what_is_left(all_news: list[Doc]) -> None:
+def test_query_goes_on_with_what_is_left(query: Any, all_news: list[Doc]) -> None:
     chosen = query(all_news, candidates=[3, 4]).choose(30, 10)
     assert sorted(chosen.ids) == list(range(30))
     chosen = query(all_news, candidates=range(29)).choose(5, 0)
@@ -66,7 +75,7 @@ def test_query_goes_on_with_what_is_left(all_news: list[Doc]) -> None:
     assert interleaved([1], [8, 9], [False, False, True, True]) == [1, 8, 9]
 
 
-def test_query_early_answers_come_first(all_news: list[Doc]) -> None:
+def test_query_early_answers_come_first(query: Any, all_news: list[Doc]) -> None:
     answers = {4: Answer("4-a", all_news[4]), 9: Answer("9-a", all_news[9])}
     answers[2] = Answer("2-a", None)
     pool = Pool(dict(enumerate(all_news)), (1,), frozenset(), answers)
@@ -77,7 +86,7 @@ def test_query_early_answers_come_first(all_news: list[Doc]) -> None:
     assert query(all_news, pool=pool).choose(1, 0).ids == [4, 9]  # more than were wanted
 
 
-def test_query_scores_a_sample_that_its_seed_decides(all_news: list[Doc]) -> None:
+def test_query_scores_a_sample_that_its_seed_decides(query: Any, all_news: list[Doc]) -> None:
     def scored(**values: Any) -> list[int]:
         return sorted(query(all_news, score_size=8, **values).choose(4, 4).scores)
 
@@ -86,8 +95,10 @@ def test_query_scores_a_sample_that_its_seed_decides(all_news: list[Doc]) -> Non
     assert scored() != scored(number=2)
 
 
-def test_query_near_duplicates_of_candidates_are_not_trained_on(all_news: list[Doc]) -> None:
+def test_query_near_duplicates_of_candidates_are_not_trained_on(
+    query: Any, all_news: list[Doc]
+) -> None:
     docs = [*all_news[:6], all_news[0].copy(), all_news[1].copy()]
-    one = query(docs, candidates=[6, 5], near_duplicates=0.8, dev_share=0.5)
+    one = query(docs, candidates=[6, 5], duplicates=0.8, dev_share=0.5)
     chosen = one.choose(8, 0)
     assert len({docs[i].text for i in chosen.ids}) == len(chosen.ids) == 6
