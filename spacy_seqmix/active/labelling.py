@@ -106,10 +106,10 @@ class Labelling:
         model = f"round-{number - 1:02d}" if number else None
         if self.of_people and number:
             suggestions = self._suggest(query, texts)
-        elif self.of_people and (seed_model := query.seed_model()) is not None:
-            model = seed_model.name
+        elif self.of_people and query.seed_model is not None:
+            model = query.seed_model.name
             with query.bar(len(texts), "Suggesting") as bar:
-                suggestions = seed_model.suggest(texts, bar.update)
+                suggestions = query.seed_model.suggest(texts, bar.update)
         header = AskedHeader(
             round=number,
             n=n,

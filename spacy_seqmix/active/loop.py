@@ -32,7 +32,6 @@ from .querying import Query
 from .round_mixing import RoundMixing
 from .run_folder import RunFolder, disk_errors
 from .scores import evaluate
-from .seed_model import SeedModel, load_seed_model
 
 OnRound = Callable[[RoundRecord], object]
 
@@ -90,7 +89,6 @@ class ActiveRun:
         self.pool = replace(data.pool, answers=self.asking.answers)
         self.mixed: list[list[Doc]] = []
         self.nlp: Language | None = None
-        self.seed_model: SeedModel | None = None
         with self.folder.lock():
             self._read_state()
 
@@ -231,7 +229,7 @@ class ActiveRun:
             **agreed,
         )
         self.folder.append(self.records, record)
-        self.pool, self.nlp, self.seed_model = pool, nlp, None
+        self.pool, self.nlp = pool, nlp
         self.mixed.append(mixed)
         del nlp
         release_memory()
@@ -248,14 +246,8 @@ class ActiveRun:
             candidates=self.dev.candidates,
             folder=self.folder,
             model=self._last_model,
-            seed_model=self._seed_model,
             bar=self._bar,
         )
-
-    def _seed_model(self) -> SeedModel | None:
-        if self.seed_model is None and self.active.seed_model is not None:
-            self.seed_model = load_seed_model(self.active.seed_model)
-        return self.seed_model
 
     def _teacher(self, number: int, teacher: Language | None) -> Language | None:
         """The model of the seed round's first half, or of the last round."""

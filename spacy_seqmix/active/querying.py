@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from .pool import Pool, sample
 from .run_folder import RunFolder
 from .schema import ActiveSchema
 from .score_history import read_history, write_scores
-from .seed_model import SeedModel
+from .seed_model import SeedModel, load_seed_model
 
 # Streams of random numbers, one for each purpose and round, so that none depends on another (1 is
 # the pool's, 4 that of mixing, 5 the committee's, 6 that of unlabelled docs, 8 that of agreement,
@@ -59,7 +59,6 @@ class Query:
         which they are labelled; policies do not rank them.
     folder (RunFolder): keeps the scores of policies that look back.
     model (Callable): gives the last round's pipeline, which is loaded if need be.
-    seed_model (Callable): gives the pipeline that suggests labels in the seed round, if any.
     bar (Callable): makes a progress bar, from a total and a phase.
     """
 
@@ -71,7 +70,6 @@ class Query:
     candidates: Sequence[int]
     folder: RunFolder
     model: Callable[[], Language]
-    seed_model: Callable[[], SeedModel | None]
     bar: Callable[[int | None, str], AbstractContextManager[Any]]
 
     def choose(self, wanted: int, reserve: int, before: Sequence[int] = ()) -> Chosen:
@@ -118,8 +116,7 @@ class Query:
             rng = self._rng(SEED_SET)
             order = [ids[int(i)] for i in rng.permutation(len(ids))]
             if self.active.first == "diverse":
-                seed_model = self.seed_model()
-                vectors = None if seed_model is None else seed_model.vectors
+                vectors = None if self.seed_model is None else self.seed_model.vectors
                 chosen = diverse_sample(self.pool.take(order), n, rng, vectors)
                 others = set(range(len(order))) - set(chosen)
                 order = [order[i] for i in (*chosen, *sorted(others))]
@@ -138,6 +135,12 @@ class Query:
             write_scores(of(self.number), ids, found)
         scores = self.policy.adjusted(found, docs, read_history(of, self.number, rounds, ids))
         return Ranking(ranked(scores, ids, rng), dict(zip(ids, scores.tolist(), strict=True)))
+
+    @cached_property
+    def seed_model(self) -> SeedModel | None:
+        """The pipeline that suggests labels in the seed round, if there is one."""
+        settings = self.active.seed_model
+        return None if settings is None else load_seed_model(settings)
 
     @property
     def _vectors(self) -> Vectors | None:
