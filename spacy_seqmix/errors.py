@@ -756,6 +756,10 @@ class Errors:
         "[S714] Nothing in the seed model '{name}' sets entities or spans: its pipeline is "
         "{pipes}. Give a pipeline with an entity recogniser."
     )
+    E715 = (
+        "[S715] The scores of an earlier round in '{path}' can't be read: {reason}. Delete the "
+        "file: the policy then does without that round."
+    )
 
 
 class Warnings:

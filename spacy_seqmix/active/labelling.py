@@ -103,13 +103,18 @@ class Labelling:
         n, number = min(chosen.n, len(chosen.ids)), query.number
         texts = [docs[i] for i in chosen.ids]
         suggestions: Sequence[tuple[Suggestion, ...] | None] = [None] * len(texts)
+        model = f"round-{number - 1:02d}" if number else None
         if self.of_people and number:
             suggestions = self._suggest(query, texts)
+        elif self.of_people and query.seed_model is not None:
+            model = query.seed_model.name
+            with query.bar(len(texts), "Suggesting") as bar:
+                suggestions = query.seed_model.suggest(texts, bar.update)
         header = AskedHeader(
             round=number,
             n=n,
-            policy=self.policy if number else "random",
-            model=f"round-{number - 1:02d}" if number else None,
+            policy=self.policy if number else query.active.first,
+            model=model,
             pool=len(query.pool.unlabelled),
             scored=len(chosen.scores),
         )

@@ -244,6 +244,7 @@ class ActiveRun:
             policy=self.policy,
             committee=self.committee,
             candidates=self.dev.candidates,
+            folder=self.folder,
             model=self._last_model,
             bar=self._bar,
         )

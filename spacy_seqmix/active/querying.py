@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..query.diverse import diverse_sample, encoder_vectors, text_vectors
 from ..query.policies import QueryPolicy, evidence, score_docs
-from ..query.selection import Budget, NearDuplicates, ranked, select
+from ..query.selection import Budget, NearDuplicates, Vectors, ranked, select
+from ..types import Floats2d
 from .committee import Committee
 from .pool import Pool, sample
+from .run_folder import RunFolder
 from .schema import ActiveSchema
+from .score_history import read_history, write_scores
+from .seed_model import SeedModel, load_seed_model
 
 # Streams of random numbers, one for each purpose and round, so that none depends on another (1 is
-# the pool's, 4 that of mixing, 5 the committee's, 6 that of unlabelled docs, 8 that of agreement).
-SEED_SET, QUERY, SCORED = 2, 3, 7
+# the pool's, 4 that of mixing, 5 the committee's, 6 that of unlabelled docs, 8 that of agreement,
+# 9 that of what is set aside).
+SEED_SET, QUERY, SCORED, CLUSTERS = 2, 3, 7, 10
 
 
 class Ranking(NamedTuple):
@@ -51,6 +57,7 @@ class Query:
     pool (Pool): what is labelled, skipped and left.
     candidates (Sequence[int]): ids of texts that are set aside for evaluation, in the order in
         which they are labelled; policies do not rank them.
+    folder (RunFolder): keeps the scores of policies that look back.
     model (Callable): gives the last round's pipeline, which is loaded if need be.
     bar (Callable): makes a progress bar, from a total and a phase.
     """
@@ -61,6 +68,7 @@ class Query:
     policy: QueryPolicy
     committee: Committee | None
     candidates: Sequence[int]
+    folder: RunFolder
     model: Callable[[], Language]
     bar: Callable[[int | None, str], AbstractContextManager[Any]]
 
@@ -80,9 +88,13 @@ class Query:
         wanted = max(wanted, len(early))
         n = wanted + reserve - len(early)
         kinds = self._kinds(early, n) if aside else [False] * n
-        ranking = self._rank([i for i in rest if i not in aside])
+        n_first = kinds[: wanted - len(early)].count(False)
+        ranking = self._rank([i for i in rest if i not in aside], n_first)
         near, docs = self._near_duplicates(early), self.pool.docs
-        chosen = select(ranking.ids, docs, Budget(n), near)
+        chosen = select(ranking.ids, docs, Budget(n_first), near, self._vectors, self._clusters)
+        others = set(chosen)
+        reserve_of = [i for i in ranking.ids if i not in others]
+        chosen += select(reserve_of, docs, Budget(n - n_first), near)
         free = {*rest} & aside
         held = select([i for i in self.candidates if i in free], docs, Budget(n), near)
         return Chosen([*early, *interleaved(chosen, held, kinds)], wanted, ranking.scores)
@@ -97,11 +109,18 @@ class Query:
             held += kinds[-1]
         return kinds
 
-    def _rank(self, ids: Sequence[int]) -> Ranking:
-        """Put ids in order: at random in the first round, then as the policy wants them."""
+    def _rank(self, ids: Sequence[int], n: int) -> Ranking:
+        """Put ids in order: in the first round at random, or n that are unlike each other before
+        the others; then as the policy wants them."""
         if self.number == 0:
-            order = self._rng(SEED_SET).permutation(len(ids))
-            return Ranking([ids[int(i)] for i in order], {})
+            rng = self._rng(SEED_SET)
+            order = [ids[int(i)] for i in rng.permutation(len(ids))]
+            if self.active.first == "diverse":
+                vectors = None if self.seed_model is None else self.seed_model.vectors
+                chosen = diverse_sample(self.pool.take(order), n, rng, vectors)
+                others = set(range(len(order))) - set(chosen)
+                order = [order[i] for i in (*chosen, *sorted(others))]
+            return Ranking(order, {})
         size = self.active.score_size
         if size is not None:
             ids = [ids[i] for i in sample(len(ids), size, self._seed(SCORED))]
@@ -110,8 +129,35 @@ class Query:
         passes = self.active.committee.members if self.committee is not None else 1
         with self.bar(passes * len(docs), "Scoring") as bar:
             evidence_of = partial(self._evidence, progress=bar.update)
-            scores = score_docs(self.policy, docs, evidence_of, rng)
+            found = score_docs(self.policy, docs, evidence_of, rng)
+        rounds, of = self.policy.history, self.folder.scores
+        if rounds:
+            write_scores(of(self.number), ids, found)
+        scores = self.policy.adjusted(found, docs, read_history(of, self.number, rounds, ids))
         return Ranking(ranked(scores, ids, rng), dict(zip(ids, scores.tolist(), strict=True)))
+
+    @cached_property
+    def seed_model(self) -> SeedModel | None:
+        """The pipeline that suggests labels in the seed round, if there is one."""
+        settings = self.active.seed_model
+        return None if settings is None else load_seed_model(settings)
+
+    @property
+    def _vectors(self) -> Vectors | None:
+        """By what docs are told apart: what the component decides on, else their characters."""
+        if not self.active.diversity or self.number == 0:
+            return None
+
+        def vectors(docs: Sequence[Doc]) -> Floats2d:
+            found = encoder_vectors(self.model(), self.active.component, docs)
+            return text_vectors(docs) if found is None else found
+
+        return vectors
+
+    @property
+    def _clusters(self) -> int:
+        """The seed of k-means."""
+        return int(self._rng(CLUSTERS).integers(2**31))
 
     def _evidence(self, docs: Sequence[Doc], progress: Callable[[int], object]) -> Any:
         """What the policy scores."""

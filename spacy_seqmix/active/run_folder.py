@@ -72,6 +72,10 @@ class RunFolder:
         for folder in (path, *path.parent.glob(f"{path.name}-member-*")):
             shutil.rmtree(folder, ignore_errors=True)
 
+    def scores(self, number: int) -> Path:
+        """What a round's policy scored, for policies that look back."""
+        return self.path / "scores" / f"round-{number:02d}.npz"
+
     @property
     def work(self) -> Path:
         """Files that only the round in progress needs."""
@@ -184,7 +188,8 @@ class RunFolder:
         """Remove the files of a round that failed; after the first, the folder is empty again."""
         shutil.rmtree(self.work, ignore_errors=True)
         self.remove_models(number)
-        for path in (self.mixed(number), self.rejected(number), self.parents(number)):
+        of_round = (self.mixed, self.rejected, self.parents, self.scores)
+        for path in (of(number) for of in of_round):
             path.unlink(missing_ok=True)
         if number == 0:
             self.config.unlink(missing_ok=True)

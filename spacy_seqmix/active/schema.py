@@ -51,6 +51,21 @@ class CommitteeSchema(BaseModel):
     )
 
 
+class SeedModelSchema(BaseModel):
+    """The pipeline that suggests labels in the seed round."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(
+        description="A pipeline: a package, a folder, or a config (.cfg) as spacy assemble takes."
+    )
+    labels: dict[str, str] | None = Field(
+        None,
+        description='Labels of the pipeline and what they are called here, as {"PERSON": "PER"}; '
+        "all others are left out. null keeps all as they are.",
+    )
+
+
 class ActiveSchema(BaseModel):
     """Every setting of a run; ``docs/active.md`` is written from these descriptions."""
 
@@ -93,6 +108,16 @@ class ActiveSchema(BaseModel):
         "its number.",
     )
     n_seed: PositiveInt = Field(description="Docs labelled before the first round.")
+    first: Literal["random", "diverse"] = Field(
+        "random",
+        description="The seed set: a random sample, or one doc of each of n_seed clusters of the "
+        "pool.",
+    )
+    seed_model: SeedModelSchema | None = Field(
+        None,
+        description="name, labels: a pipeline that suggests labels in the seed round; null for "
+        "none.",
+    )
     n_query: PositiveInt | list[PositiveInt] = Field(
         description="Docs queried in each further round, or in each of them in turn."
     )
@@ -167,6 +192,11 @@ class ActiveSchema(BaseModel):
     )
     policy: InstanceOf[QueryPolicy] = Field(
         description="Query policy, for example spacy-seqmix.NTE.v1."
+    )
+    diversity: bool = Field(
+        False,
+        description="Query docs that are unlike each other: of the ten times as many that the "
+        "policy wants most, the best of each cluster.",
     )
     committee: CommitteeSchema = Field(
         default_factory=CommitteeSchema,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import spacy
-from pydantic import BaseModel, ConfigDict, Field
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import get_sourced_components, load_config, load_model_from_config
@@ -19,6 +18,7 @@ from ..query.diverse import encoder_vectors, text_vectors
 from ..query.probabilities import Progress
 from ..query.suggestions import may_suggest, sets_entities, suggest
 from ..types import Floats2d, Suggestion
+from .schema import SeedModelSchema
 
 # What loading a pipeline raises where files, packages or settings are wrong.
 LOAD_ERRORS = (OSError, ImportError, ValueError, TypeError, KeyError, configparser.Error)
@@ -26,25 +26,11 @@ LOAD_ERRORS = (OSError, ImportError, ValueError, TypeError, KeyError, configpars
 LISTS = ("Available factories:", "Available names:")
 
 
-class SeedModelSchema(BaseModel):
-    """The pipeline that suggests labels in the seed round."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(
-        description="A pipeline: a package, a folder, or a config (.cfg) as spacy assemble takes."
-    )
-    labels: dict[str, str] | None = Field(
-        None,
-        description='Labels of the pipeline and what they are called here, as {"PERSON": "PER"}; '
-        "all others are left out. null keeps all as they are.",
-    )
-
-
 @dataclass(frozen=True)
 class SeedModel:
-    """A loaded pipeline, and the names of its labels here; see ``suggest``."""
+    """A loaded pipeline, its name, and the names of its labels here; see ``suggest``."""
 
+    name: str
     nlp: Language
     labels: Mapping[str, str] | None
 
@@ -87,7 +73,7 @@ def load_seed_model(settings: SeedModelSchema) -> SeedModel:
     if known is not None and (unknown := sorted({*(settings.labels or ())} - known)):
         values = {"name": settings.name, "labels": unknown, "known": sorted(known)}
         raise SeqMixError(Errors.E713.format(**values))
-    return SeedModel(nlp, settings.labels)
+    return SeedModel(settings.name, nlp, settings.labels)
 
 
 def labels_of(nlp: Language) -> set[str] | None:

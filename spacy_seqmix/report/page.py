@@ -19,7 +19,7 @@ __all__ = ["to_html"]
 # Anchor, title, pictures and tables of each section; confusion tables are folded.
 BLOCKS = (
     ("curves", "Learning curves", ("curves",), ("scores",)),
-    ("gains", "Gains", ("gains",), ("statistics",)),
+    ("gains", "Gains", ("gains",), ("statistics", "tokens")),
     ("types", "Types", (), ("types", "confusion")),
     ("queries", "Queries", ("queries",), ("overlap",)),
     ("mixing", "Mixing", ("perplexity",), ("mixed", "counts")),

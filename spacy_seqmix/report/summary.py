@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from ..active.journal import RoundRecord
 from ..types import Judged
 from .arms import Arm
+from .equal_tokens import EqualTokens, at_equal_tokens
 from .runs import differing_settings, differs
 from .statistics import Comparison, Summary, area, compare, holm, summarise
 
@@ -72,11 +73,13 @@ class ReportSummary:
 
     overlap (dict): of two arms, the share of the docs queried after the seed set that both have
         by a round, of those that either has; the mean over rounds and seeds.
+    tokens (EqualTokens | None): scores at equal numbers of labelled tokens, where known.
     """
 
     measure: str
     arms: list[ArmSummary]
     overlap: dict[tuple[str, str], float]
+    tokens: EqualTokens | None
 
     @property
     def baseline(self) -> str:
@@ -124,7 +127,8 @@ def summarise_arms(arms: Sequence[Arm], baselines: Mapping[str, Arm]) -> ReportS
         for one in summaries:
             if one.name in corrected:
                 one.comparisons[split] = corrected[one.name]
-    return ReportSummary(ordered[0].runs[0].measure, summaries, _overlap(ordered))
+    tokens = at_equal_tokens(ordered, baselines)
+    return ReportSummary(ordered[0].runs[0].measure, summaries, _overlap(ordered), tokens)
 
 
 def _one(arm: Arm, baseline: Arm | None) -> ArmSummary:

@@ -70,6 +70,7 @@ def make_tables(report: ReportSummary) -> list[Table]:
     tables = [
         _scores(report),
         _statistics(report),
+        _tokens(report),
         _types(report),
         *(_confusion(arm) for arm in report.arms),
         _overlap(report),
@@ -136,6 +137,29 @@ def _statistics(report: ReportSummary) -> Table:
     head = ["split", "arm", *(["over"] if several else []), "gain", "interval", "seeds", "d"]
     head += ["p", "p (Holm)", "p (points)"]
     return Table("statistics", f"Against {report.baseline}", note, head, rows)
+
+
+def _tokens(report: ReportSummary) -> Table:
+    """A row for each number of labelled tokens, and the mean gain over them."""
+    found = report.tokens
+    columns = [(s, arm.name) for s in report.splits for arm in report.arms]
+    rows = []
+    if found is not None:
+        for k, n in enumerate(found.tokens):
+            curves = [found.curves.get(split, {}).get(name) for split, name in columns]
+            rows.append([str(n), *(NONE if one is None else _spread(one[k]) for one in curves)])
+        gains = [found.comparisons.get(split, {}).get(name) for split, name in columns]
+        rows.append(["gain", *(NONE if one is None else _spread(one.gain, "+") for one in gains)])
+        p = [NONE if one is None else _number(one.p_holm, 3) for one in gains]
+        rows.append(["p (Holm)", *p])
+    note = (
+        f"{report.measure} × 100 at equal numbers of labelled tokens, mean and sample deviation "
+        "over seeds: learning curves over tokens, by straight lines between the rounds. 'gain' is "
+        f"that over {report.baseline} in points, on the mean over these rows, of runs with the "
+        "same seed; 'p (Holm)' as in the table above."
+    )
+    head = ["tokens", *(f"{split} {name}" for split, name in columns)]
+    return Table("tokens", "At equal labelled tokens", note, head, rows)
 
 
 def _types(report: ReportSummary) -> Table:

@@ -120,6 +120,7 @@ def _as_json(
         "measure": report.measure,
         "baseline": report.baseline,
         "overlap": [[*pair, share] for pair, share in report.overlap.items()],
+        "tokens": _plain(asdict(report.tokens)) if report.tokens is not None else None,
         "arms": [
             {
                 **summaries[arm.name],

@@ -7,7 +7,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_seqmix.active.seed_model import SeedModelSchema, load_seed_model
+from spacy_seqmix.active.schema import SeedModelSchema
+from spacy_seqmix.active.seed_model import load_seed_model
 from spacy_seqmix.query.diverse import text_vectors
 from spacy_seqmix.types import Suggestion
 

@@ -66,12 +66,24 @@ def test_shipped_sweep_trains_on_further_text_where_it_is_given(path: str | None
 
 
 def test_sweeps_without_mixing() -> None:
-    assert not any(arm.mixes for name in ("policies", "crf") for arm in arms_of(name))
+    plain = ("policies", "policies_cnn", "crf")
+    assert not any(arm.mixes for name in plain for arm in arms_of(name))
     models = [arm.config["components"]["seqmix_ner"]["model"] for arm in arms_of("crf")]
     shipped = ("transformer", "transformer_crf")
     configs = [load_config(CONFIGS / f"{name}.cfg") for name in shipped]
     assert models == [config["components"]["seqmix_ner"]["model"] for config in configs]
-    assert [arm.name for arm in arms_of("policies")] == ["random", "NTE", "LC", "QBC"]
+    names = ["random", "NTE", "LC", "QBC", "tag count", "fluctuation"]
+    assert [arm.name for arm in arms_of("policies")] == names
+
+
+def test_sweep_of_policies_over_a_cnn_changes_only_how_texts_are_chosen() -> None:
+    first, *others = (dict_to_dot(arm.config) for arm in arms_of("policies_cnn"))
+    assert len(others) == 10
+    for values in others:
+        names = {name for name in {*first, *values} if first.get(name) != values.get(name)}
+        assert names
+        assert all(n.startswith("active.policy.") or n == "active.diversity" for n in names)
+    assert first["components.tok2vec.model.@architectures"] == "spacy.HashEmbedCNN.v2"
 
 
 def test_search_is_over_one_setting_at_a_time() -> None:
