@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import spacy
+from spacy.tokens import Doc
 
 from spacy_seqmix.annotate.files_oracle import FilesOracle, make_files_oracle
 from spacy_seqmix.annotate.formats import FORMATS
@@ -80,7 +82,8 @@ def test_files_oracle_never_writes_over_a_file(tmp_path: Path, name: str) -> Non
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     before = [file.read_bytes() for file in files]
     more = [Task(task_key(9, "Bo came."), NLP.make_doc("Bo came."), 1)]
-    for one in (oracle, begun(tmp_path, name)):
+    for is_new in (False, True):
+        one = begun(tmp_path, name) if is_new else oracle
         list(one([*tasks, *more]))
         assert [file.read_bytes() for file in files] == before
         found = one._task_files()
@@ -98,6 +101,24 @@ def test_files_oracle_reads_a_file_again_when_it_changes(tmp_path: Path) -> None
     assert [(a.key, a.skipped) for a in oracle(tasks)] == [(tasks[2].key, True)]
     path.write_text(text.replace("# todo 2", "# done 2"), "utf8")
     assert [(a.key, a.skipped) for a in oracle(tasks)] == [(tasks[2].key, False)]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_files_oracle_takes_corrections_of_earlier_rounds(tmp_path: Path, name: str) -> None:
+    tasks = [
+        replace(task, doc=Doc(NLP.vocab, words=task.doc.text.split())) for task in make_tasks()
+    ]
+    list(begun(tmp_path, name)(tasks))
+    oracle = begun(tmp_path, name)  # as after a restart
+    export(oracle, tasks)
+    later = [Task(task_key(9, "Bo came."), NLP.make_doc("Bo came."), 2)]
+    for asked in ((), later):
+        answers = {answer.key: answer for answer in oracle(asked)}
+        doc = answers[tasks[0].key].doc
+        assert doc is not None
+        assert [token.text for token in doc] == TEXTS[0].split()  # not those of the tokenizer
+        assert [ent.text for ent in doc.ents] == ["Ana"]
+        assert doc.user_data == {}
 
 
 def test_files_oracle_keeps_missing_tags(tmp_path: Path) -> None:
