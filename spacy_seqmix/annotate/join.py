@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotation.docbins import iter_docs
-from ..annotation.texts import EXTRA, KEY, read_texts, task_key, tokenise
+from ..annotation.texts import EXTRA_KEY, KEY, read_texts, task_key, tokenise
 from .offsets import TextMap
 from .place import Note, Noted
 from .rows import CharSpan, Row
@@ -42,7 +42,7 @@ def with_key(doc: Doc, key: str, extra: Mapping[str, Any]) -> Doc:
     if key:
         doc.user_data[KEY] = key
     if extra:
-        doc.user_data[EXTRA] = dict(extra)
+        doc.user_data[EXTRA_KEY] = dict(extra)
     return doc
 
 
@@ -55,7 +55,7 @@ def read_pool(path: Path, nlp: Language) -> Iterator[PoolText]:
     if path.suffix == ".spacy":
         for number, doc in enumerate(iter_docs(path, nlp.vocab)):
             if doc.text.strip():
-                extra = doc.user_data.get(EXTRA, {})
+                extra = doc.user_data.get(EXTRA_KEY, {})
                 key = task_key(number, doc.text)
                 yield PoolText(key, doc.text, number, lambda doc=doc: doc, extra)  # type: ignore[misc]
         return

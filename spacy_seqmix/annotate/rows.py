@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from ..annotation.texts import EXTRA
+from ..annotation.texts import EXTRA_KEY
 from ..types import Task
 
 __all__ = ["CharSpan", "Row", "State", "Unit", "extra_of", "suggested"]
@@ -84,4 +84,4 @@ def suggested(task: Task) -> tuple[CharSpan, ...]:
 def extra_of(task: Task) -> dict[str, Any]:
     """The other keys of a task's text."""
     data: dict[Any, Any] = task.doc.user_data
-    return dict(data.get(EXTRA, {}))
+    return dict(data.get(EXTRA_KEY, {}))

@@ -17,7 +17,7 @@ from ..errors import Errors, SeqMixError
 from ..files import parse_json
 
 __all__ = [
-    "EXTRA",
+    "EXTRA_KEY",
     "KEY",
     "TEXT_SUFFIXES",
     "Text",
@@ -32,8 +32,8 @@ __all__ = [
 # spaCy's rules look at the rest of such a stretch again for each mark: 8,000 brackets in a row take
 # 20 seconds. Tokenizers of languages without blanks have no such rules.
 _STRETCH = re.compile(r"(?<![^\w\s])[^\w\s]{4000}|(?<!\S)\S{50000}")
-# Where a Doc keeps the other keys of its text's JSON line: doc.user_data[EXTRA]; and its key.
-EXTRA, KEY = "text_extra", "text_key"
+# Where a doc's user data has the key of its text, and the other keys of its line.
+KEY, EXTRA_KEY = "seqmix_key", "seqmix_extra"
 # Files of texts; .spacy files have docs, whose tokens are kept.
 TEXT_SUFFIXES = (".txt", ".jsonl")
 JSON_SUFFIXES = (".jsonl", ".json")

@@ -8,7 +8,7 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..annotation.texts import EXTRA, read_lines, text_of_line, tokenise
+from ..annotation.texts import EXTRA_KEY, read_lines, text_of_line, tokenise
 from .files import attempt
 
 __all__ = ["read_plain"]
@@ -34,5 +34,5 @@ def _make_doc(path: Path, number: int, line: str, nlp: Language) -> Doc | None:
         return None
     doc = tokenise(nlp, text.text, f"{path}, line {number + 1}")
     if text.extra:
-        doc.user_data[EXTRA] = text.extra
+        doc.user_data[EXTRA_KEY] = text.extra
     return doc

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from spacy_seqmix.annotate.formats import FORMATS, detect, read_export
 from spacy_seqmix.annotation.docbins import write_docs
-from spacy_seqmix.annotation.texts import EXTRA, KEY, task_key
+from spacy_seqmix.annotation.texts import EXTRA_KEY, KEY, task_key
 from spacy_seqmix.cli import app
 from spacy_seqmix.cli.ingest import ToolFormat
 
@@ -90,7 +90,7 @@ def test_query_and_ingest_go_round(pipeline, pool, tmp_path, name) -> None:
     assert f"Format: {name} (detected" in output
     docs = docs_of(out)
     assert sorted(doc.user_data[KEY] for doc in docs) == sorted(said)
-    assert [doc.user_data[EXTRA]["source"] for doc in docs] == [
+    assert [doc.user_data[EXTRA_KEY]["source"] for doc in docs] == [
         int(doc.user_data[KEY].split("-")[0]) for doc in docs
     ]
     if name != "brackets":
@@ -230,7 +230,7 @@ def test_ingest_joins_with_the_pool(tmp_path) -> None:
     ]
     assert docs[2].text == text
     assert [ent.text for ent in docs[2].ents] == ["Zoe\u0308"]
-    assert docs[2].user_data[EXTRA] == {"n": 1}
+    assert docs[2].user_data[EXTRA_KEY] == {"n": 1}
     assert "2 not placed" in output
     assert "a.jsonl, line 4: the text was changed: 'Another.' in place of 'Other.'" in output
     assert "a.jsonl, line 5: the pool has no such text, nor the key '77-0123456789'" in output

@@ -13,7 +13,7 @@ from spacy_seqmix.annotate.formats import detect, read_export
 from spacy_seqmix.annotate.ingest import Ingested, ingest
 from spacy_seqmix.annotate.place import REJECTED, Rules
 from spacy_seqmix.annotation import relations
-from spacy_seqmix.annotation.texts import EXTRA, KEY
+from spacy_seqmix.annotation.texts import EXTRA_KEY, KEY
 
 FILES = Path(__file__).parent / "exports"
 
@@ -62,7 +62,7 @@ def test_label_studio_takes_the_last_answer_that_was_not_cancelled(nlp) -> None:
     made = taken(nlp, "label-studio.json")
     doc = made.docs[0]
     assert ents(doc) == [("Mara Quill", "PER"), ("Blue Kite", "ORG"), ("Port Elder", "LOC")]
-    assert doc.user_data[EXTRA] == {"source": "page 0"}
+    assert doc.user_data[EXTRA_KEY] == {"source": "page 0"}
     assert doc.user_data[KEY].startswith("0-")
     replaced = noted(made, "replaced")
     assert len(replaced) == 3
@@ -108,7 +108,7 @@ def test_label_studio_lists_what_was_snapped_and_dropped(nlp) -> None:
 def test_label_studio_min_has_the_same_spans(nlp) -> None:
     whole, short = taken(nlp, "label-studio.json"), taken(nlp, "label-studio-min.json")
     assert [ents(doc) for doc in short.docs] == [ents(doc) for doc in whole.docs[:2]]
-    assert short.docs[0].user_data[EXTRA] == {"source": "page 0"}
+    assert short.docs[0].user_data[EXTRA_KEY] == {"source": "page 0"}
     assert relations.get(short.docs[0]) is None
 
 
@@ -162,7 +162,7 @@ def test_brat_joins_lines_and_notes_what_it_cannot_keep(nlp) -> None:
 def test_jsonl_keeps_missing_tags_relations_and_other_keys(nlp) -> None:
     whole, _, half = taken(nlp, "answers.jsonl").docs
     assert ents(whole) == [("Mara Quill", "PER"), ("Oslo", "LOC")]
-    assert whole.user_data[EXTRA] == {"source": "page 3"}
+    assert whole.user_data[EXTRA_KEY] == {"source": "page 3"}
     assert [r.label for r in relations.get(whole) or ()] == ["left"]
     assert ents(half) == [("Tom Reed", "PER")]
     assert missing(half) == ["Half", "of", "is", "labelled", "."]

@@ -14,7 +14,7 @@ from spacy_seqmix.annotate.formats import FORMATS, detect, read_export
 from spacy_seqmix.annotate.ingest import Ingested, ingest
 from spacy_seqmix.annotate.join import PoolText
 from spacy_seqmix.annotate.place import Rules
-from spacy_seqmix.annotation.texts import EXTRA, KEY, task_key
+from spacy_seqmix.annotation.texts import EXTRA_KEY, KEY, task_key
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.types import Suggestion, Task
 
@@ -81,7 +81,7 @@ def round_trip(folder: Path, name: str, nlp: Language, marked: str, *, with_pool
     docs = [nlp.make_doc(one) for one in texts]
     assert len(suggestions(docs[0], gold)) == len(gold.spans)
     for doc in docs:
-        doc.user_data[EXTRA] = {"source": "diary"}
+        doc.user_data[EXTRA_KEY] = {"source": "diary"}
     keys = [task_key(n, one) for n, one in enumerate(texts)]
     # A text editor changes lines in place: there the suggestions are right already.
     wrong = (Suggestion(0, 1, "WRONG", 0.25),)

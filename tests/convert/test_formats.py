@@ -95,7 +95,7 @@ def test_convert_leaves_raw_text_without_annotation(tmp_path, name):
     docs = list(DocBin().from_disk(tmp_path / "out.spacy").get_docs(spacy.blank("en").vocab))
     assert [doc.text for doc in docs] == ["Ana left [...] .", "# Bo came: C:\\temp."]
     assert not any(doc.has_annotation("ENT_IOB") for doc in docs)
-    assert docs[0].user_data == ({"text_extra": {"id": 3}} if name == "in.jsonl" else {})
+    assert docs[0].user_data == ({"seqmix_extra": {"id": 3}} if name == "in.jsonl" else {})
 
 
 def test_convert_text_without_brackets_is_labelled_where_the_format_says_so(tmp_path):
