@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from spacy.tokens import Doc
 
 from ..annotation.docbins import iter_docs, write_docs
 from ..annotation.texts import KEY
+from ..errors import Warnings
 from ..types import Answer, Oracle, Suggestion, Task
 from .formats import Format, format_of, read_export
 from .ingest import read_answers
@@ -21,6 +23,8 @@ from .rows import Row
 
 __all__ = ["FilesOracle", "make_files_oracle"]
 
+# The kinds of notes that a person has to know at once.
+WARNED = ("snapped", "dropped", "offsets")
 # What a file was when it was read: unchanged ones are not read again.
 Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
 
@@ -48,6 +52,8 @@ class FilesOracle(Oracle):
     _shown: dict[str, tuple[Suggestion, ...] | None] = field(default_factory=dict)
     _keys: dict[Path, list[str]] = field(default_factory=dict)
     _read: dict[Path, tuple[Stamp, list[Row]]] = field(default_factory=dict)
+    # The files whose answers were all taken.
+    _taken: dict[Path, Stamp] = field(default_factory=dict)
 
     @property
     def format(self) -> Format:
@@ -87,18 +93,27 @@ class FilesOracle(Oracle):
         earlier rounds are yielded, too: they may have been corrected.
 
         RAISES (SeqMixError): those of the readers, for a file that is damaged.
+
+        Warns with W640 of spans that were moved or left out.
         """
         self._shown |= {task.key: task.suggestions for task in tasks}
         written = {key for path in self._task_files() for key in self._keys.get(path, ())}
         if new := [task for task in tasks if task.key not in written]:
             self._write(new)
+        files = {path: _stamp(path) for path in self._answer_files()}
+        if files == self._taken:
+            return
         self.notes.clear()
-        rows = [row for path in self._answer_files() for row in self._rows(path)]
+        rows = [row for path, stamp in files.items() for row in self._rows(path, stamp)]
         pool = {key: _pool_text(key, doc) for key, doc in self._docs.items()}
         related = any(row.relations for row in rows)
         for one in read_answers(rows, pool, self.who, self.notes.append):
             if one.row.state != "not yet":
                 yield self._answer(one.row, related)
+        self._taken = files
+        for note in self.notes:
+            if note.kind in WARNED:
+                warnings.warn(Warnings.W640.format(**vars(note)), stacklevel=2)
 
     def _write(self, tasks: Sequence[Task]) -> None:
         """Write a new file of tasks. Their docs stand beside it: answers need the same tokens."""
@@ -108,6 +123,7 @@ class FilesOracle(Oracle):
         self.format.write(tasks, path)
         self._docs |= {task.key: task.doc for task in tasks}
         self._keys[path] = list(docs)
+        self._taken.clear()  # there may be answers to them already
 
     def _answer(self, row: Row, related: bool) -> Answer:
         doc = None
@@ -136,12 +152,11 @@ class FilesOracle(Oracle):
             name = f"round-{number:02d}-more-{more}"
         return path
 
-    def _rows(self, path: Path) -> list[Row]:
-        stamp, rows = self._read.get(path, ((), []))
-        now = _stamp(path)
-        if now != stamp or not now:
+    def _rows(self, path: Path, stamp: Stamp) -> list[Row]:
+        before, rows = self._read.get(path, ((), []))
+        if before != stamp:
             rows = list(read_export(path, self.name, confirmed=self.confirmed)[1])
-            self._read[path] = now, rows
+            self._read[path] = stamp, rows
         return rows
 
 
