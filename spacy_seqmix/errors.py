@@ -874,4 +874,5 @@ class Warnings:
         "[W680] No encoder can be had ({names}): the pipeline gets a CNN, which learns more "
         "slowly. Give one with --encoder NAME, or choose the CNN with --fast."
     )
+    W640 = "[W640] {where}: {kind}: {what}."
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

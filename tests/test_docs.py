@@ -105,6 +105,8 @@ def test_configs_can_be_read(path: Path) -> None:
         "show",
         "calibrate",
         "convert",
+        "query",
+        "ingest",
         "report",
         "sweep",
         "confidence",

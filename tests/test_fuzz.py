@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import re
+import shutil
 import signal
 import traceback
 import zlib
@@ -158,6 +159,10 @@ def kinds(
         found[name] = path, lambda p, f=name: run("convert", p, out, "-f", f)
         found[f"{name} (detected)"] = path, lambda p: run("convert", p, out)
         found[f"{name} (skip)"] = path, lambda p, f=name: run("convert", p, out, "-f", f, "--skip")
+    exports = shutil.copytree(Path(__file__).parent / "annotate" / "exports", folder / "exports")
+    for path in sorted(exports.rglob("*.*")):
+        export = path if path.parent == exports else path.parent
+        found[f"export {path.name}"] = path, lambda p, e=export: run("ingest", e, "-o", out)
     ace = folder / "ace"
     ace.mkdir()
     (ace / "a.sgm").write_text(

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from spacy.language import Language
+from spacy.tokens import Doc
 
-from ..types import Answer, Oracle, Task
+from ..annotation.docbins import iter_docs, write_docs
+from ..annotation.texts import KEY
+from ..errors import Warnings
+from ..types import Answer, Oracle, Suggestion, Task
 from .formats import Format, format_of, read_export
 from .ingest import read_answers
-from .join import Joined, PoolText
+from .join import PoolText, with_key
 from .place import Note, Rules, annotated
 from .rows import Row
 
 __all__ = ["FilesOracle", "make_files_oracle"]
 
+# The kinds of notes that a person has to know at once.
+WARNED = ("snapped", "dropped", "offsets")
 # What a file was when it was read: unchanged ones are not read again.
 Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
 
@@ -40,8 +47,13 @@ class FilesOracle(Oracle):
     who: str | None = None
     confirmed: bool = False
     notes: list[Note] = field(default_factory=list)
-    _tasks: dict[str, Task] = field(default_factory=dict)
+    # All texts that were asked, by key, and those of each file of tasks.
+    _docs: dict[str, Doc] = field(default_factory=dict)
+    _shown: dict[str, tuple[Suggestion, ...] | None] = field(default_factory=dict)
+    _keys: dict[Path, list[str]] = field(default_factory=dict)
     _read: dict[Path, tuple[Stamp, list[Row]]] = field(default_factory=dict)
+    # The files whose answers were all taken.
+    _taken: dict[Path, Stamp] = field(default_factory=dict)
 
     @property
     def format(self) -> Format:
@@ -55,15 +67,20 @@ class FilesOracle(Oracle):
         return self.folder / "answers"
 
     def begin(self, run_dir: Path, nlp: Language) -> None:
-        """Make the folders."""
+        """Make the folders, and read the texts that were asked before."""
         if self.folder is None:
             self.folder = run_dir / "tasks"
         self.exports.mkdir(parents=True, exist_ok=True)
+        for path in self._task_files():
+            if _docs_of(path).exists():
+                docs = list(iter_docs(_docs_of(path), nlp.vocab))
+                self._keys[path] = [doc.user_data.pop(KEY) for doc in docs]
+                self._docs |= zip(self._keys[path], docs, strict=True)
 
     def advise(self, tasks: Sequence[Task]) -> str:
         """Say which files to label, and where the export goes."""
         lacking = {task.key for task in tasks}
-        paths = [path for path in self._task_files() if lacking & self._keys(path)]
+        paths = [path for path in self._task_files() if lacking & set(self._keys.get(path, ()))]
         shown = " and ".join(map(str, paths)) or str(self.folder)
         if self.format.in_place:
             return f"label {shown}"
@@ -72,28 +89,48 @@ class FilesOracle(Oracle):
     def __call__(self, tasks: Sequence[Task]) -> Iterator[Answer]:
         """Write tasks that no file has yet, and yield the answers in the files.
 
-        A file that was written is never changed: a person may have labelled it.
+        A file that was written is never changed: a person may have labelled it. Answers to tasks of
+        earlier rounds are yielded, too: they may have been corrected.
 
         RAISES (SeqMixError): those of the readers, for a file that is damaged.
+
+        Warns with W640 of spans that were moved or left out.
         """
-        self._tasks |= {task.key: task for task in tasks}
-        written = {key for path in self._task_files() for key in self._keys(path)}
+        self._shown |= {task.key: task.suggestions for task in tasks}
+        written = {key for path in self._task_files() for key in self._keys.get(path, ())}
         if new := [task for task in tasks if task.key not in written]:
-            self.format.write(new, self._free_path(new[0].round))
+            self._write(new)
+        files = {path: _stamp(path) for path in self._answer_files()}
+        if files == self._taken:
+            return
         self.notes.clear()
-        rows = [row for path in self._answer_files() for row in self._rows(path)]
-        pool = {key: _text(task) for key, task in self._tasks.items()}
+        rows = [row for path, stamp in files.items() for row in self._rows(path, stamp)]
+        pool = {key: _pool_text(key, doc) for key, doc in self._docs.items()}
         related = any(row.relations for row in rows)
         for one in read_answers(rows, pool, self.who, self.notes.append):
             if one.row.state != "not yet":
-                yield self._answer(one, related)
+                yield self._answer(one.row, related)
+        self._taken = files
+        for note in self.notes:
+            if note.kind in WARNED:
+                warnings.warn(Warnings.W640.format(**vars(note)), stacklevel=2)
 
-    def _answer(self, one: Joined, related: bool) -> Answer:
-        row, task = one.row, self._tasks[one.row.key]
+    def _write(self, tasks: Sequence[Task]) -> None:
+        """Write a new file of tasks. Their docs stand beside it: answers need the same tokens."""
+        path = self._free_path(tasks[0].round)
+        docs = {task.key: with_key(task.doc.copy(), task.key, {}) for task in tasks}
+        write_docs(docs.values(), _docs_of(path))
+        self.format.write(tasks, path)
+        self._docs |= {task.key: task.doc for task in tasks}
+        self._keys[path] = list(docs)
+        self._taken.clear()  # there may be answers to them already
+
+    def _answer(self, row: Row, related: bool) -> Answer:
         doc = None
         if row.state == "labelled":
-            doc = annotated(row, task.doc, self.rules, self.notes.append, related=related)
-        return Answer(task.key, doc, row.who, row.seconds, task.suggestions)
+            text = self._docs[row.key]
+            doc = annotated(row, text, self.rules, self.notes.append, related=related)
+        return Answer(row.key, doc, row.who, row.seconds, self._shown.get(row.key))
 
     def _task_files(self) -> list[Path]:
         assert self.folder is not None
@@ -115,15 +152,11 @@ class FilesOracle(Oracle):
             name = f"round-{number:02d}-more-{more}"
         return path
 
-    def _keys(self, path: Path) -> set[str]:
-        return {row.key for row in self._rows(path)}
-
-    def _rows(self, path: Path) -> list[Row]:
-        stamp, rows = self._read.get(path, ((), []))
-        now = _stamp(path)
-        if now != stamp or not now:
+    def _rows(self, path: Path, stamp: Stamp) -> list[Row]:
+        before, rows = self._read.get(path, ((), []))
+        if before != stamp:
             rows = list(read_export(path, self.name, confirmed=self.confirmed)[1])
-            self._read[path] = now, rows
+            self._read[path] = stamp, rows
         return rows
 
 
@@ -154,11 +187,13 @@ def make_files_oracle(
     )
 
 
-def _text(task: Task) -> PoolText:
-    def doc(task: Task = task) -> Any:
-        return task.doc
+def _docs_of(path: Path) -> Path:
+    """The file of the docs of a file of tasks."""
+    return path.with_name(f".{path.stem}.spacy")
 
-    return PoolText(task.key, task.doc.text, 0, doc)
+
+def _pool_text(key: str, doc: Doc) -> PoolText:
+    return PoolText(key, doc.text, 0, lambda: doc)
 
 
 def _stamp(path: Path) -> Stamp:

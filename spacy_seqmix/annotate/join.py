@@ -16,7 +16,7 @@ from .offsets import TextMap
 from .place import Note, Noted
 from .rows import CharSpan, Row
 
-__all__ = ["Joined", "PoolText", "by_key", "choose", "join", "read_pool"]
+__all__ = ["Joined", "PoolText", "by_key", "choose", "join", "read_pool", "with_key"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from spacy.tokens import Doc, Span
 
 from ..annotation import relations, soft_labels
-from ..annotation.relations import Relation
+from ..annotation.relations import NONE, Relation
 from ..errors import Errors, SeqMixError
 from .offsets import TextMap, located, token_borders
 from .rows import CharSpan, Row
@@ -168,8 +168,11 @@ def _without_overlap(
 def _relations(row: Row, ents: dict[int, Span], noted: Noted) -> list[Relation]:
     out: dict[tuple[int, int], Relation] = {}
     for head, tail, label in row.relations:
-        if head not in ents or tail not in ents:
-            noted(Note("dropped", row.where, f"the relation {label!r}: an end of it was left out"))
+        if label == NONE:
+            continue
+        if head not in ents or tail not in ents or head == tail:
+            why = "is between a span and itself" if head == tail else "has an end that was left out"
+            noted(Note("dropped", row.where, f"the relation {label!r} {why}"))
             continue
         one, two = ents[head], ents[tail]
         made = Relation((one.start, one.end), (two.start, two.end), label)

@@ -18,6 +18,7 @@ from ..annotation.texts import KEY, read_texts
 from ..config import build_functions, config_errors, interpolated
 from ..errors import Errors, SeqMixError, plural
 from ..files import check_output
+from ..query.confidence import components_with_spans
 from ..query.policies import QueryPolicy, evidence, score_docs
 from ..query.probabilities import SOURCES, check_needs
 from ..query.selection import Budget, NearDuplicates, ranked, select
@@ -134,6 +135,7 @@ def query(
     rng = np.random.default_rng([seed, TIES])
     evidence_of = partial(_evidence, policy, nlp, component, progress)
     scores = score_docs(policy, list(docs.values()), evidence_of, rng)
+    scores = policy.adjusted(scores, list(docs.values()))
     chosen = select(ranked(scores, numbers, rng), docs, budget, asked, seed=seed)
     of_text = dict(zip(numbers, scores.tolist(), strict=True))
     found = suggest(nlp, component, [docs[number] for number in chosen])
@@ -159,13 +161,15 @@ def _evidence(
 
 def component_of(nlp: Language, policy: QueryPolicy, name: str | None) -> str | None:
     """The component whose probabilities a policy scores: the one that is named, or the first that
-    has what the policy needs; None where the policy needs none.
+    has what the policy needs, those that predict spans before taggers; None where a policy needs
+    none and there is none.
 
     RAISES (SeqMixError): S401, S424, S444, S570.
     """
     if policy.needs == "committee":
         raise SeqMixError(Errors.E444.format(name="spacy seqmix query", needs="a committee"))
     able = [one for one in nlp.pipe_names if nlp.get_pipe_meta(one).factory in SOURCES]
+    able.sort(key=lambda one: one not in components_with_spans(nlp))
     if policy.needs == "nothing" and name is None:
         return able[0] if able else None
     chosen = name or next((one for one in able if _has(policy, nlp, one)), (able or ["ner"])[0])

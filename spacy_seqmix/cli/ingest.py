@@ -76,7 +76,7 @@ def ingest_cli(
     ] = "en",
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="Pipeline whose tokenizer is used, in place of --lang"),
+        typer.Option("--model", "-m", help="Pipeline whose tokenizer is used instead"),
     ] = None,
     labels: Annotated[
         str | None,

@@ -11,10 +11,12 @@ from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
 from spacy_seqmix.annotate.formats import FORMATS, detect, read_export
+from spacy_seqmix.annotate.query import component_of, policy_of
 from spacy_seqmix.annotation.docbins import write_docs
 from spacy_seqmix.annotation.texts import EXTRA_KEY, KEY, task_key
 from spacy_seqmix.cli import app
 from spacy_seqmix.cli.ingest import ToolFormat
+from spacy_seqmix.errors import SeqMixError
 
 from ..conftest import NEWS
 from .tools import EXPORTS, Said
@@ -161,6 +163,37 @@ def test_query_takes_a_policy_by_name_or_by_config(pipeline, pool, tmp_path) -> 
         code, output = run("query", pipeline, pool, "-n", 3, "-p", policy, "-o", out)
         assert code == 0, output
         assert len(jsonl(out)) == 3
+
+
+def test_query_adjusts_scores_as_the_policy_says(pipeline, pool, tmp_path) -> None:
+    config = tmp_path / "policy.cfg"
+    lines = ["[active]", "[active.policy]", '@misc = "spacy-seqmix.TokenCost.v1"', "weight = 2.0"]
+    lines += ["[active.policy.policy]", '@misc = "spacy-seqmix.TagCount.v1"']
+    config.write_text("\n".join(lines), "utf8")
+    found = []
+    for n, policy in enumerate(["TagCount", config]):
+        out = tmp_path / f"{n}.jsonl"
+        code, output = run("query", pipeline, pool, "-n", 50, "-p", policy, "-o", out)
+        assert code == 0, output
+        found.append({row["key"]: row["score"] for row in jsonl(out)})
+    nlp = spacy.blank("en")
+    for n, text in enumerate(TEXTS):
+        key = task_key(n, text)
+        assert found[1][key] == pytest.approx(found[0][key] / len(nlp(text)) ** 2, rel=1e-4)
+
+
+def test_query_asks_what_predicts_spans_before_taggers() -> None:
+    nlp = spacy.blank("en")
+    for name in ("tagger", "ner"):
+        nlp.add_pipe(name)
+    assert component_of(nlp, policy_of("NTE"), None) == "ner"
+    assert component_of(nlp, policy_of("RandomPolicy"), None) == "ner"
+    assert component_of(nlp, policy_of("NTE"), "tagger") == "tagger"
+    nlp.remove_pipe("ner")
+    assert component_of(nlp, policy_of("NTE"), None) == "tagger"
+    with pytest.raises(SeqMixError, match="S401"):
+        component_of(spacy.blank("en"), policy_of("NTE"), None)
+    assert component_of(spacy.blank("en"), policy_of("RandomPolicy"), None) is None
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import spacy
+from spacy.tokens import Doc
+from thinc.api import Config
 
+from spacy_seqmix.active.answers import AnswerFile
+from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.annotate.files_oracle import FilesOracle, make_files_oracle
 from spacy_seqmix.annotate.formats import FORMATS
 from spacy_seqmix.annotation.texts import task_key
+from spacy_seqmix.convert import to_markup
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.types import Answer, Oracle, Suggestion, Task
 
+from ..active.conftest import configure as configure
+from ..active.conftest import files as files
+from ..active.conftest import write_files as write_files
 from .tools import EXPORTS, Said
 
 NLP = spacy.blank("en")
@@ -80,7 +91,8 @@ def test_files_oracle_never_writes_over_a_file(tmp_path: Path, name: str) -> Non
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     before = [file.read_bytes() for file in files]
     more = [Task(task_key(9, "Bo came."), NLP.make_doc("Bo came."), 1)]
-    for one in (oracle, begun(tmp_path, name)):
+    for is_new in (False, True):
+        one = begun(tmp_path, name) if is_new else oracle
         list(one([*tasks, *more]))
         assert [file.read_bytes() for file in files] == before
         found = one._task_files()
@@ -98,6 +110,46 @@ def test_files_oracle_reads_a_file_again_when_it_changes(tmp_path: Path) -> None
     assert [(a.key, a.skipped) for a in oracle(tasks)] == [(tasks[2].key, True)]
     path.write_text(text.replace("# todo 2", "# done 2"), "utf8")
     assert [(a.key, a.skipped) for a in oracle(tasks)] == [(tasks[2].key, False)]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_files_oracle_takes_corrections_of_earlier_rounds(tmp_path: Path, name: str) -> None:
+    tasks = [
+        replace(task, doc=Doc(NLP.vocab, words=task.doc.text.split())) for task in make_tasks()
+    ]
+    list(begun(tmp_path, name)(tasks))
+    oracle = begun(tmp_path, name)  # as after a restart
+    export(oracle, tasks)
+    later = [Task(task_key(9, "Bo came."), NLP.make_doc("Bo came."), 2)]
+    for asked in ((), later):
+        if not FORMATS[name].in_place:  # no new file comes with answers
+            oracle = begun(tmp_path, name)
+        answers = {answer.key: answer for answer in oracle(asked)}
+        doc = answers[tasks[0].key].doc
+        assert doc is not None
+        assert [token.text for token in doc] == TEXTS[0].split()  # not those of the tokenizer
+        assert [ent.text for ent in doc.ents] == ["Ana"]
+        assert doc.user_data == {}
+
+
+def test_files_oracle_warns_of_spans_that_were_moved(tmp_path: Path) -> None:
+    oracle, tasks = begun(tmp_path, "jsonl"), make_tasks()
+    list(oracle(tasks))
+    spans = [{"start": 0, "end": 2, "label": "PER"}]
+    row = {"key": tasks[0].key, "text": TEXTS[0], "spans": spans}
+    (oracle.exports / "mine.jsonl").write_text(json.dumps(row), "utf8")
+    with pytest.warns(UserWarning, match=r"\[W640\] .*mine\.jsonl, line 1: snapped: 'An' \(PER\)"):
+        (answer,) = oracle(tasks)
+    assert ents(answer) == ["Ana"]
+    assert list(oracle(tasks)) == []  # no file has changed
+
+
+def test_files_oracle_takes_answers_that_came_before_the_question(tmp_path: Path) -> None:
+    oracle, tasks = begun(tmp_path, "prodigy"), make_tasks()
+    row = {"text": TEXTS[3], "seqmix_key": tasks[3].key, "answer": "accept", "tokens": []}
+    (oracle.exports / "all.jsonl").write_text(json.dumps(row), "utf8")
+    assert list(oracle(tasks[:2])) == []
+    assert [answer.key for answer in oracle(tasks)] == [tasks[3].key]
 
 
 def test_files_oracle_keeps_missing_tags(tmp_path: Path) -> None:
@@ -138,3 +190,63 @@ def test_files_oracle_refuses_other_labels(tmp_path: Path) -> None:
 def test_files_oracle_refuses_an_unknown_format() -> None:
     with pytest.raises(SeqMixError, match=r"\[S640\] .*'argilla'.*brackets, label-studio"):
         make_files_oracle("argilla")
+
+
+@pytest.mark.parametrize("name", ["brackets", "label-studio"])
+def test_files_oracle_drives_a_run(
+    tmp_path: Path, configure: Callable[..., Config], all_news: list[Doc], name: str
+) -> None:
+    gold = {doc.text: doc for doc in all_news}
+    (tmp_path / "texts.txt").write_text("\n".join(doc.text for doc in all_news[:22]), "utf8")
+    config = configure(
+        {
+            "paths.pool": str(tmp_path / "texts.txt"),
+            "active.mixing": None,
+            "active.n_rounds": 1,
+            "active.duplicates": None,
+        }
+    )
+    config["active"]["oracle"] = {"@misc": "spacy-seqmix.Files.v1", "format": name}
+    skipped: set[str] = set()
+    for number, n_tasks in ((0, 8), (0, 1), (1, 4)):
+        run = ActiveRun(config, tmp_path / "run", progress=False)
+        records = run.run()
+        assert len(records) == number
+        assert run.waiting is not None
+        assert (run.waiting.round, run.waiting.lacking) == (number, n_tasks)
+        path = run.asking.oracle._task_files()[-1]  # type: ignore[attr-defined]
+        assert str(path) in run.waiting.advice
+        rows = list(FORMATS[name].read(path))
+        assert len(rows) == n_tasks
+        said = {}
+        for row in rows:
+            spans = [(e.start_char, e.end_char, e.label_) for e in gold[row.text].ents]
+            said[row.key] = Said(spans, skipped=not skipped)
+            skipped.add(row.text)
+        if name == "brackets":
+            label_in_place(path, gold, said)
+        else:
+            export_path = EXPORTS[name](path, said)
+            export_path.rename(path.parent / "answers" / f"{path.stem}.json")
+    records = ActiveRun(config, tmp_path / "run", progress=False).run()
+    assert [record.n_labelled for record in records] == [8, 12]
+    assert len([i for record in records for i in record.skipped]) == 1
+    lines = AnswerFile(tmp_path / "run" / "answers.jsonl").read().values()
+    assert {line.text: [(s.start, s.end, s.label) for s in line.spans] for line in lines} == {
+        line.text: []
+        if line.skipped
+        else [(e.start_char, e.end_char, e.label_) for e in gold[line.text].ents]
+        for line in lines
+    }
+
+
+def label_in_place(path: Path, gold: dict[str, Doc], said: dict[str, Said]) -> None:
+    """A person in a text editor: writes brackets and states."""
+    lines = path.read_text("utf8").split("\n")
+    for at, line in enumerate(lines):
+        if line.startswith("# todo "):
+            key = line.split()[2]
+            lines[at] = line.replace("todo", "skip" if said[key].skipped else "done")
+            text = next(t for t in gold if key.endswith(task_key(0, t)[2:]))
+            lines[at + 1] = to_markup(gold[text])
+    path.write_text("\n".join(lines), "utf8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -134,3 +135,24 @@ def test_formats_round_trip(tmp_path: Path, name: str, trap: str) -> None:
             assert (made.skipped, made.not_yet) == (0, 2)
         else:
             assert (made.skipped, made.not_yet) == (1, 1)
+
+
+def test_doccano_counts_utf16_units(tmp_path: Path) -> None:
+    doc = spacy.blank("en").make_doc("🙂 Ana left.")
+    task = Task("0-a", doc, 0, (Suggestion(1, 2, "PER", 0.5),))
+    FORMATS["doccano"].write([task], tmp_path / "tasks.jsonl")
+    text = (tmp_path / "tasks.jsonl").read_bytes().decode("ascii")
+    assert json.loads(text)["label"] == [[3, 6, "PER"]]
+    assert json.loads(json.loads(text)["seqmix_suggested"]) == [[3, 6, "PER", 0.5]]
+
+
+def test_label_studio_shows_first_what_is_wanted_most(tmp_path: Path) -> None:
+    nlp = spacy.blank("en")
+    tasks = [
+        Task(f"{n}-a", nlp.make_doc("Ana left."), 0, (), score) for n, score in [(0, 2.0), (1, 1.0)]
+    ]
+    FORMATS["label-studio"].write(tasks, tmp_path / "tasks.json")
+    found = json.loads((tmp_path / "tasks.json").read_text("utf8"))
+    scores = [task["predictions"][0]["score"] for task in found]
+    assert scores[0] < scores[1]  # it serves the lowest first
+    assert {task["predictions"][0]["model_version"] for task in found} == {"spacy-seqmix"}

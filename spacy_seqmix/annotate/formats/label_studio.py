@@ -16,7 +16,7 @@ from pydantic import Field
 
 from ...convert.files import attempt, read_lines
 from ...convert.rows import Row as Schema
-from ...convert.rows import json_value, validated
+from ...convert.rows import Text, json_value, validated
 from ...errors import Errors, SeqMixError
 from ...files import replacing
 from ...types import Task
@@ -32,7 +32,7 @@ class _Value(Schema):
     start: int | None = None
     end: int | None = None
     text: str | None = None
-    labels: list[str] = Field(default_factory=list)
+    labels: list[Text] = Field(default_factory=list)
 
 
 class _Result(Schema):
@@ -42,7 +42,7 @@ class _Result(Schema):
     score: float | int | None = None
     from_id: str | None = None
     to_id: str | None = None
-    labels: list[str] = Field(default_factory=list)
+    labels: list[Text] = Field(default_factory=list)
 
 
 class _Person(Schema):
@@ -73,7 +73,7 @@ class _Task(Schema):
 class _MinSpan(_Value):
     start: int
     end: int
-    labels: list[str] = Field(min_length=1)
+    labels: list[Text] = Field(min_length=1)
 
 
 class _MinRow(Schema):
