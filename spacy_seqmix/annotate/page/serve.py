@@ -41,25 +41,15 @@ def bind(host: str, port: int | None) -> socket.socket:
     port (int | None): by default 8642, or any free one where that is in use.
     RAISES (SeqMixFileError): S687 where it can't be had.
     """
-    try:
-        family, *_, address = socket.getaddrinfo(host, port or PORT, type=socket.SOCK_STREAM)[0]
-    except OSError as err:
-        text = Errors.E687.format(host=host, port=port or PORT, reason=err.strerror)
-        raise SeqMixFileError(text) from err
     wanted = [port] if port is not None else [PORT, 0]
     for number in wanted:
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((address[0], number))
+            family = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0][0]
+            return socket.create_server((host, number), family=family)
         except OSError as err:
-            listener.close()
-            if number == wanted[-1]:
-                text = Errors.E687.format(host=host, port=number, reason=err.strerror)
-                raise SeqMixFileError(text) from err
-            continue
-        return listener
-    raise AssertionError("unreachable")
+            text = Errors.E687.format(host=host, port=number, reason=err.strerror)
+            problem = SeqMixFileError(text)
+    raise problem
 
 
 def serve(

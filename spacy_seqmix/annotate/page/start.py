@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import spacy
+from spacy.util import get_lang_class
 from thinc.api import Config
 
 from ...annotation.texts import TEXT_SUFFIXES, read_texts
@@ -82,7 +83,7 @@ def config_of(new: NewRun, overrides: Mapping[str, Any]) -> Config:
     path = new.config
     if path is None:
         lang = new.lang or "en"
-        spacy.blank(lang)  # says what is missing, before anybody labels
+        _check_language(lang)
         values["nlp.lang"] = lang
         encoder = None if new.fast else _encoder(new.encoder, lang)
         if encoder is not None:
@@ -92,6 +93,13 @@ def config_of(new: NewRun, overrides: Mapping[str, Any]) -> Config:
     config["active"].pop("extends", None)
     config["active"]["oracle"] = {"@misc": PAGE_ORACLE}
     return config
+
+
+def _check_language(lang: str) -> None:
+    """RAISES (ImportError): where spaCy lacks the language, or what its tokenizer needs."""
+    tokenizer = get_lang_class(lang).default_config["nlp"]["tokenizer"]
+    if tokenizer.get("@tokenizers") != "spacy.Tokenizer.v1":
+        spacy.blank(lang)  # takes seconds
 
 
 def _encoder(names: str | None, lang: str) -> str | None:
