@@ -209,13 +209,14 @@ def test_page_training_ends_with_a_server_that_is_killed(loop, tmp_path):
         "import os, sys; open(sys.argv[1], 'w').write(str(os.getpid()))\nwhile os.read(0, 1): pass"
     )
     server = (
-        "import sys, time; from pathlib import Path\n"
-        "from spacy_seqmix.annotate.page.training import Training\n"
-        "t = Training(Path('c'), Path(sys.argv[1]))\n"
+        "import runpy, sys, time; from pathlib import Path\n"
+        "t = runpy.run_path(sys.argv[4])['Training'](Path('c'), Path(sys.argv[1]))\n"
         "t.command = [sys.executable, '-c', sys.argv[2], sys.argv[3]]; t.start(); time.sleep(60)"
     )
     pid = tmp_path / "pid"
-    command = [sys.executable, "-c", server, str(loop.run_dir), child, str(pid)]
+    # Alone, since importing the package takes seconds.
+    module = sys.modules[Training.__module__].__file__
+    command = [sys.executable, "-c", server, str(loop.run_dir), child, str(pid), str(module)]
     with subprocess.Popen(command) as process:
         wait_for(lambda: pid.exists() and pid.read_text())
         process.kill()
