@@ -67,13 +67,15 @@ def test_page_folder_is_finished_after_a_kill_at_its_beginning(tmp_path, texts, 
 
 def test_page_folder_refuses_other_texts_labels_and_settings(tmp_path, texts):
     folder = PageFolder(tmp_path / "run")
-    begin(folder, new_run(texts), {})
+    begin(folder, new_run(texts, batch=5), {"active.seed": 1})
+    go_on(folder, new_run(texts, batch=5), {"active.seed": 1})
     other = tmp_path / "other.txt"
     other.write_text("Other.\n", "utf8")
     assert code_of(go_on, folder, NewRun(other), {}) == "S684"
     assert code_of(go_on, folder, NewRun(None, ("PER",)), {}) == "S681"
-    assert code_of(go_on, folder, NewRun(None, fast=True), {}) == "S691"
-    assert code_of(go_on, folder, NewRun(None), {"active.seed": 1}) == "S691"
+    assert code_of(go_on, folder, NewRun(None, batch=6), {}) == "S691"
+    assert code_of(go_on, folder, NewRun(None, encoder="x"), {}) == "S691"
+    assert code_of(go_on, folder, NewRun(None), {"active.seed": 2}) == "S691"
 
 
 def test_page_folder_refuses_folders_of_others(tmp_path, texts):

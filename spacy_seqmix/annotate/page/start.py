@@ -51,10 +51,11 @@ class NewRun:
     batch: int | None = None
     dev: Path | None = None
 
-    def given(self) -> list[str]:
-        """The options that belong to a new run alone, and are given."""
+    def given(self) -> dict[str, Any]:
+        """The options that say what is trained, where they are given."""
         names = ("config", "lang", "fast", "encoder", "batch", "dev")
-        return [f"--{name}" for name in names if getattr(self, name)]
+        values = {f"--{name}": getattr(self, name) for name in names if getattr(self, name)}
+        return {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in values.items()}
 
 
 def config_of(new: NewRun, overrides: Mapping[str, Any]) -> Config:
