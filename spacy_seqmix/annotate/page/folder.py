@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from thinc.api import Config
 
-from ...config import problems_of
+from ...config import config_errors, problems_of
 from ...errors import Errors, SeqMixError, SeqMixFileError
 from ...files import parse_json, replacing
 from .labels import update_labels
@@ -62,6 +63,12 @@ class PageFolder:
             reason = problems_of(err) if isinstance(err, ValidationError) else err
             text = Errors.E600.format(path=self.settings_path, reason=reason)
             raise SeqMixFileError(text) from err
+
+    def dev_min(self) -> int:
+        """The docs that must be set aside before there is a score, as the config says."""
+        with config_errors(self.config_path):
+            active = Config().from_disk(self.config_path, interpolate=False)["active"]
+        return int(active.get("dev_min", 30))
 
     def write(self, settings: PageSettings) -> None:
         """Write the settings, for the user's eyes only: they have the secret."""

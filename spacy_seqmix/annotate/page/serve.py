@@ -8,7 +8,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from ...active.run_folder import locked
@@ -76,12 +76,17 @@ def serve(
     folder = PageFolder(run_dir)
     with ExitStack() as stack:
         listener = stack.enter_context(bind(host, port))
-        shown = f"[{host}]" if ":" in host else host
+        shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
+        shown = f"[{shown}]" if ":" in shown else shown
         address = f"http://{shown}:{listener.getsockname()[1]}/"
         stack.enter_context(locked(folder.path, f" (the page at {address})"))
         desk = Desk(run_dir, blind=settings.blind)
         progress = Progress(
-            run_dir, desk, identity=settings.identity, title=Path(settings.texts).name
+            run_dir,
+            desk,
+            identity=settings.identity,
+            title=Path(settings.texts).name,
+            dev_min=folder.dev_min(),
         )
         training = None
         if train is not None:
@@ -103,7 +108,8 @@ def serve(
             lifespan="off",
             ws="none",
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def _has_screen() -> bool:
