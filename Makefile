@@ -1,4 +1,5 @@
 # make demo      the embedded active-learning job, from nothing
+# make annotate-demo  a page to label the mini corpus in
 # make test      everything the CI checks
 # make lint      ruff and mypy only
 # make format    let ruff rewrite the code
@@ -11,10 +12,13 @@ BIN := $(VENV)/bin
 CURATED := $(VENV)/curated
 CODE := spacy_seqmix tests $(wildcard benchmarks docs/results)
 
-.PHONY: demo test lint format docs package-check clean setup
+.PHONY: demo annotate-demo test lint format docs package-check clean setup
 
 demo: setup
 	$(BIN)/python -m spacy project run al-mini
+
+annotate-demo: setup
+	$(BIN)/python -m spacy project run annotate-demo
 
 test: setup lint package-check $(CURATED)
 	PYTHONPATH=$(CURATED) $(BIN)/python -m pytest

@@ -743,8 +743,8 @@ class Errors:
         "is trained. Leave out one of them."
     )
     E691 = (
-        "[S691] {path} has a run already, whose settings stay: {options} can't be given any more. "
-        "Leave it out to go on, or begin a run in another folder."
+        "[S691] {path} has a run that began with other values of {options}. Leave this out to go "
+        "on, or begin a run in another folder."
     )
     E712 = (
         "[S712] The seed model '{name}' can't be loaded: {reason}. Give a pipeline that spacy.load "

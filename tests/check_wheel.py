@@ -14,6 +14,7 @@ if not Path(spacy_seqmix.__file__).is_relative_to(here):
 (wheel,) = distributions(path=[str(here)], name="spacy-seqmix")
 for entry in wheel.entry_points:
     entry.load()
-if not (here / "spacy_seqmix" / "py.typed").exists():
-    sys.exit("py.typed is missing in the wheel")
+for name in ("py.typed", "annotate/configs/cnn.cfg", "annotate/page/static/page.js"):
+    if not (here / "spacy_seqmix" / name).exists():
+        sys.exit(f"{name} is missing in the wheel")
 print(f"wheel {wheel.version}: {len(wheel.entry_points)} entry points load")

@@ -101,6 +101,7 @@ def test_configs_can_be_read(path: Path) -> None:
     "command",
     [
         "active",
+        "annotate",
         "augment",
         "show",
         "calibrate",

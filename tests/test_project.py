@@ -16,7 +16,7 @@ def test_project_is_small() -> None:
     assert len((ROOT / "project.yml").read_text("utf8").splitlines()) <= 320
     project = load_project_config(ROOT)
     assert len(project["commands"]) <= 15
-    assert set(project["workflows"]) == {"al-mini", "al-conll03", "study"}
+    assert set(project["workflows"]) == {"al-mini", "annotate-demo", "al-conll03", "study"}
 
 
 def test_project_workflows_have_their_commands() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from thinc.api import Config
 
-from ...config import problems_of
+from ...config import config_errors, problems_of
 from ...errors import Errors, SeqMixError, SeqMixFileError
 from ...files import parse_json, replacing
 from .labels import update_labels
@@ -27,6 +28,7 @@ class PageSettings(BaseModel):
     identity (str): names the run in the browser's storage, and its cookie.
     token (str): the secret of the link. It stays, so that a tab outlives the server.
     blind (float): the share of texts that are shown without suggestions.
+    options (dict): those that say what is trained, as they were given.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -35,6 +37,7 @@ class PageSettings(BaseModel):
     identity: str
     token: str
     blind: float = 0.0
+    options: dict[str, Any] = {}
 
 
 class PageFolder:
@@ -60,6 +63,12 @@ class PageFolder:
             reason = problems_of(err) if isinstance(err, ValidationError) else err
             text = Errors.E600.format(path=self.settings_path, reason=reason)
             raise SeqMixFileError(text) from err
+
+    def dev_min(self) -> int:
+        """The docs that must be set aside before there is a score, as the config says."""
+        with config_errors(self.config_path):
+            active = Config().from_disk(self.config_path, interpolate=False)["active"]
+        return int(active.get("dev_min", 30))
 
     def write(self, settings: PageSettings) -> None:
         """Write the settings, for the user's eyes only: they have the secret."""
@@ -93,6 +102,7 @@ def begin(
         identity=secrets.token_hex(4),
         token=secrets.token_urlsafe(24),
         blind=blind,
+        options=_options(new, overrides),
     )
     folder.write(settings)  # the last: from here on the run exists
     return settings
@@ -108,11 +118,12 @@ def go_on(
     """Go on with a run; new labels are added.
 
     RAISES (SeqMixError): S681 for labels that are left out, S684 for another file of texts, S691
-        for options that belong to a new run.
+        for options with other values than the run began with.
     """
     settings = folder.read()
-    if given := [*new.given(), *(f"--{name}" for name in overrides)]:
-        raise SeqMixError(Errors.E691.format(path=folder.run_dir, options=", ".join(given)))
+    known, given = settings.options, _options(new, overrides)
+    if other := [name for name, value in given.items() if known.get(name) != value]:
+        raise SeqMixError(Errors.E691.format(path=folder.run_dir, options=", ".join(other)))
     if new.texts is not None and str(new.texts.resolve()) != settings.texts:
         raise SeqMixError(
             Errors.E684.format(path=folder.run_dir, known=settings.texts, given=new.texts)
@@ -122,3 +133,7 @@ def go_on(
         settings = settings.model_copy(update={"blind": blind})
         folder.write(settings)
     return settings
+
+
+def _options(new: NewRun, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    return {**new.given(), **{f"--{name}": value for name, value in overrides.items()}}

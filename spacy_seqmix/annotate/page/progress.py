@@ -46,13 +46,16 @@ FIRST = {
 class Progress:
     """Reads the run folder again where the loop has changed it."""
 
-    def __init__(self, run_dir: Path, desk: Desk, *, identity: str, title: str = "") -> None:
+    def __init__(
+        self, run_dir: Path, desk: Desk, *, identity: str, title: str = "", dev_min: int = 30
+    ) -> None:
         """
         identity (str): names the run in the browser's storage.
         title (str): of the page.
+        dev_min (int): the docs that must be set aside before there is a score.
         """
         self.run_dir, self.desk = run_dir, desk
-        self.identity, self.title = identity, title
+        self.identity, self.title, self.dev_min = identity, title, dev_min
         self._journal = Watched(run_dir / "journal.jsonl")
         self._records: list[RoundRecord] = []
         self._problem: str | None = None
@@ -75,6 +78,7 @@ class Progress:
         return {
             "run": self.identity,
             "title": self.title,
+            "dev_min": self.dev_min,
             "labels": [one.name for one in self.desk.labels],
             "older": self.desk.older(),
             "counts": _counts(answers),

@@ -8,7 +8,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from ...active.run_folder import locked
@@ -41,25 +41,15 @@ def bind(host: str, port: int | None) -> socket.socket:
     port (int | None): by default 8642, or any free one where that is in use.
     RAISES (SeqMixFileError): S687 where it can't be had.
     """
-    try:
-        family, *_, address = socket.getaddrinfo(host, port or PORT, type=socket.SOCK_STREAM)[0]
-    except OSError as err:
-        text = Errors.E687.format(host=host, port=port or PORT, reason=err.strerror)
-        raise SeqMixFileError(text) from err
     wanted = [port] if port is not None else [PORT, 0]
     for number in wanted:
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((address[0], number))
+            family = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0][0]
+            return socket.create_server((host, number), family=family)
         except OSError as err:
-            listener.close()
-            if number == wanted[-1]:
-                text = Errors.E687.format(host=host, port=number, reason=err.strerror)
-                raise SeqMixFileError(text) from err
-            continue
-        return listener
-    raise AssertionError("unreachable")
+            text = Errors.E687.format(host=host, port=number, reason=err.strerror)
+            problem = SeqMixFileError(text)
+    raise problem
 
 
 def serve(
@@ -86,12 +76,17 @@ def serve(
     folder = PageFolder(run_dir)
     with ExitStack() as stack:
         listener = stack.enter_context(bind(host, port))
-        shown = f"[{host}]" if ":" in host else host
+        shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
+        shown = f"[{shown}]" if ":" in shown else shown
         address = f"http://{shown}:{listener.getsockname()[1]}/"
         stack.enter_context(locked(folder.path, f" (the page at {address})"))
         desk = Desk(run_dir, blind=settings.blind)
         progress = Progress(
-            run_dir, desk, identity=settings.identity, title=Path(settings.texts).name
+            run_dir,
+            desk,
+            identity=settings.identity,
+            title=Path(settings.texts).name,
+            dev_min=folder.dev_min(),
         )
         training = None
         if train is not None:
@@ -113,7 +108,8 @@ def serve(
             lifespan="off",
             ws="none",
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def _has_screen() -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import spacy
+from spacy.util import get_lang_class
 from thinc.api import Config
 
 from ...annotation.texts import TEXT_SUFFIXES, read_texts
@@ -50,10 +51,11 @@ class NewRun:
     batch: int | None = None
     dev: Path | None = None
 
-    def given(self) -> list[str]:
-        """The options that belong to a new run alone, and are given."""
+    def given(self) -> dict[str, Any]:
+        """The options that say what is trained, where they are given."""
         names = ("config", "lang", "fast", "encoder", "batch", "dev")
-        return [f"--{name}" for name in names if getattr(self, name)]
+        values = {f"--{name}": getattr(self, name) for name in names if getattr(self, name)}
+        return {k: str(v.resolve()) if isinstance(v, Path) else v for k, v in values.items()}
 
 
 def config_of(new: NewRun, overrides: Mapping[str, Any]) -> Config:
@@ -82,7 +84,7 @@ def config_of(new: NewRun, overrides: Mapping[str, Any]) -> Config:
     path = new.config
     if path is None:
         lang = new.lang or "en"
-        spacy.blank(lang)  # says what is missing, before anybody labels
+        _check_language(lang)
         values["nlp.lang"] = lang
         encoder = None if new.fast else _encoder(new.encoder, lang)
         if encoder is not None:
@@ -92,6 +94,13 @@ def config_of(new: NewRun, overrides: Mapping[str, Any]) -> Config:
     config["active"].pop("extends", None)
     config["active"]["oracle"] = {"@misc": PAGE_ORACLE}
     return config
+
+
+def _check_language(lang: str) -> None:
+    """RAISES (ImportError): where spaCy lacks the language, or what its tokenizer needs."""
+    tokenizer = get_lang_class(lang).default_config["nlp"]["tokenizer"]
+    if tokenizer.get("@tokenizers") != "spacy.Tokenizer.v1":
+        spacy.blank(lang)  # takes seconds
 
 
 def _encoder(names: str | None, lang: str) -> str | None:

@@ -41,6 +41,7 @@ class Training:
         with self._lock:
             if self.is_alive:
                 return
+            self.stop()
             with self.log.open("wb") as log:
                 self._process = subprocess.Popen(
                     self.command,

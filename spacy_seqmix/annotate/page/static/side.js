@@ -75,7 +75,7 @@ function score(state) {
   const scored = state.curve.filter((p) => p.f !== null);
   if (!scored.length) {
     const known = state.curve.at(-1);
-    const text = known?.docs ? `So far ${plural(known.docs, "text")} are set aside to measure with: too few for a score.` : "The score shows once enough texts are labelled to measure with. A random fifth of what you label is set aside for this.";
+    const text = known?.docs ? `So far ${plural(known.docs, "text")} ${known.docs === 1 ? "is" : "are"} set aside to measure with. The score shows from ${state.dev_min} on.` : "A random part of what you label is set aside to measure with. The score shows once there is enough of it.";
     return section("Score", line(text, "quiet"));
   }
   const last = scored.at(-1);

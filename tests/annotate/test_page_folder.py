@@ -1,0 +1,192 @@
+"""How a run of the page begins and goes on."""
+
+from __future__ import annotations
+
+import json
+import socket
+import stat
+import warnings
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+from spacy_seqmix.active.config import read_active_config
+from spacy_seqmix.annotate.page import start
+from spacy_seqmix.annotate.page.folder import PageFolder, begin, go_on
+from spacy_seqmix.annotate.page.serve import bind
+from spacy_seqmix.annotate.page.start import NewRun, config_of, shipped_config
+from spacy_seqmix.cli import app
+from spacy_seqmix.config import load_config
+from spacy_seqmix.errors import SeqMixError
+
+
+@pytest.fixture
+def texts(tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_text("Mara Quill left.\n\nNobody came.\n", "utf8")
+    return path
+
+
+def new_run(texts, **more):
+    return NewRun(texts, ("PER", "ORG"), fast=True, **more)
+
+
+def code_of(function, *args, **more):
+    with pytest.raises(SeqMixError) as caught:
+        function(*args, **more)
+    return caught.value.code
+
+
+def test_page_folder_begins_and_goes_on(tmp_path, texts):
+    folder = PageFolder(tmp_path / "run")
+    assert not folder.exists
+    settings = begin(folder, new_run(texts), {}, blind=0.1)
+    assert folder.exists
+    assert (settings.texts, settings.blind) == (str(texts), 0.1)
+    assert len(settings.token) >= 32
+    assert stat.S_IMODE(folder.settings_path.stat().st_mode) == 0o600
+    again = go_on(folder, NewRun(None, ("PER", "ORG", "LOC")), {})
+    assert again == settings
+    labels = json.loads(folder.labels_path.read_text("utf8"))
+    assert [label["name"] for label in labels] == ["PER", "ORG", "LOC"]
+    assert go_on(folder, NewRun(texts), {}, blind=0.3).blind == 0.3
+    assert folder.read().blind == 0.3
+
+
+def test_page_folder_is_finished_after_a_kill_at_its_beginning(tmp_path, texts, monkeypatch):
+    folder = PageFolder(tmp_path / "run")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(PageFolder, "write", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+        begin(folder, new_run(texts), {})
+    assert not folder.exists
+    begin(folder, NewRun(texts, ("LOC",), fast=True), {})
+    assert [label["name"] for label in json.loads(folder.labels_path.read_text("utf8"))] == ["LOC"]
+
+
+def test_page_folder_refuses_other_texts_labels_and_settings(tmp_path, texts):
+    folder = PageFolder(tmp_path / "run")
+    begin(folder, new_run(texts, batch=5), {"active.seed": 1})
+    go_on(folder, new_run(texts, batch=5), {"active.seed": 1})
+    other = tmp_path / "other.txt"
+    other.write_text("Other.\n", "utf8")
+    assert code_of(go_on, folder, NewRun(other), {}) == "S684"
+    assert code_of(go_on, folder, NewRun(None, ("PER",)), {}) == "S681"
+    assert code_of(go_on, folder, NewRun(None, batch=6), {}) == "S691"
+    assert code_of(go_on, folder, NewRun(None, encoder="x"), {}) == "S691"
+    assert code_of(go_on, folder, NewRun(None), {"active.seed": 2}) == "S691"
+
+
+def test_page_folder_refuses_folders_of_others(tmp_path, texts):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "letter.txt").write_text("", "utf8")
+    assert code_of(begin, PageFolder(tmp_path / "run"), new_run(texts), {}) == "S685"
+    assert code_of(begin, PageFolder(tmp_path / "new"), NewRun(None), {}) == "S685"
+    assert code_of(begin, PageFolder(tmp_path / "new"), NewRun(texts), {}) == "S682"
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("empty.txt", b"", "S688"),
+        ("blank.txt", b" \n\n\t\n", "S688"),
+        ("missing.txt", None, "S501"),
+        ("latin.txt", "Größe\n".encode("latin1"), "S501"),
+        ("texts.jsonl", b'{"text": 3}\n', "S610"),
+        ("texts.csv", b"a,b\n", "S600"),
+        ("missing.spacy", None, "S600"),
+    ],
+)
+def test_page_folder_refuses_texts_that_are_none(tmp_path, name, content, code):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    assert code_of(begin, PageFolder(tmp_path / "run"), new_run(path), {}) == code
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["cnn", "transformer"])
+def test_page_configs_are_whole(tmp_path, texts, name):
+    DocBin(docs=[spacy.blank("en")("x")]).to_disk(tmp_path / "pool.spacy")
+    config = load_config(shipped_config(name), {"active.pool": str(texts)})
+    read = read_active_config(config)
+    assert read.active.dev is None
+    assert read.active.n_rounds is None
+    assert not read.active.oracle.needs_gold
+
+
+def test_page_configs_take_the_options(tmp_path, texts):
+    dev = tmp_path / "dev.spacy"
+    DocBin(docs=[spacy.blank("zh")("王强")]).to_disk(dev)
+    config = config_of(new_run(texts, batch=7, dev=dev, lang="zh"), {"active.seed": 3})
+    active = config["active"]
+    assert (active["n_seed"], active["n_query"], active["seed"]) == (7, 7, 3)
+    assert (active["pool"], active["dev"]) == (str(texts), str(dev))
+    assert config["nlp"]["lang"] == "zh"
+    assert active["oracle"] == {"@misc": "spacy-seqmix.Page.v1"}
+
+
+def test_page_configs_of_ones_own_get_the_texts_and_the_oracle(tmp_path, texts):
+    own = tmp_path / "own.cfg"
+    own.write_text(f'[active]\nextends = "{shipped_config("cnn")}"\nn_seed = 5\n', "utf8")
+    config = config_of(NewRun(texts, ("PER",), config=own), {})
+    assert config["active"]["n_seed"] == 5
+    assert config["active"]["pool"] == str(texts)
+    assert "extends" not in config["active"]
+
+
+def test_page_configs_take_a_cnn_where_no_encoder_can_be_had(texts, monkeypatch):
+    monkeypatch.setattr(start, "ENCODERS", {"": "package:no_such_package/model"})
+    with pytest.warns(UserWarning, match=r"^\[W680\]"):
+        config = config_of(NewRun(texts, ("PER",)), {})
+    assert config["nlp"]["pipeline"] == ["tok2vec", "seqmix_ner"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        wanted = NewRun(texts, ("PER",), encoder="package:no_such_package/model")
+        assert code_of(config_of, wanted, {}) == "S224"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"fast": True, "encoder": "x"},
+        {"config": "x.cfg", "fast": True},
+        {"config": "x.cfg", "lang": "de"},
+        {"config": "x.cfg", "encoder": "x"},
+    ],
+)
+def test_page_configs_refuse_options_that_contradict(texts, options):
+    assert code_of(config_of, NewRun(texts, ("PER",), **options), {}) == "S690"
+
+
+def test_page_serve_takes_another_port_unless_one_is_asked_for():
+    with bind("127.0.0.1", None) as one, bind("127.0.0.1", None) as two:
+        numbers = {one.getsockname()[1], two.getsockname()[1]}
+        assert len(numbers) == 2
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        assert code_of(bind, "127.0.0.1", number) == "S687"
+    assert code_of(bind, "no.such.host.invalid", None) == "S687"
+
+
+def invoke(*args):
+    return CliRunner().invoke(app, ["annotate", *map(str, args)])
+
+
+def test_page_command_says_what_is_wrong(tmp_path, texts):
+    assert "[S685]" in invoke(tmp_path / "run").output
+    assert "[S682]" in invoke(tmp_path / "run", "--texts", texts).output
+    assert "[S680]" in invoke(tmp_path / "run", "--texts", texts, "--labels", "A,,B").output
+    wrong = invoke(tmp_path / "run", "--texts", tmp_path / "no.txt", "--labels", "A", "--fast")
+    assert wrong.exit_code == 1
+    assert "[S501]" in wrong.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_page_command_says_what_to_install(tmp_path, texts, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "uvicorn", None)
+    shown = invoke(tmp_path / "run", "--texts", texts, "--labels", "A")
+    assert "[S686]" in shown.output
+    assert "pip install 'spacy-seqmix[annotate]'" in " ".join(shown.output.split())

@@ -1,0 +1,232 @@
+"""What the side bar shows, and the process that trains."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from spacy_seqmix.active.journal import Scores
+from spacy_seqmix.annotate.page.blind import ENOUGH, blind_result
+from spacy_seqmix.annotate.page.curve import interval
+from spacy_seqmix.annotate.page.progress import WHY, Progress
+from spacy_seqmix.annotate.page.rows import PageAnswer
+from spacy_seqmix.annotate.page.training import Training
+
+from ..registered import POLICIES
+from .fake_loop import FakeLoop
+from .test_page_desk import post
+
+
+@pytest.fixture
+def loop(tmp_path):
+    return FakeLoop(tmp_path / "run", n=3)
+
+
+def state(loop, desk=None, training=None):
+    desk = loop.desk() if desk is None else desk
+    return Progress(loop.run_dir, desk, identity="run").state(training)
+
+
+def scores(p, r, f):
+    return {"ents_p": p, "ents_r": r, "ents_f": f}
+
+
+def test_page_progress_of_a_new_run(tmp_path):
+    loop = FakeLoop(tmp_path / "run")
+    for name in ("asked.jsonl", "status.json"):
+        (loop.run_dir / name).unlink()
+    shown = state(loop)
+    assert shown["loop"]["phase"] == "start"
+    assert shown["batch"] == {"round": None, "n": 0, "labelled": 0, "early": 0}
+    assert (shown["curve"], shown["next"], shown["advice"], shown["model"]) == (
+        [],
+        None,
+        None,
+        None,
+    )
+
+
+def test_page_progress_counts_answers(loop):
+    desk = loop.desk()
+    post(loop, desk, 0, [(0, 10, "PER"), (21, 31, "LOC")])
+    post(loop, desk, 1)
+    post(loop, desk, 2, state="skipped")
+    post(loop, desk, 3, [(0, 8, "PER")])
+    post(loop, desk, 4)
+    shown = state(loop, desk)
+    types = {"PER": 2, "LOC": 1}
+    assert shown["counts"] == {"labelled": 4, "empty": 2, "skipped": 1, "types": types}
+    # Three of the round, of which one is in the place of the skipped text; one for the next.
+    assert shown["batch"] == {"round": 0, "n": 3, "labelled": 3, "early": 1}
+
+
+def test_page_progress_says_what_is_asked_and_why(loop):
+    assert "at random" in state(loop)["next"]["why"]
+    loop.ask(round_=1, suggest={})
+    asked = state(loop)["next"]
+    assert (asked["policy"], asked["why"], asked["pool"]) == ("NTE", WHY["NTE"], 6)
+
+
+def test_page_progress_explains_every_policy():
+    kinds = {name.removeprefix("spacy-seqmix.").partition(".")[0] for name, _ in POLICIES}
+    assert kinds <= set(WHY)
+
+
+def test_page_progress_has_the_curve_and_its_uncertainty(loop):
+    desk = loop.desk()
+    post(loop, desk, 0, [(0, 10, "PER"), (21, 31, "LOC")])
+    post(loop, desk, 3, [(0, 8, "PER"), (14, 20, "LOC")])
+    rows = [
+        {"n_labelled": 1, "held_out": [0], "queried": [0, 1], "dev_docs": 1, "scores": {}},
+        {
+            "n_labelled": 2,
+            "held_out": [3],
+            "queried": [3, 4],
+            "dev_docs": 2,
+            "scores": {"dev": scores(0.75, 0.75, 0.75)},
+        },
+    ]
+    loop.journal(*rows)
+    first, second = state(loop, desk)["curve"]
+    assert (first["f"], first["low"], first["docs"]) == (None, None, 1)
+    # Of 4 entities 3 are found, and one is found that is none: J = 3 of 5.
+    assert second["entities"] == 4
+    low, high = (2 * j / (1 + j) for j in (0.2307, 0.8824))
+    assert (second["low"], second["high"]) == (pytest.approx(low, 1e-3), pytest.approx(high, 1e-3))
+    assert second["set_aside"]
+
+
+def test_page_progress_interval_needs_the_number_of_entities():
+    given = Scores(ents_p=0.5, ents_r=0.5, ents_f=0.5)
+    assert interval(given, 0) == (None, None)
+    narrow, wide = interval(given, 1000), interval(given, 10)
+    assert wide[0] < narrow[0] < 0.5 < narrow[1] < wide[1]
+    assert interval(Scores(ents_p=None, ents_r=None, ents_f=None), 10) == (None, None)
+
+
+def test_page_progress_advises_to_stop_after_three_rounds_that_agree(loop):
+    told = [0.9, 0.995, 0.996, 0.997]
+    rows = [
+        {"n_labelled": 1, "scores": {}, "agreement": {"docs": 200, "agreement": 0.98, "kappa": k}}
+        for k in told
+    ]
+    loop.journal(*rows[:3])
+    assert not state(loop)["advice"]["stop"]
+    loop.journal(*rows)
+    advice = state(loop)["advice"]
+    assert advice["stop"]
+    assert advice["bound"] == pytest.approx(4 * 0.02 / 1.02)
+
+
+def test_page_progress_names_the_last_pipeline_that_is_there(loop):
+    loop.journal({"n_labelled": 1, "scores": {}}, {"n_labelled": 2, "scores": {}})
+    assert state(loop)["model"] is None
+    (loop.run_dir / "models" / "round-00").mkdir(parents=True)
+    assert state(loop)["model"]["path"].endswith("round-00")
+
+
+def test_page_progress_survives_damaged_files(loop):
+    for name in ("asked.jsonl", "status.json", "journal.jsonl"):
+        (loop.run_dir / name).write_text("{", "utf8")
+    shown = state(loop)
+    assert "[S510]" in shown["loop"]["message"]
+
+
+def answer(n, *, shown=None, hidden=None, kept=0):
+    """An answer with n words, of which the first ones are entities."""
+    text = "ab " * n
+    places = [(3 * i, 3 * i + 2) for i in range(n)]
+    row = {"key": "0-x", "state": "labelled", "text": text, "blind": hidden is not None}
+    spans = [{"start": s, "end": e, "label": "A"} for s, e in places[:kept]]
+    lists = {
+        name: None if size is None else [(s, e, "A", 0.5) for s, e in places[:size]]
+        for name, size in (("shown", shown), ("hidden", hidden))
+    }
+    return PageAnswer.model_validate({**row, "spans": spans, **lists})
+
+
+def test_page_blind_estimates_how_many_wrong_suggestions_were_kept():
+    # Blind, 10 of 40 are wrong; of 200 that were shown, 50 would be, and people changed 30.
+    given = [answer(40, hidden=40, kept=30), answer(200, shown=200, kept=170)]
+    result = blind_result(given)
+    assert (result["hidden"], result["hidden_wrong"]) == (40, 10)
+    assert (result["shown"], result["shown_changed"]) == (200, 30)
+    assert (result["wrong"], result["kept"]) == (50, 20)
+
+
+def test_page_blind_says_nothing_from_few_suggestions():
+    few = [answer(ENOUGH, hidden=ENOUGH - 1), answer(50, shown=50)]
+    assert blind_result(few)["kept"] is None
+    assert blind_result([])["wrong"] is None
+    skipped = answer(40, hidden=40).model_copy(update={"state": "skipped"})
+    assert blind_result([skipped])["hidden"] == 0
+
+
+def wait_for(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def training_of(loop, code):
+    training = Training(loop.run_dir / "page" / "config.cfg", loop.run_dir, ["--gpu-id", "-1"])
+    assert training.command[3:5] == ["seqmix", "active"]
+    assert {"--wait", "--end-with-input"} <= set(training.command)
+    training.command = [sys.executable, "-c", code]
+    return training
+
+
+def test_page_training_tells_why_it_ended_and_starts_again(loop):
+    training = training_of(loop, "print('[S999] no memory'); raise SystemExit(1)")
+    training.start()
+    wait_for(lambda: not training.is_alive)
+    shown = state(loop, training=training)["loop"]
+    assert (shown["alive"], shown["message"]) == (False, "[S999] no memory")
+    training.command = [sys.executable, "-c", "pass"]
+    training.start()
+    wait_for(lambda: training.has_finished)
+    assert state(loop, training=training)["loop"]["message"] is None
+    training.stop()
+
+
+def test_page_training_ends_when_it_is_stopped(loop):
+    training = training_of(loop, "import time; time.sleep(60)")
+    training.start()
+    assert training.is_alive
+    training.stop()
+    assert not training.is_alive
+    training.stop()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals of POSIX")
+def test_page_training_ends_with_a_server_that_is_killed(loop, tmp_path):
+    child = (
+        "import os, sys; open(sys.argv[1], 'w').write(str(os.getpid()))\nwhile os.read(0, 1): pass"
+    )
+    server = (
+        "import runpy, sys, time; from pathlib import Path\n"
+        "t = runpy.run_path(sys.argv[4])['Training'](Path('c'), Path(sys.argv[1]))\n"
+        "t.command = [sys.executable, '-c', sys.argv[2], sys.argv[3]]; t.start(); time.sleep(60)"
+    )
+    pid = tmp_path / "pid"
+    # Alone, since importing the package takes seconds.
+    module = sys.modules[Training.__module__].__file__
+    command = [sys.executable, "-c", server, str(loop.run_dir), child, str(pid), str(module)]
+    with subprocess.Popen(command) as process:
+        wait_for(lambda: pid.exists() and pid.read_text())
+        process.kill()
+    wait_for(lambda: not is_running(int(pid.read_text())))
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    with open(f"/proc/{pid}/stat") as file:  # one that nobody waits for is dead all the same
+        return file.read().rpartition(")")[2].split()[0] != "Z"
