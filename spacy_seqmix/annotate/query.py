@@ -19,11 +19,12 @@ from ..config import build_functions, config_errors, interpolated
 from ..errors import Errors, SeqMixError, plural
 from ..files import check_output
 from ..query.confidence import components_with_spans
+from ..query.diverse import encoder_vectors, text_vectors
 from ..query.policies import QueryPolicy, evidence, score_docs
 from ..query.probabilities import SOURCES, check_needs
 from ..query.selection import Budget, NearDuplicates, ranked, select
 from ..query.suggestions import suggest
-from ..types import Task
+from ..types import Floats2d, Task
 from .formats import detect, format_of, read_export
 from .join import PoolText, read_pool
 
@@ -61,6 +62,7 @@ def query_file(
     component: str | None = None,
     exclude: Sequence[Path] = (),
     score_size: int | None = None,
+    diverse: bool = False,
     seed: int = 0,
     model: str | None = None,
     progress: Progress | None = None,
@@ -88,7 +90,17 @@ def query_file(
     near = NearDuplicates(texts=texts)
     name = component_of(nlp, policy, component)
     tasks, scored = query(
-        nlp, left, policy, budget, name, near, score_size, seed, model=model, progress=progress
+        nlp,
+        left,
+        policy,
+        budget,
+        name,
+        near,
+        score_size,
+        seed,
+        diverse=diverse,
+        model=model,
+        progress=progress,
     )
     if not tasks:
         reason = f"{plural(len(left), 'text')}, all of them nearly the same as known ones"
@@ -107,6 +119,7 @@ def query(
     score_size: int | None = None,
     seed: int = 0,
     *,
+    diverse: bool = False,
     model: str | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[Task], int]:
@@ -122,6 +135,7 @@ def query(
         are not asked. None compares no texts.
     score_size (int | None): score a random sample of this many texts only; None for all.
     seed (int): the seed of the sample, of ties, and of policies that draw.
+    diverse (bool): ask one text of each of n clusters among the 10 n best.
     model (str | None): the name of the pipeline, for tools that show it.
     progress (Callable | None): called with the number of texts scored.
     RETURNS (tuple): the tasks, and the number of texts that were scored.
@@ -136,7 +150,8 @@ def query(
     evidence_of = partial(_evidence, policy, nlp, component, progress)
     scores = score_docs(policy, list(docs.values()), evidence_of, rng)
     scores = policy.adjusted(scores, list(docs.values()))
-    chosen = select(ranked(scores, numbers, rng), docs, budget, asked, seed=seed)
+    vectors = partial(_vectors, nlp, component) if diverse else None
+    chosen = select(ranked(scores, numbers, rng), docs, budget, asked, vectors, seed)
     of_text = dict(zip(numbers, scores.tolist(), strict=True))
     found = suggest(nlp, component, [docs[number] for number in chosen])
     tasks = [
@@ -157,6 +172,11 @@ def _evidence(
     if component is None or policy.needs == "nothing":
         return docs
     return evidence(policy.needs, nlp, component, docs, progress)
+
+
+def _vectors(nlp: Language, component: str | None, docs: Sequence[Doc]) -> Floats2d:
+    found = encoder_vectors(nlp, component, docs)
+    return text_vectors(docs) if found is None else found
 
 
 def component_of(nlp: Language, policy: QueryPolicy, name: str | None) -> str | None:

@@ -54,6 +54,10 @@ def query_cli(
         int | None,
         typer.Option("--score-size", min=1, help="Score a random sample of this many texts"),
     ] = None,
+    diverse: Annotated[
+        bool,
+        typer.Option("--diverse", help="Of the most wanted texts, ask those that are not alike"),
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of samples and of ties")] = 0,
     use_gpu: GpuOption = -1,
     code: CodeOption = None,
@@ -86,6 +90,7 @@ def query_cli(
                 component=component,
                 exclude=exclude or (),
                 score_size=score_size,
+                diverse=diverse,
                 seed=seed,
                 model=Path(model).name,
             )

@@ -182,6 +182,22 @@ def test_query_adjusts_scores_as_the_policy_says(pipeline, pool, tmp_path) -> No
         assert found[1][key] == pytest.approx(found[0][key] / len(nlp(text)) ** 2, rel=1e-4)
 
 
+def test_query_asks_texts_that_are_not_alike(pipeline, tmp_path) -> None:
+    pool = tmp_path / "pool.txt"
+    alike = [f"Rain fell in [{n}] Oslo on day {n} of the year." for n in range(12)]
+    pool.write_text("\n".join([*alike, *TEXTS[:12]]), "utf8")
+    numbers = []
+    for name, options in (("a", []), ("b", ["--diverse"])):
+        out = tmp_path / f"{name}.jsonl"
+        options = ["-p", "RandomPolicy", *options]
+        code, output = run("query", pipeline, pool, "-n", 6, "-o", out, *options)
+        assert code == 0, output
+        numbers.append([int(row["key"].split("-")[0]) for row in jsonl(out)])
+    assert len(numbers[1]) == 6
+    n_alike = [sum(n < len(alike) for n in one) for one in numbers]
+    assert n_alike[1] <= 2 < n_alike[0]
+
+
 def test_query_asks_what_predicts_spans_before_taggers() -> None:
     nlp = spacy.blank("en")
     for name in ("tagger", "ner"):
