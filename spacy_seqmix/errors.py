@@ -650,7 +650,7 @@ class Errors:
         "folder, rename the arm, or remove its folder."
     )
     E607 = "[S607] {path} is not the folder of a sweep: {reason}. Give a new or an empty folder."
-    E640 = "[S640] There is no reader for {what}. Name one with --format: {formats}."
+    E640 = "[S640] {what}. Name one of these formats: {formats}."
     E641 = (
         "[S641] {where}: the span {start} to {end} ({label}) is {found!r}, and not {recorded}, "
         "whatever its offsets count. Correct them, or leave the text out with --skip. Text: "

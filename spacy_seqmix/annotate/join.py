@@ -90,19 +90,24 @@ def join(rows: Iterable[Row], pool: Mapping[str, PoolText], noted: Noted) -> Ite
     places: dict[str, list[str]] = {}
     for key, one in pool.items():
         places.setdefault(one.text, []).append(key)
-    taken: set[str] = set()
-    for row in rows:
-        known = pool.get(row.key)
-        if known is None or not TextMap(row.text, known.text).exists:
+    listed = [(row, _by_key(row, pool)) for row in rows]
+    taken = {known.key for _, known in listed if known is not None}
+    for row, known in listed:
+        if known is None:
             keys = places.get(row.text, ())
-            free = [key for key in keys if key not in taken]
-            found = next(iter([*free, *keys]), None)
+            found = next(iter([*(key for key in keys if key not in taken), *keys]), None)
             if found is None:
-                noted(Note("not placed", row.where, _why(row, known)))
+                noted(Note("not placed", row.where, _why(row, pool.get(row.key))))
                 continue
             known = pool[found]
-        taken.add(known.key)
+            taken.add(found)
         yield Joined(replace(row, key=known.key), known)
+
+
+def _by_key(row: Row, pool: Mapping[str, PoolText]) -> PoolText | None:
+    """The text of the pool with the row's key, unless it means something else."""
+    known = pool.get(row.key)
+    return known if known is not None and TextMap(row.text, known.text).exists else None
 
 
 def _why(row: Row, known: PoolText | None) -> str:

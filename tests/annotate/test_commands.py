@@ -261,8 +261,8 @@ def test_ingest_joins_with_the_pool(tmp_path) -> None:
     pool.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf8")
     span = {"start": 0, "end": 3, "label": "PER"}
     answers = [
-        {"key": task_key(1, "Same."), "text": "Same.", "spans": []},
         {"text": "Same.", "spans": [{"start": 0, "end": 4, "label": "X"}]},
+        {"key": task_key(0, "Same."), "text": "Same.", "spans": []},
         {"key": task_key(2, text), "text": "Zo\u00eb left.\nNow.", "spans": [span]},
         {"key": task_key(3, "Other."), "text": "Another.", "spans": []},
         {"key": "77-0123456789", "text": "Nowhere.", "spans": []},

@@ -51,7 +51,9 @@ FORMATS: dict[str, Format] = {
 def format_of(name: str) -> Format:
     """A format by its name. RAISES (SeqMixError): S640."""
     if name not in FORMATS:
-        raise SeqMixError(Errors.E640.format(what=repr(name), formats=", ".join(FORMATS)))
+        raise SeqMixError(
+            Errors.E640.format(what=f"There is no format {name!r}", formats=", ".join(FORMATS))
+        )
     return FORMATS[name]
 
 
@@ -70,7 +72,9 @@ def detect(path: Path) -> str:
                 return "label-studio" if row == [] else "jsonl"
         elif any(map(_is_markup, lines)):
             return "brackets"
-    raise SeqMixError(Errors.E640.format(what=f"the format of {path}", formats=", ".join(FORMATS)))
+    raise SeqMixError(
+        Errors.E640.format(what=f"The format of {path} is not known", formats=", ".join(FORMATS))
+    )
 
 
 def _is_markup(line: str) -> bool:
