@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from spacy_seqmix.annotate.page.training import Training
 from spacy_seqmix.annotation.texts import task_key
 
 from .fake_loop import TEXTS, FakeLoop
@@ -348,6 +350,53 @@ def test_page_browser_goes_on_while_a_model_trains(browser, tmp_path):
         tab.wait_for_selector("#waiting:not([hidden])")
         wait_until(lambda: len(loop.answers()) == 5)
         assert tab.problems == []
+
+
+def test_page_browser_shows_why_the_training_stopped_and_starts_it_again(browser, loop):
+    training = Training(loop.run_dir / "c.cfg", loop.run_dir)
+    training.command = [sys.executable, "-c", "print('[S999] no <b>memory'); raise SystemExit(1)"]
+    training.start()
+    with loop.served(training=training) as link, browser.new_context() as context:
+        tab = opened(context, link)
+        tab.wait_for_selector("#banner:not([hidden])")
+        assert "The training has stopped: [S999] no <b>memory" in tab.inner_text("#banner")
+        press(tab, "Enter")  # one can go on
+        wait_until(loop.answers)
+        training.command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+        tab.click("#banner-button")
+        tab.wait_for_selector("#banner", state="hidden")
+        assert training.is_alive
+        assert tab.problems == []
+    training.stop()
+
+
+def test_page_browser_keeps_what_a_full_disk_does_not_take(tab, loop, monkeypatch):
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        press(tab, "ArrowRight", "p", "Enter", "Enter")
+        tab.wait_for_selector("#banner:not([hidden])")
+        wait_until(lambda: "2 answers are kept in this browser" in tab.inner_text("#banner"))
+        assert "No space left on device" in tab.inner_text("#banner")
+    assert loop.answers() == []
+    wait_until(lambda: len(loop.answers()) == 2)
+    tab.wait_for_selector("#banner", state="hidden")
+    assert loop.given() == {TEXTS[0]: [("Mara", "PER")], TEXTS[1]: []}
+
+
+def test_page_browser_counts_and_explains_blind_texts(browser, loop):
+    loop.ask(round_=1, suggest=SUGGEST)
+    with loop.served(loop.desk(blind=1.0)) as link, browser.new_context() as context:
+        tab = opened(context, link)
+        assert entities(tab) == []
+        assert "Without suggestions" in tab.inner_text("#meta")
+        press(tab, "Enter")
+        wait_until(loop.answers)
+        tab.wait_for_selector("text=Do suggestions mislead?")
+    (answer,) = loop.answers()
+    assert (answer.blind, answer.shown, len(answer.hidden)) == (True, None, 2)
 
 
 def test_page_browser_adds_a_label(tab, loop):
