@@ -21,6 +21,7 @@ if CHROMIUM is None:
     pytest.skip("chromium is not installed", allow_module_level=True)
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
+STATIC = Path(__file__).parents[2] / "spacy_seqmix" / "annotate" / "page" / "static"
 SUGGEST = {
     "Mara Quill": ("PER", 0.97),
     "Port Elder": ("PER", 0.41),
@@ -434,13 +435,56 @@ def test_page_browser_needs_nothing_but_its_own_files(browser, link):
         assert all(url.startswith(base) for url in asked)
 
 
+def rgb(colour):
+    """Red, green and blue, 0 to 1."""
+    digits = colour.lstrip("#")
+    digits = "".join(2 * sign for sign in digits) if len(digits) == 3 else digits
+    return [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+
+
+def contrast(one, other):
+    """As the Web Content Accessibility Guidelines measure it."""
+    light = [
+        sum(
+            share * (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4)
+            for share, c in zip((0.2126, 0.7152, 0.0722), colour, strict=True)
+        )
+        for colour in (one, other)
+    ]
+    return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_page_browser_colours_can_be_read(mode):
+    css = (STATIC / "page.css").read_text("utf8")
+    blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    values = {}
+    for block in blocks[: 1 if mode == "light" else 2]:
+        values |= dict(re.findall(r"--([\w-]+): ([^;]+);", block))
+    card, ink, tint = rgb(values["card"]), rgb(values["ink"]), float(values["tint"][:-1]) / 100
+    for name in (f"c{i}" for i in range(8)):
+        mixed = [tint * a + (1 - tint) * b for a, b in zip(rgb(values[name]), card, strict=True)]
+        assert contrast(ink, mixed) >= 4.5, name
+    for text, ground in [
+        ("quiet", "paper"),
+        ("quiet", "card"),
+        ("quiet", "key"),
+        ("accent", "paper"),
+        ("on-accent", "accent"),
+        ("ink", "select"),
+        ("ink", "alarm"),
+        ("up", "paper"),
+        ("down", "paper"),
+    ]:
+        assert contrast(rgb(values[text]), rgb(values[ground])) >= 4.5, (text, ground)
+
+
 def test_page_browser_files_are_in_the_package():
-    folder = Path(__file__).parents[2] / "spacy_seqmix" / "annotate" / "page" / "static"
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in STATIC.iterdir()}
     used = set(
         re.findall(
             r'(?:from "\./|(?:src|href)="/)([\w.]+)"',
-            "".join(p.read_text("utf8") for p in folder.iterdir()),
+            "".join(p.read_text("utf8") for p in STATIC.iterdir()),
         )
     )
     assert used <= names
