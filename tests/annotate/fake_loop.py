@@ -21,6 +21,7 @@ from spacy_seqmix.annotate.page.desk import Desk
 from spacy_seqmix.annotate.page.labels import update_labels
 from spacy_seqmix.annotate.page.progress import Progress
 from spacy_seqmix.annotate.page.rows import PageAnswer, now_utc
+from spacy_seqmix.annotate.page.training import Training
 from spacy_seqmix.annotation.texts import task_key
 from spacy_seqmix.types import Suggestion, Task
 
@@ -109,11 +110,11 @@ class FakeLoop:
         }
 
     @contextmanager
-    def served(self, desk: Desk | None = None) -> Iterator[str]:
+    def served(self, desk: Desk | None = None, training: Training | None = None) -> Iterator[str]:
         """Serve the page in a thread. YIELDS (str): its link."""
         desk = self.desk() if desk is None else desk
         progress = Progress(self.run_dir, desk, identity="fake", title="texts.txt")
-        app = make_app(desk, progress, None, token=TOKEN, name="fake")
+        app = make_app(desk, progress, training, token=TOKEN, name="fake")
         listener = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none")
         server = uvicorn.Server(config)

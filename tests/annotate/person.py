@@ -38,6 +38,8 @@ STATE = """() => ({
 })"""
 
 Span = tuple[int, int, str]
+# The page shows line breaks and tabs as signs.
+BLANKS = "↵⇥ \n\t\r\xa0"
 
 
 @dataclass
@@ -63,6 +65,8 @@ class Person:
     texts: Mapping[str, str]
     done: list[Done] = field(default_factory=list)
     presses: int = 0
+    ahead: str = "ArrowRight"
+    back: str = "ArrowLeft"
 
     def open(self, link: str) -> None:
         """Open the page, and wait for the first text."""
@@ -121,54 +125,77 @@ class Person:
         return str(state["key"])
 
     def _make(self, start: int, end: int, label: str, keys: Mapping[str, str]) -> None:
-        """See to it that there is this entity."""
+        """See to it that there is this entity; what overlaps it goes."""
         entities = [tuple(entity) for entity in self.state()["entities"]]
         if (start, end, label) in entities:
             return
-        same = any(entity[:2] == (start, end) for entity in entities)
-        if not same:
-            for first, *_ in [e for e in entities if e[0] < end and start < e[1]]:
+        for first, last, _ in entities:
+            if first < start < last:  # nobody can walk into an entity
                 self._go(first)
                 self.press("Backspace")
-        self._go(start)
-        if not same:
-            while max(self.state()["selected"]) < end - 1:
-                self.press("Shift+ArrowRight")
+        last = self._go(start)
+        while last != end - 1:
+            self.press(f"Shift+{self.ahead if last < end - 1 else self.back}")
+            last = max(self.state()["selected"])
         self.press(keys[label])
 
-    def _go(self, start: int) -> None:
-        """Walk until the selection begins at a token."""
+    def _go(self, start: int) -> int:
+        """Walk to the word or entity that begins at a token, on the shortest way.
+
+        RETURNS (int): the last token that is selected then.
+        """
         rtl = self.page.evaluate(
             "() => getComputedStyle(document.getElementById('text')).direction"
         )
-        ahead, back = ("ArrowLeft", "ArrowRight") if rtl == "rtl" else ("ArrowRight", "ArrowLeft")
-        for _ in range(5000):
+        self.ahead, self.back = ("ArrowLeft", "ArrowRight")[:: 1 if rtl == "rtl" else -1]
+        for _ in range(100):
             state = self.state()
-            at = min(state["selected"], default=-1)
-            if at == start and (len(state["selected"]) == 1 or self._is_entity(state)):
-                return
-            if at == start:  # the rest of what was removed: around it, to its first word
-                self.press(back)
+            stops = stops_of(state)
+            places = [i for i, stop in enumerate(stops) if list(range(*stop)) == state["selected"]]
+            goal = next(i for i, stop in enumerate(stops) if stop[0] == start)
+            if places == [goal]:
+                return stops[goal][1] - 1
+            if state["selected"] and not places:  # around the words of what was removed
+                self.press(self.back)
                 continue
-            entities = [e[0] for e in state["entities"]]
-            between = [e for e in entities if at < e <= start]
-            if between and between[-1] == start and start - at > len(between):
-                for _ in between:
-                    self.press("Tab")
-            else:
-                self.press(ahead if at < start else back)
+            way = self._way(places[0] if places else -1, goal, stops, state["entities"])
+            for key in way:
+                self.press(key)
         raise AssertionError(f"token {start} can't be reached")
 
-    def _is_entity(self, state: Mapping[str, Any]) -> bool:
-        selected = state["selected"]
-        return any(e[0] == selected[0] and e[1] == selected[-1] + 1 for e in state["entities"])
+    def _way(
+        self, at: int, goal: int, stops: Sequence[tuple[int, int]], entities: Sequence[Any]
+    ) -> list[str]:
+        """The fewest keys from one stop to another; -1 is before the first."""
+        marks = [i for i, stop in enumerate(stops) if any(e[0] == stop[0] for e in entities)]
+        later, earlier = [i for i in marks if i > at], [i for i in marks if i < at][::-1]
+        firsts: list[tuple[list[str], int]] = [([], at), (["End"], len(stops) - 1)]
+        firsts += [(["Tab"] * n, i) for n, i in enumerate(later, 1)]
+        firsts += [(["Shift+Tab"] * n, i) for n, i in enumerate(earlier, 1)] + [(["Home"], 0)]
+        ways = [
+            [*keys, *[self.ahead if place < goal else self.back] * abs(goal - place)]
+            for keys, place in firsts
+            if place >= 0 or goal >= 0
+        ]
+        return min(ways, key=len)
+
+
+def stops_of(state: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """First token and end of each word and entity; blanks are no words."""
+    covered = {i for start, end, _ in state["entities"] for i in range(start, end)}
+    words = [
+        (i, i + 1)
+        for i, word in enumerate(state["words"])
+        if i not in covered and word.strip(BLANKS)
+    ]
+    return sorted([*words, *((start, end) for start, end, _ in state["entities"])])
 
 
 def tokens_of(text: str, words: Sequence[str], spans: Sequence[Span]) -> list[Span]:
-    """Entities in tokens. The page shows line breaks and tabs as signs, which are no words."""
+    """Entities in tokens."""
     starts, ends, at = {}, {}, 0
     for number, word in enumerate(words):
-        if not word.strip("↵⇥ \n\t\r"):
+        if not word.strip(BLANKS):
             continue
         at = text.index(word, at)
         starts[at], ends[at + len(word)] = number, number + 1

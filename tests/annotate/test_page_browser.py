@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from spacy_seqmix.annotate.page.training import Training
 from spacy_seqmix.annotation.texts import task_key
 
 from .fake_loop import TEXTS, FakeLoop
@@ -19,6 +21,7 @@ if CHROMIUM is None:
     pytest.skip("chromium is not installed", allow_module_level=True)
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
+STATIC = Path(__file__).parents[2] / "spacy_seqmix" / "annotate" / "page" / "static"
 SUGGEST = {
     "Mara Quill": ("PER", 0.97),
     "Port Elder": ("PER", 0.41),
@@ -350,6 +353,53 @@ def test_page_browser_goes_on_while_a_model_trains(browser, tmp_path):
         assert tab.problems == []
 
 
+def test_page_browser_shows_why_the_training_stopped_and_starts_it_again(browser, loop):
+    training = Training(loop.run_dir / "c.cfg", loop.run_dir)
+    training.command = [sys.executable, "-c", "print('[S999] no <b>memory'); raise SystemExit(1)"]
+    training.start()
+    with loop.served(training=training) as link, browser.new_context() as context:
+        tab = opened(context, link)
+        tab.wait_for_selector("#banner:not([hidden])")
+        assert "The training has stopped: [S999] no <b>memory" in tab.inner_text("#banner")
+        press(tab, "Enter")  # one can go on
+        wait_until(loop.answers)
+        training.command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+        tab.click("#banner-button")
+        tab.wait_for_selector("#banner", state="hidden")
+        assert training.is_alive
+        assert tab.problems == []
+    training.stop()
+
+
+def test_page_browser_keeps_what_a_full_disk_does_not_take(tab, loop, monkeypatch):
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        press(tab, "ArrowRight", "p", "Enter", "Enter")
+        tab.wait_for_selector("#banner:not([hidden])")
+        wait_until(lambda: "2 answers are kept in this browser" in tab.inner_text("#banner"))
+        assert "No space left on device" in tab.inner_text("#banner")
+    assert loop.answers() == []
+    wait_until(lambda: len(loop.answers()) == 2)
+    tab.wait_for_selector("#banner", state="hidden")
+    assert loop.given() == {TEXTS[0]: [("Mara", "PER")], TEXTS[1]: []}
+
+
+def test_page_browser_counts_and_explains_blind_texts(browser, loop):
+    loop.ask(round_=1, suggest=SUGGEST)
+    with loop.served(loop.desk(blind=1.0)) as link, browser.new_context() as context:
+        tab = opened(context, link)
+        assert entities(tab) == []
+        assert "Without suggestions" in tab.inner_text("#meta")
+        press(tab, "Enter")
+        wait_until(loop.answers)
+        tab.wait_for_selector("text=Do suggestions mislead?")
+    (answer,) = loop.answers()
+    assert (answer.blind, answer.shown, len(answer.hidden)) == (True, None, 2)
+
+
 def test_page_browser_adds_a_label(tab, loop):
     press(tab, "Enter")
     saved(tab)
@@ -385,13 +435,56 @@ def test_page_browser_needs_nothing_but_its_own_files(browser, link):
         assert all(url.startswith(base) for url in asked)
 
 
+def rgb(colour):
+    """Red, green and blue, 0 to 1."""
+    digits = colour.lstrip("#")
+    digits = "".join(2 * sign for sign in digits) if len(digits) == 3 else digits
+    return [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+
+
+def contrast(one, other):
+    """As the Web Content Accessibility Guidelines measure it."""
+    light = [
+        sum(
+            share * (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4)
+            for share, c in zip((0.2126, 0.7152, 0.0722), colour, strict=True)
+        )
+        for colour in (one, other)
+    ]
+    return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_page_browser_colours_can_be_read(mode):
+    css = (STATIC / "page.css").read_text("utf8")
+    blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    values = {}
+    for block in blocks[: 1 if mode == "light" else 2]:
+        values |= dict(re.findall(r"--([\w-]+): ([^;]+);", block))
+    card, ink, tint = rgb(values["card"]), rgb(values["ink"]), float(values["tint"][:-1]) / 100
+    for name in (f"c{i}" for i in range(8)):
+        mixed = [tint * a + (1 - tint) * b for a, b in zip(rgb(values[name]), card, strict=True)]
+        assert contrast(ink, mixed) >= 4.5, name
+    for text, ground in [
+        ("quiet", "paper"),
+        ("quiet", "card"),
+        ("quiet", "key"),
+        ("accent", "paper"),
+        ("on-accent", "accent"),
+        ("ink", "select"),
+        ("ink", "alarm"),
+        ("up", "paper"),
+        ("down", "paper"),
+    ]:
+        assert contrast(rgb(values[text]), rgb(values[ground])) >= 4.5, (text, ground)
+
+
 def test_page_browser_files_are_in_the_package():
-    folder = Path(__file__).parents[2] / "spacy_seqmix" / "annotate" / "page" / "static"
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in STATIC.iterdir()}
     used = set(
         re.findall(
             r'(?:from "\./|(?:src|href)="/)([\w.]+)"',
-            "".join(p.read_text("utf8") for p in folder.iterdir()),
+            "".join(p.read_text("utf8") for p in STATIC.iterdir()),
         )
     )
     assert used <= names

@@ -51,6 +51,7 @@ def test_page_folder_begins_and_goes_on(tmp_path, texts):
     assert again == settings
     labels = json.loads(folder.labels_path.read_text("utf8"))
     assert [label["name"] for label in labels] == ["PER", "ORG", "LOC"]
+    assert folder.facts() == {"lang": "en", "dev_min": 30}
     assert go_on(folder, NewRun(texts), {}, blind=0.3).blind == 0.3
     assert folder.read().blind == 0.3
 

@@ -64,11 +64,12 @@ class PageFolder:
             text = Errors.E600.format(path=self.settings_path, reason=reason)
             raise SeqMixFileError(text) from err
 
-    def dev_min(self) -> int:
-        """The docs that must be set aside before there is a score, as the config says."""
+    def facts(self) -> dict[str, Any]:
+        """What the page shows of the config: the language, and the docs that must be set aside
+        before there is a score."""
         with config_errors(self.config_path):
-            active = Config().from_disk(self.config_path, interpolate=False)["active"]
-        return int(active.get("dev_min", 30))
+            config = Config().from_disk(self.config_path, interpolate=False)
+        return {"lang": config["nlp"]["lang"], "dev_min": config["active"].get("dev_min", 30)}
 
     def write(self, settings: PageSettings) -> None:
         """Write the settings, for the user's eyes only: they have the secret."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
@@ -47,15 +47,21 @@ class Progress:
     """Reads the run folder again where the loop has changed it."""
 
     def __init__(
-        self, run_dir: Path, desk: Desk, *, identity: str, title: str = "", dev_min: int = 30
+        self,
+        run_dir: Path,
+        desk: Desk,
+        *,
+        identity: str,
+        title: str = "",
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         """
         identity (str): names the run in the browser's storage.
         title (str): of the page.
-        dev_min (int): the docs that must be set aside before there is a score.
+        facts (Mapping | None): what else does not change, see ``PageFolder.facts``.
         """
         self.run_dir, self.desk = run_dir, desk
-        self.identity, self.title, self.dev_min = identity, title, dev_min
+        self.fixed = {"run": identity, "title": title, **(facts or {})}
         self._journal = Watched(run_dir / "journal.jsonl")
         self._records: list[RoundRecord] = []
         self._problem: str | None = None
@@ -76,9 +82,7 @@ class Progress:
         self.desk.refresh()
         records, answers = self.records(), list(self.desk.all())
         return {
-            "run": self.identity,
-            "title": self.title,
-            "dev_min": self.dev_min,
+            **self.fixed,
             "labels": [one.name for one in self.desk.labels],
             "older": self.desk.older(),
             "counts": _counts(answers),

@@ -86,7 +86,7 @@ def serve(
             desk,
             identity=settings.identity,
             title=Path(settings.texts).name,
-            dev_min=folder.dev_min(),
+            facts=folder.facts(),
         )
         training = None
         if train is not None:

@@ -334,7 +334,10 @@ function drawState(next) {
   const isNew = first || next.next?.model !== state.next?.model || next.batch.round !== state.batch.round;
   const labels = first || String(next.labels) !== String(state.labels);
   state = next;
-  if (first) outbox = new Outbox(state.run, sent);
+  if (first) {
+    outbox = new Outbox(state.run, sent);
+    $("text").lang = state.lang ?? "";
+  }
   if (labels) {
     drawLabels();
     drawFilter();
