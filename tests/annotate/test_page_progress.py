@@ -20,6 +20,9 @@ from ..registered import POLICIES
 from .fake_loop import FakeLoop
 from .test_page_desk import post
 
+# Of 4 entities 3 are right, one is missed, and one is predicted that is none.
+CONFUSION = [["PER", "PER", 2], ["LOC", "LOC", 1], ["LOC", "", 1], ["", "PER", 1]]
+
 
 @pytest.fixture
 def loop(tmp_path):
@@ -77,9 +80,6 @@ def test_page_progress_explains_every_policy():
 
 
 def test_page_progress_has_the_curve_and_its_uncertainty(loop):
-    desk = loop.desk()
-    post(loop, desk, 0, [(0, 10, "PER"), (21, 31, "LOC")])
-    post(loop, desk, 3, [(0, 8, "PER"), (14, 20, "LOC")])
     rows = [
         {"n_labelled": 1, "held_out": [0], "queried": [0, 1], "dev_docs": 1, "scores": {}},
         {
@@ -87,11 +87,11 @@ def test_page_progress_has_the_curve_and_its_uncertainty(loop):
             "held_out": [3],
             "queried": [3, 4],
             "dev_docs": 2,
-            "scores": {"dev": scores(0.75, 0.75, 0.75)},
+            "scores": {"dev": {**scores(0.75, 0.75, 0.75), "confusion": CONFUSION}},
         },
     ]
     loop.journal(*rows)
-    first, second = state(loop, desk)["curve"]
+    first, second = state(loop)["curve"]
     assert (first["f"], first["low"], first["docs"]) == (None, None, 1)
     # Of 4 entities 3 are found, and one is found that is none: J = 3 of 5.
     assert second["entities"] == 4
@@ -100,12 +100,18 @@ def test_page_progress_has_the_curve_and_its_uncertainty(loop):
     assert second["set_aside"]
 
 
-def test_page_progress_interval_needs_the_number_of_entities():
-    given = Scores(ents_p=0.5, ents_r=0.5, ents_f=0.5)
-    assert interval(given, 0) == (None, None)
-    narrow, wide = interval(given, 1000), interval(given, 10)
+def test_page_progress_interval_comes_from_counts_of_entities():
+    def of(*confusion):
+        return interval(Scores(ents_p=0.5, ents_r=0.5, ents_f=0.5, confusion=confusion))
+
+    assert of() == (None, None)
+    narrow = of(("PER", "PER", 500), ("PER", "", 500), ("", "PER", 500))
+    wide = of(("PER", "PER", 5), ("PER", "", 5), ("", "PER", 5))
     assert wide[0] < narrow[0] < 0.5 < narrow[1] < wide[1]
-    assert interval(Scores(ents_p=None, ents_r=None, ents_f=None), 10) == (None, None)
+    # A wrong type is missed, and is a wrong prediction too.
+    assert of(("PER", "PER", 5), ("PER", "LOC", 5)) == wide
+    assert of(("PER", "", 3))[0] == pytest.approx(0.0)
+    assert interval(Scores(ents_p=None, ents_r=None, ents_f=None)) == (None, None)
 
 
 def test_page_progress_advises_to_stop_after_three_rounds_that_agree(loop):

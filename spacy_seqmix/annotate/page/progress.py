@@ -87,7 +87,7 @@ class Progress:
             "older": self.desk.older(),
             "counts": _counts(answers),
             "batch": self._batch(),
-            "curve": curve_of(records, self.desk.answers),
+            "curve": curve_of(records),
             "last": None if not records else records[-1].seconds.total,
             "next": self._next(),
             "advice": advice(records),
