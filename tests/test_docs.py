@@ -2,16 +2,12 @@
 
 import re
 from configparser import ConfigParser
-from functools import partial
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
 
 import pytest
-import spacy
 from pydantic import BaseModel
-from spacy.tokens import DocBin
-from spacy.training import Example
 from spacy.util import load_config
 from typer.testing import CliRunner
 
@@ -121,37 +117,3 @@ def test_help_is_complete(command: str) -> None:
         if re.match(r"^\s+(-\w, )?--\w[\w-]*( <\w+>| \[.*\])?\s*$", line):
             raise AssertionError(line)
     assert command in CliRunner().invoke(app, ["--help"]).output
-
-
-def test_docs_tutorial_asks_only_for_what_is_not_labelled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The tutorial's next.py, twice: what the first call asked for is labelled by the second."""
-    page = (ROOT / "docs" / "tutorial.md").read_text("utf8")
-    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    (code,) = (block for block in blocks if "next.txt" in block)
-    monkeypatch.chdir(tmp_path)
-    texts = [f"Ann met Bo, who was {age} (or more)." for age in range(20, 90)]
-    Path("train.txt").write_text(f"[PER Ann] met [PER Bo].\n\n[PER Ann]{texts[0][3:]}\n\n", "utf8")
-    Path("raw.txt").write_text("\n".join(texts), "utf8")
-    asked = []
-    for _ in range(2):
-        done = CliRunner().invoke(app, ["convert", "train.txt", "train.spacy"])
-        assert done.exit_code == 0, done.output
-        if not asked:
-            nlp = spacy.blank("en")
-            nlp.add_pipe("seqmix_ner")
-            docs = DocBin().from_disk("train.spacy").get_docs(nlp.vocab)
-            examples = [Example(nlp.make_doc(doc.text), doc) for doc in docs]
-            nlp.initialize(partial(iter, examples))
-            Path("plain-0").mkdir()
-            nlp.to_disk("plain-0/model-last")
-        exec(code, {})
-        said = Path("next.txt").read_text("utf8")
-        with Path("train.txt").open("a", encoding="utf8") as file:
-            file.write(said)
-        lines = [line for line in said.splitlines() if line and not line.startswith("# ")]
-        asked.append({re.sub(r"\[PER ([^]]*)\]", r"\1", line) for line in lines})
-    assert [len(one) for one in asked] == [50, 19]
-    assert not asked[0] & asked[1]
-    assert texts[0] not in asked[0] | asked[1]
