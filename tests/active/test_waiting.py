@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import spacy
 import srsly
 from spacy.tokens import Doc
 from thinc.api import Config
@@ -18,6 +19,8 @@ from spacy_seqmix.annotation.docbins import read_docs
 from spacy_seqmix.annotation.provenance import doc_key, get_origin, parent_keys
 from spacy_seqmix.annotation.texts import EXTRA_KEY
 from spacy_seqmix.errors import SeqMixError
+from spacy_seqmix.query.agreement import agreement
+from spacy_seqmix.query.suggestions import suggest
 from spacy_seqmix.types import Answer, Oracle, Task
 
 PLAIN = {"active.mixing": None, "active.n_rounds": 1, "active.duplicates": None}
@@ -454,12 +457,19 @@ def test_waiting_correction_drops_docs_mixed_of_it(begin: Any, configure: Any) -
 
 def test_waiting_agreement_of_successive_models(begin: Any, person: Person) -> None:
     settings = {"active.n_rounds": 2, "active.max_steps": 40, "active.agreement_size": 5}
+    settings["active.keep_models"] = "all"
     run = begin(settings, "whole")
     first, second, third = run.run()
     assert first.agreement is None
-    for record in (second, third):
-        assert record.agreement.docs == 5
-        assert 0 <= record.agreement.agreement <= 1
+    docs = run.pool.take(run.agreeing.ids)
+    models = [spacy.load(run.folder.model(number)) for number in range(3)]
+    spans = [suggest(nlp, "seqmix_ner", docs) for nlp in models]
+    for number, record in enumerate((second, third)):
+        found = agreement(docs, spans[number], spans[number + 1])
+        assert record.agreement.model_dump() == {
+            **{"docs": 5, "agreement": found.same, "kappa": found.kappa}
+        }
+    assert second.agreement.agreement < 1
     # what a resumed run finds is the same
     resumed = begin(settings)
     person.plan = lambda tasks: tasks if tasks and tasks[0].round == 0 else []
