@@ -10,8 +10,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_seqmix.query.dropout import dropout_probs
-from spacy_seqmix.query.policies import QueryPolicy, evidence, score_docs, top_k
+from spacy_seqmix.query.policies import QueryPolicy, evidence, score_docs
 from spacy_seqmix.query.probabilities import check_needs
+from spacy_seqmix.query.selection import ranked
 
 from .query.conftest import PIPES, VECTORS, add_pipes, bare, train
 from .query.conftest import gold as gold  # the fixture
@@ -74,7 +75,7 @@ def test_registered_policies_break_ties_at_random(name, settings, blank_en):
     docs = [Doc(blank_en.vocab, words=["w", "w"])] * 20
     scores = score_docs(policy, docs, partial(evidence_of, policy.needs), rng(3))
     assert policy.needs == "nothing" or len(set(scores.tolist())) == 1
-    picked = [top_k(scores, range(20), 3, rng(seed)) for seed in (1, 1, 2)]
+    picked = [ranked(scores, range(20), rng(seed))[:3] for seed in (1, 1, 2)]
     assert policy.needs == "nothing" or picked[0] == picked[1] != picked[2]
 
 

@@ -163,6 +163,7 @@ class SeqMixUncertainty(PipelineMember):
             lambda kept: [probs[id(doc)] for doc in kept],
             np.random.default_rng(0),
         )
+        scores = self.policy.adjusted(scores, docs)
         for doc, score in zip(docs, scores.tolist(), strict=True):
             doc._.uncertainty = score if math.isfinite(score) else None
         if scores_of.spans is not None:

@@ -1,4 +1,4 @@
-"""Query policies: scores of docs by their probabilities, and the selection of docs to label."""
+"""Query policies: scores of docs by their probabilities."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from ..annotation.whitespace import is_blank
 from ..errors import Errors, SeqMixError
 from ..types import Floats1d, Floats2d, TokenProbs
 from .probabilities import Needs, Progress, entity_probs, path_probs, token_probs
-from .selection import ranked
 
 # (scores, docs, their scores in earlier rounds) -> the scores that decide
 Adjust: TypeAlias = Callable[[Floats1d, Sequence[Doc], Floats2d], Floats1d]
@@ -104,19 +103,6 @@ def evidence(
     if needs == "entities":
         return entity_probs(nlp, component, docs, progress=progress)
     return token_probs(nlp, component, docs, progress=progress)
-
-
-def top_k(
-    scores: Floats1d, pool: Sequence[int], budget: int, rng: np.random.Generator
-) -> list[int]:
-    """Pick the docs with the highest scores; ties are broken at random.
-
-    scores (Floats1d): shape (n_docs,).
-    pool (Sequence[int]): the id of each doc.
-    budget (int): the number of docs to pick; fewer are returned if the pool is smaller.
-    RETURNS (list[int]): ids, those with the highest scores first.
-    """
-    return ranked(scores, pool, rng)[:budget]
 
 
 def make_random_policy() -> QueryPolicy:

@@ -200,6 +200,7 @@ POLICIES = {
     "Margin": {"mode": "smallest"},
     "MNLP": {},
     "QBC": {"mode": "kl"},
+    "TagCount": {},
 }
 
 

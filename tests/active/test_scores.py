@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.scorer import get_ner_prf
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.vocab import Vocab
 
@@ -101,3 +101,16 @@ def test_scores_of_other_tokens():
     found.set_ents([found.char_span(0, 3, "LOC")])
     assert confusion([Example(found, gold)]) == [("", "LOC", 1), ("LOC", "", 1)]
     assert np.isclose(seqeval_f1([Example(found, gold)]), 0.0)
+
+
+def test_scores_leave_out_what_is_not_known_of_partly_labelled_docs():
+    nlp = spacy.blank("en")
+    rules = nlp.add_pipe("entity_ruler")
+    rules.add_patterns([{"label": "PER", "pattern": "Ann"}, {"label": "LOC", "pattern": "Rome"}])
+    gold = nlp.make_doc("Ann saw Rome")
+    gold.set_ents([Span(gold, 0, 1, label="PER")], missing=[gold[2:3]], default="outside")
+    scores = evaluate(nlp, [gold], "entity_ruler")
+    assert (scores.ents_p, scores.ents_r, scores.ents_f) == (1.0, 1.0, 1.0)
+    assert scores.confusion == [("PER", "PER", 1)]
+    gold.set_ents([Span(gold, 0, 1, label="PER")], default="outside")
+    assert evaluate(nlp, [gold], "entity_ruler").ents_p == 0.5

@@ -87,6 +87,15 @@ def test_seed_model_suggests_in_the_tokens_of_the_docs(kind, request):
     assert every[2] == (Suggestion(1, 2, "DATE"),)
 
 
+@pytest.mark.parametrize("kind", ["ruler_dir", "llm_cfg"])
+def test_seed_model_reads_the_text_and_not_the_tokens(kind, request):
+    """Where the pool's tokens are parts of words, its own tokenizer joins them."""
+    words, spaces = ["An", "n", "saw", "Ro", "me"], [False, True, True, False, False]
+    doc = Doc(VOCAB, words=words, spaces=spaces)
+    expected = (Suggestion(0, 2, "PER"), Suggestion(3, 5, "LOC"))
+    assert seed_model(request.getfixturevalue(kind), NAMES).suggest([doc]) == [expected]
+
+
 def test_seed_model_of_a_trained_pipeline_has_its_own_probabilities(tmp_path):
     nlp = spacy.blank("en")
     nlp.add_pipe("ner", config={"model": {"tok2vec": {"width": 16, "embed_size": 100}}})

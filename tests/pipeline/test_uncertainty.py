@@ -239,3 +239,9 @@ def test_uncertainty_refuses_an_encoder_between():
     nlp.add_pipe("tok2vec", before="seqmix_uncertainty")
     with pytest.raises(ValueError, match=r"S448.*'tok2vec' stands between 'seqmix_ner'"):
         nlp.get_pipe("seqmix_uncertainty").observed()
+
+
+def test_uncertainty_of_a_policy_around_another():
+    plain, costs = build()(TEXT)._.uncertainty, {"@misc": "spacy-seqmix.TokenCost.v1"}
+    policy = {**costs, "policy": {"@misc": "spacy-seqmix.NTE.v1"}}
+    assert build(policy=policy)(TEXT)._.uncertainty == pytest.approx(plain / 4)
