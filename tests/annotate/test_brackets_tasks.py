@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
         Task(task_key(n, text), NLP.make_doc(text), 0, (Suggestion(0, 1, "PER", 0.875),))
         for n, text in enumerate(TEXTS)
     ]
-    write_brackets(tasks, tmp_path / "tasks.txt")
+    write_brackets(tasks, tmp_path / "tasks.txt", ["PER", "big place"])
     return tmp_path / "tasks.txt"
 
 
@@ -36,7 +36,9 @@ def edit(path: Path, before: str, after: str) -> None:
 def test_brackets_tasks_can_be_read_by_a_person(path: Path) -> None:
     key = task_key(0, TEXTS[0])
     entry = f"\n# todo {key}  suggested with confidence 0.88\n[PER Ana] \\[sic\\] left\\nOslo.\n"
-    assert entry in path.read_text("utf8")
+    text = path.read_text("utf8")
+    assert entry in text
+    assert "# Labels: PER, big\\_place\n" in text
 
 
 def test_brackets_tasks_are_corrected_in_place(path: Path) -> None:
