@@ -54,6 +54,7 @@ class FilesOracle(Oracle):
     _read: dict[Path, tuple[Stamp, list[Row]]] = field(default_factory=dict)
     # The files whose answers were all taken.
     _taken: dict[Path, Stamp] = field(default_factory=dict)
+    _warned: set[Note] = field(default_factory=set)
 
     @property
     def format(self) -> Format:
@@ -112,7 +113,8 @@ class FilesOracle(Oracle):
                 yield self._answer(one.row, related)
         self._taken = files
         for note in self.notes:
-            if note.kind in WARNED:
+            if note.kind in WARNED and note not in self._warned:
+                self._warned.add(note)
                 warnings.warn(Warnings.W640.format(**vars(note)), stacklevel=2)
 
     def _write(self, tasks: Sequence[Task]) -> None:

@@ -84,7 +84,10 @@ def test_brackets_take_no_escape_for_what_is_no_character(number: str) -> None:
     assert parse_markup(f"a\\u{{{number}}}b", escaped=True)[0] == f"a\\u{{{number}}}b"
 
 
-@pytest.mark.parametrize("text", [" ", "\n", "\t\u2028", "", "\\", "\\n", "\\u{41}", "#", "]["])
+@pytest.mark.parametrize(
+    "text",
+    [" ", "\n", "\t\u2028", "a\u2028b\x0cc\x85d\x1ee", "", "\\", "\\n", "\\u{41}", "#", "]["],
+)
 def test_brackets_escape_any_text(text: str) -> None:
     line = to_escaped_markup(text, [])
     assert line == line.strip()
