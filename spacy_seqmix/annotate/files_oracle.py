@@ -54,6 +54,7 @@ class FilesOracle(Oracle):
     _read: dict[Path, tuple[Stamp, list[Row]]] = field(default_factory=dict)
     # The files whose answers were all taken.
     _taken: dict[Path, Stamp] = field(default_factory=dict)
+    _warned: set[Note] = field(default_factory=set)
 
     @property
     def format(self) -> Format:
@@ -112,7 +113,8 @@ class FilesOracle(Oracle):
                 yield self._answer(one.row, related)
         self._taken = files
         for note in self.notes:
-            if note.kind in WARNED:
+            if note.kind in WARNED and note not in self._warned:
+                self._warned.add(note)
                 warnings.warn(Warnings.W640.format(**vars(note)), stacklevel=2)
 
     def _write(self, tasks: Sequence[Task]) -> None:
@@ -120,7 +122,7 @@ class FilesOracle(Oracle):
         path = self._free_path(tasks[0].round)
         docs = {task.key: with_key(task.doc.copy(), task.key, {}) for task in tasks}
         write_docs(docs.values(), _docs_of(path))
-        self.format.write(tasks, path)
+        self.format.write(tasks, path, list(self.rules.labels or ()))
         self._docs |= {task.key: task.doc for task in tasks}
         self._keys[path] = list(docs)
         self._taken.clear()  # there may be answers to them already
@@ -173,7 +175,8 @@ def make_files_oracle(
 
     format (str): brackets, label-studio, prodigy, doccano, brat or jsonl.
     folder (Path | None): where the files are; None for "tasks" in the run folder.
-    labels (list[str] | None): refuse other labels than these; None accepts any.
+    labels (list[str] | None): refuse other labels than these, and name them in files of tasks; None
+        accepts any.
     annotator (str | None): count the answers of this person only.
     cut (str): "snap" moves the ends of spans that cut a token outwards, "refuse" refuses them.
     overlap (str): "longest" keeps the longest of overlapping spans, "refuse" refuses them.

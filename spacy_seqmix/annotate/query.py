@@ -105,7 +105,7 @@ def query_file(
     if not tasks:
         reason = f"{plural(len(left), 'text')}, all of them nearly the same as known ones"
         raise SeqMixError(Errors.E649.format(path=pool, reason=reason))
-    chosen.write(tasks, out_path)
+    chosen.write(tasks, out_path, _labels(nlp, name))
     return Asked(tasks, name, scored, known)
 
 
@@ -177,6 +177,13 @@ def _evidence(
 def _vectors(nlp: Language, component: str | None, docs: Sequence[Doc]) -> Floats2d:
     found = encoder_vectors(nlp, component, docs)
     return text_vectors(docs) if found is None else found
+
+
+def _labels(nlp: Language, component: str | None) -> list[str]:
+    """The labels of a component that predicts spans."""
+    if component not in components_with_spans(nlp):
+        return []
+    return list(nlp.get_pipe(component).labels)  # type: ignore[attr-defined]
 
 
 def component_of(nlp: Language, policy: QueryPolicy, name: str | None) -> str | None:

@@ -33,7 +33,7 @@ CAPITALS = "capitals from A to Z; name any other label in --labels"
 _NO_LABEL = re.compile(r"[\s\[\]\\]")
 # Control characters, and those that some editors take for the end of a line or of a file.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
-_BLANK = r"\_"  # in a label
+BLANK = r"\_"  # in a label
 _ENTITY = re.compile(r"(?<!\\)\[\w+ ")
 
 
@@ -189,7 +189,7 @@ def _marked(text: str, spans: Iterable[Span], escape: Callable[[str], str]) -> s
     position = 0
     for start, end, label in spans:
         parts.append(escape(text[position:start]))
-        parts.append(f"[{escape(label).replace(' ', _BLANK)} {escape(text[start:end])}]")
+        parts.append(f"[{escape(label).replace(' ', BLANK)} {escape(text[start:end])}]")
         position = end
     parts.append(escape(text[position:]))
     line = "".join(parts)

@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
         Task(task_key(n, text), NLP.make_doc(text), 0, (Suggestion(0, 1, "PER", 0.875),))
         for n, text in enumerate(TEXTS)
     ]
-    write_brackets(tasks, tmp_path / "tasks.txt")
+    write_brackets(tasks, tmp_path / "tasks.txt", ["PER", "big place"])
     return tmp_path / "tasks.txt"
 
 
@@ -36,7 +36,9 @@ def edit(path: Path, before: str, after: str) -> None:
 def test_brackets_tasks_can_be_read_by_a_person(path: Path) -> None:
     key = task_key(0, TEXTS[0])
     entry = f"\n# todo {key}  suggested with confidence 0.88\n[PER Ana] \\[sic\\] left\\nOslo.\n"
-    assert entry in path.read_text("utf8")
+    text = path.read_text("utf8")
+    assert entry in text
+    assert "# Labels: PER, big\\_place\n" in text
 
 
 def test_brackets_tasks_are_corrected_in_place(path: Path) -> None:
@@ -82,7 +84,10 @@ def test_brackets_take_no_escape_for_what_is_no_character(number: str) -> None:
     assert parse_markup(f"a\\u{{{number}}}b", escaped=True)[0] == f"a\\u{{{number}}}b"
 
 
-@pytest.mark.parametrize("text", [" ", "\n", "\t\u2028", "", "\\", "\\n", "\\u{41}", "#", "]["])
+@pytest.mark.parametrize(
+    "text",
+    [" ", "\n", "\t\u2028", "a\u2028b\x0cc\x85d\x1ee", "", "\\", "\\n", "\\u{41}", "#", "]["],
+)
 def test_brackets_escape_any_text(text: str) -> None:
     line = to_escaped_markup(text, [])
     assert line == line.strip()

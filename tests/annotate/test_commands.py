@@ -82,6 +82,9 @@ def test_query_and_ingest_go_round(pipeline, pool, tmp_path, name) -> None:
     code, output = run("query", pipeline, pool, "-n", 6, "-f", name, "-o", tasks)
     assert code == 0, output
     assert detect(tasks) == name
+    if name == "brat":
+        labels = (tasks / "annotation.conf").read_text("utf8").split("\n")
+        assert {"PER", "LOC", "ORG", "MISC"} <= set(labels)
     rows = list(read_export(tasks)[1])
     assert [row.state for row in rows] == ["not yet"] * 6
     # All are labelled with one entity, which no model would predict.

@@ -142,6 +142,8 @@ def test_files_oracle_warns_of_spans_that_were_moved(tmp_path: Path) -> None:
         (answer,) = oracle(tasks)
     assert ents(answer) == ["Ana"]
     assert list(oracle(tasks)) == []  # no file has changed
+    (oracle.exports / "more.jsonl").write_text('{"text": "Later.", "spans": []}', "utf8")
+    assert len(list(oracle(tasks))) == 2  # and no warning again
 
 
 def test_files_oracle_takes_answers_that_came_before_the_question(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def round_trip(folder: Path, name: str, nlp: Language, marked: str, *, with_pool
         for key, doc, one in zip(keys, docs, shown, strict=True)
     ]
     path = folder / f"tasks{FORMATS[name].suffix}"
-    FORMATS[name].write(tasks, path)
+    FORMATS[name].write(tasks, path, ["PER", "NEW"])
     said = {keys[0]: gold, keys[1]: Said([], skipped=True), keys[3]: Said([])}
     export = EXPORTS[name](path, said)
     assert detect(export) == name
@@ -120,7 +120,7 @@ def test_formats_round_trip(tmp_path: Path, name: str, trap: str) -> None:
         text, gold = parse(marked)
         doc = nlp.make_doc(text)
         with pytest.raises(SeqMixError, match=r"\[S650\].* place"):
-            FORMATS[name].write([Task("0-a", doc, 0, suggestions(doc, gold))], tmp_path / "out")
+            FORMATS[name].write([Task("0-a", doc, 0, suggestions(doc, gold))], tmp_path / "out", [])
         assert not (tmp_path / "out").exists()
         return
     for folder in ("with", "without"):
@@ -140,7 +140,7 @@ def test_formats_round_trip(tmp_path: Path, name: str, trap: str) -> None:
 def test_doccano_counts_utf16_units(tmp_path: Path) -> None:
     doc = spacy.blank("en").make_doc("🙂 Ana left.")
     task = Task("0-a", doc, 0, (Suggestion(1, 2, "PER", 0.5),))
-    FORMATS["doccano"].write([task], tmp_path / "tasks.jsonl")
+    FORMATS["doccano"].write([task], tmp_path / "tasks.jsonl", [])
     text = (tmp_path / "tasks.jsonl").read_bytes().decode("ascii")
     assert json.loads(text)["label"] == [[3, 6, "PER"]]
     assert json.loads(json.loads(text)["seqmix_suggested"]) == [[3, 6, "PER", 0.5]]
@@ -151,8 +151,16 @@ def test_label_studio_shows_first_what_is_wanted_most(tmp_path: Path) -> None:
     tasks = [
         Task(f"{n}-a", nlp.make_doc("Ana left."), 0, (), score) for n, score in [(0, 2.0), (1, 1.0)]
     ]
-    FORMATS["label-studio"].write(tasks, tmp_path / "tasks.json")
+    FORMATS["label-studio"].write(tasks, tmp_path / "tasks.json", [])
     found = json.loads((tmp_path / "tasks.json").read_text("utf8"))
     scores = [task["predictions"][0]["score"] for task in found]
     assert scores[0] < scores[1]  # it serves the lowest first
     assert {task["predictions"][0]["model_version"] for task in found} == {"spacy-seqmix"}
+
+
+def test_brat_shows_labels_that_were_not_suggested(tmp_path: Path) -> None:
+    doc = spacy.blank("en").make_doc("Ana left.")
+    task = Task("0-a", doc, 0, (Suggestion(0, 1, "PER", 0.5),))
+    FORMATS["brat"].write([task], tmp_path / "out", ["ORG", "LOC"])
+    conf = (tmp_path / "out" / "annotation.conf").read_text("utf8")
+    assert conf.startswith("[entities]\nORG\nLOC\nPER\nTODO\nSKIP\n\n[relations]")

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ...convert.brackets import parse_markup, to_escaped_markup
+from ...convert.brackets import BLANK, parse_markup, to_escaped_markup
 from ...convert.files import attempt, read_lines
 from ...errors import Errors, SeqMixError
 from ...files import replacing
@@ -32,10 +32,15 @@ HELP = """\
 """
 
 
-def write_brackets(tasks: Sequence[Task], path: Path) -> None:
+def write_brackets(tasks: Sequence[Task], path: Path, labels: Sequence[str]) -> None:
     """Write tasks, with the suggestions in brackets and their confidence in the line above."""
+    names = ", ".join(to_escaped_markup(label, ()).replace(" ", BLANK) for label in labels)
     with replacing(path) as temporary:
-        text = HELP + "".join(f"\n{_entry(task)}" for task in tasks)
+        text = (
+            HELP
+            + f"# Labels: {names}\n" * bool(labels)
+            + "".join(f"\n{_entry(task)}" for task in tasks)
+        )
         temporary.write_bytes(text.encode("utf8"))
 
 

@@ -28,17 +28,18 @@ _NAME = re.compile(r"[\w-]+")
 CONF = "[entities]\n{labels}\n{todo}\n{skip}\n\n[relations]\n\n[events]\n\n[attributes]\n"
 
 
-def write_brat(tasks: Sequence[Task], path: Path) -> None:
+def write_brat(tasks: Sequence[Task], path: Path, labels: Sequence[str]) -> None:
     """Write a folder; confidences are notes on the suggestions.
 
     RAISES (SeqMixError): S650 for a label that brat can't show.
     """
-    labels = sorted({one.label for task in tasks for one in suggested(task)})
-    for label in labels:
+    used = sorted({one.label for task in tasks for one in suggested(task)}.difference(labels))
+    names = [*labels, *used]
+    for label in names:
         if not _NAME.fullmatch(label) or label in (TODO, SKIP):
             raise SeqMixError(Errors.E650.format(label=label, format="brat"))
     with replacing_folder(path) as folder:
-        conf = CONF.format(labels="\n".join(labels), todo=TODO, skip=SKIP)
+        conf = CONF.format(labels="\n".join(names), todo=TODO, skip=SKIP)
         (folder / "annotation.conf").write_text(conf, encoding="utf8")
         for task in tasks:
             for suffix, text in ((".txt", task.doc.text), (".ann", _standoff(task))):

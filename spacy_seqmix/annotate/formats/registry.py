@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from ...annotation.texts import read_lines
 from ...convert import first_row, has_markup, tool_of
@@ -22,29 +23,37 @@ from .prodigy import read_prodigy, write_prodigy
 __all__ = ["FORMATS", "Format", "detect", "format_of", "read_export"]
 
 
+Writer: TypeAlias = Callable[[Sequence[Task], Path, Sequence[str]], None]
+
+
 @dataclass(frozen=True)
 class Format:
     """A format of tasks and of answers.
 
-    write (Callable): (tasks, path); the file appears whole or not at all.
+    write (Callable): (tasks, path, labels that there are); the file appears whole or not at all.
     read (Callable): (path, skip) -> rows.
     suffix (str): of the file of tasks; empty where it is a folder.
     in_place (bool): whether the file of tasks itself can be labelled, without an export.
     """
 
-    write: Callable[[Sequence[Task], Path], None]
+    write: Writer
     read: Callable[..., Iterator[Row]]
     suffix: str
     in_place: bool = False
 
 
+def _plain(write: Callable[[Sequence[Task], Path], None]) -> Writer:
+    """A writer for a tool that has the labels in its own settings."""
+    return lambda tasks, path, labels: write(tasks, path)
+
+
 FORMATS: dict[str, Format] = {
     "brackets": Format(write_brackets, read_brackets, ".txt", in_place=True),
-    "label-studio": Format(write_label_studio, read_label_studio, ".json"),
-    "prodigy": Format(write_prodigy, read_prodigy, ".jsonl"),
-    "doccano": Format(write_doccano, read_doccano, ".jsonl"),
+    "label-studio": Format(_plain(write_label_studio), read_label_studio, ".json"),
+    "prodigy": Format(_plain(write_prodigy), read_prodigy, ".jsonl"),
+    "doccano": Format(_plain(write_doccano), read_doccano, ".jsonl"),
     "brat": Format(write_brat, read_brat, "", in_place=True),
-    "jsonl": Format(write_jsonl, read_jsonl, ".jsonl", in_place=True),
+    "jsonl": Format(_plain(write_jsonl), read_jsonl, ".jsonl", in_place=True),
 }
 
 
