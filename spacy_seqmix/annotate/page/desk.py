@@ -88,18 +88,16 @@ class Desk:
             found = self._free(GONE, wanted)
             if not found and not holds:
                 found = self._free(LEFT, wanted)
-                for other in self.tabs.values():
-                    other.keys -= {task.key for task in found}
             self.tabs[tab].keys |= {task.key for task in found}
             self._given.update((task.key, task) for task in found)
             return [self._as_given(task) for task in found]
 
     def _free(self, patience: float, wanted: int) -> list[AskedText]:
-        """The first tasks, best first, that are free: those in reserve come last."""
+        """The first tasks that are free, best first; the loop has put the reserve last."""
         now = self.clock()
         taken = {key for tab in self.tabs.values() if now - tab.seen < patience for key in tab.keys}
-        ranked = sorted(self.texts, key=lambda task: task.reserve)
-        free = (task for task in ranked if task.key not in taken and task.key not in self.answers)
+        done = self.answers
+        free = (task for task in self.texts if task.key not in taken and task.key not in done)
         return [task for task, _ in zip(free, range(wanted), strict=False)]
 
     def _as_given(self, task: AskedText) -> Given:
