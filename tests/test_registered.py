@@ -51,7 +51,9 @@ MIXING_LAYERS = {
 }
 ORACLES = ("spacy-seqmix.GoldOracle.v1",)
 OTHERS = (
-    "spacy-seqmix.Files.v1",  # tests/annotate/test_files_oracle.py
+    # Oracles that wait for people: tests/annotate.
+    "spacy-seqmix.Files.v1",
+    "spacy-seqmix.Page.v1",
     "spacy-seqmix.PerplexityDiscriminator.v1",
     "spacy-seqmix.Duplication.v1",  # no mixing: tests/mixing/test_duplication.py
     # Lexicons: tests/mixing/test_synonyms.py.
