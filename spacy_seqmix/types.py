@@ -191,7 +191,7 @@ class Task:
         where that has any: only the gold oracle looks at it.
     round (int): the round that asks for it.
     suggestions (tuple[Suggestion, ...] | None): what the last model predicts; None where there is
-        no model yet.
+        no model yet, and for docs that are set aside to measure with.
     score (float | None): the policy's; higher ones are more wanted. None where it was drawn.
     model (str | None): the version of the model, such as "round-02".
     """

@@ -381,6 +381,11 @@ def test_waiting_dev_is_set_aside(begin: Any, person: Person) -> None:
     assert [r.n_labelled for r in records] == [7, 10, 13]
     assert [set(r.scores) for r in records] == [set(), set(), {"dev"}]
     assert not {*run.pool.labelled} & {*candidates}
+    # Suggestions would flatter the model on the docs that it is scored on.
+    asked = Asked.read(run.folder.asked)
+    assert asked is not None and asked.header.model == "round-01"
+    assert {text.dev for text in asked.texts} == {False, True}
+    assert all((text.suggestions is None) == text.dev for text in asked.texts)
     assert begin(settings).pool.held_out == tuple(held)
 
 

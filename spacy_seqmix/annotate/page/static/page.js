@@ -286,7 +286,7 @@ function metaText() {
   if (task.blind) parts.push("Without suggestions, to compare");
   else if (task.suggestions?.length) parts.push(plural(task.suggestions.length, "suggestion"));
   else if (task.suggestions) parts.push("The model suggests nothing here");
-  if (task.dev) parts.push("set aside to measure with");
+  if (task.dev) parts.push(task.round ? "Set aside to measure with, so nothing is suggested" : "Set aside to measure with");
   if (task.reserve) parts.push("ahead of the next batch");
   return parts.join(" · ");
 }
