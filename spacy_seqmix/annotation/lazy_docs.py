@@ -101,6 +101,6 @@ def _with_words(docbin: DocBin, nlp: Language) -> list[int]:
     """The numbers of the docs that have a token which is not whitespace."""
     strings, column = nlp.vocab.strings, docbin.attrs.index(ORTH)
     words = [np.asarray(tokens)[:, column] for tokens in docbin.tokens]
-    known = np.unique(np.concatenate(words)) if words else []
-    blank = np.array([h for h in known if h in strings and strings[int(h)].isspace()], "uint64")
+    known: list[int] = np.unique(np.concatenate(words)).tolist() if words else []
+    blank = np.array([h for h in known if h in strings and strings[h].isspace()], "uint64")
     return [i for i, orths in enumerate(words) if not np.isin(orths, blank).all()]
