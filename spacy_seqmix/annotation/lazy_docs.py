@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from spacy.attrs import ORTH
@@ -99,7 +100,8 @@ def stored_docs(path: Path, nlp: Language) -> LazyDocs:
 
 def _with_words(docbin: DocBin, nlp: Language) -> list[int]:
     """The numbers of the docs that have a token which is not whitespace."""
-    strings, column = nlp.vocab.strings, docbin.attrs.index(ORTH)
+    strings: Any = nlp.vocab.strings  # which has hashes too, whatever its type says
+    column = docbin.attrs.index(ORTH)
     words = [np.asarray(tokens)[:, column] for tokens in docbin.tokens]
     known: list[int] = np.unique(np.concatenate(words)).tolist() if words else []
     blank = np.array([h for h in known if h in strings and strings[h].isspace()], "uint64")
