@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -14,9 +13,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotation.docbins import read_docs, read_numbered_docs
-from ..annotation.texts import EXTRA_KEY, TEXT_SUFFIXES, Text, can_tokenise, read_texts
+from ..annotation.lazy_docs import LazyDocs, stored_docs, text_docs
+from ..annotation.texts import TEXT_SUFFIXES
 from ..annotation.whitespace import is_blank
-from ..errors import Errors, SeqMixError, Warnings, plural
+from ..errors import Errors, SeqMixError, plural
 from ..types import Answer, Oracle
 from .annotation import GoldLabels
 from .config import ActiveConfig
@@ -27,31 +27,6 @@ from .oracles import GoldOracle
 FILES = ("pool", "dev", "test", "unlabelled")
 # Streams of random numbers, besides those of the loop.
 POOL, UNLABELLED = 1, 6
-# The lines that a warning names.
-SHOWN = 5
-
-
-class TextDocs(Mapping[int, Doc]):
-    """The docs of texts by their numbers. Each is made when it is taken: only texts are kept."""
-
-    def __init__(self, texts: Mapping[int, Text], nlp: Language) -> None:
-        self.texts, self.nlp = texts, nlp
-
-    def __getitem__(self, number: int) -> Doc:
-        text = self.texts[number]
-        doc = self.nlp.make_doc(text.text)
-        if text.extra:
-            doc.user_data[EXTRA_KEY] = text.extra
-        return doc
-
-    def __contains__(self, number: object) -> bool:
-        return number in self.texts
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.texts)
-
-    def __len__(self) -> int:
-        return len(self.texts)
 
 
 @dataclass(frozen=True)
@@ -140,11 +115,11 @@ def read_data(
     if active.pool.suffix in TEXT_SUFFIXES:
         if active.oracle.needs_gold:
             raise _without_labels(config, active.pool)
-        docs = read_text_docs(active.pool, nlp)
+        docs = text_docs(active.pool, nlp)
     elif active.oracle.needs_gold:
         docs = labelled(active.pool)
     else:
-        docs = read_numbered_docs(active.pool, nlp, need_entities=False, progress=progress)
+        docs = stored_docs(active.pool, nlp)
     pool = make_pool(docs, active.pool_size, active.n_seed, active.seed, active.pool)
     dev = list(labelled(active.dev).values()) if active.dev else None
     test = list(labelled(active.test).values()) if active.test else None
@@ -155,33 +130,6 @@ def _without_labels(config: ActiveConfig, path: Path) -> SeqMixError:
     name = config.active.component
     factory = config.training["components"].get(name, {}).get("factory", "sourced")
     return SeqMixError(Errors.E431.format(path=path, name=name, factory=factory))
-
-
-def read_text_docs(path: Path, nlp: Language) -> TextDocs:
-    """Read a file of texts, and leave out those that the tokenizer can't read.
-
-    RAISES (SeqMixError): S403 where the file is missing or has no texts, S501 and S610.
-
-    Warns with W612 of what is left out.
-    """
-    if not path.is_file():
-        raise SeqMixError(Errors.E403.format(path=path, reason="there is no such file"))
-    texts = {text.number: text for text in read_texts(path)}
-    if not texts:
-        raise SeqMixError(Errors.E403.format(path=path, reason="it holds no texts"))
-    wrong = [number for number, text in texts.items() if not can_tokenise(nlp, text.text)]
-    if wrong:
-        lines = ", ".join(str(number + 1) for number in wrong[:SHOWN])
-        text = Warnings.W612.format(
-            n=plural(len(wrong), "text"),
-            path=path,
-            limit=nlp.max_length,
-            lines=lines + ", ..." * (len(wrong) > SHOWN),
-        )
-        warnings.warn(text, stacklevel=2)
-    for number in wrong:
-        del texts[number]
-    return TextDocs(texts, nlp)
 
 
 def digests(config: ActiveConfig) -> dict[str, str]:
@@ -199,15 +147,11 @@ def make_pool(
 
     RAISES (SeqMixError): S404 when there are fewer docs than the sample or the seed set needs.
     """
-    # Blank texts are not read, and a doc of each takes long.
-    lazy = isinstance(docs, TextDocs)
-    ids = list(docs) if lazy else [i for i, doc in docs.items() if not is_blank(doc)]
+    ids = [i for i in docs if isinstance(docs, LazyDocs) or not is_blank(docs[i])]
     check_size(len(ids), size or n_seed, "pool_size" if size else "n_seed", path)
     check_size(size or n_seed, n_seed, "n_seed", path)
     ids = [ids[i] for i in sample(len(ids), size, [seed, POOL])]
-    if isinstance(docs, TextDocs):
-        return Pool(TextDocs({i: docs.texts[i] for i in ids}, docs.nlp))
-    return Pool({i: docs[i] for i in ids})
+    return Pool(docs.only(ids) if isinstance(docs, LazyDocs) else {i: docs[i] for i in ids})
 
 
 def pool_of(

@@ -19,7 +19,7 @@ from ..files import progress_bar, replacing
 from . import recipes, relations, soft_labels
 from .provenance import get_origin
 
-__all__ = ["iter_docs", "open_docbin", "read_docs", "read_numbered_docs", "write_docs"]
+__all__ = ["iter_docs", "make_doc", "open_docbin", "read_docs", "read_numbered_docs", "write_docs"]
 
 # A DocBin may be this many times larger than its file, beyond the first bytes. Docs shrink to a
 # tenth, their soft labels to a hundredth; zlib could make a thousandth of zeros.
@@ -103,6 +103,21 @@ def iter_docs(path: Path, vocab: Vocab, docbin: DocBin | None = None) -> Iterato
         if n_corrected:
             which = f"{n_corrected} of the {number} docs of '{path}'"
             warnings.warn(Warnings.W580.format(which=which), stacklevel=2)
+
+
+def make_doc(docbin: DocBin, number: int, vocab: Vocab, path: Path) -> Doc:
+    """Make one of the docs of a file, without soft labels that a correction contradicts.
+
+    RAISES (SeqMixError): S582 for a doc that is damaged.
+    """
+    one = DocBin()  # copying one serialises all docs
+    one.attrs = docbin.attrs
+    for name in ("tokens", "spaces", "cats", "span_groups", "user_data", "flags"):
+        setattr(one, name, getattr(docbin, name)[number : number + 1])
+    doc = _next_doc(one.get_docs(vocab), number, path)
+    assert doc is not None
+    soft_labels.drop_corrected(doc)
+    return doc
 
 
 def _next_doc(docs: Iterator[Doc], number: int, path: Path) -> Doc | None:

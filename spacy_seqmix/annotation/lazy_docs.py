@@ -1,0 +1,108 @@
+"""Many docs by their numbers, each made when it is taken: memory holds their texts alone."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from spacy.attrs import ORTH
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+
+from ..errors import Errors, SeqMixError, Warnings, plural
+from .docbins import make_doc, open_docbin
+from .texts import EXTRA_KEY, can_tokenise, read_texts
+
+__all__ = ["LazyDocs", "stored_docs", "text_docs"]
+
+# The lines that a warning names.
+SHOWN = 5
+
+
+class LazyDocs(Mapping[int, Doc]):
+    """Docs by their numbers, none of them blank."""
+
+    def __init__(self, numbers: Iterable[int], make: Callable[[int], Doc]) -> None:
+        """make (Callable): makes the doc with a number."""
+        self.numbers, self.make = dict.fromkeys(numbers), make
+
+    def __getitem__(self, number: int) -> Doc:
+        if number not in self.numbers:
+            raise KeyError(number)
+        return self.make(number)
+
+    def __contains__(self, number: object) -> bool:
+        return number in self.numbers
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.numbers)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def only(self, numbers: Iterable[int]) -> LazyDocs:
+        """Some of these docs."""
+        return LazyDocs(numbers, self.make)
+
+
+def text_docs(path: Path, nlp: Language) -> LazyDocs:
+    """Read a file of texts, and leave out those that the tokenizer can't read.
+
+    RAISES (SeqMixError): S403 where the file is missing or has no texts, S501 and S610.
+
+    Warns with W612 of what is left out.
+    """
+    if not path.is_file():
+        raise SeqMixError(Errors.E403.format(path=path, reason="there is no such file"))
+    texts = {text.number: text for text in read_texts(path)}
+    wrong = [number for number, text in texts.items() if not can_tokenise(nlp, text.text)]
+    if wrong:
+        lines = ", ".join(str(number + 1) for number in wrong[:SHOWN])
+        text = Warnings.W612.format(
+            n=plural(len(wrong), "text"),
+            path=path,
+            limit=nlp.max_length,
+            lines=lines + ", ..." * (len(wrong) > SHOWN),
+        )
+        warnings.warn(text, stacklevel=2)
+    for number in wrong:
+        del texts[number]
+    if not texts:
+        raise SeqMixError(Errors.E403.format(path=path, reason="it holds no texts"))
+
+    def make(number: int) -> Doc:
+        doc = nlp.make_doc(texts[number].text)
+        if texts[number].extra:
+            doc.user_data[EXTRA_KEY] = texts[number].extra
+        return doc
+
+    return LazyDocs(texts, make)
+
+
+def stored_docs(path: Path, nlp: Language) -> LazyDocs:
+    """Read a .spacy file; a doc is checked when it is taken.
+
+    RAISES (SeqMixError): S403 where the file can't be used or has no docs with words; S582 where a
+        doc is taken that is damaged.
+    """
+    docbin = open_docbin(path)
+    for string in docbin.strings:
+        nlp.vocab.strings.add(string)
+    docbin.strings = set()
+    numbers = _with_words(docbin, nlp)
+    if not numbers:
+        raise SeqMixError(Errors.E403.format(path=path, reason="it holds no docs"))
+    return LazyDocs(numbers, lambda number: make_doc(docbin, number, nlp.vocab, path))
+
+
+def _with_words(docbin: DocBin, nlp: Language) -> list[int]:
+    """The numbers of the docs that have a token which is not whitespace."""
+    strings: Any = nlp.vocab.strings  # which has hashes too, whatever its type says
+    column = docbin.attrs.index(ORTH)
+    words = [np.asarray(tokens)[:, column] for tokens in docbin.tokens]
+    known: list[int] = np.unique(np.concatenate(words)).tolist() if words else []
+    blank = np.array([h for h in known if h in strings and strings[h].isspace()], "uint64")
+    return [i for i, orths in enumerate(words) if not np.isin(orths, blank).all()]
