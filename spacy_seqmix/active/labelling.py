@@ -122,7 +122,7 @@ class Labelling:
         lines = []
         for place, (i, doc) in enumerate(zip(chosen.ids, texts, strict=True)):
             key, score = _key(docs, i), chosen.scores.get(i)
-            # Whoever sees suggestions may follow them: a score on such docs would flatter the model.
+            # Whoever sees suggestions may follow them: scores would flatter the model.
             seen = None if i in aside else suggestions[place]
             task = Task(key, doc, number, seen, score, header.model)
             lines.append(AskedText.of(task, i, dev=i in aside, reserve=place >= n))
