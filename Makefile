@@ -10,6 +10,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CURATED := $(VENV)/curated
+# Processes that run tests side by side, each with one thread.
+WORKERS ?= 2
 CODE := spacy_seqmix tests $(wildcard benchmarks docs/results)
 
 .PHONY: demo annotate-demo test lint format docs package-check clean setup
@@ -21,7 +23,7 @@ annotate-demo: setup
 	$(BIN)/python -m spacy project run annotate-demo
 
 test: setup lint package-check $(CURATED)
-	PYTHONPATH=$(CURATED) $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 PYTHONPATH=$(CURATED) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check $(CODE)
