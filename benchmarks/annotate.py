@@ -3,6 +3,7 @@
     python benchmarks/annotate.py person OUT    # three rounds of 40 over the mini corpus
     python benchmarks/annotate.py kill OUT      # the server is killed at 30 random moments
     python benchmarks/annotate.py large OUT     # 100,000 texts
+    python benchmarks/annotate.py languages OUT # two rounds in Arabic and in Chinese
 
 The person uses the keyboard alone, in Chromium, and labels what the gold annotation says. OUT is a
 new folder. Each command prints a table in Markdown.
@@ -328,6 +329,78 @@ def large(out: OutFolder, n: int = 100_000) -> None:
     )
     sizes = f"{memory[0]:.0f} MiB | {sum(memory[1:]):.0f} MiB"
     print(f"| {n} | {linked:.1f} s | {opened:.1f} s | {sizes} |")
+
+
+# Sentences and names invented for this purpose.
+TEMPLATES = {
+    "ar": (
+        ("زار {PER} مدينة {LOC} يوم الاثنين.", "قال {PER} إن الطريق إلى {LOC} مغلق."),
+        ("سليم الحداد", "ليلى منصور", "كريم البيطار", "هدى الأشقر", "سامي درويش", "رنا الخطيب"),
+        ("بيروت", "دمشق", "الإسكندرية", "صنعاء", "وهران", "طنجة"),
+    ),
+    "zh": (
+        ("{PER}昨天访问了{LOC}。", "{PER}说，去{LOC}的路关闭了。", "{LOC}下雨时，{PER}在家看书。"),  # noqa: RUF001
+        ("王小雨", "李建国", "陈思远", "赵一鸣", "周文静", "孙晓峰"),
+        ("青岛", "成都", "哈尔滨", "西安", "厦门", "昆明"),
+    ),
+}
+
+
+def invented(lang: str, n: int, seed: int) -> Corpus:
+    """Sentences of a language, each once."""
+    frames, people, places = TEMPLATES[lang]
+    rng = random.Random(seed)
+    gold: dict[str, list[Span]] = {}
+    while len(gold) < min(n, len(frames) * len(people) * len(places)):
+        names = {"PER": rng.choice(people), "LOC": rng.choice(places)}
+        text, spans = "", []
+        for piece in re.split(r"({\w+})", rng.choice(frames)):
+            label = piece.strip("{}")
+            if label in names and piece.startswith("{"):
+                spans.append((len(text), len(text) + len(names[label]), label))
+                text += names[label]
+            else:
+                text += piece
+        gold[text] = spans
+    keys = {task_key(i, text): text for i, text in enumerate(gold)}
+    return Corpus(list(gold), gold, keys)
+
+
+@app.command()
+def languages(out: OutFolder, rounds: int = 2, batch: int = 20) -> None:
+    """Label invented sentences in Arabic, from right to left, and in Chinese, without blanks; then
+    load the pipeline, and count its entities on the sentences that nobody labelled."""
+    import spacy
+
+    out = new_folder(out)
+    print("| language | labelled | key presses a text | right | wrong | missed |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for lang in TEMPLATES:
+        corpus = invented(lang, 70, seed=0)
+        options = ["--texts", str(corpus.write(out / f"{lang}.txt")), "--labels", "PER,LOC"]
+        options += ["--lang", lang, "--fast", "--batch", str(batch), "--active.n_seed", str(batch)]
+        done: list[Done] = []
+        with annotate(out / lang, *options) as server, browser() as page:
+            someone = Person(page, corpus.gold, corpus.texts)
+            someone.open(server.link)
+            for number in range(rounds):
+                server.wait_for(number)
+                page.reload()
+                someone.wait()
+                done += someone.label(batch, 3600)
+                page.screenshot(path=out / f"{lang}-{number}.png")
+            server.wait_for(rounds)
+        nlp = spacy.load(sorted((out / lang / "models").iterdir())[-1])
+        known = {corpus.texts[one.key] for one in done}
+        rest = [text for text in corpus.lines if text not in known]
+        right = wrong = missed = 0
+        for doc in nlp.pipe(rest):
+            found = {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
+            right += len(found & set(corpus.gold[doc.text]))
+            wrong += len(found - set(corpus.gold[doc.text]))
+            missed += len(set(corpus.gold[doc.text]) - found)
+        presses = f"{fmean(one.presses for one in done):.1f}"
+        print(f"| {lang} | {len(done)} | {presses} | {right} | {wrong} | {missed} |", flush=True)
 
 
 if __name__ == "__main__":
