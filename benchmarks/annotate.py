@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
+from threading import Timer
 from typing import Annotated, Any
 
 import psutil
@@ -267,38 +268,48 @@ def kill(out: OutFolder, times: int = 30, seed: int = 0) -> None:
     options = ["--texts", str(corpus.write(out / "texts.txt")), "--labels", LABELS, "--fast"]
     options += ["--port", "8697"]
     file = AnswerFile(out / "run" / "page" / "answers.jsonl", PageAnswer)
-    saved: dict[str, str] = {}
-    lost = doubled = killed = 0
+    saved: set[str] = set()
+    lost = doubled = given = 0
     with browser() as page:
         page.on("response", lambda response: remember(response, saved))
         someone = Person(page, corpus.gold, corpus.texts)
-        while killed < times:
+        for number in range(times):
             with annotate(out / "run", *options) as server:
-                someone.open(server.link)
-                until = time.monotonic() + rng.uniform(0.1, 12.0)
-                while time.monotonic() < until:
-                    someone.label(1, 5.0)
-                group = [server.process, *psutil.Process(server.process.pid).children(True)]
-                server.process.kill()
-                server.process.wait()
-                killed += 1
-                psutil.wait_procs([p for p in group if isinstance(p, psutil.Process)], timeout=60)
+                options = ["--port", "8697"]
+                if number == 0 or rng.random() < 0.5:  # otherwise the open page goes on by itself
+                    someone.open(server.link)
+                group = [server.process.pid, *children(server.process.pid)]
+                Timer(rng.uniform(0.1, 12.0), server.process.kill).start()
+                while server.process.poll() is None:
+                    if someone.state()["key"]:
+                        someone.one()
+                    page.wait_for_timeout(rng.uniform(0, 300))
+                psutil.wait_procs([psutil.Process(pid) for pid in group if psutil.pid_exists(pid)])
                 ids = [answer.id for answer in file.lines()]
-                lost += len(set(saved.values()) - set(ids))
-                doubled += len(ids) - len(set(ids))
-            options = ["--port", "8697"]
-    print("| kills | answers called saved | lost | doubled |\n|---:|---:|---:|---:|")
-    print(f"| {killed} | {len(saved)} | {lost} | {doubled} |")
+                lost = len(saved - set(ids))
+                doubled = len(ids) - len(set(ids))
+        given = len({done.key for done in someone.done})
+        with annotate(out / "run", *options) as server:  # what was not saved comes by itself
+            someone.open(server.link)
+            page.wait_for_timeout(5000)
+        unsaved = given - len(
+            {answer.key for answer in file.lines()} & {d.key for d in someone.done}
+        )
+    print("| kills | texts labelled | never saved | answers called saved | lost | doubled |")
+    print("|---:|---:|---:|---:|---:|---:|")
+    print(f"| {times} | {given} | {unsaved} | {len(saved)} | {lost} | {doubled} |")
 
 
-def remember(response: Any, saved: dict[str, str]) -> None:
-    """Keep the ids of answers that the server acknowledged."""
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, and those that these have."""
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+
+
+def remember(response: Any, saved: set[str]) -> None:
+    """Keep the ids of answers that the server called saved."""
     request = response.request
-    if request.method == "POST" and response.ok and "answer" in response.url:
-        body = json.loads(request.post_data or "{}")
-        for answer in body if isinstance(body, list) else [body]:
-            if "id" in answer:
-                saved[answer["id"]] = answer["id"]
+    if request.method == "POST" and response.ok and response.url.endswith("/answer"):
+        saved.add(json.loads(request.post_data or "{}")["id"])
 
 
 @app.command()
