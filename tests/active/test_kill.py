@@ -23,7 +23,7 @@ CASES = {
     "after inputs.json": ("os:replace:config.cfg", 1, "before"),
     "first training": ("spacy_seqmix.active.loop:fit", 1, "before"),
     "query": ("spacy_seqmix.active.querying:evidence", 1, "before"),
-    "annotate": ("spacy_seqmix.active.pool:Pool.take", 5, "before"),
+    "annotate": ("spacy_seqmix.active.labelling:Labelling.collect", 2, "before"),
     "mix": ("spacy_seqmix.active.round_mixing:mix_round", 2, "before"),
     "mixed docs half written": ("os:replace:round-01.spacy", 1, "before"),
     "mixed docs written": ("os:replace:round-01.spacy", 1, "after"),
