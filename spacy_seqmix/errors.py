@@ -613,7 +613,7 @@ class Errors:
     )
     E613 = (
         "[S613] The answer to {key} has no annotation, so it does not say what is in the text. Set "
-        "doc.ents, to [] where there is nothing, or skip the text (doc = None). Text: {text!r}"
+        "{how}, to [] where there is nothing, or skip the text (doc = None). Text: {text!r}"
     )
     E614 = (
         "[S614] {path} lacks the answers to {n} texts that finished rounds trained on: {keys}. "
@@ -626,6 +626,14 @@ class Errors:
     E616 = (
         "[S616] The oracle of arm {arm!r} waits for answers. {waiting}. A sweep needs an oracle "
         "that answers at once, such as spacy-seqmix.GoldOracle.v1."
+    )
+    E617 = (
+        "[S617] {path}: the answer to {key} can't be used: {reason} Correct its line, or remove "
+        "it: the text is then asked for again."
+    )
+    E618 = (
+        "[S618] active.oracle labels {labels} only, but {component!r} learns other annotation "
+        "({learns}). Use an oracle of your own (docs/extending.md), or another component."
     )
     E600 = (
         "[S600] Can't read or write {path}: {reason}. Give another path, correct the permissions, "
