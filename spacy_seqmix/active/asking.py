@@ -67,28 +67,43 @@ class Asking:
         self.answers: dict[int, Answer] = {}
         self._said: dict[int, dict[str, Any]] = {}
         self._unknown: set[str] = set()
+        self._lost: list[int] = []  # texts of finished rounds without an answer
 
     def read(self, records: Sequence[RoundRecord]) -> None:
         """Read what the folder has; ``answers`` stays the same object.
 
         records (Sequence[RoundRecord]): the finished rounds, whose texts need their answers, unless
             the pool has them: those of an older version are there.
-        RAISES (SeqMixError): S611 and S617 for damaged answers, S614 for lost ones.
+        RAISES (SeqMixError): S611 and S617 for damaged answers.
         """
         self.answers.clear()
         self._said.clear()
+        self._lost.clear()
         if self.file is None:
             return
         for record in self.file.read().values():
             number = self._number(record.key)
             if number is not None:
                 self._keep(number, record)
-        lost = [i for one in records for i in one.queried if self._is_lost(i, one)]
-        if lost:
-            keys = [task_key(i, self.docs[i].text) for i in lost]
-            raise SeqMixError(
-                Errors.E614.format(path=self.file.path, n=len(lost), keys=", ".join(keys[:3]))
+        self._lost += [i for one in records for i in one.queried if self._is_lost(i, one)]
+
+    def recover(self, number: int) -> None:
+        """Ask for answers of finished rounds that the file has lost, if any.
+
+        number (int): of the round.
+        RAISES (SeqMixError): S614 where the oracle does not have them either.
+        """
+        if not self._lost:
+            return
+        assert self.file is not None
+        self.ask((), number)
+        self._lost = [i for i in self._lost if i not in self.answers]
+        if self._lost:
+            keys = ", ".join(task_key(i, self.docs[i].text) for i in self._lost[:3])
+            text = Errors.E614.format(
+                path=self.file.path, n=plural(len(self._lost), "text"), keys=keys
             )
+            raise SeqMixError(text)
 
     def _is_lost(self, number: int, record: RoundRecord) -> bool:
         """Whether a text of a round has no answer. Only older versions, whose records do not say

@@ -136,6 +136,7 @@ class ActiveRun:
             if self.records:  # a kill may have come before the last round's tidying
                 self.folder.tidy(len(self.records) - 1, self.active.keep_models)
             self.asking.oracle.begin(self.folder.path, self.blank)
+            self.asking.recover(len(self.records))
             left: Sequence[int] = self.pool.unlabelled
             while self.active.has_round(len(self.records)) and left:
                 number, self.waiting = len(self.records), None

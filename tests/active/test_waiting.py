@@ -253,6 +253,27 @@ def test_waiting_answers_survive_a_round_that_fails(
     assert [r.queried for r in records] == [whole[0].queried]
 
 
+def test_waiting_round_that_failed_with_other_settings(
+    begin: Any, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts that were answered count; which others are asked is as the config says now."""
+    run = begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_fit", lambda *args: (_ for _ in ()).throw(ValueError("no")))
+        with pytest.raises(ValueError, match="no"):
+            run.run()
+    for values, n in (({"active.n_seed": 10}, 10), ({"active.n_seed": 5}, 8)):
+        person.plan = few(0)
+        other = begin(values)
+        asked = other.labelling.choose(other._query(0))
+        assert asked.header.n == n
+        assert sum(text.number in other.asking.answers for text in asked.texts[:n]) == 8
+        assert other.labelling.choose(other._query(0)) == asked
+        other.folder.discard(0)
+    different = begin({"active.seed": 5})
+    assert different.labelling.choose(different._query(0)).texts != asked.texts
+
+
 def test_waiting_unknown_and_foreign_answers(begin: Any, person: Person, all_news: Any) -> None:
     person.plan = few(0)
     run = begin()
@@ -430,13 +451,21 @@ def test_waiting_jsonl_keeps_further_keys(begin: Any, person: Person, tmp_path: 
         assert doc.user_data[EXTRA_KEY] == {"id": f"é{number}", "meta": {"a": [number]}}
 
 
-def test_waiting_lost_answers_are_an_error(begin: Any) -> None:
+def test_waiting_lost_answers_are_asked_for_again(begin: Any, person: Person) -> None:
     run = begin({"active.n_rounds": 0})
     run.run()
+    lines = AnswerFile(run.folder.answers).lines()
     run.folder.answers.unlink()
     with pytest.raises(SeqMixError, match=r"answers.jsonl lacks the answers to 8 texts") as error:
-        begin({"active.n_rounds": 0})
+        begin({"active.n_rounds": 0}).run()
     assert error.value.code == "S614"
+    docs = {line.key: run.pool.docs[int(line.key.partition("-")[0])] for line in lines}
+    person.extra = [person.answer(Task(key, doc)) for key, doc in docs.items()]
+    again = begin({"active.n_rounds": 0})
+    again.run()
+    assert [line.says() for line in AnswerFile(run.folder.answers).lines()] == [
+        line.says() for line in lines
+    ]
 
 
 def test_waiting_lost_answers_are_not_those_of_the_pool(begin: Any, files: dict[str, Any]) -> None:
@@ -446,7 +475,7 @@ def test_waiting_lost_answers_are_not_those_of_the_pool(begin: Any, files: dict[
     run.run()
     run.folder.answers.unlink()
     with pytest.raises(SeqMixError, match=r"S614\].*answers to 8 texts"):
-        begin(settings)
+        begin(settings).run()
 
 
 def test_waiting_ends_where_all_are_skipped_after_waiting(begin: Any, person: Person) -> None:
