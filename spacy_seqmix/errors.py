@@ -469,7 +469,10 @@ class Errors:
         "spacy-seqmix.RandomPolicy.v1."
     )
     E402 = "[S402] Wrong settings in section [active]: {problems}."
-    E403 = "[S403] Can't use '{path}': {reason}. Give a .spacy file with labelled docs."
+    E403 = (
+        "[S403] Can't use '{path}': {reason}. Give a .spacy file with labelled docs; a pool that "
+        "people label may also be a .txt or .jsonl file of texts."
+    )
     E404 = (
         "[S404] '{path}' holds {found}, but active.{field} asks for {wanted}. Lower that "
         "setting, or add docs."
@@ -605,7 +608,7 @@ class Errors:
     )
     E611 = (
         "[S611] {path}, line {line}: this is no answer: {reason}. Correct the line, or remove it: "
-        "its text is then asked for again."
+        "the oracle is then asked for its text again."
     )
     E612 = (
         "[S612] The answer to {key} does not have the {what} of the task: {given!r}. Label the "
@@ -613,11 +616,11 @@ class Errors:
     )
     E613 = (
         "[S613] The answer to {key} has no annotation, so it does not say what is in the text. Set "
-        "doc.ents, to [] where there is nothing, or skip the text (doc = None). Text: {text!r}"
+        "{how}, to [] where there is nothing, or skip the text (doc = None). Text: {text!r}"
     )
     E614 = (
-        "[S614] {path} lacks the answers to {n} texts that finished rounds trained on: {keys}. "
-        "Restore the file."
+        "[S614] {path} lacks the answers to {n} that finished rounds trained on: {keys}. The "
+        "oracle does not have them either. Restore the file, or begin anew in another folder."
     )
     E615 = (
         "[S615] An oracle gives spacy_seqmix.types.Answer(key, doc) for each task that is labelled "
@@ -626,6 +629,14 @@ class Errors:
     E616 = (
         "[S616] The oracle of arm {arm!r} waits for answers. {waiting}. A sweep needs an oracle "
         "that answers at once, such as spacy-seqmix.GoldOracle.v1."
+    )
+    E617 = (
+        "[S617] {path}: the answer to {key} can't be used: {reason} Correct its line, or remove "
+        "it: the oracle is then asked for its text again."
+    )
+    E618 = (
+        "[S618] active.oracle labels {labels} only, but {component!r} learns other annotation "
+        "({learns}). Use an oracle of your own (docs/extending.md), or another component."
     )
     E600 = (
         "[S600] Can't read or write {path}: {reason}. Give another path, correct the permissions, "

@@ -247,6 +247,11 @@ class Oracle(Protocol):
         """Whether the pool's own annotation is the answer."""
         return False
 
+    @property
+    def layers(self) -> tuple[str, ...] | None:
+        """What it labels, such as ("ents", "relations"); None for everything."""
+        return None
+
     def begin(self, run_dir: Path, nlp: Language) -> None:
         """Prepare for the run in a folder; called before the first tasks, also on resuming.
 

@@ -1,4 +1,4 @@
-"""The labels that a component learns from a doc, and the score that counts."""
+"""The annotation that a component learns from a doc, its labels, and the score that counts."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -10,7 +10,10 @@ from spacy.training import Example
 
 from ..annotation import relations
 from ..annotation.layers import ENTS, RELATIONS, SPANS, TAGS, learned_layer
+from ..annotation.texts import EXTRA_KEY
 
+# How the annotation that an answer lacks is set.
+HOW = {TAGS: "token.tag_", ENTS: "doc.ents", RELATIONS: "doc.ents and doc._.relations"}
 # doc -> the labels that its annotation has for a component
 GoldLabels: TypeAlias = Callable[[Doc], set[str]]
 
@@ -42,6 +45,32 @@ def span_labels(doc: Doc, key: str) -> set[str]:
 def relation_labels(doc: Doc) -> set[str]:
     """The labels of the relations."""
     return {relation.label for relation in relations.get(doc) or ()}
+
+
+def is_annotated(doc: Doc, layer: str | None = None) -> bool:
+    """Whether a doc has annotation, be it that there is no entity in it.
+
+    layer (str | None): which, see ``annotation.layers``; None for any.
+    """
+    if layer == TAGS:
+        return doc.has_annotation("TAG")
+    if layer is not None and layer.startswith(SPANS):
+        return layer.removeprefix(SPANS) in doc.spans
+    known = doc.has_annotation("ENT_IOB")
+    return (
+        known
+        or (layer == RELATIONS and relations.get(doc) is not None)
+        or (not layer and has_more(doc))
+    )
+
+
+def has_more(doc: Doc) -> bool:
+    """Whether a doc has annotation besides plain entities."""
+    attributes = ("TAG", "POS", "MORPH", "LEMMA", "DEP", "SENT_START")
+    more = any(doc.has_annotation(name) for name in attributes)
+    known = any(key != EXTRA_KEY for key in doc.user_data)
+    linked = any(ent.kb_id or ent.ent_id for ent in doc.ents)
+    return more or known or linked or bool(doc.spans) or bool(doc.cats)
 
 
 def gold_labels(section: dict[str, Any]) -> GoldLabels:

@@ -14,15 +14,17 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 
 from ..annotation.docbins import iter_docs
+from ..annotation.layers import ENTS
 from ..annotation.texts import EXTRA_KEY
 from ..errors import Errors, SeqMixError, SeqMixFileError
 from ..query.probabilities import copy_tokens
 from ..types import Answer
+from .annotation import HOW, has_more, is_annotated
 from .characters import Shown, in_characters, in_tokens, unknown_characters
 from .journal import Record, first_problem
 from .run_folder import disk_errors
 
-__all__ = ["AnswerFile", "AnswerRecord", "Labelled", "is_annotated"]
+__all__ = ["AnswerFile", "AnswerRecord", "Labelled"]
 
 
 class Labelled(Record):
@@ -54,7 +56,7 @@ class AnswerRecord(Record):
     spans: tuple[Labelled, ...] = ()
     unknown: tuple[tuple[NonNegativeInt, NonNegativeInt], ...] = ()
     who: str = ""
-    seconds: NonNegativeFloat | None = None
+    seconds: NonNegativeFloat | None = Field(None, allow_inf_nan=False)
     shown: tuple[Shown, ...] | None = None
     at: str = ""
     round: NonNegativeInt = 0
@@ -86,19 +88,21 @@ class AnswerRecord(Record):
         return self.model_dump_json(exclude=absent)
 
     @classmethod
-    def of(cls, answer: Answer, text: Doc, round_: int) -> AnswerRecord:
+    def of(cls, answer: Answer, text: Doc, round_: int, layer: str | None = None) -> AnswerRecord:
         """The record of an answer, given now.
 
         text (Doc): the task's doc.
+        layer (str | None): the annotation that the doc needs; None for any.
         RAISES (SeqMixError): S612 for a doc with another text or other tokens, S613 for one
-            without any annotation.
+            without annotation. (ValidationError): for other wrong values.
         """
         doc = answer.doc
         if doc is not None:
             _check_tokens(answer.key, doc, text)
-        more = doc is not None and _has_more(doc)
-        if doc is not None and not is_annotated(doc):
-            raise SeqMixError(Errors.E613.format(key=answer.key, text=doc.text[:80]))
+        more = doc is not None and has_more(doc)
+        if doc is not None and not is_annotated(doc, layer):
+            how = HOW.get(layer or ENTS, f"doc.{layer}")
+            raise SeqMixError(Errors.E613.format(key=answer.key, how=how, text=doc.text[:80]))
         ents = [] if doc is None else doc.ents
         shown = answer.shown
         return cls(
@@ -121,16 +125,19 @@ class AnswerRecord(Record):
         text (Doc): the task's doc.
         nlp (Language): the answer's doc gets its vocabulary.
         where (Path): the file, for messages.
-        RAISES (SeqMixError): S612 where text or tokens are others by now.
+        RAISES (SeqMixFileError): S617 where text or tokens are others by now, or the doc
+            is damaged.
         """
-        doc = None if self.skipped else self._doc(text, nlp, where)
+        try:
+            doc = None if self.skipped else self._doc(text, nlp, where)
+        except SeqMixError as err:
+            raise SeqMixFileError(Errors.E617.format(path=where, key=self.key, reason=err)) from err
         shown = None if self.shown is None else tuple(in_tokens(self.shown, text))
         return Answer(self.key, doc, self.who, self.seconds, shown)
 
     def _doc(self, text: Doc, nlp: Language, where: Path) -> Doc:
         if self.doc is not None:
-            docbin = DocBin().from_bytes(b64decode(self.doc))
-            (doc,) = iter_docs(where, nlp.vocab, docbin)
+            doc = _unpacked(self.doc, nlp, where)
             _check_tokens(self.key, doc, text)
             return _with_extra(doc, text)
         if self.text != text.text:
@@ -256,11 +263,6 @@ def _check_tokens(key: str, doc: Doc, text: Doc) -> None:
         raise SeqMixError(Errors.E612.format(key=key, what=what, given=doc.text[:80]))
 
 
-def is_annotated(doc: Doc) -> bool:
-    """Whether a doc has any annotation, be it that there is no entity in it."""
-    return doc.has_annotation("ENT_IOB") or _has_more(doc)
-
-
 def _with_extra(doc: Doc, text: Doc) -> Doc:
     """The doc with the other keys of the text's JSON line."""
     if EXTRA_KEY in text.user_data:
@@ -268,13 +270,14 @@ def _with_extra(doc: Doc, text: Doc) -> Doc:
     return doc
 
 
-def _has_more(doc: Doc) -> bool:
-    """Whether a doc has annotation besides plain entities."""
-    attributes = ("TAG", "POS", "MORPH", "LEMMA", "DEP", "SENT_START")
-    more = any(doc.has_annotation(name) for name in attributes)
-    known = any(key != EXTRA_KEY for key in doc.user_data)
-    linked = any(ent.kb_id or ent.ent_id for ent in doc.ents)
-    return more or known or linked or bool(doc.spans) or bool(doc.cats)
+def _unpacked(data: str, nlp: Language, where: Path) -> Doc:
+    try:
+        docbin = DocBin().from_bytes(b64decode(data))
+        (doc,) = iter_docs(where, nlp.vocab, docbin)
+    except Exception as err:  # msgpack, zlib and spaCy have many of their own
+        reason = f"its doc is damaged ({type(err).__name__})"
+        raise SeqMixError(Errors.E582.format(number=0, path=where, reason=reason)) from err
+    return doc
 
 
 def _packed(doc: Doc) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import FiniteFloat, NonNegativeFloat, NonNegativeInt, ValidationError
 from spacy.tokens import Doc
@@ -25,6 +25,8 @@ class AskedHeader(Record):
     n (int): how many texts are asked; those that follow are the reserve.
     policy (str): the registered name of the policy, or how the first round's texts were drawn.
     model (str | None): the model that suggests, such as "round-01".
+    wanted (int | None): how many were wanted; n may be more, as some were answered already.
+    drawn (dict | None): the settings that decide which texts are asked.
     pool, scored (int): the texts that were unlabelled, and those of them that were scored.
     """
 
@@ -32,6 +34,8 @@ class AskedHeader(Record):
     n: NonNegativeInt
     policy: str
     model: str | None = None
+    wanted: NonNegativeInt | None = None
+    drawn: dict[str, Any] | None = None
     pool: NonNegativeInt = 0
     scored: NonNegativeInt = 0
 

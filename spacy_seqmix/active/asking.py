@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotation.texts import task_key
 from ..errors import Errors, SeqMixError, Warnings, plural
 from ..types import Answer, Oracle, Task
-from .answers import AnswerFile, AnswerRecord, is_annotated
-from .journal import RoundRecord
+from .annotation import is_annotated
+from .answers import AnswerFile, AnswerRecord
+from .journal import RoundRecord, first_problem
 from .run_folder import RunFolder
 
 __all__ = ["Asking", "Waiting"]
@@ -47,37 +49,68 @@ class Asking:
     """
 
     def __init__(
-        self, oracle: Oracle, folder: RunFolder, docs: Mapping[int, Doc], nlp: Language
+        self,
+        oracle: Oracle,
+        folder: RunFolder,
+        docs: Mapping[int, Doc],
+        nlp: Language,
+        layer: str | None = None,
     ) -> None:
-        """docs (Mapping[int, Doc]): the pool. nlp (Language): has the vocabulary of its docs."""
-        self.oracle, self.docs, self.nlp = oracle, docs, nlp
+        """Ask an oracle.
+
+        docs (Mapping[int, Doc]): the pool.
+        nlp (Language): has the vocabulary of its docs.
+        layer (str | None): the annotation that answers need; None for any.
+        """
+        self.oracle, self.docs, self.nlp, self.layer = oracle, docs, nlp, layer
         self.file = None if oracle.needs_gold else AnswerFile(folder.answers)
         self.answers: dict[int, Answer] = {}
         self._said: dict[int, dict[str, Any]] = {}
         self._unknown: set[str] = set()
+        self._lost: list[int] = []  # texts of finished rounds without an answer
 
     def read(self, records: Sequence[RoundRecord]) -> None:
         """Read what the folder has; ``answers`` stays the same object.
 
         records (Sequence[RoundRecord]): the finished rounds, whose texts need their answers, unless
             the pool has them: those of an older version are there.
-        RAISES (SeqMixError): S611 and S612 for damaged answers, S614 for lost ones.
+        RAISES (SeqMixError): S611 and S617 for damaged answers.
         """
         self.answers.clear()
         self._said.clear()
+        self._lost.clear()
         if self.file is None:
             return
         for record in self.file.read().values():
             number = self._number(record.key)
             if number is not None:
                 self._keep(number, record)
-        asked = [number for record in records for number in record.queried]
-        lost = [i for i in asked if i not in self.answers and not is_annotated(self.docs[i])]
-        if lost:
-            keys = [task_key(i, self.docs[i].text) for i in lost]
-            raise SeqMixError(
-                Errors.E614.format(path=self.file.path, n=len(lost), keys=", ".join(keys[:3]))
+        self._lost += [i for one in records for i in one.queried if self._is_lost(i, one)]
+
+    def recover(self, number: int) -> None:
+        """Ask for answers of finished rounds that the file has lost, if any.
+
+        number (int): of the round.
+        RAISES (SeqMixError): S614 where the oracle does not have them either.
+        """
+        if not self._lost:
+            return
+        assert self.file is not None
+        self.ask((), number)
+        self._lost = [i for i in self._lost if i not in self.answers]
+        if self._lost:
+            keys = ", ".join(task_key(i, self.docs[i].text) for i in self._lost[:3])
+            text = Errors.E614.format(
+                path=self.file.path, n=plural(len(self._lost), "text"), keys=keys
             )
+            raise SeqMixError(text)
+
+    def _is_lost(self, number: int, record: RoundRecord) -> bool:
+        """Whether a text of a round has no answer. Only older versions, whose records do not say
+        what was skipped, kept no answers: theirs are in the pool's file."""
+        is_old = "skipped" not in record.model_fields_set
+        in_pool = is_old and is_annotated(self.docs[number], self.layer)
+        return number not in self.answers and not in_pool
 
     def ask(self, tasks: Sequence[Task], number: int) -> bool:
         """Ask for answers. RETURNS (bool): whether any came that is new.
@@ -89,9 +122,11 @@ class Asking:
         Warns with W611 of answers to texts that the pool has not.
         """
         came = False
-        for answer in self.oracle(tasks):
-            if not isinstance(answer, Answer):
-                raise SeqMixError(Errors.E615.format(given=type(answer).__name__))
+        answers: object = self.oracle(tasks)
+        if answers is not None and not isinstance(answers, Iterable):
+            raise SeqMixError(Errors.E615.format(given=type(answers).__name__))
+        for answer in answers or ():
+            _check(answer)
             place = self._number(answer.key)
             if place is not None:
                 came |= self._take(place, answer, number)
@@ -101,7 +136,10 @@ class Asking:
         if self.file is None:
             self.answers[place] = answer
             return True
-        record = AnswerRecord.of(answer, self.docs[place], number)
+        try:
+            record = AnswerRecord.of(answer, self.docs[place], number, self.layer)
+        except ValidationError as err:
+            raise _unusable(answer.key, first_problem(err)) from err
         if self._said.get(place) == record.says():
             return False
         self.file.append(record)
@@ -124,3 +162,21 @@ class Asking:
             self._unknown.add(key)
             warnings.warn(Warnings.W611.format(key=key), stacklevel=3)
         return None
+
+
+def _check(answer: object) -> None:
+    """RAISES (SeqMixError): S615 for what is no answer."""
+    if not isinstance(answer, Answer):
+        raise SeqMixError(Errors.E615.format(given=type(answer).__name__))
+    key, doc = answer.key, answer.doc
+    if not isinstance(key, str):
+        raise _unusable(key, "the key is no string")
+    if doc is not None and not isinstance(doc, Doc):
+        raise _unusable(key, f"the doc is of the type {type(doc).__name__}")
+    unnamed = next((t for t in doc or () if t.ent_iob_ in ("B", "I") and not t.ent_type_), None)
+    if unnamed is not None:
+        raise _unusable(key, f"the entity at {unnamed.text!r} has no label")
+
+
+def _unusable(key: object, reason: str) -> SeqMixError:
+    return SeqMixError(Errors.E615.format(given=f"this answer to {key!r}: {reason}"))

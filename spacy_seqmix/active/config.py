@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 from thinc.api import Config
 
+from ..annotation.layers import OTHERS, learned_layer
 from ..config import build_functions, interpolated, plain_values, problems_of, unknown_functions
 from ..errors import Errors, SeqMixError
 from ..mixing.mixer import Mixer
@@ -60,6 +61,7 @@ def read_active_config(config: Config) -> ActiveConfig:
     check_training_config(training, active.component)
     training = without_own_mixing(training)
     check_needs(active.policy.needs, training, active.component)
+    check_layer(active, training)
     whole = ActiveConfig(active, training)
     if whole.of_pool:
         check_config_can_label(training, active.component)
@@ -72,6 +74,17 @@ def read_active_config(config: Config) -> ActiveConfig:
             soft_parents=whole.of_pool,
         )
     return whole
+
+
+def check_layer(active: ActiveSchema, training: Config) -> None:
+    """RAISES (SeqMixError): S618 where the oracle never labels what the component learns."""
+    layers = active.oracle.layers
+    section = training["components"].get(active.component, {})
+    layer, factory = learned_layer(section), section.get("factory")
+    if layers is None or layer in layers or (layer is None and factory not in OTHERS):
+        return
+    labels, learns = " and ".join(layers), layer or factory
+    raise SeqMixError(Errors.E618.format(labels=labels, component=active.component, learns=learns))
 
 
 def read_active_section(config: Config) -> ActiveSchema:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc
 
+from ..annotation.lazy_docs import LazyDocs
 from ..errors import Warnings
 from .pool import Pool
 from .schema import ActiveSchema
@@ -33,13 +35,22 @@ class DevSet:
 
     @classmethod
     def of(cls, active: ActiveSchema, given: list[Doc] | None, pool: Pool) -> DevSet:
-        """Draw the candidates, where no file has the docs."""
+        """Draw the candidates, where no file has the docs. Copies of a text are on the same side:
+        nothing trains on a text that is evaluated on."""
         if given is not None:
             return cls(active, given)
-        ids = list(pool.docs)
+        ids, docs = list(pool.docs), pool.docs
+        same = docs.identity if isinstance(docs, LazyDocs) else lambda i: docs[i].text
         order = np.random.default_rng([active.seed, ASIDE]).permutation(len(ids))
         n = round(active.dev_share * len(ids))
-        return cls(active, None, tuple(ids[int(i)] for i in order[:n]))
+        texts = [same(ids[int(i)]) for i in order]
+        copies, chosen, left = Counter(texts), set[Hashable](), n
+        for text in texts:
+            if left > 0 and text not in chosen:
+                chosen.add(text)
+                left -= copies[text]
+        of_order = zip(order, texts, strict=True)
+        return cls(active, None, tuple(ids[int(i)] for i, text in of_order if text in chosen))
 
     def held(self, ids: Iterable[int]) -> list[int]:
         """Those ids that are set aside."""

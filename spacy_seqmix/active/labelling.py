@@ -48,13 +48,20 @@ class Labelling:
         taken first."""
         self.asking.ask((), query.number)
         asked = Asked.read(self.folder.asked) if self.of_people else None
-        if asked is not None and asked.header.round == query.number:
+        if asked is not None and self._goes_on(asked.header, query):
             docs = query.pool.docs
             known = (t.number in docs and t.key == _key(docs, t.number) for t in asked.texts)
             if asked.texts and all(known):
                 return asked
         before = [] if asked is None else [text.number for text in asked.texts]
         return self._choose(query, query.active.n_new(query.number), before)
+
+    def _goes_on(self, header: AskedHeader, query: Query) -> bool:
+        """Whether texts were asked for this round, with the same settings: they may be corrected
+        after a first round that failed."""
+        wanted, drawn = query.active.n_new(query.number), _drawn(query)
+        same = header.wanted in (None, wanted) and header.drawn in (None, drawn)
+        return header.round == query.number and same
 
     def collect(self, asked: Asked, query: Query, pause: Pause) -> list[int] | None:
         """Ask until every text has an answer, and as many of them are labelled as were wanted.
@@ -115,6 +122,8 @@ class Labelling:
             n=n,
             policy=self.policy if number else query.active.first,
             model=model,
+            wanted=query.active.n_new(number),
+            drawn=_drawn(query),
             pool=len(query.pool.unlabelled),
             scored=len(chosen.scores),
         )
@@ -145,3 +154,9 @@ class Labelling:
 
 def _key(docs: Mapping[int, Doc], number: int) -> str:
     return task_key(number, docs[number].text)
+
+
+def _drawn(query: Query) -> dict[str, Any]:
+    """The settings that decide which texts are asked, beside their number."""
+    names = ("seed", "first", "dev_share", "duplicates")
+    return {name: getattr(query.active, name) for name in names}

@@ -15,6 +15,7 @@ from spacy.training.initialize import load_vectors_into_model
 from thinc.api import Config
 
 from ..annotation.docbins import write_docs
+from ..annotation.layers import learned_layer
 from ..files import progress_bar
 from ..query.probabilities import check_needs
 from .agreeing import Agreeing
@@ -69,7 +70,8 @@ class ActiveRun:
             self.committee = Committee(settings, component, self.active.seed, self.folder)
         self._given = (config, digests(self.config))
         self._docs = data.pool.docs
-        self.asking = Asking(self.active.oracle, self.folder, self._docs, self.blank)
+        layer = learned_layer(self.training["components"].get(self.active.component, {}))
+        self.asking = Asking(self.active.oracle, self.folder, self._docs, self.blank, layer)
         name = str(config.interpolate()["active"]["policy"].get("@misc"))
         self.labelling = Labelling(self.asking, self.folder, name, self.labels_of)
         self.mixing = RoundMixing(
@@ -134,6 +136,7 @@ class ActiveRun:
             if self.records:  # a kill may have come before the last round's tidying
                 self.folder.tidy(len(self.records) - 1, self.active.keep_models)
             self.asking.oracle.begin(self.folder.path, self.blank)
+            self.asking.recover(len(self.records))
             left: Sequence[int] = self.pool.unlabelled
             while self.active.has_round(len(self.records)) and left:
                 number, self.waiting = len(self.records), None
@@ -165,9 +168,11 @@ class ActiveRun:
             asked = self.labelling.choose(query)
         with clock("annotate"):
             queried = self.labelling.collect(asked, query, pause)
-        if not queried:
+        if queried is None:
             return False
         self.waiting = None
+        if not queried:  # there is no other text
+            return False
         pool = self.pool.with_batch(queried, self.dev.held(queried))
         answers, labelled = pool.take(queried), pool.take(pool.labelled)
         dev = self.dev.docs(number, pool)

@@ -43,7 +43,7 @@ def as_oracle(oracle: Oracle | AnswerFunction) -> Oracle:
     """
     if isinstance(oracle, Oracle):
         return oracle
-    partly = any(hasattr(oracle, name) for name in ("needs_gold", "begin", "advise"))
+    partly = any(hasattr(oracle, name) for name in ("needs_gold", "layers", "begin", "advise"))
     if partly or not callable(oracle):
         what = "derive yours from spacy_seqmix.types.Oracle, or give a function (tasks) -> answers"
         raise SeqMixError(Errors.E402.format(problems=f"oracle: {what}, not {oracle!r}"))

@@ -112,7 +112,7 @@ def read_data(
         return docs
 
     docs: Mapping[int, Doc]
-    if active.pool.suffix in TEXT_SUFFIXES:
+    if active.pool.suffix.lower() in TEXT_SUFFIXES:
         if active.oracle.needs_gold:
             raise _without_labels(config, active.pool)
         docs = text_docs(active.pool, nlp)

@@ -91,12 +91,18 @@ class Query:
         n_first = kinds[: wanted - len(early)].count(False)
         ranking = self._rank([i for i in rest if i not in aside], n_first)
         near, docs = self._near_duplicates(early), self.pool.docs
+        # First those that are set aside: what is like them is then not trained on, and they are a
+        # random sample of all texts, not of those that are unlike what the policy wants.
+        free = {*rest} & aside
+        held_of = [i for i in self.candidates if i in free]
+        held = select(held_of, docs, Budget(sum(kinds)), near)
         chosen = select(ranking.ids, docs, Budget(n_first), near, self._vectors, self._clusters)
         others = set(chosen)
         reserve_of = [i for i in ranking.ids if i not in others]
-        chosen += select(reserve_of, docs, Budget(n - n_first), near)
-        free = {*rest} & aside
-        held = select([i for i in self.candidates if i in free], docs, Budget(n), near)
+        chosen += select(reserve_of, docs, Budget(n - n_first - len(held)), near)
+        if lacking := n - len(held) - len(chosen):  # policies have no other text
+            free -= {*held}
+            held += select([i for i in held_of if i in free], docs, Budget(lacking), near)
         return Chosen([*early, *interleaved(chosen, held, kinds)], wanted, ranking.scores)
 
     def _kinds(self, early: Sequence[int], n: int) -> list[bool]:

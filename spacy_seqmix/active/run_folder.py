@@ -26,6 +26,10 @@ MISSING = object()
 # What people's answers need. It outlives a run that failed in its first round, so that they are not
 # lost, and the config can be corrected.
 OF_PEOPLE = ("asked.jsonl", "answers.jsonl", "status.json", "page")
+# Settings of oracles that change how answers are read, not which texts are asked: a new label comes
+# up in mid-run.
+READING = ("labels", "annotator", "confirmed", "cut", "overlap")
+OF_READING = frozenset(f"active.oracle.{name}" for name in READING)
 # Why a folder can't be used: the config of each round names the files in it.
 DOLLAR = "its name has a '$', which begins a variable in configs"
 
@@ -138,7 +142,8 @@ class RunFolder:
                 (section, name)
                 for section in ("config", "sha256")
                 for name in sorted({*known[section], *started[section]})
-                if known[section].get(name, MISSING) != started[section].get(name, MISSING)
+                if name not in OF_READING
+                and known[section].get(name, MISSING) != started[section].get(name, MISSING)
             ]
         except (ValueError, TypeError, KeyError, AttributeError) as err:
             raise self._unusable(f"inputs.json is damaged ({err})") from err

@@ -91,7 +91,8 @@ class ActiveSchema(BaseModel):
         gt=0,
         le=0.5,
         description="Without dev, the share of the texts that are set aside, drawn at random: they "
-        "are labelled, and nothing trains on them.",
+        "are labelled, and nothing trains on them, nor on "
+        "copies of them.",
     )
     dev_min: PositiveInt = Field(
         30, description="Without dev, there are no scores before so many docs are set aside."

@@ -12,6 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotation.docbins import iter_docs, write_docs
+from ..annotation.layers import ENTS, RELATIONS
 from ..annotation.texts import KEY
 from ..errors import Warnings
 from ..types import Answer, Oracle, Suggestion, Task
@@ -60,6 +61,11 @@ class FilesOracle(Oracle):
     def format(self) -> Format:
         """The format of the files."""
         return format_of(self.name)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The formats have entities, and some have relations."""
+        return (ENTS, RELATIONS)
 
     @property
     def exports(self) -> Path:

@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..active.answers import AnswerFile
+from ..annotation.layers import ENTS
 from ..types import Answer, Oracle, Task
 from .page.rows import PageAnswer
 from .page.watched import Watched
@@ -18,6 +19,11 @@ __all__ = ["PageOracle", "make_page_oracle"]
 
 class PageOracle(Oracle):
     """Yields each answer of ``page/answers.jsonl`` once: the page's server appends to it."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The page has entities."""
+        return (ENTS,)
 
     def begin(self, run_dir: Path, nlp: Language) -> None:
         """Read from the beginning: the loop knows which answers it has."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,18 @@ SHOWN = 5
 class LazyDocs(Mapping[int, Doc]):
     """Docs by their numbers, none of them blank."""
 
-    def __init__(self, numbers: Iterable[int], make: Callable[[int], Doc]) -> None:
-        """make (Callable): makes the doc with a number."""
-        self.numbers, self.make = dict.fromkeys(numbers), make
+    def __init__(
+        self,
+        numbers: Iterable[int],
+        make: Callable[[int], Doc],
+        identity: Callable[[int], Hashable],
+    ) -> None:
+        """Take docs by their numbers.
+
+        make (Callable): makes the doc with a number.
+        identity (Callable): a value of its text, without making it; copies have the same.
+        """
+        self.numbers, self.make, self.identity = dict.fromkeys(numbers), make, identity
 
     def __getitem__(self, number: int) -> Doc:
         if number not in self.numbers:
@@ -45,7 +54,7 @@ class LazyDocs(Mapping[int, Doc]):
 
     def only(self, numbers: Iterable[int]) -> LazyDocs:
         """Some of these docs."""
-        return LazyDocs(numbers, self.make)
+        return LazyDocs(numbers, self.make, self.identity)
 
 
 def text_docs(path: Path, nlp: Language) -> LazyDocs:
@@ -79,7 +88,7 @@ def text_docs(path: Path, nlp: Language) -> LazyDocs:
             doc.user_data[EXTRA_KEY] = texts[number].extra
         return doc
 
-    return LazyDocs(texts, make)
+    return LazyDocs(texts, make, lambda number: texts[number].text)
 
 
 def stored_docs(path: Path, nlp: Language) -> LazyDocs:
@@ -95,7 +104,13 @@ def stored_docs(path: Path, nlp: Language) -> LazyDocs:
     numbers = _with_words(docbin, nlp)
     if not numbers:
         raise SeqMixError(Errors.E403.format(path=path, reason="it holds no docs"))
-    return LazyDocs(numbers, lambda number: make_doc(docbin, number, nlp.vocab, path))
+    column = docbin.attrs.index(ORTH)
+
+    def words(number: int) -> Hashable:
+        tokens, spaces = np.asarray(docbin.tokens[number]), np.asarray(docbin.spaces[number])
+        return tokens[:, column].tobytes(), spaces.tobytes()
+
+    return LazyDocs(numbers, lambda number: make_doc(docbin, number, nlp.vocab, path), words)
 
 
 def _with_words(docbin: DocBin, nlp: Language) -> list[int]:

@@ -72,7 +72,7 @@ def text_of_line(path: Path, number: int, line: str) -> Text | None:
     """The text of a line of a file; None where it is blank. RAISES (SeqMixError): S610."""
     text: Text | None = None
     if line.strip():
-        as_json = path.suffix in JSON_SUFFIXES
+        as_json = path.suffix.lower() in JSON_SUFFIXES
         text = (
             _of_json(number, line, f"{path}, line {number + 1}") if as_json else Text(number, line)
         )

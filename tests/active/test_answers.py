@@ -2,6 +2,7 @@
 
 import json
 import resource
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,38 @@ def test_answers_that_cut_tokens_are_refused() -> None:
         one.answer(task, NLP, Path("x"))
     with pytest.raises(SeqMixError, match="0-a does not have the text"):
         record("0-a").answer(NLP.make_doc("Ada met Eve"), NLP, Path("x"))
+
+
+@pytest.mark.parametrize("damaged", ["!", "AAAA", "bm8gRG9jQmlu"])
+def test_answers_with_a_damaged_doc_name_file_and_key(damaged: str) -> None:
+    one = record("0-a", doc=damaged)
+    with pytest.raises(SeqMixError, match=r"a\.jsonl: the answer to 0-a can't be used") as error:
+        one.answer(NLP.make_doc("Ada met Bob"), NLP, Path("a.jsonl"))
+    assert error.value.code == "S617"
+
+
+@pytest.mark.parametrize(
+    ("layer", "annotate", "known"),
+    [
+        ("ents", lambda doc: setattr(doc[0], "tag_", "NN"), False),
+        ("ents", lambda doc: doc.user_data.update(a=1), False),
+        ("ents", lambda doc: doc.set_ents([]), True),
+        ("tags", lambda doc: doc.set_ents([]), False),
+        ("tags", lambda doc: [setattr(t, "tag_", "NN") for t in doc], True),
+        ("spans:sc", lambda doc: doc.set_ents([]), False),
+        ("spans:sc", lambda doc: doc.spans.update(sc=[]), True),
+        ("relations", lambda doc: doc.set_ents([]), True),
+        ("relations", lambda doc: setattr(doc[0], "tag_", "NN"), False),
+        (None, lambda doc: setattr(doc[0], "tag_", "NN"), True),
+    ],
+)
+def test_answers_need_the_annotation_that_is_learnt(
+    layer: str | None, annotate: Callable[[Doc], object], known: bool
+) -> None:
+    doc = NLP.make_doc("Ada met Bob")
+    annotate(doc)
+    if known:
+        assert not AnswerRecord.of(Answer("0-a", doc), doc, 0, layer).skipped
+        return
+    with pytest.raises(SeqMixError, match=r"S613\].*0-a has no annotation"):
+        AnswerRecord.of(Answer("0-a", doc), doc, 0, layer)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from spacy.tokens import Doc
 
+from spacy_seqmix.active.dev_set import DevSet
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.active.pool import Pool
 from spacy_seqmix.active.querying import Query, interleaved
@@ -102,3 +103,35 @@ def test_query_near_duplicates_of_candidates_are_not_trained_on(
     one = query(docs, candidates=[6, 5], duplicates=0.8, dev_share=0.5)
     chosen = one.choose(8, 0)
     assert len({docs[i].text for i in chosen.ids}) == len(chosen.ids) == 6
+
+
+def test_query_of_a_pool_with_duplicates_sets_its_share_aside(
+    query: Any, all_news: list[Doc]
+) -> None:
+    """Dev texts are drawn before the policy's, so that these don't use them up."""
+    docs = [*all_news[:20], *(doc.copy() for doc in all_news[:20])]
+    active = query(docs, dev_share=0.2, duplicates=0.8).active
+    pool = Pool(dict(enumerate(docs)))
+    candidates = DevSet.of(active, None, pool).candidates
+    assert len(candidates) == 8  # four texts and their copies
+    assert {i % 20 for i in candidates} == {i for i in candidates if i < 20}
+    found = []
+    for number in (1, 2, 3):
+        one = query(docs, number, candidates, pool, dev_share=0.2, duplicates=0.8)
+        chosen = one.choose(5, 0).ids
+        held = [i for i in chosen if i in candidates]
+        pool = pool.with_batch(chosen, held)
+        found.append(len(held))
+    assert found == [1, 1, 1]
+    trained = {docs[i].text for i in pool.labelled}
+    assert not trained & {docs[i].text for i in candidates}
+
+
+def test_query_candidates_without_copies_are_a_random_share(
+    query: Any, all_news: list[Doc]
+) -> None:
+    docs = all_news[:20]
+    active = query(docs, dev_share=0.25).active
+    order = np.random.default_rng([active.seed, 9]).permutation(20)
+    candidates = DevSet.of(active, None, Pool(dict(enumerate(docs)))).candidates
+    assert candidates == tuple(order[:5].tolist())

@@ -71,6 +71,12 @@ def test_extending_page_oracle_that_waits(
     sentence = " ".join(result.output.split())
     assert "Round 0 waits for 8 of 8 texts: write a line with KEY" in sentence
     assert sentence.endswith("then run the same command again")
+    first = list(srsly.read_jsonl(run / "asked.jsonl"))[1]
+    wrong = [("nowhere", "PER"), (first["text"][1:5], "PER"), (first["text"].split()[0],)]
+    for row in wrong:  # a typo, a cut token, no label
+        (run / "labels.tsv").write_text("\t".join([first["key"], *row]), "utf8")
+        result = CliRunner().invoke(app, [*args, "--quiet"])
+        assert "Round 0 waits for 8 of 8 texts" in " ".join(result.output.split())
     lines = []
     for task in list(srsly.read_jsonl(run / "asked.jsonl"))[1:9]:
         rows = [f"{task['key']}\t{ent.text}\t{ent.label_}" for ent in gold[task["text"]]]

@@ -92,6 +92,21 @@ def test_journal_of_another_run_is_left_alone(folder, config, digests, field):
     assert contents(folder.path) == before
 
 
+def test_journal_goes_on_with_another_way_to_read_answers(folder):
+    """A new label comes up in mid-run."""
+
+    def oracle(**values):
+        return Config({**CONFIG, "active": {**CONFIG["active"], "oracle": values}})
+
+    old = {"@misc": "x", "folder": "a", "labels": ["PER"], "cut": "snap"}
+    folder.open(oracle(**old), DIGESTS)
+    folder.append([], record(0))
+    new = {**old, "labels": ["PER", "ORG"], "annotator": "bob", "cut": "refuse"}
+    assert len(folder.open(oracle(**new, confirmed=True, overlap="refuse"), DIGESTS)) == 1
+    with pytest.raises(ValueError, match=r"S406.*differ: active.oracle.folder\."):
+        folder.open(oracle(**{**new, "folder": "b"}), DIGESTS)
+
+
 def test_journal_in_a_folder_of_something_else(folder, tmp_path):
     folder.path.mkdir()
     (folder.path / ".folder.tmp").mkdir()

@@ -66,7 +66,7 @@ def test_file_digest(tmp_path):
 
 def test_make_pool_of_lazy_docs_makes_none(news):
     made = []
-    docs = LazyDocs(range(30), lambda i: made.append(i) or news[i])
+    docs = LazyDocs(range(30), lambda i: made.append(i) or news[i], int)
     part = make_pool(docs, 12, 5, 0, PATH)
     assert isinstance(part.docs, LazyDocs)
     assert list(part.docs) == list(make_pool(dict(enumerate(news)), 12, 5, 0, PATH).docs)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import spacy
 import srsly
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from thinc.api import Config
 
 from spacy_seqmix.active.answers import AnswerFile
@@ -253,6 +253,27 @@ def test_waiting_answers_survive_a_round_that_fails(
     assert [r.queried for r in records] == [whole[0].queried]
 
 
+def test_waiting_round_that_failed_with_other_settings(
+    begin: Any, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts that were answered count; which others are asked is as the config says now."""
+    run = begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_fit", lambda *args: (_ for _ in ()).throw(ValueError("no")))
+        with pytest.raises(ValueError, match="no"):
+            run.run()
+    for values, n in (({"active.n_seed": 10}, 10), ({"active.n_seed": 5}, 8)):
+        person.plan = few(0)
+        other = begin(values)
+        asked = other.labelling.choose(other._query(0))
+        assert asked.header.n == n
+        assert sum(text.number in other.asking.answers for text in asked.texts[:n]) == 8
+        assert other.labelling.choose(other._query(0)) == asked
+        other.folder.discard(0)
+    different = begin({"active.seed": 5})
+    assert different.labelling.choose(different._query(0)).texts != asked.texts
+
+
 def test_waiting_unknown_and_foreign_answers(begin: Any, person: Person, all_news: Any) -> None:
     person.plan = few(0)
     run = begin()
@@ -266,10 +287,36 @@ def test_waiting_unknown_and_foreign_answers(begin: Any, person: Person, all_new
     with pytest.raises(SeqMixError, match=f"{asked.texts[0].key} does not have the text") as error:
         begin().run()
     assert error.value.code == "S612"
-    person.extra = [all_news[0]]
-    with pytest.raises(SeqMixError, match=r"Answer\(key, doc\).*not Doc") as error:
+    key, text = asked.texts[0].key, run.pool.docs[asked.texts[0].number]
+    unnamed = _empty(text)
+    unnamed.set_ents([Span(unnamed, 0, 1, "PER")])
+    unnamed[0].ent_type_ = ""  # spaCy's own setters take an entity without a label for none
+    wrong: list[tuple[Any, str]] = [
+        (all_news[0], "not Doc"),
+        (Answer(key, _empty(text), seconds=-5), f"{key}'.*seconds"),
+        (Answer(key, _empty(text), seconds=float("nan")), f"{key}'.*seconds"),
+        (Answer(key, _empty(text), seconds=float("inf")), f"{key}'.*seconds"),
+        (Answer(key, text.text), f"{key}'.*type str"),  # type: ignore[arg-type]
+        (Answer(7, None), "7: the key is no string"),  # type: ignore[arg-type]
+        (Answer(key, unnamed), f"the entity at '{text[0].text}' has no label"),
+    ]
+    for answer, reason in wrong:
+        person.extra = [answer]
+        with pytest.raises(SeqMixError, match=rf"Answer\(key, doc\).*{reason}") as error:
+            begin().run()
+        assert error.value.code == "S615"
+
+
+def test_waiting_function_that_has_nothing_yet(
+    begin: Any, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begin()
+    monkeypatch.setattr(Person, "__call__", lambda self, tasks: None)
+    run.run()
+    assert run.waiting.lacking == 8
+    monkeypatch.setattr(Person, "__call__", lambda self, tasks: 3)
+    with pytest.raises(SeqMixError, match=r"S615\].*not int"):
         begin().run()
-    assert error.value.code == "S615"
 
 
 def test_waiting_correction_of_an_earlier_round(begin: Any, person: Person) -> None:
@@ -404,13 +451,45 @@ def test_waiting_jsonl_keeps_further_keys(begin: Any, person: Person, tmp_path: 
         assert doc.user_data[EXTRA_KEY] == {"id": f"é{number}", "meta": {"a": [number]}}
 
 
-def test_waiting_lost_answers_are_an_error(begin: Any) -> None:
+def test_waiting_lost_answers_are_asked_for_again(begin: Any, person: Person) -> None:
     run = begin({"active.n_rounds": 0})
     run.run()
+    lines = AnswerFile(run.folder.answers).lines()
     run.folder.answers.unlink()
     with pytest.raises(SeqMixError, match=r"answers.jsonl lacks the answers to 8 texts") as error:
-        begin({"active.n_rounds": 0})
+        begin({"active.n_rounds": 0}).run()
     assert error.value.code == "S614"
+    docs = {line.key: run.pool.docs[int(line.key.partition("-")[0])] for line in lines}
+    person.extra = [person.answer(Task(key, doc)) for key, doc in docs.items()]
+    again = begin({"active.n_rounds": 0})
+    again.run()
+    assert [line.says() for line in AnswerFile(run.folder.answers).lines()] == [
+        line.says() for line in lines
+    ]
+
+
+def test_waiting_lost_answers_are_not_those_of_the_pool(begin: Any, files: dict[str, Any]) -> None:
+    """Also where the pool has annotation: people said something else."""
+    settings = {"active.n_rounds": 0, "paths.pool": files["paths.pool"]}
+    run = begin(settings)
+    run.run()
+    run.folder.answers.unlink()
+    with pytest.raises(SeqMixError, match=r"S614\].*answers to 8 texts"):
+        begin(settings).run()
+
+
+def test_waiting_ends_where_all_are_skipped_after_waiting(begin: Any, person: Person) -> None:
+    run = begin()
+    person.plan = few(0)
+
+    def on_wait(waiting: Any) -> None:
+        person.skips, person.plan = set(person.gold), list
+
+    assert run.run(wait=0.0, on_wait=on_wait) == []
+    assert run.waiting is None
+    status = Status.read(run.folder.status)
+    assert status is not None
+    assert status.phase == "ended"
 
 
 def test_waiting_journal_of_an_older_version(

@@ -13,9 +13,12 @@ from spacy.tokens import Doc
 from thinc.api import Config
 
 from spacy_seqmix.active.answers import AnswerFile
+from spacy_seqmix.active.config import check_layer
 from spacy_seqmix.active.loop import ActiveRun
+from spacy_seqmix.active.schema import ActiveSchema
 from spacy_seqmix.annotate.files_oracle import FilesOracle, make_files_oracle
 from spacy_seqmix.annotate.formats import FORMATS
+from spacy_seqmix.annotate.page_oracle import make_page_oracle
 from spacy_seqmix.annotation.texts import task_key
 from spacy_seqmix.convert import to_markup
 from spacy_seqmix.errors import SeqMixError
@@ -252,3 +255,26 @@ def label_in_place(path: Path, gold: dict[str, Doc], said: dict[str, Said]) -> N
             text = next(t for t in gold if key.endswith(task_key(0, t)[2:]))
             lines[at + 1] = to_markup(gold[text])
     path.write_text("\n".join(lines), "utf8")
+
+
+@pytest.mark.parametrize(
+    ("name", "factory", "learns"),
+    [
+        ("Files", "tagger", "tags"),
+        ("Files", "spancat", "spans:sc"),
+        ("Files", "textcat", "textcat"),
+        ("Page", "seqmix_relations", "relations"),
+        ("Files", "seqmix_relations", None),
+        ("Page", "ner", None),
+        ("Page", "my_factory", None),
+    ],
+)
+def test_oracles_refuse_what_they_never_label(name: str, factory: str, learns: str | None) -> None:
+    oracle = make_page_oracle() if name == "Page" else make_files_oracle()
+    active = ActiveSchema.model_construct(oracle=oracle, component="x")
+    training = Config({"components": {"x": {"factory": factory}}})
+    if learns is None:
+        check_layer(active, training)
+        return
+    with pytest.raises(SeqMixError, match=rf"S618\].*'x' learns other annotation \({learns}\)"):
+        check_layer(active, training)

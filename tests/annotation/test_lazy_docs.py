@@ -83,3 +83,9 @@ def test_stored_docs_need_words(tmp_path: Path, blank_en: Language) -> None:
         DocBin(docs=docs).to_disk(path)
         with pytest.raises(SeqMixError, match=r"S403.*no docs"):
             stored_docs(path, blank_en)
+
+
+def test_lazy_docs_of_a_jsonl_file_in_capitals(tmp_path: Path, blank_en: Language) -> None:
+    (tmp_path / "A.JSONL").write_text('{"text": "Ana left"}\n')
+    docs = text_docs(tmp_path / "A.JSONL", blank_en)
+    assert [doc.text for doc in docs.values()] == ["Ana left"]

@@ -118,7 +118,7 @@ def _encoder(names: str | None, lang: str) -> str | None:
 def check_texts(path: Path) -> None:
     """RAISES (SeqMixError): S501, S600, S610 for a file that can't be read, S688 for an empty
     one."""
-    if path.suffix in TEXT_SUFFIXES:
+    if path.suffix.lower() in TEXT_SUFFIXES:
         if next(read_texts(path), None) is None:
             raise SeqMixError(Errors.E688.format(path=path))
     elif path.suffix != ".spacy" or not path.is_file():
