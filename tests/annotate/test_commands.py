@@ -64,7 +64,7 @@ def test_query_writes_the_most_uncertain_texts(pipeline, pool, tmp_path) -> None
     docs = [nlp.make_doc(text) for text in TEXTS]
     scores = [entropy(p) for p in token_probs(nlp, "ner", docs)]
     best = sorted(range(len(TEXTS)), key=lambda n: -scores[n])[:4]
-    assert [row["source"] for row in rows] == best
+    assert [json.loads(row["seqmix_extra"])["source"] for row in rows] == best
     for row, n in zip(rows, best, strict=True):
         assert row["key"] == task_key(n, TEXTS[n])
         assert row["text"] == TEXTS[n]
@@ -126,7 +126,9 @@ def test_query_excludes_spacy_files_and_texts(pipeline, pool, tmp_path) -> None:
     code, output = run("query", pipeline, pool, "-n", 50, "-o", out, *options)
     assert code == 0, output
     assert "20 are known" in output
-    assert sorted(row["source"] for row in jsonl(out)) == list(range(20, len(TEXTS)))
+    assert sorted(json.loads(row["seqmix_extra"])["source"] for row in jsonl(out)) == list(
+        range(20, len(TEXTS))
+    )
     (tmp_path / "rest.txt").write_text("\n".join(TEXTS[20:]), "utf8")
     options += ["-x", tmp_path / "rest.txt"]
     code, output = run("query", pipeline, pool, "-o", tmp_path / "none.jsonl", *options)

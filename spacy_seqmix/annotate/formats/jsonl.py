@@ -21,7 +21,7 @@ from ...convert.rows import Text, json_lines
 from ...errors import Errors
 from ...files import replacing
 from ...types import Task
-from ..rows import CharSpan, Row, State, extra_of, suggested
+from ..rows import CharSpan, Row, State, other_keys, packed_keys, suggested
 
 __all__ = ["read_jsonl", "write_jsonl", "write_lines"]
 
@@ -76,7 +76,6 @@ def write_jsonl(tasks: Sequence[Task], path: Path) -> None:
 def _line(task: Task) -> dict[str, Any]:
     spans = suggested(task)
     line = {
-        **extra_of(task),
         "key": task.key,
         "text": task.doc.text,
         "state": "not yet",
@@ -85,6 +84,7 @@ def _line(task: Task) -> dict[str, Any]:
         "round": task.round,
         "score": task.score,
         "model": task.model,
+        **packed_keys(task),
     }
     if task.suggestions is None:
         del line["shown"]
@@ -108,7 +108,7 @@ def read_jsonl(path: Path, *, skip: bool = False) -> Iterator[Row]:
     """
     for where, line in json_lines(path, _Line, Errors.E646, skip=skip):
         labelled: State = "not yet" if line.spans is None else "labelled"
-        extra = line.model_extra or {}
+        extra = {k: v for k, v in (line.model_extra or {}).items() if k not in _OURS}
         yield Row(
             where,
             line.text,
@@ -121,5 +121,5 @@ def read_jsonl(path: Path, *, skip: bool = False) -> Iterator[Row]:
             seconds=line.seconds,
             when=line.at,
             shown=None if line.shown is None else tuple(CharSpan(*one) for one in line.shown),
-            extra={key: value for key, value in extra.items() if key not in _OURS},
+            extra=other_keys(extra, where),
         )

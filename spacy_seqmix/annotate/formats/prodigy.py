@@ -16,7 +16,7 @@ from ...convert.rows import Row as Schema
 from ...convert.rows import Text, json_lines
 from ...errors import Errors
 from ...types import Task
-from ..rows import CharSpan, Row, State, extra_of, suggested
+from ..rows import CharSpan, Row, State, other_keys, packed_keys, suggested
 from .jsonl import write_lines
 
 __all__ = ["read_prodigy", "write_prodigy"]
@@ -91,7 +91,7 @@ def _task(task: Task) -> dict[str, Any]:
         spans.append(span if one.confidence is None else {**span, "score": one.confidence})
     meta = {} if task.score is None else {"score": round(task.score, 4)}
     given = {KEY_FIELD: task.key, "tokens": tokens, "spans": spans, "meta": meta}
-    return {**extra_of(task), "text": task.doc.text, **given}
+    return {"text": task.doc.text, **given, **packed_keys(task)}
 
 
 def read_prodigy(path: Path, *, skip: bool = False) -> Iterator[Row]:
@@ -123,7 +123,9 @@ def _row(where: str, line: _Line, extra: dict[str, Any], *, is_binary: bool) -> 
         unknown=((0, len(line.text)),) if is_binary else (),
         who=str(who),
         when=_time(extra.get("_timestamp")),
-        extra={k: v for k, v in extra.items() if not k.startswith("_") and k != "meta"},
+        extra=other_keys(
+            {k: v for k, v in extra.items() if not k.startswith("_") and k != "meta"}, where
+        ),
         notes=tuple(lost),
     )
 
