@@ -137,6 +137,23 @@ def test_query_excludes_spacy_files_and_texts(pipeline, pool, tmp_path) -> None:
     assert not (tmp_path / "none.jsonl").exists()
 
 
+def test_query_leaves_out_what_no_tokenizer_reads(pipeline, tmp_path) -> None:
+    pool, out = tmp_path / "pool.txt", tmp_path / "tasks.jsonl"
+    pool.write_text("\n".join(["(" * 9000, TEXTS[0], "a " * 600_000]), "utf8")
+    code, output = run("query", pipeline, pool, "-o", out)
+    assert code == 0, output
+    assert "[W612] 2 texts of" in output
+    assert "They are in the lines 1, 3." in output
+    assert [row["key"] for row in jsonl(out)] == [task_key(1, TEXTS[0])]
+
+
+def test_query_prints_a_command_that_reads_the_answers(pipeline, pool, tmp_path) -> None:
+    code, output = run("query", pipeline, pool, "-n", 1, "-o", tmp_path / "tasks.jsonl")
+    assert code == 0, output
+    options = f"--pool {pool} --model {pipeline}"
+    assert f"ingest EXPORT -o FILE.spacy {options}" in output
+
+
 def test_query_counts_tokens(pipeline, pool, tmp_path) -> None:
     out = tmp_path / "tasks.jsonl"
     code, output = run("query", pipeline, pool, "--tokens", 40, "-o", out)

@@ -59,6 +59,8 @@ class _Line(Schema):
     @model_validator(mode="after")
     def _has_ends(self) -> _Line:
         n = len(self.spans or ())
+        if any(not 0 <= start < end for start, end in self.unknown):
+            raise ValueError("parts of unknown are [start, end], where 0 <= start < end")
         if any(not (0 <= i < n) for r in self.relations for i in (r.head, r.tail)):
             raise ValueError("head and tail of a relation are numbers of spans, counted from 0")
         return self

@@ -19,7 +19,7 @@ from ...types import Task
 from ..rows import CharSpan, Row, State, other_keys, packed_keys, suggested
 from .jsonl import write_lines
 
-__all__ = ["read_prodigy", "write_prodigy"]
+__all__ = ["read_prodigy", "sortable", "write_prodigy"]
 
 KEY_FIELD = "seqmix_key"
 # Views with a yes or no about each span of the task.
@@ -122,7 +122,7 @@ def _row(where: str, line: _Line, extra: dict[str, Any], *, is_binary: bool) -> 
         rejected=rejected,
         unknown=((0, len(line.text)),) if is_binary else (),
         who=str(who),
-        when=_time(extra.get("_timestamp")),
+        when=sortable(extra.get("_timestamp")),
         extra=other_keys(
             {k: v for k, v in extra.items() if not k.startswith("_") and k != "meta"}, where
         ),
@@ -152,6 +152,6 @@ def _recorded(one: _Span, line: _Line) -> CharSpan:
     return CharSpan(one.start, one.end, one.label, text=text)
 
 
-def _time(seconds: Any) -> str:
+def sortable(seconds: Any) -> str:
     """A number of seconds, in a form that sorts."""
     return f"{seconds:020.3f}" if isinstance(seconds, int | float) else ""
