@@ -86,23 +86,25 @@ class Joined:
 def join(rows: Iterable[Row], pool: Mapping[str, PoolText], noted: Noted) -> Iterator[Joined]:
     """Find the text of each answer: by its key where that text means the same, else by its text.
 
-    Of equal texts in the pool, those without an answer come first. An answer whose text is not in
-    the pool is noted and left out.
+    Of equal texts in the pool, those without an answer come first: all that one person says without
+    a key is about different ones. An answer whose text is not in the pool is noted and left out.
     """
     places: dict[str, list[str]] = {}
     for key, one in pool.items():
         places.setdefault(one.text, []).append(key)
     listed = [(row, _by_key(row, pool)) for row in rows]
-    taken = {known.key for _, known in listed if known is not None}
+    keyed = {known.key for _, known in listed if known is not None}
+    taken: set[tuple[str, str]] = set()
     for row, known in listed:
         if known is None:
             keys = places.get(row.text, ())
-            found = next(iter([*(key for key in keys if key not in taken), *keys]), None)
+            free = [key for key in keys if (key, row.who) not in taken]
+            found = next(iter([*(key for key in free if key not in keyed), *free, *keys]), None)
             if found is None:
                 noted(Note("not placed", row.where, _why(row, pool.get(row.key))))
                 continue
             known = pool[found]
-            taken.add(found)
+            taken.add((found, row.who))
         yield Joined(replace(row, key=known.key), known)
 
 

@@ -227,6 +227,11 @@ def test_query_asks_what_predicts_spans_before_taggers() -> None:
     assert component_of(nlp, policy_of("NTE"), None) == "ner"
     assert component_of(nlp, policy_of("RandomPolicy"), None) == "ner"
     assert component_of(nlp, policy_of("NTE"), "tagger") == "tagger"
+    nlp.disable_pipe("ner")
+    with pytest.raises(SeqMixError, match=r"S570\] 'ner' is disabled"):
+        component_of(nlp, policy_of("NTE"), None)
+    assert component_of(nlp, policy_of("NTE"), "tagger") == "tagger"
+    nlp.enable_pipe("ner")
     nlp.remove_pipe("ner")
     assert component_of(nlp, policy_of("NTE"), None) == "tagger"
     with pytest.raises(SeqMixError, match="S401"):
@@ -305,6 +310,45 @@ def test_ingest_joins_with_the_pool(tmp_path) -> None:
     assert "2 not placed" in output
     assert "a.jsonl, line 4: the text was changed: 'Another.' in place of 'Other.'" in output
     assert "a.jsonl, line 5: the pool has no such text, nor the key '77-0123456789'" in output
+
+
+def test_ingest_takes_two_persons_answers_for_one_of_equal_texts(tmp_path) -> None:
+    (tmp_path / "pool.txt").write_text("Ana left.\nAna left.\n", "utf8")
+    rows = [{"text": "Ana left.", "who": who, "spans": []} for who in ("eva", "bob", "bob")]
+    out = tmp_path / "out.spacy"
+    for n, keys in ((2, [0]), (3, [0, 1])):
+        text = "".join(json.dumps(row) + "\n" for row in rows[:n])
+        (tmp_path / "a.jsonl").write_text(text, "utf8")
+        code, output = run("ingest", tmp_path / "a.jsonl", "-o", out, "-p", tmp_path / "pool.txt")
+        assert code == 0, output
+        found = [doc.user_data[KEY] for doc in docs_of(out)]
+        assert found == [task_key(key, "Ana left.") for key in keys]
+
+
+UNKNOWN = {"[9, 3]": "S646", "[-5, 3]": "S646", "[0, 999]": "S641", "[0, 0]": "S646"}
+
+
+@pytest.mark.parametrize("part", UNKNOWN)
+def test_ingest_refuses_unknown_parts_that_are_not_in_the_text(tmp_path, part) -> None:
+    line = f'{{"text": "Ana left.", "spans": [], "unknown": [{part}]}}'
+    (tmp_path / "a.jsonl").write_text(line, "utf8")
+    code, output = run("ingest", tmp_path / "a.jsonl", "-o", tmp_path / "out.spacy")
+    assert code == 1
+    assert f"[{UNKNOWN[part]}]" in output
+    assert "a.jsonl, line 1" in output
+
+
+def test_ingest_does_not_count_answers_that_say_nothing(tmp_path) -> None:
+    rows = [{"text": "Ana left.", "spans": [], "unknown": [[0, 9]]}]
+    rows += [{"text": "🙂 Ana left.", "spans": [], "unknown": [[0, 6]]}]  # in code points: 🙂 Ana
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "a.jsonl").write_text(text, "utf8")
+    code, output = run("ingest", tmp_path / "a.jsonl", "-o", tmp_path / "out.spacy")
+    assert code == 0, output
+    assert "1 labelled (1 in part), 0 skipped, 1 not yet" in output
+    assert "line 1: all of the text is unknown" in output
+    (doc,) = docs_of(tmp_path / "out.spacy")
+    assert [token.ent_iob for token in doc] == [0, 0, 2, 2]
 
 
 def test_ingest_takes_the_last_of_two_answers(tmp_path) -> None:
