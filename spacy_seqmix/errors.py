@@ -67,7 +67,7 @@ class Errors:
     )
     E505 = (
         "[S505] {where}: {label!r} is not a label, in {text!r}. Expected: {expected}. Write [LABEL "
-        "the text of the entity]."
+        "the text of the entity]. If the file has no markup: convert --format text."
     )
     E506 = (
         "[S506] {where}: the entity {text!r} is empty, or begins or ends with a blank. Write "
@@ -197,7 +197,8 @@ class Errors:
     # 57x components and their models
     E570 = (
         "[S570] '{name}' is disabled, so the pipeline does not run it, and its probabilities can't "
-        "be used. Enable it: nlp.enable_pipe('{name}'); or disable what asks it as well."
+        "be used. Enable it: nlp.enable_pipe('{name}'); disable what asks it as well; or "
+        "name another component."
     )
     E571 = (
         "[S571] The model of '{name}' ({model}) is not made for this component. {reason}. Set "
@@ -465,8 +466,8 @@ class Errors:
     # 4xx active learning
     E401 = (
         "[S401] '{name}' has no token probabilities. The pipeline is {pipes}; components with "
-        "probabilities: {able}. Set active.component to one of them, or use "
-        "spacy-seqmix.RandomPolicy.v1."
+        "probabilities: {able}. Name one of them (in a config active.component, for query "
+        "--component), or use spacy-seqmix.RandomPolicy.v1."
     )
     E402 = "[S402] Wrong settings in section [active]: {problems}."
     E403 = (
@@ -664,24 +665,24 @@ class Errors:
     E640 = "[S640] {what}. Name one of these formats: {formats}."
     E641 = (
         "[S641] {where}: the span {start} to {end} ({label}) is {found!r}, and not {recorded}, "
-        "whatever its offsets count. Correct them, or leave the text out with --skip. Text: "
+        "whatever its offsets count. Correct them; ingest --skip leaves the text out. Text: "
         "{text!r}"
     )
     E642 = (
         "[S642] {where}: the text is not the one that was asked: {found!r} in place of {text!r}. "
-        "Restore it, since labels belong to characters, or leave it out with --skip."
+        "Restore it, since labels belong to characters; ingest --skip leaves it out."
     )
     E643 = (
-        "[S643] {where}: {span} cuts the tokens {words!r}. Label whole tokens, or pass --cut snap. "
-        "Text: {text!r}"
+        "[S643] {where}: {span} cuts the tokens {words!r}. Label whole tokens, or allow it: "
+        "--cut snap of ingest, cut = 'snap' of the oracle. Text: {text!r}"
     )
     E644 = (
-        "[S644] {where}: {one} overlaps with {other}. Remove one of them, or pass --overlap "
-        "longest."
+        "[S644] {where}: {one} overlaps with {other}. Remove one of them, or keep the longest: "
+        "--overlap longest of ingest, overlap = 'longest' of the oracle."
     )
     E645 = (
         "[S645] {where}: {label!r} is none of the labels {labels}.{hint} Correct it, or add it to "
-        "the labels."
+        "the labels: --labels of ingest, labels of the oracle."
     )
     E646 = "[S646] {where}: {what}. docs/formats.md shows what the file has to look like."
     E647 = (
@@ -708,8 +709,8 @@ class Errors:
     E653 = "[S653] Wrong settings of the policy: {problems}."
     E710 = (
         "[S710] '{name}' has no probability of being outside of entities, which the policy needs. "
-        "Components that have: {able}. Set active.component to one of them, or use another policy, "
-        "such as spacy-seqmix.NTE.v1."
+        "Components that have: {able}. Name one of them (in a config active.component, for query "
+        "--component), or use another policy, such as spacy-seqmix.NTE.v1."
     )
     E711 = "[S711] The policy {name} can't have {field} = {value!r}: it must be {wanted}."
 

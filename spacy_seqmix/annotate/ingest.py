@@ -17,7 +17,7 @@ from ..errors import Errors, SeqMixError
 from ..files import check_output
 from .formats import read_export
 from .join import Joined, PoolText, by_key, choose, join, read_pool, with_key
-from .place import Note, Noted, Rules, annotated
+from .place import Note, Noted, Rules, annotated, says_nothing
 from .rows import Row
 
 __all__ = ["Ingested", "ingest", "ingest_file", "read_answers"]
@@ -138,6 +138,9 @@ def ingest(
             doc = attempt(skip, _make_doc, one, nlp, rules, noted, related)
             if doc is None:
                 made.left_out += 1
+            elif says_nothing(doc):
+                noted(Note("dropped", row.where, "all of the text is unknown"))
+                made.not_yet += 1
             else:
                 made.docs.append(doc)
     return made

@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotation.docbins import iter_docs
-from ..annotation.texts import EXTRA_KEY, KEY, read_texts, task_key, tokenise
+from ..annotation.texts import EXTRA_KEY, KEY, read_texts, readable, task_key, tokenise
 from .offsets import TextMap
 from .place import Note, Noted
 from .rows import CharSpan, Row
@@ -50,7 +50,9 @@ def read_pool(path: Path, nlp: Language) -> Iterator[PoolText]:
     """Read a pool: a .spacy file, whose docs keep their tokens, or a file of texts.
 
     nlp (Language): whose tokenizer and vocabulary the docs get.
-    RAISES (SeqMixError): S403, S501, S582, S601, S610.
+    RAISES (SeqMixError): S403, S501, S582, S610.
+
+    Warns with W612 of texts that the tokenizer can't read, and leaves them out.
     """
     if path.suffix == ".spacy":
         for number, doc in enumerate(iter_docs(path, nlp.vocab)):
@@ -59,7 +61,7 @@ def read_pool(path: Path, nlp: Language) -> Iterator[PoolText]:
                 key = task_key(number, doc.text)
                 yield PoolText(key, doc.text, number, lambda doc=doc: doc, extra)  # type: ignore[misc]
         return
-    for one in read_texts(path):
+    for one in readable(read_texts(path), nlp, path):
         where = f"{path}, line {one.number + 1}"
 
         def make(text: str = one.text, where: str = where) -> Doc:
@@ -84,23 +86,25 @@ class Joined:
 def join(rows: Iterable[Row], pool: Mapping[str, PoolText], noted: Noted) -> Iterator[Joined]:
     """Find the text of each answer: by its key where that text means the same, else by its text.
 
-    Of equal texts in the pool, those without an answer come first. An answer whose text is not in
-    the pool is noted and left out.
+    Of equal texts in the pool, those without an answer come first: all that one person says without
+    a key is about different ones. An answer whose text is not in the pool is noted and left out.
     """
     places: dict[str, list[str]] = {}
     for key, one in pool.items():
         places.setdefault(one.text, []).append(key)
     listed = [(row, _by_key(row, pool)) for row in rows]
-    taken = {known.key for _, known in listed if known is not None}
+    keyed = {known.key for _, known in listed if known is not None}
+    taken: set[tuple[str, str]] = set()
     for row, known in listed:
         if known is None:
             keys = places.get(row.text, ())
-            found = next(iter([*(key for key in keys if key not in taken), *keys]), None)
+            free = [key for key in keys if (key, row.who) not in taken]
+            found = next(iter([*(key for key in free if key not in keyed), *free, *keys]), None)
             if found is None:
                 noted(Note("not placed", row.where, _why(row, pool.get(row.key))))
                 continue
             known = pool[found]
-            taken.add(found)
+            taken.add((found, row.who))
         yield Joined(replace(row, key=known.key), known)
 
 
@@ -135,6 +139,10 @@ def _chosen(given: Sequence[Joined], who: str | None, noted: Noted) -> Joined:
         given = own
     elif who is not None:  # others have labelled it: for this person it is not labelled yet
         first = given[0]
+        for row in (one.row for one in given if one.row.state != "not yet"):
+            noted(
+                Note("replaced", row.where, f"{row.state} by {row.who or 'nobody'}, not by {who}")
+            )
         return replace(first, row=replace(first.row, state="not yet", spans=(), notes=()))
     # Stable: of answers at the same time, or without one, the last in the file counts.
     given = sorted(_merged(given), key=lambda one: one.row.when)
@@ -143,11 +151,16 @@ def _chosen(given: Sequence[Joined], who: str | None, noted: Noted) -> Joined:
     labelled = [one for one in kept if one.row.state == "labelled"]
     chosen = (labelled or kept or given)[-1]
     for other in given:
-        if other is not chosen and other.row.state != "not yet":
+        if other.row.state != "not yet" and _says(other.row) != _says(chosen.row):
             by = f" by {other.row.who}" if other.row.who else ""
             what = f"{other.row.state}{by}; {chosen.row.where} counts"
             noted(Note("replaced", other.row.where, what))
     return chosen
+
+
+def _says(row: Row) -> tuple[object, ...]:
+    """What a row says of its text, and who: exports repeat the answers of earlier ones."""
+    return row.state, row.who, row.spans, row.relations, row.rejected, row.unknown
 
 
 def _merged(given: Sequence[Joined]) -> list[Joined]:

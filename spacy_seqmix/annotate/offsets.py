@@ -78,23 +78,25 @@ def located(row: Row, borders: Callable[[int, int], bool]) -> tuple[Row, Unit]:
     RAISES (SeqMixError): S641 where no unit fits.
     """
     spans = (*row.spans, *row.rejected)
+    # All of a text is unknown whatever its offsets count.
+    parts = [CharSpan(*one, "unknown") for one in row.unknown if one != (0, len(row.text))]
     shown = row.shown or ()
     fitting: list[tuple[bool, Unit]] = []
     for unit in row.units:
         found = [_in_code_points(span, row.text, unit) for span in spans]
-        if None not in found:
+        if None not in [*found, *(_in_code_points(one, row.text, unit) for one in parts)]:
             aligned = all(borders(span.start, span.end) for span in found if span is not None)
             fitting.append((not aligned, unit))
     if not fitting:
-        raise SeqMixError(_misfit(row, spans))
+        raise SeqMixError(_misfit(row, (*spans, *parts)))
     unit = min(fitting, key=lambda pair: pair[0])[1]
 
     def moved(given: Sequence[CharSpan]) -> tuple[CharSpan, ...]:
         places = (_in_code_points(span, row.text, unit) for span in given)
         return tuple(place for place in places if place is not None)
 
-    starts = _starts(row.text, unit)
-    unknown = tuple((bisect_left(starts, a), bisect_left(starts, b)) for a, b in row.unknown)
+    whole = [one for one in row.unknown if one == (0, len(row.text))]
+    unknown = (*whole, *((one.start, one.end) for one in moved(parts)))
     row = replace(
         row,
         spans=moved(row.spans),

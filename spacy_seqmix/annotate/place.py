@@ -15,11 +15,11 @@ from ..errors import Errors, SeqMixError
 from .offsets import TextMap, located, token_borders
 from .rows import CharSpan, Row
 
-__all__ = ["REJECTED", "Note", "Noted", "Rules", "annotated", "on_tokens"]
+__all__ = ["REJECTED", "Note", "Noted", "Rules", "annotated", "on_tokens", "says_nothing"]
 
 # The span group of what is known to be no entity: the incorrect_spans_key of spaCy's ner.
 REJECTED = "incorrect_spans"
-Kind: TypeAlias = Literal["snapped", "dropped", "not placed", "replaced", "offsets"]
+Kind: TypeAlias = Literal["snapped", "dropped", "not placed", "replaced", "refused", "offsets"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,11 @@ def annotated(row: Row, doc: Doc, rules: Rules, noted: Noted, *, related: bool =
     if related:
         relations.put(doc, _relations(row, ents, noted))
     return doc
+
+
+def says_nothing(doc: Doc) -> bool:
+    """Whether an answer made nothing known: all tags of its doc are missing."""
+    return not doc.has_annotation("ENT_IOB") and not doc.spans.get(REJECTED)
 
 
 def on_tokens(one: CharSpan, doc: Doc, where: str, rules: Rules, noted: Noted) -> Span | None:

@@ -21,7 +21,7 @@ from ..files import check_output
 from ..query.confidence import components_with_spans
 from ..query.diverse import encoder_vectors, text_vectors
 from ..query.policies import QueryPolicy, evidence, score_docs
-from ..query.probabilities import SOURCES, check_needs
+from ..query.probabilities import ENTITY_FACTORIES, SOURCES, check_enabled, check_needs
 from ..query.selection import Budget, NearDuplicates, ranked, select
 from ..query.suggestions import suggest
 from ..types import Floats2d, Task
@@ -199,6 +199,9 @@ def component_of(nlp: Language, policy: QueryPolicy, name: str | None) -> str | 
     able.sort(key=lambda one: one not in components_with_spans(nlp))
     if policy.needs == "nothing" and name is None:
         return able[0] if able else None
+    off = [one for one in nlp.disabled if nlp.get_pipe_meta(one).factory in ENTITY_FACTORIES]
+    if name is None and off and not components_with_spans(nlp):
+        check_enabled(nlp, off[0])  # rather than a tagger's scores, which nobody asked for
     chosen = name or next((one for one in able if _has(policy, nlp, one)), (able or ["ner"])[0])
     check_needs("tokens" if policy.needs == "nothing" else policy.needs, nlp, chosen)
     return chosen

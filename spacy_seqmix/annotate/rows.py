@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ..annotation.texts import EXTRA_KEY
+from ..errors import Errors, SeqMixError
+from ..files import parse_json
 from ..types import Task
 
-__all__ = ["CharSpan", "Row", "State", "Unit", "extra_of", "suggested"]
+__all__ = ["CharSpan", "Row", "State", "Unit", "other_keys", "packed_keys", "suggested"]
 
 # A person looked, and there may be nothing; a person refused; nobody looked.
 State: TypeAlias = Literal["labelled", "skipped", "not yet"]
@@ -81,7 +85,26 @@ def suggested(task: Task) -> tuple[CharSpan, ...]:
     return tuple(out)
 
 
-def extra_of(task: Task) -> dict[str, Any]:
-    """The other keys of a task's text."""
+def packed_keys(task: Task) -> dict[str, str]:
+    """The other keys of a task's text, as one field of text: no tool takes them for its own."""
     data: dict[Any, Any] = task.doc.user_data
-    return dict(data.get(EXTRA_KEY, {}))
+    extra = data.get(EXTRA_KEY)
+    return {EXTRA_KEY: json.dumps(extra, ensure_ascii=False)} if extra else {}
+
+
+def other_keys(fields: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The other keys of a text: those that ``packed_keys`` wrote, and those of files that were not
+    written here.
+
+    RAISES (SeqMixError): S646 where what was written is damaged.
+    """
+    found = dict(fields)
+    packed = found.pop(EXTRA_KEY, None) or "{}"
+    try:
+        own = parse_json(packed) if isinstance(packed, str) else packed
+    except ValueError:
+        own = None
+    if not isinstance(own, dict):
+        what = f"{EXTRA_KEY} is no JSON object: {packed!r}"
+        raise SeqMixError(Errors.E646.format(where=where, what=what))
+    return {**found, **own}

@@ -12,14 +12,11 @@ from spacy.attrs import ORTH
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
-from ..errors import Errors, SeqMixError, Warnings, plural
+from ..errors import Errors, SeqMixError
 from .docbins import make_doc, open_docbin
-from .texts import EXTRA_KEY, can_tokenise, read_texts
+from .texts import EXTRA_KEY, read_texts, readable
 
 __all__ = ["LazyDocs", "stored_docs", "text_docs"]
-
-# The lines that a warning names.
-SHOWN = 5
 
 
 class LazyDocs(Mapping[int, Doc]):
@@ -66,19 +63,7 @@ def text_docs(path: Path, nlp: Language) -> LazyDocs:
     """
     if not path.is_file():
         raise SeqMixError(Errors.E403.format(path=path, reason="there is no such file"))
-    texts = {text.number: text for text in read_texts(path)}
-    wrong = [number for number, text in texts.items() if not can_tokenise(nlp, text.text)]
-    if wrong:
-        lines = ", ".join(str(number + 1) for number in wrong[:SHOWN])
-        text = Warnings.W612.format(
-            n=plural(len(wrong), "text"),
-            path=path,
-            limit=nlp.max_length,
-            lines=lines + ", ..." * (len(wrong) > SHOWN),
-        )
-        warnings.warn(text, stacklevel=2)
-    for number in wrong:
-        del texts[number]
+    texts = {text.number: text for text in readable(read_texts(path), nlp, path)}
     if not texts:
         raise SeqMixError(Errors.E403.format(path=path, reason="it holds no texts"))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +14,7 @@ from spacy.language import Language
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
-from ..errors import Errors, SeqMixError
+from ..errors import Errors, SeqMixError, Warnings, plural
 from ..files import parse_json
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "can_tokenise",
     "read_lines",
     "read_texts",
+    "readable",
     "task_key",
     "text_of_line",
     "tokenise",
@@ -36,6 +38,8 @@ _STRETCH = re.compile(r"(?<![^\w\s])[^\w\s]{4000}|(?<!\S)\S{50000}")
 KEY, EXTRA_KEY = "seqmix_key", "seqmix_extra"
 # Files of texts; .spacy files have docs, whose tokens are kept.
 TEXT_SUFFIXES = (".txt", ".jsonl")
+# The lines that a warning names.
+SHOWN = 5
 JSON_SUFFIXES = (".jsonl", ".json")
 
 
@@ -119,6 +123,28 @@ def read_lines(path: Path) -> list[str]:
 def can_tokenise(nlp: Language, text: str) -> bool:
     """Whether a tokenizer makes a Doc of a text in little time."""
     return len(text) <= nlp.max_length and _stretch(nlp, text) is None
+
+
+def readable(texts: Iterable[Text], nlp: Language, path: Path) -> Iterator[Text]:
+    """The texts of a file but for those that the tokenizer can't read.
+
+    Warns with W612 of what is left out.
+    """
+    wrong: list[int] = []
+    for text in texts:
+        if can_tokenise(nlp, text.text):
+            yield text
+        else:
+            wrong.append(text.number)
+    if wrong:
+        lines = ", ".join(str(number + 1) for number in wrong[:SHOWN])
+        message = Warnings.W612.format(
+            n=plural(len(wrong), "text"),
+            path=path,
+            limit=nlp.max_length,
+            lines=lines + ", ..." * (len(wrong) > SHOWN),
+        )
+        warnings.warn(message, stacklevel=3)
 
 
 def tokenise(nlp: Language, text: str, where: str) -> Doc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -100,4 +101,5 @@ def query_cli(
     n_tokens = sum(len(task.doc) for task in asked.tasks)
     written = f"{plural(len(asked.tasks), 'text')} ({plural(n_tokens, 'token')})"
     msg.good(f"Wrote {written} to {output}")
-    msg.info("Once they are labelled: spacy seqmix ingest EXPORT -o FILE.spacy --pool " + str(pool))
+    options = f"--pool {shlex.quote(str(pool))} --model {shlex.quote(model)}"
+    msg.info(f"Once they are labelled: spacy seqmix ingest EXPORT -o FILE.spacy {options}")

@@ -7,8 +7,9 @@ from typing import Any
 
 __all__ = ["tool_of"]
 
-# In answers of this package's own format.
+# In answers of this package's own format, and what "state" may be in them.
 OWN = ("spans", "state")
+STATES = ("labelled", "skipped", "not yet")
 PRODIGY = ("_view_id", "_input_hash", "_task_hash", "_session_id")
 
 
@@ -22,6 +23,8 @@ def tool_of(row: Any) -> str | None:
         return "label-studio" if isinstance(row, Mapping) and _is_label_studio(row) else None
     if not isinstance(row, Mapping) or not isinstance(row.get("text"), str):
         return None
+    if row.get("state") in STATES and ("key" in row or "spans" in row):
+        return "jsonl"  # its texts may come from the file of a tool, and have its keys
     if any(key in row for key in PRODIGY) or {"spans", "tokens"} <= row.keys():
         return "prodigy"
     if isinstance(row.get("label", row.get("labels")), list) or _has_offsets(row.get("entities")):

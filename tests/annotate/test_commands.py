@@ -64,7 +64,7 @@ def test_query_writes_the_most_uncertain_texts(pipeline, pool, tmp_path) -> None
     docs = [nlp.make_doc(text) for text in TEXTS]
     scores = [entropy(p) for p in token_probs(nlp, "ner", docs)]
     best = sorted(range(len(TEXTS)), key=lambda n: -scores[n])[:4]
-    assert [row["source"] for row in rows] == best
+    assert [json.loads(row["seqmix_extra"])["source"] for row in rows] == best
     for row, n in zip(rows, best, strict=True):
         assert row["key"] == task_key(n, TEXTS[n])
         assert row["text"] == TEXTS[n]
@@ -126,13 +126,32 @@ def test_query_excludes_spacy_files_and_texts(pipeline, pool, tmp_path) -> None:
     code, output = run("query", pipeline, pool, "-n", 50, "-o", out, *options)
     assert code == 0, output
     assert "20 are known" in output
-    assert sorted(row["source"] for row in jsonl(out)) == list(range(20, len(TEXTS)))
+    assert sorted(json.loads(row["seqmix_extra"])["source"] for row in jsonl(out)) == list(
+        range(20, len(TEXTS))
+    )
     (tmp_path / "rest.txt").write_text("\n".join(TEXTS[20:]), "utf8")
     options += ["-x", tmp_path / "rest.txt"]
     code, output = run("query", pipeline, pool, "-o", tmp_path / "none.jsonl", *options)
     assert code == 1
     assert "[S649]" in output
     assert not (tmp_path / "none.jsonl").exists()
+
+
+def test_query_leaves_out_what_no_tokenizer_reads(pipeline, tmp_path) -> None:
+    pool, out = tmp_path / "pool.txt", tmp_path / "tasks.jsonl"
+    pool.write_text("\n".join(["(" * 9000, TEXTS[0], "a " * 600_000]), "utf8")
+    code, output = run("query", pipeline, pool, "-o", out)
+    assert code == 0, output
+    assert "[W612] 2 texts of" in output
+    assert "They are in the lines 1, 3." in output
+    assert [row["key"] for row in jsonl(out)] == [task_key(1, TEXTS[0])]
+
+
+def test_query_prints_a_command_that_reads_the_answers(pipeline, pool, tmp_path) -> None:
+    code, output = run("query", pipeline, pool, "-n", 1, "-o", tmp_path / "tasks.jsonl")
+    assert code == 0, output
+    options = f"--pool {pool} --model {pipeline}"
+    assert f"ingest EXPORT -o FILE.spacy {options}" in output
 
 
 def test_query_counts_tokens(pipeline, pool, tmp_path) -> None:
@@ -208,6 +227,11 @@ def test_query_asks_what_predicts_spans_before_taggers() -> None:
     assert component_of(nlp, policy_of("NTE"), None) == "ner"
     assert component_of(nlp, policy_of("RandomPolicy"), None) == "ner"
     assert component_of(nlp, policy_of("NTE"), "tagger") == "tagger"
+    nlp.disable_pipe("ner")
+    with pytest.raises(SeqMixError, match=r"S570\] 'ner' is disabled"):
+        component_of(nlp, policy_of("NTE"), None)
+    assert component_of(nlp, policy_of("NTE"), "tagger") == "tagger"
+    nlp.enable_pipe("ner")
     nlp.remove_pipe("ner")
     assert component_of(nlp, policy_of("NTE"), None) == "tagger"
     with pytest.raises(SeqMixError, match="S401"):
@@ -286,6 +310,45 @@ def test_ingest_joins_with_the_pool(tmp_path) -> None:
     assert "2 not placed" in output
     assert "a.jsonl, line 4: the text was changed: 'Another.' in place of 'Other.'" in output
     assert "a.jsonl, line 5: the pool has no such text, nor the key '77-0123456789'" in output
+
+
+def test_ingest_takes_two_persons_answers_for_one_of_equal_texts(tmp_path) -> None:
+    (tmp_path / "pool.txt").write_text("Ana left.\nAna left.\n", "utf8")
+    rows = [{"text": "Ana left.", "who": who, "spans": []} for who in ("eva", "bob", "bob")]
+    out = tmp_path / "out.spacy"
+    for n, keys in ((2, [0]), (3, [0, 1])):
+        text = "".join(json.dumps(row) + "\n" for row in rows[:n])
+        (tmp_path / "a.jsonl").write_text(text, "utf8")
+        code, output = run("ingest", tmp_path / "a.jsonl", "-o", out, "-p", tmp_path / "pool.txt")
+        assert code == 0, output
+        found = [doc.user_data[KEY] for doc in docs_of(out)]
+        assert found == [task_key(key, "Ana left.") for key in keys]
+
+
+UNKNOWN = {"[9, 3]": "S646", "[-5, 3]": "S646", "[0, 999]": "S641", "[0, 0]": "S646"}
+
+
+@pytest.mark.parametrize("part", UNKNOWN)
+def test_ingest_refuses_unknown_parts_that_are_not_in_the_text(tmp_path, part) -> None:
+    line = f'{{"text": "Ana left.", "spans": [], "unknown": [{part}]}}'
+    (tmp_path / "a.jsonl").write_text(line, "utf8")
+    code, output = run("ingest", tmp_path / "a.jsonl", "-o", tmp_path / "out.spacy")
+    assert code == 1
+    assert f"[{UNKNOWN[part]}]" in output
+    assert "a.jsonl, line 1" in output
+
+
+def test_ingest_does_not_count_answers_that_say_nothing(tmp_path) -> None:
+    rows = [{"text": "Ana left.", "spans": [], "unknown": [[0, 9]]}]
+    rows += [{"text": "🙂 Ana left.", "spans": [], "unknown": [[0, 6]]}]  # in code points: 🙂 Ana
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "a.jsonl").write_text(text, "utf8")
+    code, output = run("ingest", tmp_path / "a.jsonl", "-o", tmp_path / "out.spacy")
+    assert code == 0, output
+    assert "1 labelled (1 in part), 0 skipped, 1 not yet" in output
+    assert "line 1: all of the text is unknown" in output
+    (doc,) = docs_of(tmp_path / "out.spacy")
+    assert [token.ent_iob for token in doc] == [0, 0, 2, 2]
 
 
 def test_ingest_takes_the_last_of_two_answers(tmp_path) -> None:

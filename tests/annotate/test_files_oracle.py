@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -153,7 +155,8 @@ def test_files_oracle_takes_answers_that_came_before_the_question(tmp_path: Path
     oracle, tasks = begun(tmp_path, "prodigy"), make_tasks()
     row = {"text": TEXTS[3], "seqmix_key": tasks[3].key, "answer": "accept", "tokens": []}
     (oracle.exports / "all.jsonl").write_text(json.dumps(row), "utf8")
-    assert list(oracle(tasks[:2])) == []
+    with pytest.warns(UserWarning, match="W640.*not placed"):
+        assert list(oracle(tasks[:2])) == []
     assert [answer.key for answer in oracle(tasks)] == [tasks[3].key]
 
 
@@ -170,26 +173,143 @@ def test_files_oracle_keeps_missing_tags(tmp_path: Path) -> None:
 def test_files_oracle_leaves_out_texts_of_others(tmp_path: Path) -> None:
     oracle, tasks = begun(tmp_path, "jsonl"), make_tasks()
     (oracle.exports / "a.jsonl").write_text('{"key": "7-ab", "text": "Who?", "spans": []}', "utf8")
-    assert list(oracle(tasks)) == []
+    with pytest.warns(UserWarning, match=r"W640.*not placed: the pool has no such text"):
+        assert list(oracle(tasks)) == []
     assert [note.kind for note in oracle.notes] == ["not placed"]
 
 
-def test_files_oracle_names_file_and_line_of_a_damaged_export(tmp_path: Path) -> None:
+def test_files_oracle_leaves_out_damaged_lines_until_they_are_corrected(tmp_path: Path) -> None:
     oracle, tasks = begun(tmp_path, "doccano"), make_tasks()
     list(oracle(tasks))
-    bad = oracle.exports / "all.jsonl"
-    bad.write_text('{"text": "Later.", "label": []}\n{"text": "Ana', "utf8")
-    with pytest.raises(SeqMixError, match=r"\[S530\] .*all\.jsonl, line 2"):
-        list(oracle(tasks))
-    assert (tmp_path / "tasks" / "round-01.jsonl").exists()
+    path = oracle.exports / "all.jsonl"
+    good, cut = '{"text": "Later.", "label": [[0, 5, "X"]]}\n', '{"text": "Ana'
+    path.write_text(good + cut, "utf8")
+    with pytest.warns(UserWarning, match=r"\[W540\] .*\[S530\] .*all\.jsonl, line 2"):
+        assert [answer.key for answer in oracle(tasks)] == [tasks[2].key]
+    path.write_text(f'{good}{cut} left Oslo 🙂.", "label": [[0, 3, "PER"]]}}', "utf8")
+    assert [answer.key for answer in oracle(tasks)] == [tasks[2].key, tasks[0].key]
 
 
-def test_files_oracle_refuses_other_labels(tmp_path: Path) -> None:
+def test_files_oracle_waits_for_a_file_that_is_being_copied(tmp_path: Path) -> None:
+    oracle, tasks = begun(tmp_path, "label-studio"), make_tasks()
+    list(oracle(tasks))
+    (oracle.exports / "readme.txt").write_text("All exports.", "utf8")
+    (oracle.exports / "old").mkdir()
+    made = export(oracle, tasks).parent / "answers" / "project-1-export.json"
+    whole = made.read_bytes()
+    made.write_bytes(whole[:300])
+    with pytest.warns(UserWarning, match="W640") as found:
+        assert list(oracle(tasks)) == []
+    texts = " ".join(str(one.message) for one in found)
+    for name, code in (("project-1-export.json", "S530"), ("readme.txt", "S530"), ("old", "S501")):
+        assert f"answers/{name}: refused: [{code}]" in texts
+    assert "of the answers so far 3 refused" in oracle.advise(tasks)
+    made.write_bytes(whole)
+    assert [answer.key for answer in oracle(tasks)] == [tasks[0].key, tasks[1].key, tasks[3].key]
+
+
+def test_files_oracle_leaves_out_other_labels(tmp_path: Path) -> None:
     oracle, tasks = begun(tmp_path, "brat", labels=["LOC"]), make_tasks()
     list(oracle(tasks))
     export(oracle, tasks)
-    with pytest.raises(SeqMixError, match=r"\[S645\] .*0-.*\.ann.*'PER'"):
-        list(oracle(tasks))
+    with pytest.warns(UserWarning, match=r"\[W640\] .*refused: \[S645\] .*0-.*\.ann.*'PER'"):
+        assert [answer.key for answer in oracle(tasks)] == [tasks[1].key, tasks[3].key]
+    assert "of the answers so far 1 refused" in oracle.advise(tasks)
+
+
+def test_files_oracle_leaves_out_answers_that_say_nothing(tmp_path: Path) -> None:
+    oracle, tasks = begun(tmp_path, "jsonl"), make_tasks()
+    rows = [{"text": TEXTS[0], "spans": [], "unknown": [[0, len(TEXTS[0])]]}]
+    rows += [{"text": TEXTS[2], "spans": [], "unknown": [unknown]} for unknown in ([0, 99],)]
+    rows += [{"text": TEXTS[3], "spans": [], "unknown": [[0, 6]], "seconds": -5}]
+    path = oracle.exports / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf8")
+    with pytest.warns(UserWarning, match="W640") as found:
+        (answer,) = oracle(tasks)
+    assert answer.key == tasks[3].key
+    assert answer.seconds is None
+    texts = [str(one.message) for one in found]
+    assert "line 1: refused: all tags of the text are unknown" in texts[0]
+    assert "line 2: refused: [S641]" in texts[1]
+
+
+def test_files_oracle_says_which_answers_it_could_not_place(tmp_path: Path) -> None:
+    oracle, tasks = begun(tmp_path, "brackets"), make_tasks()
+    list(oracle(tasks))
+    path = tmp_path / "tasks" / "round-01.txt"
+    text = path.read_text("utf8").replace("# todo 2", "# done 2")
+    path.write_text(text.replace("[X Later]", "Latter"), "utf8")
+    with pytest.warns(
+        UserWarning, match=r"\[W640\] .*not placed: the text was changed: 'Latter\.'"
+    ):
+        assert list(oracle(tasks)) == []
+    assert "of the answers so far 1 not placed" in oracle.advise(tasks)
+
+
+def test_files_oracle_says_that_it_counts_one_person(tmp_path: Path) -> None:
+    oracle, tasks = begun(tmp_path, "jsonl", annotator="eva"), make_tasks()
+    list(oracle(tasks))
+    line = '{"text": "Later.", "spans": [], "who": "bob"}'
+    (oracle.exports / "a.jsonl").write_text(line, "utf8")
+    with pytest.warns(UserWarning, match=r"replaced: labelled by bob, not by eva"):
+        assert list(oracle(tasks)) == []
+    assert "of the answers so far 1 replaced" in oracle.advise(tasks)
+
+
+def test_files_oracle_takes_the_newest_of_two_exports(tmp_path: Path) -> None:
+    oracle, tasks = begun(tmp_path, "doccano"), make_tasks()
+    list(oracle(tasks))
+    for n, (name, label) in enumerate([("project.jsonl", "OLD"), ("project (1).jsonl", "NEW")]):
+        path = oracle.exports / name
+        path.write_text(json.dumps({"text": "Later.", "label": [[0, 5, label]]}), "utf8")
+        os.utime(path, (1000 + n, 1000 + n))
+    with pytest.warns(UserWarning, match=r"project\.jsonl, line 1: replaced"):
+        (answer,) = oracle(tasks)
+    assert answer.doc is not None
+    assert [ent.label_ for ent in answer.doc.ents] == ["NEW"]
+
+
+def test_files_oracle_compares_the_times_of_answers_with_those_of_files(tmp_path: Path) -> None:
+    oracle, tasks = begun(tmp_path, "jsonl"), make_tasks()
+    list(oracle(tasks))
+    row = {"text": "Later.", "spans": [], "at": "2026-01-02T10:00:00+00:00"}
+    (oracle.exports / "b.jsonl").write_text(json.dumps(row), "utf8")
+    path = oracle.exports / "a.jsonl"
+    path.write_text('{"text": "Later.", "state": "skipped", "who": ""}', "utf8")
+    os.utime(oracle.exports / "b.jsonl", (1, 1))  # copied: its answers have times
+    os.utime(path, (1767348000 + 60, 1767348000 + 60))  # 10:01
+    path.write_text('{"text": "Later.", "spans": [{"start": 0, "end": 5, "label": "X"}]}', "utf8")
+    os.utime(path, (1767348000 - 60, 1767348000 - 60))  # 9:59
+    with pytest.warns(UserWarning, match=r"a\.jsonl, line 1: replaced"):
+        (answer,) = oracle(tasks)
+    assert ents(answer) == []
+    os.utime(path, (1767348000 + 60, 1767348000 + 60))  # 10:01
+    with pytest.warns(UserWarning, match=r"b\.jsonl, line 1: replaced"):
+        (answer,) = oracle(tasks)
+    assert ents(answer) == ["Later"]
+
+
+@pytest.mark.parametrize("name", ["brackets", "brat"])
+def test_files_oracle_does_not_read_copies_of_its_tasks(tmp_path: Path, name: str) -> None:
+    oracle, tasks = begun(tmp_path, name), make_tasks()
+    list(oracle(tasks))
+    path = oracle._task_files()[0]
+    copied = path.with_name(f"round-01 (copy){path.suffix}")
+    (shutil.copytree if path.is_dir() else shutil.copy)(path, copied)
+    export(oracle, tasks)
+    again = begun(tmp_path, name)
+    assert again._task_files() == [path]
+    assert len(list(again(tasks))) == 3
+
+
+def test_files_oracle_knows_what_was_shown_after_a_restart(tmp_path: Path) -> None:
+    oracle, tasks = begun(tmp_path, "brackets"), make_tasks()
+    tasks[1] = replace(tasks[1], suggestions=None)
+    list(oracle(tasks))
+    export(oracle, tasks)
+    answers = {answer.key: answer for answer in begun(tmp_path, "brackets")(())}
+    assert answers[tasks[0].key].shown == (Suggestion(0, 1, "X", 0.5),)
+    assert answers[tasks[1].key].shown is None
 
 
 def test_files_oracle_refuses_an_unknown_format() -> None:

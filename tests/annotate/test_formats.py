@@ -164,3 +164,57 @@ def test_brat_shows_labels_that_were_not_suggested(tmp_path: Path) -> None:
     FORMATS["brat"].write([task], tmp_path / "out", ["ORG", "LOC"])
     conf = (tmp_path / "out" / "annotation.conf").read_text("utf8")
     assert conf.startswith("[entities]\nORG\nLOC\nPER\nTODO\nSKIP\n\n[relations]")
+
+
+# Keys of a pool's line that are also names of fields in some format.
+CLASHES = {
+    **{"who": 5, "at": 7, "seconds": "long", "relations": "none", "unknown": [[0, 3]]},
+    **{"key": "mine", "state": "CA", "spans": 3, "shown": [], "score": 0.5, "model": 1},
+    **{"round": "x", "doc": {"id": 4}, "answer": "accept", "meta": {"a": 1}, "tokens": 2},
+    **{"_view_id": "ner", "_input_hash": 1, "entities": [], "label": ["sport"], "labels": "s"},
+    **{"id": "n7", "username": 3, "comments": "no", "Comments": 1, "annotator": {}, "data": 1},
+    **{"seqmix_key": "9-a", "seqmix_suggested": "x", "seqmix_extra": "y", "n": [None, {"ü": 1}]},
+    **{"lead_time": "x", "updated_at": 1, "annotation_id": 1, "nan": float("nan")},
+}
+
+
+@pytest.mark.parametrize("name", ["label-studio", "prodigy", "doccano", "jsonl"])
+def test_formats_keep_other_keys_that_are_names_of_fields(tmp_path: Path, name: str) -> None:
+    nlp, texts = spacy.blank("en"), ["Ana left.", "Bo came."]
+    docs = [nlp.make_doc(text) for text in texts]
+    docs[0].user_data[EXTRA_KEY] = CLASHES
+    tasks = [Task(task_key(n, one.text), one, 0, ()) for n, one in enumerate(docs)]
+    path = tmp_path / f"tasks{FORMATS[name].suffix}"
+    FORMATS[name].write(tasks, path, [])
+    assert "NaN," not in re.sub(r'"(\\.|[^"])*"', '""', path.read_text("utf8"))
+    assert [row.state for row in read_export(path, name)[1]] == ["not yet"] * 2
+    export = EXPORTS[name](path, {tasks[0].key: Said([(0, 3, "PER")])})
+    assert detect(export) == name
+    made = ingest(name, read_export(export)[1], nlp, None, Rules())
+    (doc,) = made.docs
+    assert doc.user_data[KEY] == tasks[0].key
+    assert [(ent.text, ent.label_) for ent in doc.ents] == [("Ana", "PER")]
+    assert (
+        doc.user_data[EXTRA_KEY].items()
+        >= {**CLASHES, "nan": doc.user_data[EXTRA_KEY]["nan"]}.items()
+    )
+    assert json.dumps(doc.user_data[EXTRA_KEY]["nan"]) == "NaN"
+
+
+def test_formats_keep_other_keys_of_files_of_others(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "Ana left.", "spans": [], "source": 3}', "utf8")
+    (row,) = read_export(tmp_path / "a.jsonl")[1]
+    assert row.extra == {"source": 3}
+    (tmp_path / "a.jsonl").write_text('{"text": "A", "spans": [], "seqmix_extra": "{1"}', "utf8")
+    with pytest.raises(SeqMixError, match=r"\[S646\] .*line 1.*seqmix_extra is no JSON object"):
+        list(read_export(tmp_path / "a.jsonl", "jsonl")[1])
+
+
+@pytest.mark.parametrize("key", ["label", "_input_hash", "labels", "entities", "tokens"])
+def test_detect_knows_own_tasks_with_keys_of_a_tool(tmp_path: Path, key: str) -> None:
+    row = {"key": "0-0123456789", "text": "A", "state": "not yet", "spans": []}
+    given = [{"start_offset": 0}] if key == "entities" else []
+    (tmp_path / "a.jsonl").write_text(json.dumps({key: given, **row}), "utf8")
+    assert detect(tmp_path / "a.jsonl") == "jsonl"
+    (tmp_path / "a.jsonl").write_text('{"text": "A", "tokens": [], "spans": [], "state": "CA"}')
+    assert detect(tmp_path / "a.jsonl") == "prodigy"

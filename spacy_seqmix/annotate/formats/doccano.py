@@ -14,12 +14,13 @@ from typing import Any
 
 from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
+from ...annotation.texts import EXTRA_KEY
 from ...convert.rows import Row as Schema
 from ...convert.rows import Text, json_lines
 from ...errors import Errors
 from ...types import Task
 from ..offsets import to_utf16
-from ..rows import CharSpan, Row, extra_of, suggested
+from ..rows import CharSpan, Row, other_keys, packed_keys, suggested
 from .jsonl import write_lines
 
 __all__ = ["read_doccano", "write_doccano"]
@@ -67,18 +68,16 @@ class _Line(Schema):
 
 def write_doccano(tasks: Sequence[Task], path: Path) -> None:
     """Write a file to import. All rows have the same keys, and offsets count UTF-16 units."""
-    names = {name for task in tasks for name in extra_of(task)}
-    empty = dict.fromkeys(sorted(names))
-    write_lines(path, (_task(task, empty) for task in tasks), ascii=True)
+    write_lines(path, map(_task, tasks), ascii=True)
 
 
-def _task(task: Task, empty: dict[str, None]) -> dict[str, Any]:
+def _task(task: Task) -> dict[str, Any]:
     text, spans = task.doc.text, suggested(task)
     places = [(to_utf16(text, one.start), to_utf16(text, one.end)) for one in spans]
     label = [[start, end, one.label] for (start, end), one in zip(places, spans, strict=True)]
     shown = [[*row, one.confidence] for row, one in zip(label, spans, strict=True)]
-    own = {KEY_FIELD: task.key, SUGGESTED: json.dumps(shown)}
-    return {**empty, **extra_of(task), "text": text, "label": label, **own}
+    own = {KEY_FIELD: task.key, SUGGESTED: json.dumps(shown), EXTRA_KEY: ""}
+    return {"text": text, "label": label, **own, **packed_keys(task)}
 
 
 def read_doccano(path: Path, *, skip: bool = False, confirmed: bool = False) -> Iterator[Row]:
@@ -106,7 +105,7 @@ def read_doccano(path: Path, *, skip: bool = False, confirmed: bool = False) -> 
             relations=tuple((numbers[r.from_id], numbers[r.to_id], r.type) for r in line.relations),
             who=line.username,
             shown=shown or None,
-            extra=dict(line.model_extra or {}),
+            extra=other_keys(line.model_extra or {}, where),
             units=("UTF-16", "code points", "lines"),
         )
 

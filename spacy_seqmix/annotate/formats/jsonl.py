@@ -21,7 +21,7 @@ from ...convert.rows import Text, json_lines
 from ...errors import Errors
 from ...files import replacing
 from ...types import Task
-from ..rows import CharSpan, Row, State, extra_of, suggested
+from ..rows import CharSpan, Row, State, other_keys, packed_keys, suggested
 
 __all__ = ["read_jsonl", "write_jsonl", "write_lines"]
 
@@ -59,6 +59,8 @@ class _Line(Schema):
     @model_validator(mode="after")
     def _has_ends(self) -> _Line:
         n = len(self.spans or ())
+        if any(not 0 <= start < end for start, end in self.unknown):
+            raise ValueError("parts of unknown are [start, end], where 0 <= start < end")
         if any(not (0 <= i < n) for r in self.relations for i in (r.head, r.tail)):
             raise ValueError("head and tail of a relation are numbers of spans, counted from 0")
         return self
@@ -76,7 +78,6 @@ def write_jsonl(tasks: Sequence[Task], path: Path) -> None:
 def _line(task: Task) -> dict[str, Any]:
     spans = suggested(task)
     line = {
-        **extra_of(task),
         "key": task.key,
         "text": task.doc.text,
         "state": "not yet",
@@ -85,6 +86,7 @@ def _line(task: Task) -> dict[str, Any]:
         "round": task.round,
         "score": task.score,
         "model": task.model,
+        **packed_keys(task),
     }
     if task.suggestions is None:
         del line["shown"]
@@ -108,7 +110,7 @@ def read_jsonl(path: Path, *, skip: bool = False) -> Iterator[Row]:
     """
     for where, line in json_lines(path, _Line, Errors.E646, skip=skip):
         labelled: State = "not yet" if line.spans is None else "labelled"
-        extra = line.model_extra or {}
+        extra = {k: v for k, v in (line.model_extra or {}).items() if k not in _OURS}
         yield Row(
             where,
             line.text,
@@ -121,5 +123,5 @@ def read_jsonl(path: Path, *, skip: bool = False) -> Iterator[Row]:
             seconds=line.seconds,
             when=line.at,
             shown=None if line.shown is None else tuple(CharSpan(*one) for one in line.shown),
-            extra={key: value for key, value in extra.items() if key not in _OURS},
+            extra=other_keys(extra, where),
         )

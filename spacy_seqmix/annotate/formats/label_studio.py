@@ -20,7 +20,7 @@ from ...convert.rows import Text, json_value, validated
 from ...errors import Errors, SeqMixError
 from ...files import replacing
 from ...types import Task
-from ..rows import CharSpan, Row, extra_of, suggested
+from ..rows import CharSpan, Row, other_keys, packed_keys, suggested
 
 __all__ = ["KEY_FIELD", "read_label_studio", "write_label_studio"]
 
@@ -95,7 +95,7 @@ def write_label_studio(tasks: Sequence[Task], path: Path) -> None:
 
 
 def _task(task: Task) -> dict[str, Any]:
-    data = {**extra_of(task), TO: task.doc.text, KEY_FIELD: task.key}
+    data = {TO: task.doc.text, KEY_FIELD: task.key, **packed_keys(task)}
     out: dict[str, Any] = {"data": data, "meta": {}}
     if task.suggestions is not None:
         results = [_result(f"s{n}", one) for n, one in enumerate(suggested(task))]
@@ -148,7 +148,7 @@ def _of_data(data: dict[str, Any], where: str) -> tuple[str, str, dict[str, Any]
     if not isinstance(text, str):
         what = f"the task's data have no {TO!r}"
         raise SeqMixError(Errors.E646.format(where=where, what=what))
-    return text, str(key), extra
+    return text, str(key), other_keys(extra, where)
 
 
 def _of_annotation(one: _Annotation, row: Row) -> Row:

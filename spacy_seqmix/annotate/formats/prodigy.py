@@ -16,10 +16,10 @@ from ...convert.rows import Row as Schema
 from ...convert.rows import Text, json_lines
 from ...errors import Errors
 from ...types import Task
-from ..rows import CharSpan, Row, State, extra_of, suggested
+from ..rows import CharSpan, Row, State, other_keys, packed_keys, suggested
 from .jsonl import write_lines
 
-__all__ = ["read_prodigy", "write_prodigy"]
+__all__ = ["read_prodigy", "sortable", "write_prodigy"]
 
 KEY_FIELD = "seqmix_key"
 # Views with a yes or no about each span of the task.
@@ -91,7 +91,7 @@ def _task(task: Task) -> dict[str, Any]:
         spans.append(span if one.confidence is None else {**span, "score": one.confidence})
     meta = {} if task.score is None else {"score": round(task.score, 4)}
     given = {KEY_FIELD: task.key, "tokens": tokens, "spans": spans, "meta": meta}
-    return {**extra_of(task), "text": task.doc.text, **given}
+    return {"text": task.doc.text, **given, **packed_keys(task)}
 
 
 def read_prodigy(path: Path, *, skip: bool = False) -> Iterator[Row]:
@@ -122,8 +122,10 @@ def _row(where: str, line: _Line, extra: dict[str, Any], *, is_binary: bool) -> 
         rejected=rejected,
         unknown=((0, len(line.text)),) if is_binary else (),
         who=str(who),
-        when=_time(extra.get("_timestamp")),
-        extra={k: v for k, v in extra.items() if not k.startswith("_") and k != "meta"},
+        when=sortable(extra.get("_timestamp")),
+        extra=other_keys(
+            {k: v for k, v in extra.items() if not k.startswith("_") and k != "meta"}, where
+        ),
         notes=tuple(lost),
     )
 
@@ -150,6 +152,6 @@ def _recorded(one: _Span, line: _Line) -> CharSpan:
     return CharSpan(one.start, one.end, one.label, text=text)
 
 
-def _time(seconds: Any) -> str:
+def sortable(seconds: Any) -> str:
     """A number of seconds, in a form that sorts."""
     return f"{seconds:020.3f}" if isinstance(seconds, int | float) else ""
