@@ -746,6 +746,10 @@ class Errors:
         "[S691] {path} has a run that began with other values of {options}. Leave this out to go "
         "on, or begin a run in another folder."
     )
+    E692 = (
+        "[S692] Another run is served at this address now. Open its link in a new tab; to send "
+        "what this tab has, start the server of its own run again."
+    )
     E712 = (
         "[S712] The seed model '{name}' can't be loaded: {reason}. Give a pipeline that spacy.load "
         "opens, or a config (.cfg) for spacy assemble; install the packages that it needs, and "

@@ -162,6 +162,15 @@ def test_page_server_says_what_is_wrong_with_an_answer(client, loop):
     assert loop.answers() == []
 
 
+def test_page_server_takes_nothing_from_the_page_of_another_run(client, loop):
+    given = client.post("/api/answer", json={**body(loop), "run": "other"})
+    assert (given.status_code, given.json()["code"]) == (409, "S692")
+    assert client.post("/api/state", json={"run": "other"}).status_code == 409
+    assert loop.answers() == []
+    assert client.post("/api/answer", json={**body(loop), "run": "run"}).status_code == 200
+    assert "run: shown" in client.get("/outbox.js").text
+
+
 def test_page_server_says_that_the_disk_is_full(client, loop, monkeypatch):
     def full(handle):
         raise OSError(28, "No space left on device")

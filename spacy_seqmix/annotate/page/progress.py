@@ -60,7 +60,7 @@ class Progress:
         title (str): of the page.
         facts (Mapping | None): what else does not change, see ``PageFolder.facts``.
         """
-        self.run_dir, self.desk = run_dir, desk
+        self.run_dir, self.desk, self.run = run_dir, desk, identity
         self.fixed = {"run": identity, "title": title, **(facts or {})}
         self._journal = Watched(run_dir / "journal.jsonl")
         self._records: list[RoundRecord] = []

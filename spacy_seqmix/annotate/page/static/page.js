@@ -387,7 +387,7 @@ function disconnected(error) {
   const kept = n ? ` ${plural(n, "answer")} ${n === 1 ? "is" : "are"} kept in this browser and will be sent.` : " Nothing is lost.";
   if (error.status === 0) trouble = `No connection to the server.${kept} Go on labelling; it is tried again.`;
   else if (error.status === 507) trouble = `The server can't write: ${error.message}${kept}`;
-  else if (error.status === 403) trouble = `${error.message}${kept}`;
+  else if (error.status === 403 || error.status === 409) trouble = `${error.message}${kept}`;
   else trouble = `The server has a problem: ${error.message}${kept}`;
   banner(trouble);
 }
