@@ -738,6 +738,10 @@ class Errors:
         "[S688] {path} has no text. Give a file with a text a line (.txt), lines of JSON with the "
         'key "text" (.jsonl), or docs (.spacy).'
     )
+    E689 = (
+        "[S689] The texts in {path} have changed since the run in {run} began, so its answers may "
+        "no longer fit. Set the file back to what it was, or begin a run in another folder."
+    )
     E690 = (
         "[S690] The options {one} and {other} contradict one another: {one} says which pipeline "
         "is trained. Leave out one of them."
@@ -877,6 +881,10 @@ class Warnings:
     W680 = (
         "[W680] No encoder can be had ({names}): the pipeline gets a CNN, which learns more "
         "slowly. Give one with --encoder NAME, or choose the CNN with --fast."
+    )
+    W681 = (
+        "[W681] Port {port}, where the page was before, is in use: the page has another link "
+        "today. Answers that a browser has not sent yet wait for the old one."
     )
     W640 = "[W640] {where}: {kind}: {what}."
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

@@ -188,7 +188,8 @@ def training_of(loop, code):
 
 
 def test_page_training_tells_why_it_ended_and_starts_again(loop):
-    training = training_of(loop, "print('[S999] no memory'); raise SystemExit(1)")
+    red = "\\x1b[38;5;1m[S999] no memory\\x1b[0m"
+    training = training_of(loop, f"print('{red}'); raise SystemExit(1)")
     training.start()
     wait_for(lambda: not training.is_alive)
     shown = state(loop, training=training)["loop"]

@@ -9,8 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from threading import RLock
 
-from ...active.answers import AnswerFile
+from ...active.answers import AnswerFile, AnswerRecord
 from ...active.asked import Asked, AskedHeader, AskedText
+from ...active.run_folder import locked
 from .labels import PageLabel, check_label, read_labels, update_labels
 from .rows import Given, PageAnswer, now_utc
 from .watched import Watched
@@ -26,6 +27,17 @@ def is_blind(key: str, share: float) -> bool:
     """Whether a text is among those that are shown without suggestions: by its key alone."""
     number = int.from_bytes(sha256(f"blind {key}".encode()).digest()[:8], "big")
     return number < share * 2**64
+
+
+def _said(record: AnswerRecord) -> tuple[str, list[tuple[int, int, str]]]:
+    return record.state, sorted((span.start, span.end, span.label) for span in record.spans)
+
+
+def _plain(answer: PageAnswer) -> AnswerRecord:
+    """The answer as the loop writes it."""
+    spans = tuple(sorted(answer.spans, key=lambda span: span.start))
+    plain = answer.model_copy(update={"spans": spans})
+    return AnswerRecord(**plain.model_dump(include=set(AnswerRecord.model_fields)))
 
 
 @dataclass
@@ -130,6 +142,17 @@ class Desk:
                 answer = answer.model_copy(update={"hidden": task.suggestions})
             self.file.append(answer)
             self._remember(answer)
+
+    def hand_over(self, run_dir: Path) -> None:
+        """Give the loop's file the answers that the loop has not read, when it has ended.
+
+        RAISES (SeqMixError): S411, S412 where another process trains.
+        """
+        with self._lock, locked(run_dir):
+            file = AnswerFile(run_dir / "answers.jsonl")
+            known = {key: _said(record) for key, record in file.read().items()}
+            new = [one for key, one in self.answers.items() if known.get(key) != _said(one)]
+            file.append(*map(_plain, new))
 
     def done(
         self, *, before: str | None = None, skip: int = 0, limit: int = 50

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from threading import RLock
 
+from click import unstyle
+
 __all__ = ["Training"]
 
 # What it has to end in once it is asked to; the end of its log that the page shows.
@@ -70,7 +72,8 @@ class Training:
             return None
         with suppress(OSError), self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - LOG_BYTES))
-            lines = file.read().decode("utf8", "replace").strip().splitlines()
+            text = unstyle(file.read().decode("utf8", "replace"))
+            lines = text.strip().splitlines()
             if lines:
                 return "\n".join(lines[-LOG_LINES:])
         return f"exit code {self._process.returncode}"
