@@ -11,7 +11,7 @@ import pytest
 from spacy_seqmix.active.answers import AnswerFile
 from spacy_seqmix.active.asking import Asking
 from spacy_seqmix.active.run_folder import RunFolder
-from spacy_seqmix.annotate.page.desk import GONE, LEFT, is_blind
+from spacy_seqmix.annotate.page.desk import GONE, LEFT, SILENT, is_blind
 from spacy_seqmix.annotate.page.rows import posted_answer
 from spacy_seqmix.annotate.page_oracle import make_page_oracle
 from spacy_seqmix.errors import SeqMixError, SeqMixFileError
@@ -77,6 +77,18 @@ def test_page_desk_waits_for_a_silent_tab_but_not_for_ever(loop):
     assert keys(desk.hand_out("two", [], 1)) == one[:1]
     clock.now = GONE + 1
     assert keys(desk.hand_out("two", one[:1], 5)) == one[1:]
+
+
+def test_page_desk_prefers_the_batch_of_a_silent_tab_to_the_reserve(loop):
+    clock = Clock()
+    desk = loop.desk(clock=clock)
+    one = keys(desk.hand_out("one", [], 4))
+    clock.now = SILENT - 1
+    two = keys(desk.hand_out("two", [], 1))
+    assert two == [loop.key(4)]
+    clock.now = SILENT + 1
+    assert keys(desk.hand_out("two", two, 2)) == one[:2]
+    assert desk.held_by_others("one") == {loop.key(4), *one[:2]}
 
 
 def test_page_desk_keeps_the_texts_of_a_tab_that_is_heard(loop):

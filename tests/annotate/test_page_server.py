@@ -151,9 +151,9 @@ def test_page_server_gives_texts_and_keeps_answers(client, loop):
     done = client.post("/api/done", json={}).json()
     assert done["count"] == 1
     assert done["answers"][0]["spans"] == [{"start": 0, "end": 10, "label": "PER"}]
-    state = client.post("/api/state", json={}).json()
+    state = client.post("/api/state", json={"tab": "one"}).json()
     assert state["counts"] == {"labelled": 1, "empty": 0, "skipped": 0, "types": {"PER": 1}}
-    assert state["batch"] == {"round": 0, "n": 6, "labelled": 1, "early": 0}
+    assert state["batch"] == {"round": 0, "n": 6, "labelled": 1, "early": 0, "elsewhere": 0}
 
 
 def test_page_server_says_what_is_wrong_with_an_answer(client, loop):

@@ -48,7 +48,7 @@ class Service:
         """All that the page shows beside the texts; keeps the texts of a tab in use."""
         if body.get("active"):
             self.desk.heard(str(body["tab"]), _strings(body.get("holds")))
-        return self.progress.state(self.training)
+        return self.progress.state(self.training, str(body.get("tab", "")))
 
     def texts(self, body: Body) -> Body:
         """The next texts for a tab."""

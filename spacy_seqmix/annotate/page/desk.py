@@ -19,8 +19,9 @@ from .watched import Watched
 __all__ = ["Desk", "Tab", "is_blind"]
 
 # A tab that is not heard of for so long has ended: browsers let tabs in the background speak once
-# a minute. Where no other text is free, less is enough.
-GONE, LEFT = 150.0, 20.0
+# a minute, and somebody may think for longer. Of a round that waits, less is enough, and where no
+# other text is free, even less.
+GONE, SILENT, LEFT = 150.0, 75.0, 20.0
 
 
 def is_blind(key: str, share: float) -> bool:
@@ -97,20 +98,28 @@ class Desk:
         with self._lock:
             self.refresh()
             self.heard(tab, holds)
-            found = self._free(GONE, wanted)
+            batch = [task for task in self.texts if not task.reserve]
+            reserve = [task for task in self.texts if task.reserve]
+            found = self._free(batch, GONE) or self._free(batch, SILENT)
+            found = (found + self._free(reserve, GONE))[:wanted]
             if not found and not holds:
-                found = self._free(LEFT, wanted)
+                found = self._free(self.texts, LEFT)[:wanted]
             self.tabs[tab].keys |= {task.key for task in found}
             self._given.update((task.key, task) for task in found)
             return [self._as_given(task) for task in found]
 
-    def _free(self, patience: float, wanted: int) -> list[AskedText]:
-        """The first tasks that are free, best first; the loop has put the reserve last."""
+    def _free(self, tasks: Iterable[AskedText], patience: float) -> list[AskedText]:
+        """Those of the tasks that no tab has that was heard of, and nobody has answered."""
         now = self.clock()
         taken = {key for tab in self.tabs.values() if now - tab.seen < patience for key in tab.keys}
-        done = self.answers
-        free = (task for task in self.texts if task.key not in taken and task.key not in done)
-        return [task for task, _ in zip(free, range(wanted), strict=False)]
+        taken |= self.answers.keys()
+        return [task for task in tasks if task.key not in taken]
+
+    def held_by_others(self, tab: str) -> set[str]:
+        """The texts that are open in other tabs."""
+        with self._lock:
+            others = [one.keys for name, one in self.tabs.items() if name != tab]
+            return set().union(*others)
 
     def _as_given(self, task: AskedText) -> Given:
         hidden = task.suggestions is not None and is_blind(task.key, self.blind)

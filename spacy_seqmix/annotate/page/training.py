@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,7 @@ class Training:
         command = ["spacy", "seqmix", "active", str(config), str(run_dir), "--quiet"]
         self.command = [sys.executable, "-m", *command, "--wait", "--end-with-input", *options]
         self.log = run_dir / "page" / "training.log"
+        self.since = 0.0  # when it was started last
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = RLock()
 
@@ -44,6 +46,7 @@ class Training:
             if self.is_alive:
                 return
             self.stop()
+            self.since = time.time()
             with self.log.open("wb") as log:
                 self._process = subprocess.Popen(
                     self.command,
