@@ -750,6 +750,10 @@ class Errors:
         "[S688] {path} has no text. Give a file with a text a line (.txt), lines of JSON with the "
         'key "text" (.jsonl), or docs (.spacy).'
     )
+    E689 = (
+        "[S689] The texts in {path} have changed since the run in {run} began, so its answers may "
+        "no longer fit. Set the file back to what it was, or begin a run in another folder."
+    )
     E690 = (
         "[S690] The options {one} and {other} contradict one another: {one} says which pipeline "
         "is trained. Leave out one of them."
@@ -757,6 +761,10 @@ class Errors:
     E691 = (
         "[S691] {path} has a run that began with other values of {options}. Leave this out to go "
         "on, or begin a run in another folder."
+    )
+    E692 = (
+        "[S692] Another run is served at this address now. Open its link in a new tab; to send "
+        "what this tab has, start the server of its own run again."
     )
     E712 = (
         "[S712] The seed model '{name}' can't be loaded: {reason}. Give a pipeline that spacy.load "
@@ -885,6 +893,10 @@ class Warnings:
     W680 = (
         "[W680] No encoder can be had ({names}): the pipeline gets a CNN, which learns more "
         "slowly. Give one with --encoder NAME, or choose the CNN with --fast."
+    )
+    W681 = (
+        "[W681] Port {port}, where the page was before, is in use: the page has another link "
+        "today. Answers that a browser has not sent yet wait for the old one."
     )
     W640 = "[W640] {where}: {kind}: {what}."
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

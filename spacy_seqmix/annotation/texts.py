@@ -111,7 +111,8 @@ def read_lines(path: Path) -> list[str]:
     try:
         text = path.read_bytes().decode("utf8")
     except UnicodeDecodeError as error:
-        raise SeqMixError(Errors.E501.format(path=path, reason=error)) from error
+        reason = f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"
+        raise SeqMixError(Errors.E501.format(path=path, reason=reason)) from error
     except OSError as error:
         raise SeqMixError(Errors.E501.format(path=path, reason=error.strerror)) from error
     text = text.removeprefix("\ufeff")

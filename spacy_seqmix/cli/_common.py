@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,18 +77,22 @@ def names_of(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]
 
 
-def read_overrides(args: list[str]) -> dict[str, Any]:
+def read_overrides(ctx: typer.Context) -> dict[str, Any]:
     """Read overrides of config values as spaCy's commands do. A wrong one ends the command.
 
     Each needs a value. In spaCy's commands one without is "true", which would pass for 1.
     """
+    args = ctx.args
     for name, value in zip_longest(args, args[1:], fillvalue="--"):
         if name.startswith("--") and "." in name and "=" not in name and value.startswith("--"):
             msg.fail(f"{name} has no value. Give one: {name} VALUE", exits=1)
     try:
         return parse_config_overrides(list(args))
     except NoSuchOption as err:
+        known = [name for option in ctx.command.params for name in option.opts]
+        near = get_close_matches(err.option_name, known, 1)
         hint = "Write config values with their section: --active.n_seed 100"
+        hint = f"Did you mean {near[0]}?" if near else hint
         msg.fail(f"No such option: {err.option_name}. {hint}", exits=1)
 
 

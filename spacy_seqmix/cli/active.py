@@ -52,7 +52,7 @@ def active_cli(
 
     if end_with_input:
         Thread(target=_end_with_input, daemon=True).start()
-    overrides = read_overrides(ctx.args)
+    overrides = read_overrides(ctx)
     with show_messages():
         config = load_config(config_path, overrides)
         setup_gpu(use_gpu, silent=False)

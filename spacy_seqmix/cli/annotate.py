@@ -31,7 +31,8 @@ def annotate_cli(
         str | None, typer.Option("--encoder", help="Transformer to train, such as bert-base-cased")
     ] = None,
     batch: Annotated[
-        int | None, typer.Option("--batch", min=1, help="Texts between two trainings (default 40)")
+        int | None,
+        typer.Option("--batch", min=1, help="Texts between two trainings (default 20, then 40)"),
     ] = None,
     dev: Annotated[
         Path | None, typer.Option("--dev", help="Labelled docs (.spacy) to score on")
@@ -50,7 +51,10 @@ def annotate_cli(
         typer.Option("--host", help="Address to listen to; others than 127.0.0.1 let others in"),
     ] = "127.0.0.1",
     port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65535, help="Port (default 8642, or any)")
+        int | None,
+        typer.Option(
+            "--port", min=1, max=65535, help="Port (default that of before, 8642, or any)"
+        ),
     ] = None,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in the browser")
@@ -68,28 +72,25 @@ def annotate_cli(
     from ..annotate.page.serve import check_installed, serve
     from ..annotate.page.start import NewRun
 
-    overrides = read_overrides(ctx.args)
+    overrides = read_overrides(ctx)
     with show_messages():
         check_installed()
         names = () if labels is None else tuple(split_labels(labels))
         new = NewRun(texts, names, config, lang, fast, encoder, batch, dev)
         folder = PageFolder(run_dir)
-        if folder.exists:
-            settings = go_on(folder, new, overrides, blind=blind)
-        else:
-            settings = begin(folder, new, overrides, blind=blind or 0.0)
         options = ["--gpu-id", str(use_gpu)]
         options += [] if code is None else ["--code", str(code)]
         serve(
             run_dir,
-            settings,
+            lambda: begin(folder, new, overrides, blind=blind or 0.0),
+            lambda: go_on(folder, new, overrides, blind=blind),
             host=host,
             port=port,
             browser=browser,
             train=options,
             on_start=_show,
         )
-    msg.good(f"Every answer is in {folder.path / 'answers.jsonl'}")
+    msg.good(f"Every answer is in {run_dir / 'answers.jsonl'}")
     msg.text(f"To go on: python -m spacy seqmix annotate {run_dir}")
 
 

@@ -31,7 +31,7 @@ def augment_cli(
     from ..files import check_output, progress_bar
     from ..training.augment_file import augment_file
 
-    overrides = read_overrides(ctx.args)
+    overrides = read_overrides(ctx)
     with show_messages():
         with progress_bar(None, f"Reading {config_path.name}"):
             config = load_config(config_path, overrides)

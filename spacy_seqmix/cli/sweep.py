@@ -52,7 +52,7 @@ def sweep_cli(
     from ..sweep import check_folder, read_sweep, run_sweep, runs_of
     from ..sweep.estimate import duration
 
-    overrides = read_overrides(ctx.args)
+    overrides = read_overrides(ctx)
     with show_messages():
         msg.info(f"Reading {config_path} and checking its arms")
         with progress_bar(None, "Checking", shown=not quiet):

@@ -8,8 +8,12 @@ import os
 
 import pytest
 
-from spacy_seqmix.annotate.page.desk import GONE, LEFT, is_blind
+from spacy_seqmix.active.answers import AnswerFile
+from spacy_seqmix.active.asking import Asking
+from spacy_seqmix.active.run_folder import RunFolder
+from spacy_seqmix.annotate.page.desk import GONE, LEFT, SILENT, is_blind
 from spacy_seqmix.annotate.page.rows import posted_answer
+from spacy_seqmix.annotate.page_oracle import make_page_oracle
 from spacy_seqmix.errors import SeqMixError, SeqMixFileError
 
 from .fake_loop import TEXTS, FakeLoop
@@ -73,6 +77,18 @@ def test_page_desk_waits_for_a_silent_tab_but_not_for_ever(loop):
     assert keys(desk.hand_out("two", [], 1)) == one[:1]
     clock.now = GONE + 1
     assert keys(desk.hand_out("two", one[:1], 5)) == one[1:]
+
+
+def test_page_desk_prefers_the_batch_of_a_silent_tab_to_the_reserve(loop):
+    clock = Clock()
+    desk = loop.desk(clock=clock)
+    one = keys(desk.hand_out("one", [], 4))
+    clock.now = SILENT - 1
+    two = keys(desk.hand_out("two", [], 1))
+    assert two == [loop.key(4)]
+    clock.now = SILENT + 1
+    assert keys(desk.hand_out("two", two, 2)) == one[:2]
+    assert desk.held_by_others("one") == {loop.key(4), *one[:2]}
 
 
 def test_page_desk_keeps_the_texts_of_a_tab_that_is_heard(loop):
@@ -212,6 +228,36 @@ def test_page_desk_chooses_blind_texts_by_their_keys():
     assert chosen == [is_blind(f"{number}-x", 0.1) for number in range(5000)]
     assert not any(is_blind(f"{number}-x", 0.0) for number in range(100))
     assert all(is_blind(f"{number}-x", 1.0) for number in range(100))
+
+
+def test_page_desk_hands_over_what_the_loop_has_not_read(loop):
+    desk, path = loop.desk(), loop.run_dir / "answers.jsonl"
+    desk.hand_over(loop.run_dir)
+    assert not path.exists()
+    docs = {i: loop.nlp.make_doc(text) for i, text in enumerate(loop.texts)}
+    asking = Asking(make_page_oracle(), RunFolder(loop.run_dir), docs, loop.nlp)
+    asking.oracle.begin(loop.run_dir, loop.nlp)
+    post(loop, desk, 0, [(21, 31, "LOC"), (0, 10, "PER")], who="Ada")
+    post(loop, desk, 1)
+    assert asking.ask((), 0)
+    post(loop, desk, 1, [(0, 6, "PER")], id="answer-corrected")
+    post(loop, desk, 3, [(14, 20, "LOC"), (0, 8, "PER")], id="answer-unsorted", seconds=2.5)
+    post(loop, desk, 2, state="skipped")
+    for _ in range(2):
+        desk.hand_over(loop.run_dir)
+    read = AnswerFile(path).read()
+    given = {k: (r.state, [(s.start, s.label) for s in r.spans]) for k, r in read.items()}
+    assert given == {
+        loop.key(0): ("labelled", [(0, "PER"), (21, "LOC")]),
+        loop.key(1): ("labelled", [(0, "PER")]),
+        loop.key(2): ("skipped", []),
+        loop.key(3): ("labelled", [(0, "PER"), (14, "LOC")]),
+    }
+    assert (read[loop.key(0)].who, read[loop.key(3)].seconds) == ("Ada", 2.5)
+    assert len(AnswerFile(path).lines()) == 5
+    asking.oracle.begin(loop.run_dir, loop.nlp)  # a training that goes on finds nothing new
+    asking.read([])
+    assert not asking.ask((), 0)
 
 
 def test_page_desk_names_a_damaged_file(loop):

@@ -13,9 +13,10 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_seqmix.active.config import read_active_config
+from spacy_seqmix.active.journal import LOCKED_EXIT_CODE
 from spacy_seqmix.annotate.page import start
 from spacy_seqmix.annotate.page.folder import PageFolder, begin, go_on
-from spacy_seqmix.annotate.page.serve import bind
+from spacy_seqmix.annotate.page.serve import alone, bind
 from spacy_seqmix.annotate.page.start import NewRun, config_of, shipped_config
 from spacy_seqmix.cli import app
 from spacy_seqmix.config import load_config
@@ -82,7 +83,7 @@ def test_page_folder_refuses_other_texts_labels_and_settings(tmp_path, texts):
 def test_page_folder_refuses_folders_of_others(tmp_path, texts):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "letter.txt").write_text("", "utf8")
-    assert code_of(begin, PageFolder(tmp_path / "run"), new_run(texts), {}) == "S685"
+    assert code_of(begin, PageFolder(tmp_path / "run"), new_run(texts), {}) == "S407"
     assert code_of(begin, PageFolder(tmp_path / "new"), NewRun(None), {}) == "S685"
     assert code_of(begin, PageFolder(tmp_path / "new"), NewRun(texts), {}) == "S682"
     assert not (tmp_path / "new").exists()
@@ -172,6 +173,32 @@ def test_page_serve_takes_another_port_unless_one_is_asked_for():
     assert code_of(bind, "no.such.host.invalid", None) == "S687"
 
 
+def test_page_serve_takes_the_usual_port_and_says_where_it_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        with pytest.warns(UserWarning, match=rf"^\[W681\] Port {number}"):
+            bind("127.0.0.1", None, number).close()
+    with bind("127.0.0.1", None, number) as usual:
+        assert usual.getsockname()[1] == number
+
+
+def test_page_folder_refuses_texts_that_have_changed(tmp_path, texts):
+    folder = PageFolder(tmp_path / "run")
+    begin(folder, new_run(texts), {})
+    with texts.open("a") as file:
+        file.write("One more.\n")
+    assert code_of(go_on, folder, NewRun(None, ("PER", "ORG", "NEW")), {}) == "S689"
+    assert "NEW" not in folder.labels_path.read_text("utf8")
+    texts.unlink()
+    assert code_of(go_on, folder, NewRun(None), {}) == "S411"
+
+
+def test_page_folder_refuses_dev_docs_that_are_none(tmp_path, texts):
+    wanted = new_run(texts, dev=tmp_path / "missing.spacy")
+    assert code_of(begin, PageFolder(tmp_path / "run"), wanted, {}) == "S403"
+    assert not (tmp_path / "run").exists()
+
+
 def invoke(*args):
     return CliRunner().invoke(app, ["annotate", *map(str, args)])
 
@@ -184,6 +211,36 @@ def test_page_command_says_what_is_wrong(tmp_path, texts):
     assert wrong.exit_code == 1
     assert "[S501]" in wrong.output
     assert not (tmp_path / "run").exists()
+
+
+def test_page_command_that_is_refused_changes_nothing(tmp_path, texts):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        wanted = ("--texts", texts, "--labels", "A", "--fast", "--port", port)
+        assert "[S687]" in invoke(tmp_path / "run", *wanted).output
+    assert not (tmp_path / "run").exists()
+    folder = PageFolder(tmp_path / "run")
+    settings = begin(folder, new_run(texts), {})
+    before = folder.labels_path.read_bytes()
+    with alone(folder, "http://127.0.0.1:8642/"):
+        refused = invoke(tmp_path / "run", "--labels", "PER,ORG,NEW")
+    assert refused.exit_code == LOCKED_EXIT_CODE
+    shown = "".join(refused.output.split())
+    assert "[S412]" in shown
+    assert f"http://127.0.0.1:8642/?token={settings.token}" in shown
+    assert folder.labels_path.read_bytes() == before
+
+
+def test_page_command_names_the_option_that_was_meant(tmp_path, texts):
+    assert "Did you mean --labels?" in invoke(tmp_path / "run", "--label", "PER").output
+    assert "Did you mean" not in invoke(tmp_path / "run", "--xyzzy", "PER").output
+
+
+def test_page_command_says_how_to_save_texts(tmp_path):
+    path = tmp_path / "latin.txt"
+    path.write_bytes(b"Caf\xe9\n")
+    shown = " ".join(invoke(tmp_path / "run", "--texts", path, "--labels", "A").output.split())
+    assert "byte 4 is not UTF-8; save the file as UTF-8" in shown
 
 
 def test_page_command_says_what_to_install(tmp_path, texts, monkeypatch):

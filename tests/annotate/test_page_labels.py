@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spacy_seqmix.annotate.page.labels import read_labels, split_labels, update_labels
+from spacy_seqmix.annotate.page.labels import check_label, read_labels, split_labels, update_labels
 from spacy_seqmix.errors import SeqMixError
 
 
@@ -51,6 +51,16 @@ def test_page_labels_grow_and_never_shrink(tmp_path):
         update_labels(path, ["PER", "DATE"], "2026-01-04")
     assert caught.value.code == "S681"
     assert names(path) == ["PER", "ORG", "LOC"]
+
+
+def test_page_labels_have_no_commas(tmp_path):
+    with pytest.raises(SeqMixError, match="it has a comma") as caught:
+        check_label("A,B")
+    assert caught.value.code == "S680"
+    path = tmp_path / "labels.json"
+    update_labels(path, ["first name", "ORG"], "2026-01-01")
+    with pytest.raises(SeqMixError, match=r"labels 'first name' of .* --labels 'first name,ORG'"):
+        update_labels(path, ["ORG"], "2026-01-02")
 
 
 def test_page_labels_are_needed(tmp_path):

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from spacy_seqmix.active.asked import Asked
 from spacy_seqmix.active.journal import Scores
 from spacy_seqmix.annotate.page.blind import ENOUGH, blind_result
 from spacy_seqmix.annotate.page.curve import interval
@@ -44,7 +45,7 @@ def test_page_progress_of_a_new_run(tmp_path):
         (loop.run_dir / name).unlink()
     shown = state(loop)
     assert shown["loop"]["phase"] == "start"
-    assert shown["batch"] == {"round": None, "n": 0, "labelled": 0, "early": 0}
+    assert shown["batch"] == {"round": None, "n": 0, "labelled": 0, "early": 0, "elsewhere": 0}
     assert (shown["curve"], shown["next"], shown["advice"], shown["model"]) == (
         [],
         None,
@@ -64,7 +65,43 @@ def test_page_progress_counts_answers(loop):
     types = {"PER": 2, "LOC": 1}
     assert shown["counts"] == {"labelled": 4, "empty": 2, "skipped": 1, "types": types}
     # Three of the round, of which one is in the place of the skipped text; one for the next.
-    assert shown["batch"] == {"round": 0, "n": 3, "labelled": 3, "early": 1}
+    assert shown["batch"] == {"round": 0, "n": 3, "labelled": 3, "early": 1, "elsewhere": 0}
+
+
+def test_page_progress_counts_the_batch_while_another_tab_has_some_of_it(loop):
+    desk = loop.desk()
+    desk.hand_out("other", [], 2)
+    for number in (2, 3, 4):
+        post(loop, desk, number)
+    shown = Progress(loop.run_dir, desk, identity="run").state(None, "one")["batch"]
+    assert shown == {"round": 0, "n": 3, "labelled": 1, "early": 2, "elsewhere": 2}
+    shown = Progress(loop.run_dir, desk, identity="run").state(None, "other")["batch"]
+    assert shown["elsewhere"] == 0
+
+
+def test_page_progress_subtracts_what_is_answered_and_says_what_is_left_out(loop):
+    desk = loop.desk()
+    post(loop, desk, 0)
+    post(loop, desk, 1, state="skipped")
+    asked = state(loop, desk)["next"]
+    assert (asked["pool"], asked["left_out"]) == (4, 0)
+    # The loop has looked for more, and found near-duplicates only.
+    header = Asked.read(loop.run_dir / "asked.jsonl").header.model_copy(update={"pool": 4, "n": 0})
+    Asked(header, ()).write(loop.run_dir / "asked.jsonl")
+    asked = state(loop)["next"]
+    assert (asked["pool"], asked["left_out"]) == (4, 4)
+
+
+def test_page_progress_forgets_what_an_earlier_training_did(loop):
+    loop.status("train")
+    training = training_of(loop, "pass")
+    training.start()
+    wait_for(lambda: training.has_finished)
+    shown = state(loop, training=training)["loop"]
+    assert (shown["phase"], shown["elapsed"]) == ("start", 0.0)
+    loop.status("train")
+    assert state(loop, training=training)["loop"]["phase"] == "train"
+    training.stop()
 
 
 def test_page_progress_says_what_is_asked_and_why(loop):
@@ -188,7 +225,8 @@ def training_of(loop, code):
 
 
 def test_page_training_tells_why_it_ended_and_starts_again(loop):
-    training = training_of(loop, "print('[S999] no memory'); raise SystemExit(1)")
+    red = "\\x1b[38;5;1m[S999] no memory\\x1b[0m"
+    training = training_of(loop, f"print('{red}'); raise SystemExit(1)")
     training.start()
     wait_for(lambda: not training.is_alive)
     shown = state(loop, training=training)["loop"]

@@ -151,15 +151,24 @@ def test_page_server_gives_texts_and_keeps_answers(client, loop):
     done = client.post("/api/done", json={}).json()
     assert done["count"] == 1
     assert done["answers"][0]["spans"] == [{"start": 0, "end": 10, "label": "PER"}]
-    state = client.post("/api/state", json={}).json()
+    state = client.post("/api/state", json={"tab": "one"}).json()
     assert state["counts"] == {"labelled": 1, "empty": 0, "skipped": 0, "types": {"PER": 1}}
-    assert state["batch"] == {"round": 0, "n": 6, "labelled": 1, "early": 0}
+    assert state["batch"] == {"round": 0, "n": 6, "labelled": 1, "early": 0, "elsewhere": 0}
 
 
 def test_page_server_says_what_is_wrong_with_an_answer(client, loop):
     wrong = client.post("/api/answer", json=body(loop, 0, [(0, 10, "DATE")]))
     assert (wrong.status_code, wrong.json()["code"]) == (422, "S683")
     assert loop.answers() == []
+
+
+def test_page_server_takes_nothing_from_the_page_of_another_run(client, loop):
+    given = client.post("/api/answer", json={**body(loop), "run": "other"})
+    assert (given.status_code, given.json()["code"]) == (409, "S692")
+    assert client.post("/api/state", json={"run": "other"}).status_code == 409
+    assert loop.answers() == []
+    assert client.post("/api/answer", json={**body(loop), "run": "run"}).status_code == 200
+    assert "run: shown" in client.get("/outbox.js").text
 
 
 def test_page_server_says_that_the_disk_is_full(client, loop, monkeypatch):

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from ...errors import SeqMixError
+from ...errors import Errors, SeqMixError
 from ...files import parse_json
 from .desk import Desk
 from .progress import Progress
@@ -48,7 +48,7 @@ class Service:
         """All that the page shows beside the texts; keeps the texts of a tab in use."""
         if body.get("active"):
             self.desk.heard(str(body["tab"]), _strings(body.get("holds")))
-        return self.progress.state(self.training)
+        return self.progress.state(self.training, str(body.get("tab", "")))
 
     def texts(self, body: Body) -> Body:
         """The next texts for a tab."""
@@ -105,7 +105,8 @@ def make_app(
     service = Service(desk, progress, training)
     names = ("state", "texts", "answer", "done", "labels", "train", "release")
     routes = [
-        Route(f"/api/{one}", _endpoint(getattr(service, one)), methods=["POST"]) for one in names
+        Route(f"/api/{one}", _endpoint(getattr(service, one), progress.run), methods=["POST"])
+        for one in names
     ]
     folder = files(__package__) / "static"
     for entry in folder.iterdir():
@@ -123,9 +124,10 @@ def _file(content: bytes, kind: str) -> Callable[[Request], Awaitable[Response]]
     return serve
 
 
-def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(handler: Handler, run: str) -> Callable[[Request], Awaitable[Response]]:
     """Read JSON, answer JSON; an error has its code, and a status that says what to do.
 
+    409: the page is that of another run, whose server had this address before: keep what there is.
     422: what was sent is wrong, and will be. 507: the disk is full or broken, try again.
     """
 
@@ -138,6 +140,8 @@ def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             return JSONResponse({"message": str(err)}, 400)
         if not isinstance(body, dict):
             return JSONResponse({"message": "no JSON object"}, 400)
+        if body.pop("run", run) != run:
+            return JSONResponse({"code": "S692", "message": Errors.E692}, 409)
         try:
             return JSONResponse(await run_in_threadpool(handler, body))
         except (SeqMixError, KeyError, ValueError, TypeError) as err:

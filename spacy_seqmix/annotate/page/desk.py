@@ -9,8 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from threading import RLock
 
-from ...active.answers import AnswerFile
+from ...active.answers import AnswerFile, AnswerRecord
 from ...active.asked import Asked, AskedHeader, AskedText
+from ...active.run_folder import locked
 from .labels import PageLabel, check_label, read_labels, update_labels
 from .rows import Given, PageAnswer, now_utc
 from .watched import Watched
@@ -18,14 +19,26 @@ from .watched import Watched
 __all__ = ["Desk", "Tab", "is_blind"]
 
 # A tab that is not heard of for so long has ended: browsers let tabs in the background speak once
-# a minute. Where no other text is free, less is enough.
-GONE, LEFT = 150.0, 20.0
+# a minute, and somebody may think for longer. Of a round that waits, less is enough, and where no
+# other text is free, even less.
+GONE, SILENT, LEFT = 150.0, 75.0, 20.0
 
 
 def is_blind(key: str, share: float) -> bool:
     """Whether a text is among those that are shown without suggestions: by its key alone."""
     number = int.from_bytes(sha256(f"blind {key}".encode()).digest()[:8], "big")
     return number < share * 2**64
+
+
+def _said(record: AnswerRecord) -> tuple[str, list[tuple[int, int, str]]]:
+    return record.state, sorted((span.start, span.end, span.label) for span in record.spans)
+
+
+def _plain(answer: PageAnswer) -> AnswerRecord:
+    """The answer as the loop writes it."""
+    spans = tuple(sorted(answer.spans, key=lambda span: span.start))
+    plain = answer.model_copy(update={"spans": spans})
+    return AnswerRecord(**plain.model_dump(include=set(AnswerRecord.model_fields)))
 
 
 @dataclass
@@ -85,20 +98,28 @@ class Desk:
         with self._lock:
             self.refresh()
             self.heard(tab, holds)
-            found = self._free(GONE, wanted)
+            batch = [task for task in self.texts if not task.reserve]
+            reserve = [task for task in self.texts if task.reserve]
+            found = self._free(batch, GONE) or self._free(batch, SILENT)
+            found = (found + self._free(reserve, GONE))[:wanted]
             if not found and not holds:
-                found = self._free(LEFT, wanted)
+                found = self._free(self.texts, LEFT)[:wanted]
             self.tabs[tab].keys |= {task.key for task in found}
             self._given.update((task.key, task) for task in found)
             return [self._as_given(task) for task in found]
 
-    def _free(self, patience: float, wanted: int) -> list[AskedText]:
-        """The first tasks that are free, best first; the loop has put the reserve last."""
+    def _free(self, tasks: Iterable[AskedText], patience: float) -> list[AskedText]:
+        """Those of the tasks that no tab has that was heard of, and nobody has answered."""
         now = self.clock()
         taken = {key for tab in self.tabs.values() if now - tab.seen < patience for key in tab.keys}
-        done = self.answers
-        free = (task for task in self.texts if task.key not in taken and task.key not in done)
-        return [task for task, _ in zip(free, range(wanted), strict=False)]
+        taken |= self.answers.keys()
+        return [task for task in tasks if task.key not in taken]
+
+    def held_by_others(self, tab: str) -> set[str]:
+        """The texts that are open in other tabs."""
+        with self._lock:
+            others = [one.keys for name, one in self.tabs.items() if name != tab]
+            return set().union(*others)
 
     def _as_given(self, task: AskedText) -> Given:
         hidden = task.suggestions is not None and is_blind(task.key, self.blind)
@@ -130,6 +151,17 @@ class Desk:
                 answer = answer.model_copy(update={"hidden": task.suggestions})
             self.file.append(answer)
             self._remember(answer)
+
+    def hand_over(self, run_dir: Path) -> None:
+        """Give the loop's file the answers that the loop has not read, when it has ended.
+
+        RAISES (SeqMixError): S411, S412 where another process trains.
+        """
+        with self._lock, locked(run_dir):
+            file = AnswerFile(run_dir / "answers.jsonl")
+            known = {key: _said(record) for key, record in file.read().items()}
+            new = [one for key, one in self.answers.items() if known.get(key) != _said(one)]
+            file.append(*map(_plain, new))
 
     def done(
         self, *, before: str | None = None, skip: int = 0, limit: int = 50

@@ -11,6 +11,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from thinc.api import Config
 
+from ...active.pool import file_digest
+from ...active.run_folder import disk_errors, locked
+from ...annotation.docbins import open_docbin
 from ...config import config_errors, problems_of
 from ...errors import Errors, SeqMixError, SeqMixFileError
 from ...files import parse_json, replacing
@@ -29,6 +32,9 @@ class PageSettings(BaseModel):
     token (str): the secret of the link. It stays, so that a tab outlives the server.
     blind (float): the share of texts that are shown without suggestions.
     options (dict): those that say what is trained, as they were given.
+    port (int | None): where the page was served first: a bookmark has it, and what the browser
+        keeps belongs to it.
+    digest (str | None): the SHA-256 of the texts, which must not change.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -38,6 +44,8 @@ class PageSettings(BaseModel):
     token: str
     blind: float = 0.0
     options: dict[str, Any] = {}
+    port: int | None = None
+    digest: str | None = None
 
 
 class PageFolder:
@@ -84,28 +92,38 @@ def begin(
     """Begin a run: write its config, labels and settings. Nothing is trained.
 
     overrides (Mapping[str, Any]): values of the config by dotted name.
-    RAISES (SeqMixError): S682, S685, and those of ``config_of``.
+    RAISES (SeqMixError): S403 for dev docs that can't be read, S407, S412, S682, S685, and those of
+        ``config_of``. Where it raises, nothing was written.
     """
     # A kill while a run begins leaves the folder "page" without settings.
     names = {path.name for path in folder.run_dir.glob("*") if path.suffix != ".tmp"}
-    if new.texts is None or names - {"page"}:
+    if new.texts is None:
         raise SeqMixError(Errors.E685.format(path=folder.run_dir))
+    if names - {"page"}:
+        reason = "it is not empty, and holds no run of 'annotate'"
+        raise SeqMixError(Errors.E407.format(path=folder.run_dir, reason=reason))
     if not new.labels:
         raise SeqMixError(Errors.E682.format(path=folder.run_dir))
     check_texts(new.texts)
+    if new.dev is not None:
+        open_docbin(new.dev)
     config = config_of(new, overrides)
-    folder.labels_path.unlink(missing_ok=True)
-    update_labels(folder.labels_path, new.labels, now_utc())
-    with replacing(folder.config_path) as temporary:
-        config.to_disk(temporary)
     settings = PageSettings(
         texts=str(new.texts.resolve()),
         identity=secrets.token_hex(4),
         token=secrets.token_urlsafe(24),
         blind=blind,
         options=_options(new, overrides),
+        digest=file_digest(new.texts),
     )
-    folder.write(settings)  # the last: from here on the run exists
+    with locked(folder.path):
+        if folder.exists:  # another process was faster
+            return folder.read()
+        folder.labels_path.unlink(missing_ok=True)
+        update_labels(folder.labels_path, new.labels, now_utc())
+        with replacing(folder.config_path) as temporary:
+            config.to_disk(temporary)
+        folder.write(settings)  # the last: from here on the run exists
     return settings
 
 
@@ -116,10 +134,10 @@ def go_on(
     *,
     blind: float | None = None,
 ) -> PageSettings:
-    """Go on with a run; new labels are added.
+    """Go on with a run; new labels are added. Whoever calls it has the lock of the folder.
 
-    RAISES (SeqMixError): S681 for labels that are left out, S684 for another file of texts, S691
-        for options with other values than the run began with.
+    RAISES (SeqMixError): S681 for labels that are left out, S684 for another file of texts, S689
+        for one that has changed, S691 for options with other values than the run began with.
     """
     settings = folder.read()
     known, given = settings.options, _options(new, overrides)
@@ -129,6 +147,9 @@ def go_on(
         raise SeqMixError(
             Errors.E684.format(path=folder.run_dir, known=settings.texts, given=new.texts)
         )
+    with disk_errors():
+        if settings.digest not in (None, file_digest(Path(settings.texts))):
+            raise SeqMixError(Errors.E689.format(path=settings.texts, run=folder.run_dir))
     update_labels(folder.labels_path, new.labels, now_utc())
     if blind is not None and blind != settings.blind:
         settings = settings.model_copy(update={"blind": blind})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -51,6 +52,8 @@ def check_label(name: str) -> str:
     stripped = name.strip()
     if not stripped:
         raise SeqMixError(Errors.E680.format(label=name, reason="it is empty"))
+    if "," in stripped:
+        raise SeqMixError(Errors.E680.format(label=name, reason="it has a comma"))
     if any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in stripped):
         reason = "it has control characters or line breaks"
         raise SeqMixError(Errors.E680.format(label=name, reason=reason))
@@ -82,8 +85,9 @@ def update_labels(path: Path, wanted: Sequence[str], now: str) -> list[PageLabel
     known = read_labels(path)
     missing = [one.name for one in known if one.name not in wanted]
     if wanted and missing:
-        names = _joined(one.name for one in known)
-        raise SeqMixError(Errors.E681.format(path=path, missing=_joined(missing), names=names))
+        names = shlex.quote(",".join(one.name for one in known))
+        left_out = ", ".join(map(repr, missing))
+        raise SeqMixError(Errors.E681.format(path=path, missing=left_out, names=names))
     old = {one.name for one in known}
     labels = [*known, *(PageLabel(name, now) for name in wanted if name not in old)]
     if not labels:
@@ -93,7 +97,3 @@ def update_labels(path: Path, wanted: Sequence[str], now: str) -> list[PageLabel
             rows = [asdict(one) for one in labels]
             temporary.write_text(json.dumps(rows, ensure_ascii=False, indent=1), "utf8")
     return labels
-
-
-def _joined(names: Iterable[str]) -> str:
-    return ",".join(names)

@@ -60,7 +60,7 @@ class Progress:
         title (str): of the page.
         facts (Mapping | None): what else does not change, see ``PageFolder.facts``.
         """
-        self.run_dir, self.desk = run_dir, desk
+        self.run_dir, self.desk, self.run = run_dir, desk, identity
         self.fixed = {"run": identity, "title": title, **(facts or {})}
         self._journal = Watched(run_dir / "journal.jsonl")
         self._records: list[RoundRecord] = []
@@ -77,8 +77,8 @@ class Progress:
                     self._problem = str(err)
             return self._records
 
-    def state(self, training: Training | None) -> State:
-        """Everything, as the page gets it."""
+    def state(self, training: Training | None, tab: str = "") -> State:
+        """Everything, as the page of a tab gets it."""
         self.desk.refresh()
         records, answers = self.records(), list(self.desk.all())
         return {
@@ -86,7 +86,7 @@ class Progress:
             "labels": [one.name for one in self.desk.labels],
             "older": self.desk.older(),
             "counts": _counts(answers),
-            "batch": self._batch(),
+            "batch": self._batch(tab),
             "curve": curve_of(records),
             "last": None if not records else records[-1].seconds.total,
             "next": self._next(),
@@ -96,17 +96,20 @@ class Progress:
             "loop": self._loop(training),
         }
 
-    def _batch(self) -> State:
-        """How far the round is: answers to its texts, and to such as are in reserve."""
+    def _batch(self, tab: str) -> State:
+        """How far the round is, as the loop counts: the first texts that are not skipped are the
+        batch, and answers to others are early. Other tabs may have some of the batch open."""
         head, answers = self.desk.head, self.desk.answers
-        given = [answers[text.key] for text in self.desk.texts if text.key in answers]
-        labelled = sum(not one.skipped for one in given)
+        texts = [one.key for one in self.desk.texts]
+        keys = [key for key in texts if key not in answers or not answers[key].skipped]
         n = 0 if head is None else head.n
+        lacking = {key for key in keys[:n] if key not in answers}
         return {
             "round": None if head is None else head.round,
             "n": n,
-            "labelled": min(labelled, n),
-            "early": max(0, labelled - n),
+            "labelled": len(keys[:n]) - len(lacking),
+            "early": sum(key in answers for key in keys[n:]),
+            "elsewhere": len(lacking & self.desk.held_by_others(tab)),
         }
 
     def _next(self) -> State | None:
@@ -115,10 +118,13 @@ class Progress:
             return None
         kind = head.policy.removeprefix("spacy-seqmix.").partition(".")[0]
         why = WHY.get(kind, "") if head.round else FIRST.get(kind, FIRST["random"])
+        texts = self.desk.texts
         return {
             "policy": kind,
             "why": why,
-            "pool": head.pool,
+            "pool": max(0, head.pool - sum(one.key in self.desk.answers for one in texts)),
+            # The loop has looked for texts, and those that there are resemble others too much.
+            "left_out": 0 if texts else head.pool,
             "scored": head.scored,
             "model": head.model,
         }
@@ -132,8 +138,10 @@ class Progress:
         return None
 
     def _loop(self, training: Training | None) -> State:
-        """What the loop does, and for how long."""
+        """What the loop does, and for how long. What one did that has ended does not count."""
         status = Status.read(self.run_dir / "status.json")
+        if training is not None and status is not None and status.since < training.since:
+            status = None
         return {
             "phase": "start" if status is None else status.phase,
             "elapsed": 0.0 if status is None else max(0.0, time.time() - status.since),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 import threading
+import warnings
 import webbrowser
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ...active.run_folder import locked
-from ...errors import Errors, SeqMixError, SeqMixFileError
+from ...errors import Errors, SeqMixError, SeqMixFileError, Warnings
 from .desk import Desk
 from .folder import PageFolder, PageSettings
 from .progress import Progress
@@ -35,26 +37,49 @@ def check_installed() -> None:
         raise SeqMixError(Errors.E686.format(missing=err.name)) from err
 
 
-def bind(host: str, port: int | None) -> socket.socket:
+def bind(host: str, port: int | None, usual: int | None = None) -> socket.socket:
     """Open a socket to listen to.
 
-    port (int | None): by default 8642, or any free one where that is in use.
+    port (int | None): by default the usual one, or any free one where that is in use.
+    usual (int | None): where the run was served before; by default 8642.
     RAISES (SeqMixFileError): S687 where it can't be had.
+
+    Warns with W681 where the page moves.
     """
-    wanted = [port] if port is not None else [PORT, 0]
+    wanted = [port] if port is not None else [usual or PORT, 0]
     for number in wanted:
         try:
             family = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0][0]
-            return socket.create_server((host, number), family=family)
+            listener = socket.create_server((host, number), family=family)
         except OSError as err:
             text = Errors.E687.format(host=host, port=number, reason=err.strerror)
             problem = SeqMixFileError(text)
+        else:
+            if number == 0 and usual is not None:
+                warnings.warn(Warnings.W681.format(port=usual), stacklevel=2)
+            return listener
     raise problem
+
+
+@contextmanager
+def alone(folder: PageFolder, address: str) -> Iterator[None]:
+    """Keep other servers off a run. RAISES (SeqMixError): S412, with the link of the other one."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder.path, f" (the page at {address} )"))
+        except SeqMixError as err:
+            other = re.search(r"http://\S+/", str(err))
+            if err.code != "S412" or other is None or not folder.exists:
+                raise
+            holder = f"the page that is open at {other[0]}?token={folder.read().token}"
+            raise SeqMixError(Errors.E412.format(path=folder.path, holder=holder)) from None
+        yield
 
 
 def serve(
     run_dir: Path,
-    settings: PageSettings,
+    begin: Callable[[], object],
+    go_on: Callable[[], PageSettings],
     *,
     host: str = "127.0.0.1",
     port: int | None = None,
@@ -62,8 +87,12 @@ def serve(
     train: list[str] | None = None,
     on_start: Callable[[str], object] = lambda link: None,
 ) -> None:
-    """Serve the page of a run, and train beside it, until the process is interrupted.
+    """Serve the page of a run, and train beside it, until the process is interrupted. Then every
+    answer is in the run's ``answers.jsonl``, also those that the loop has not read.
 
+    begin (Callable): begins the run, where there is none.
+    go_on (Callable): goes on with it, and gives its settings. A command that is refused, since the
+        port or the run is in use, changes nothing.
     browser (bool): open the page in the browser.
     train (list[str] | None): options of ``spacy seqmix active``; None trains nothing.
     on_start (Callable): called with the link of the page.
@@ -75,11 +104,18 @@ def serve(
 
     folder = PageFolder(run_dir)
     with ExitStack() as stack:
-        listener = stack.enter_context(bind(host, port))
+        usual = folder.read().port if folder.exists else None
+        listener = stack.enter_context(bind(host, port, usual))
         shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
         shown = f"[{shown}]" if ":" in shown else shown
         address = f"http://{shown}:{listener.getsockname()[1]}/"
-        stack.enter_context(locked(folder.path, f" (the page at {address})"))
+        if not folder.exists:
+            begin()
+        stack.enter_context(alone(folder, address))
+        settings = go_on()
+        if settings.port is None or port is not None:
+            settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+            folder.write(settings)
         desk = Desk(run_dir, blind=settings.blind)
         progress = Progress(
             run_dir,
@@ -91,6 +127,7 @@ def serve(
         training = None
         if train is not None:
             training = Training(folder.config_path, run_dir, train)
+            stack.callback(desk.hand_over, run_dir)  # once the training has ended
             stack.callback(training.stop)
             training.start()
         app = make_app(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import RLock
+
+from click import unstyle
 
 __all__ = ["Training"]
 
@@ -33,6 +36,7 @@ class Training:
         command = ["spacy", "seqmix", "active", str(config), str(run_dir), "--quiet"]
         self.command = [sys.executable, "-m", *command, "--wait", "--end-with-input", *options]
         self.log = run_dir / "page" / "training.log"
+        self.since = 0.0  # when it was started last
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = RLock()
 
@@ -42,6 +46,7 @@ class Training:
             if self.is_alive:
                 return
             self.stop()
+            self.since = time.time()
             with self.log.open("wb") as log:
                 self._process = subprocess.Popen(
                     self.command,
@@ -70,7 +75,8 @@ class Training:
             return None
         with suppress(OSError), self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - LOG_BYTES))
-            lines = file.read().decode("utf8", "replace").strip().splitlines()
+            text = unstyle(file.read().decode("utf8", "replace"))
+            lines = text.strip().splitlines()
             if lines:
                 return "\n".join(lines[-LOG_LINES:])
         return f"exit code {self._process.returncode}"

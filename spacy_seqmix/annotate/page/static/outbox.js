@@ -7,6 +7,10 @@ export function newId() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+// The run that this tab shows. Another one's server may have the address later: it must not take
+// these answers.
+let shown;
+
 /** Ask the server. Errors have a status (0: no connection) and the server's message. */
 export async function ask(name, body, options = {}) {
   let response;
@@ -14,7 +18,7 @@ export async function ask(name, body, options = {}) {
     response = await fetch(`/api/${name}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
+      body: JSON.stringify({ ...body, run: shown }),
       ...options,
     });
   } catch {
@@ -32,6 +36,7 @@ export async function ask(name, body, options = {}) {
 export class Outbox {
   /** onChange: called with the number of answers on their way and the error that holds them up. */
   constructor(run, onChange) {
+    shown = run;
     this.prefix = `seqmix:${run}:answer:`;
     this.onChange = onChange;
     this.answers = new Map();

@@ -260,6 +260,7 @@ function refresh() {
   $("text").hidden = !current;
   $("text").dataset.key = current?.task.key ?? "";
   $("waiting").hidden = !!current;
+  $("waiting").classList.toggle("still", !!state && (state.loop.finished || !state.loop.alive));
   if (!current) $("waiting-text").textContent = waitingText();
   $("meta").textContent = current ? metaText() : "";
   $("card").classList.toggle("correcting", !!current?.correct);
@@ -294,11 +295,13 @@ function metaText() {
 function waitingText() {
   if (!state) return "Opening…";
   const { loop, batch } = state;
-  if (loop.finished) return "Every text is done. The pipeline is ready: see Progress.";
+  const out = state.next?.left_out;
+  const rest = out ? ` ${plural(out, "text")} ${out === 1 ? "is" : "are"} left out: nearly the same as labelled ones.` : "";
+  if (loop.finished) return `${rest ? "All others are done." + rest : "Every text is done."} The pipeline is ready: see Progress.`;
   if (!loop.alive) return "The training has stopped. See the message above.";
   if (loop.phase === "start") return "Reading the texts, and choosing the first ones…";
   if (loop.phase !== "wait" && loop.phase !== "annotate") return `The model is learning from your labels (${duration(loop.elapsed)}). The next texts come by themselves.`;
-  return batch.labelled < batch.n ? "The rest of this batch is open in other tabs." : "The next texts come by themselves.";
+  return batch.elsewhere ? `${plural(batch.elsewhere, "text")} of this batch ${batch.elsewhere === 1 ? "is" : "are"} open in another tab.` : "The next texts come by themselves.";
 }
 
 function drawLabels() {
@@ -387,7 +390,7 @@ function disconnected(error) {
   const kept = n ? ` ${plural(n, "answer")} ${n === 1 ? "is" : "are"} kept in this browser and will be sent.` : " Nothing is lost.";
   if (error.status === 0) trouble = `No connection to the server.${kept} Go on labelling; it is tried again.`;
   else if (error.status === 507) trouble = `The server can't write: ${error.message}${kept}`;
-  else if (error.status === 403) trouble = `${error.message}${kept}`;
+  else if (error.status === 403 || error.status === 409) trouble = `${error.message}${kept}`;
   else trouble = `The server has a problem: ${error.message}${kept}`;
   banner(trouble);
 }

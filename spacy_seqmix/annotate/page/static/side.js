@@ -123,7 +123,8 @@ function training(state) {
 
 function next(state) {
   if (!state.next) return null;
-  const { why, scored, pool } = state.next;
+  const { why, scored, pool, left_out } = state.next;
+  if (left_out) return section("What is asked, and why", line(`${plural(left_out, "text")} ${left_out === 1 ? "is" : "are"} left out: nearly the same as labelled ones.`));
   const sizes = pool ? `${plural(pool, "text")} left${scored && scored < pool ? `; ${plural(scored, "text")} drawn at random were compared` : ""}.` : "";
   return section("What is asked, and why", line(why), line(sizes, "quiet"));
 }
