@@ -242,8 +242,9 @@ def test_page_hands_copy_says_that_it_copied(browser, link, loop):
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         tab = opened(context, link)
         tab.click("#progress button")
-        tab.wait_for_timeout(500)
-        assert tab.inner_text("#progress button") == "Copied"
+        tab.wait_for_function(
+            "() => document.querySelector('#progress button').textContent === 'Copied'"
+        )
         assert "round-00" in tab.evaluate("() => navigator.clipboard.readText()")
         assert tab.evaluate("() => document.activeElement.textContent").startswith("Cop")
         pre = tab.locator("pre")

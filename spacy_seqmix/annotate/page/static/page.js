@@ -497,9 +497,9 @@ function doneItem(answer) {
     correct(answer);
     if (NARROW.matches) toggleSide(false);
   };
-  const begun = read(`draft:${answer.key}`) ? " · changes not saved" : "";
+  const begun = read(`draft:${answer.key}`) ? "changes not saved · " : "";
   const start = Array.from(answer.text).slice(0, 90).join("");
-  return element("li", {}, element("button", { type: "button", onclick: choose }, element("span", { dir: "auto", class: "start" }, start), element("small", {}, element("bdi", {}, what), element("span", {}, ` · ${when}${answer.who ? ` · ${answer.who}` : ""}${begun}`))));
+  return element("li", {}, element("button", { type: "button", onclick: choose }, element("span", { dir: "auto", class: "start" }, start), element("small", {}, begun, element("bdi", {}, what), element("span", {}, ` · ${when}${answer.who ? ` · ${answer.who}` : ""}`))));
 }
 
 function showTab(name, focus = false) {
