@@ -336,7 +336,7 @@ def test_page_browser_goes_on_while_a_model_trains(browser, tmp_path):
         press(tab, "Enter", "Enter")
         loop.status("train")
         assert shown(tab) == loop.key(2)
-        assert "ahead of the next batch" in tab.inner_text("#meta")
+        assert "For the next batch" in tab.inner_text("#meta")
         tab.wait_for_selector("#batch.busy")
         loop.ask(round_=1, suggest=SUGGEST, numbers=[5, 4, 2])
         # The text that is shown stays, those behind it are of the new model.

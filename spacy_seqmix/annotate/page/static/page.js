@@ -7,8 +7,9 @@ import { TextView, element } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 const POLL = 2000;
-const AHEAD = 3;
 const IDLE = 30_000;
+// Said once all rounds are done.
+const LATE = "What you change now is saved, but this pipeline does not learn it.";
 const NARROW = matchMedia("(max-width: 900px)");
 
 const tab = newId();
@@ -22,6 +23,7 @@ let outbox = null;
 let filling = null;
 let lastInput = performance.now();
 let trouble = null; // what the banner says
+let notice = null; // what it says when there is no trouble: {text, button, key}
 const mine = []; // answers of this tab, the last at the end
 const answered = new Set();
 const view = new TextView($("text"), $("scroll"), () => refresh());
@@ -33,6 +35,11 @@ function held() {
   return [...shown, ...queue.map((task) => task.key), ...(outbox?.keys ?? [])];
 }
 
+/** How many texts to have at hand: without a server they must do, but other tabs want some too. */
+function ahead() {
+  return Math.min(10, Math.max(3, Math.floor((state?.batch.n ?? 0) / 4)));
+}
+
 /** Have the next texts at hand. `anew`: those at hand are of an older model. */
 function fill(anew = false) {
   filling = (filling ?? Promise.resolve()).then(() => fillNow(anew));
@@ -42,7 +49,7 @@ function fill(anew = false) {
 async function fillNow(anew) {
   const known = new Set(anew ? queue.map((task) => task.key) : []);
   const holds = held().filter((key) => !known.has(key));
-  const wanted = AHEAD - (anew ? 0 : queue.length);
+  const wanted = ahead() - (anew ? 0 : queue.length) + (current ? 0 : 1);
   if (wanted <= 0) return;
   try {
     const { texts } = await ask("texts", { tab, holds, wanted });
@@ -60,10 +67,8 @@ async function fillNow(anew) {
 function open(task, { correct = false } = {}) {
   const sheet = new Sheet(task);
   const draft = read(`draft:${task.key}`);
-  if (draft) {
-    sheet.ents = draft;
-    sheet.touched = true;
-  }
+  // What was begun is a change: it can be undone.
+  if (draft) sheet.change(draft);
   current = { task, sheet, seconds: task.seconds ?? 0, correct };
   lastInput = performance.now();
   view.show(sheet, state.labels);
@@ -103,7 +108,9 @@ async function submit(kind) {
   const kept = outbox.put(answer);
   answered.add(task.key);
   mine.push(answer);
-  forget(`draft:${task.key}`);
+  // Who skipped by mistake finds the work again.
+  if (kind !== "skipped") forget(`draft:${task.key}`);
+  if (notice?.key === task.key) tell(null);
   if (!kept) await outbox.sending;
   advance();
 }
@@ -128,17 +135,28 @@ async function back() {
 }
 
 function correct(answer) {
-  if (current && !current.correct) parked = current;
+  if (current?.correct) remind(answer.key);
+  else if (current) parked = current;
   // The same text may have been corrected since.
   const last = mine.findLast((one) => one.key === answer.key) ?? answer;
-  open({ ...last, suggestions: null }, { correct: true });
+  const skipped = last.state === "skipped";
+  open({ ...last, suggestions: skipped ? last.shown : null, spans: skipped ? null : last.spans }, { correct: true });
+}
+
+/** Say that a correction is left whose changes are not saved. `other`: the text that comes instead. */
+function remind(other = null) {
+  const { task, sheet } = current;
+  if (task.key === other || !sheet.past.length) return;
+  const start = Array.from(task.text.trim()).slice(0, 40).join("");
+  tell({ text: `Your changes to “\u2068${start}\u2069” are not saved.`, button: ["Back to them", () => { tell(null); correct(task); }], key: task.key });
 }
 
 function leave() {
-  if (current?.correct) {
-    forget(`draft:${current.task.key}`);
+  if (!current) return;
+  if (current.correct && !current.sheet.selection) {
+    remind();
     advance();
-  } else if (current) {
+  } else {
     current.sheet.selection = null;
     view.mark();
     refresh();
@@ -151,7 +169,8 @@ function changed(did, words = "") {
   if (!did) return;
   view.draw();
   view.mark({ follow: true });
-  write(`draft:${current.task.key}`, current.sheet.ents.map(({ box, ...ent }) => ent));
+  if (current.sheet.past.length) write(`draft:${current.task.key}`, current.sheet.ents.map(({ box, ...ent }) => ent));
+  else forget(`draft:${current.task.key}`);
   refresh();
   if (words) say(words);
 }
@@ -197,7 +216,12 @@ function onKey(event) {
   const rtl = sheet && getComputedStyle($("text")).direction === "rtl";
   const steps = { ArrowRight: rtl ? -1 : 1, ArrowLeft: rtl ? 1 : -1 };
   if (event.key === "?") return act(event, help);
-  if (event.key === "Escape") return act(event, () => ($("side").classList.contains("open") ? toggleSide(false) : leave()));
+  if (event.key === "Escape") return act(event, escape);
+  const item = event.target.closest(".done-list li");
+  if (item && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+    const next = event.key === "ArrowDown" ? item.nextElementSibling : item.previousElementSibling;
+    return act(event, () => next?.querySelector("button").focus());
+  }
   if (event.key in steps && sheet && !onTab) {
     const step = steps[event.key];
     return act(event, () => (event.shiftKey ? sheet.extend(step) : sheet.walk(step)), moved);
@@ -225,6 +249,17 @@ function onKey(event) {
   if (sign === "s") return event.repeat ? undefined : act(event, () => submit("skipped"));
   if (sign === "u") return act(event, undo);
   if (sign === "h") return act(event, () => showTab("done", true));
+}
+
+/** From the side bar back to the text; there, out of what is selected or corrected. */
+function escape() {
+  if ($("side").classList.contains("open")) return toggleSide(false);
+  if (document.activeElement.closest("#side") && current) return focusText();
+  leave();
+}
+
+function focusText() {
+  if (current) $("text").focus({ preventScroll: true });
 }
 
 /** The key as labels name it: where the keyboard writes another script, by its place. */
@@ -264,6 +299,7 @@ function refresh() {
   if (!current) $("waiting-text").textContent = waitingText();
   $("meta").textContent = current ? metaText() : "";
   $("card").classList.toggle("correcting", !!current?.correct);
+  $("leave").hidden = !current?.correct;
   const chosen = sheet?.chosen() ?? [];
   $("remove").disabled = !chosen.length;
   $("skip").disabled = $("accept").disabled = !current;
@@ -278,26 +314,32 @@ function refresh() {
 }
 
 function metaText() {
-  const { task, correct } = current;
+  const { task, sheet, correct } = current;
   if (correct) {
     const kind = task.state === "skipped" ? "You skipped this text." : "You have done this text.";
-    return `${kind} Change it and save, or press Esc to leave it.`;
+    const begun = sheet.past.length ? " Your changes are not saved yet: U undoes them." : "";
+    return `${kind}${begun || " Change it and save, or leave it."}${state.loop.finished ? ` ${LATE}` : ""}`;
   }
   const parts = [];
   if (task.blind) parts.push("Without suggestions, to compare");
   else if (task.suggestions?.length) parts.push(plural(task.suggestions.length, "suggestion"));
   else if (task.suggestions) parts.push("The model suggests nothing here");
   if (task.dev) parts.push(task.round ? "Set aside to measure with, so nothing is suggested" : "Set aside to measure with");
-  if (task.reserve) parts.push("ahead of the next batch");
+  if (task.reserve) parts.push(`For the next batch${learns() ? ", while the model learns" : ""}`);
   return parts.join(" · ");
+}
+
+function learns() {
+  return !["wait", "annotate", "start", "ended"].includes(state.loop.phase) && state.loop.alive;
 }
 
 function waitingText() {
   if (!state) return "Opening…";
   const { loop, batch } = state;
+  if (trouble) return "The next texts come once the server can be reached. See the message above.";
   const out = state.next?.left_out;
   const rest = out ? ` ${plural(out, "text")} ${out === 1 ? "is" : "are"} left out: nearly the same as labelled ones.` : "";
-  if (loop.finished) return `${rest ? "All others are done." + rest : "Every text is done."} The pipeline is ready: see Progress.`;
+  if (loop.finished) return `${rest ? "All others are done." + rest : "Every text is done."} The pipeline is ready: see Progress. ${LATE}`;
   if (!loop.alive) return "The training has stopped. See the message above.";
   if (loop.phase === "start") return "Reading the texts, and choosing the first ones…";
   if (loop.phase !== "wait" && loop.phase !== "annotate") return `The model is learning from your labels (${duration(loop.elapsed)}). The next texts come by themselves.`;
@@ -314,8 +356,14 @@ function drawLabels() {
       element("kbd", {}, [digit, letter.toUpperCase()].filter(Boolean).join(" ")),
     ),
   );
-  const more = element("button", { type: "button", class: "chip more", "aria-label": "Add a label", title: "Add a label", onclick: () => openDialog("new-label") }, "+");
-  $("labels").replaceChildren(...chips, more);
+  $("labels").replaceChildren(...chips);
+  markCut();
+}
+
+/** Show that there are more labels than fit. */
+function markCut() {
+  const { scrollTop, clientHeight, scrollHeight } = $("labels");
+  $("labels").classList.toggle("cut", scrollTop + clientHeight < scrollHeight - 4);
 }
 
 function drawTop() {
@@ -323,7 +371,7 @@ function drawTop() {
   $("title").textContent = state.title;
   document.title = `${state.title} · ${state.counts.labelled} labelled`;
   $("round").textContent = batch.round === null ? "" : `Round ${batch.round + 1}`;
-  const busy = !["wait", "annotate", "start", "ended"].includes(loop.phase) && loop.alive;
+  const busy = learns();
   $("batch").classList.toggle("busy", busy);
   const share = batch.n ? batch.labelled / batch.n : 0;
   $("bar").style.width = `${100 * share}%`;
@@ -336,6 +384,7 @@ function drawState(next) {
   const first = state === null;
   const isNew = first || next.next?.model !== state.next?.model || next.batch.round !== state.batch.round;
   const labels = first || String(next.labels) !== String(state.labels);
+  const older = first || JSON.stringify(next.older) !== JSON.stringify(state.older);
   state = next;
   if (first) {
     outbox = new Outbox(state.run, sent);
@@ -343,17 +392,17 @@ function drawState(next) {
   }
   if (labels) {
     drawLabels();
-    drawFilter();
     if (current) view.show(current.sheet, state.labels);
   }
+  if (older) drawFilter();
   drawTop();
   drawProgress($("progress"), state);
   $("n-done").textContent = String(state.counts.labelled + state.counts.skipped);
   if (state.loop.message && !trouble) banner(`The training has stopped: ${state.loop.message}`, state.loop.alive ? null : ["Start again", startAgain]);
-  else if (!trouble) banner("");
+  else if (!trouble) banner(notice?.text, notice?.button);
   refresh();
   if (isNew) fill(!first);
-  else if (queue.length < AHEAD) fill();
+  else if (queue.length < ahead()) fill();
 }
 
 async function poll() {
@@ -380,7 +429,7 @@ function sent(waiting, error, refused) {
   if (error) disconnected(error);
   else if (!waiting) {
     connected();
-    if (refused) banner(`An answer was not taken: ${refused.error.message} It stays in this browser's storage.`, ["Close", () => banner("")]);
+    if (refused) tell({ text: `An answer was not taken: ${refused.error.message} It stays in this browser's storage.`, button: ["Close", () => tell(null)] });
     if ($("done").hidden === false) drawDone();
   }
 }
@@ -398,10 +447,16 @@ function disconnected(error) {
 function connected() {
   if (trouble === null || outbox?.error) return;
   trouble = null;
-  banner("");
+  banner(notice?.text, notice?.button);
 }
 
-function banner(text, button = null) {
+/** Say something in the banner until it is taken back. */
+function tell(what) {
+  notice = what;
+  if (!trouble) banner(notice?.text, notice?.button);
+}
+
+function banner(text = "", button = null) {
   $("banner").hidden = !text;
   if ($("banner-text").textContent !== text) $("banner-text").textContent = text;
   $("banner-button").hidden = !button;
@@ -445,8 +500,9 @@ function doneItem(answer) {
     correct(answer);
     if (NARROW.matches) toggleSide(false);
   };
+  const begun = read(`draft:${answer.key}`) ? "changes not saved · " : "";
   const start = Array.from(answer.text).slice(0, 90).join("");
-  return element("li", {}, element("button", { type: "button", onclick: choose }, element("span", { dir: "auto", class: "start" }, start), element("small", {}, element("bdi", {}, what), element("span", {}, ` · ${when}${answer.who ? ` · ${answer.who}` : ""}`))));
+  return element("li", {}, element("button", { type: "button", onclick: choose }, element("span", { dir: "auto", class: "start" }, start), element("small", {}, begun, element("bdi", {}, what), element("span", {}, ` · ${when}${answer.who ? ` · ${answer.who}` : ""}`))));
 }
 
 function showTab(name, focus = false) {
@@ -462,7 +518,7 @@ function toggleSide(isOpen) {
   $("side").classList.toggle("open", isOpen);
   $("open-side").setAttribute("aria-expanded", String(isOpen));
   if (isOpen) $("tab-progress").focus({ preventScroll: true });
-  else if (current) $("text").focus({ preventScroll: true });
+  else focusText();
 }
 
 // ---------------------------------------------------------------- dialogs and storage
@@ -478,14 +534,25 @@ function help() {
 
 async function addLabel(event) {
   event.preventDefault();
+  const known = state.labels;
+  const label = $("new-label-name").value;
   try {
-    drawState(await ask("labels", { label: $("new-label-name").value }));
+    if (known.includes(label.trim())) throw new Error("There is this label already.");
+    drawState(await ask("labels", { label }));
     $("new-label-form").reset();
     $("new-label").close();
+    focusText();
+    state.labels.filter((one) => !known.includes(one)).forEach(give);
   } catch (error) {
     $("new-label-error").textContent = error.message;
   }
   $("new-label-error").hidden = !$("new-label").open;
+}
+
+function newLabel() {
+  $("new-label-when").textContent = state.loop.finished ? LATE : "The model learns it from the next training on.";
+  $("new-label-error").hidden = true;
+  openDialog("new-label");
 }
 
 function place(name) {
@@ -516,7 +583,7 @@ function click(id, action) {
   $(id).addEventListener("click", () => {
     noticed();
     action();
-    if (current && document.activeElement?.closest(".controls")) $("text").focus({ preventScroll: true });
+    if (document.activeElement?.closest(".controls, .card")) focusText();
   });
 }
 
@@ -524,14 +591,28 @@ click("accept", () => submit("labelled"));
 click("skip", () => submit("skipped"));
 click("undo", undo);
 click("remove", remove);
+click("leave", () => {
+  current.sheet.selection = null;
+  leave();
+});
 click("open-help", help);
 click("open-side", () => toggleSide(!$("side").classList.contains("open")));
 click("close-side", () => toggleSide(false));
-click("tab-progress", () => showTab("progress"));
-click("tab-done", () => showTab("done"));
+for (const name of ["progress", "done"]) {
+  // The keys go on to work for the text, unless the tab was opened by key.
+  $(`tab-${name}`).addEventListener("click", (event) => {
+    noticed();
+    showTab(name);
+    if (event.detail && !NARROW.matches) focusText();
+  });
+}
+$("add-label").addEventListener("click", newLabel);
+$("labels").addEventListener("scroll", markCut);
+addEventListener("resize", markCut);
+for (const one of document.querySelectorAll("dialog")) one.addEventListener("close", focusText);
 click("more", () => drawDone(true));
 click("new-label-cancel", () => $("new-label").close());
-$("labels").addEventListener("click", () => current && $("text").focus({ preventScroll: true }));
+$("labels").addEventListener("click", focusText);
 $("filter").addEventListener("change", () => drawDone());
 $("new-label-form").addEventListener("submit", addLabel);
 $("who").addEventListener("change", () => write("who", $("who").value.trim()));

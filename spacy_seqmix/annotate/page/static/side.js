@@ -136,7 +136,8 @@ function advice(state) {
   const agree = a.agreement === null
     ? `The last two models find no entities in ${plural(a.docs, "text")}.`
     : `On ${plural(a.docs, "text")} that stay the same, the entities of the last two models agree to ${percent(a.agreement)}${kappa}.`;
-  const bound = a.bound === null ? null : line(`There, F1 has changed by at most ${(100 * a.bound).toFixed(0)} points.`, "quiet");
+  // A bound so wide says nothing.
+  const bound = a.bound === null || a.bound > 0.3 ? null : line(`There, F1 has changed by at most ${(100 * a.bound).toFixed(0)} points.`, "quiet");
   const stop = a.stop
     ? line("Three models in a row hardly differ: more labels will change little. You may stop; it is up to you.", "hint")
     : line("The model still changes: go on.");
@@ -156,14 +157,46 @@ function blind(state) {
   );
 }
 
+async function copied(button, pre) {
+  try {
+    await navigator.clipboard.writeText(pre.textContent);
+    button.textContent = "Copied";
+  } catch { // not allowed here: select it, so that a key copies it
+    getSelection().selectAllChildren(pre);
+    button.textContent = "Selected: press Ctrl+C";
+  }
+  setTimeout(() => {
+    button.textContent = "Copy";
+  }, 2000);
+}
+
 function pipeline(state) {
   if (!state.model) return null;
   const code = `nlp = spacy.load(${JSON.stringify(state.model.path)})`;
-  const copy = element("button", { type: "button", class: "plain", onclick: () => navigator.clipboard?.writeText(code) }, "Copy");
-  return section("Your pipeline", element("pre", { tabindex: "0" }, code), copy);
+  const pre = element("pre", { tabindex: "0" }, code);
+  const copy = element("button", { type: "button", class: "plain", onclick: () => copied(copy, pre) }, "Copy");
+  return section("Your pipeline", pre, element("span", { role: "status" }, copy));
 }
 
+const drawn = new Map(); // each part as it is shown: {html, node}
+
+/** Draw the parts that have changed; in the others, what is selected and the focus stay. */
 export function drawProgress(root, state) {
-  const parts = [counts, score, training, next, advice, blind, pipeline].map((part) => part(state));
-  root.replaceChildren(...parts.filter(Boolean));
+  let before = null;
+  for (const part of [counts, score, training, next, advice, blind, pipeline]) {
+    const node = part(state);
+    const old = drawn.get(part);
+    const html = node?.outerHTML;
+    if (old && old.html === html) {
+      before = old.node;
+      continue;
+    }
+    old?.node.remove();
+    drawn.delete(part);
+    if (!node) continue;
+    if (before) before.after(node);
+    else root.prepend(node);
+    drawn.set(part, { html, node });
+    before = node;
+  }
 }

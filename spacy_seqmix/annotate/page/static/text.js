@@ -1,6 +1,8 @@
 // The text on the page: its words, entities and selection, by mouse, touch and keyboard.
 
 const BLANKS = { "\n": "↵\n", "\t": "⇥\t" };
+// Signs that turn round what follows: they may not reach beyond their word.
+const TURNS = /[\u202a-\u202e\u2066-\u2069]/;
 
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -30,8 +32,9 @@ export class TextView {
     this.words = [];
     root.addEventListener("pointerdown", (event) => this.#down(event));
     root.addEventListener("pointermove", (event) => this.#move(event));
-    root.addEventListener("pointerup", () => this.#up());
-    root.addEventListener("pointercancel", () => this.#cancel());
+    // A drag may end beside the text, or outside the window.
+    addEventListener("pointerup", () => this.#up());
+    addEventListener("pointercancel", () => this.#cancel());
   }
 
   show(sheet, labels) {
@@ -69,7 +72,8 @@ export class TextView {
   #word(i) {
     const token = this.sheet.tokens[i];
     const text = token.blank ? token.text.replace(/[\n\t]/g, (sign) => BLANKS[sign]) : token.text;
-    const word = element("span", { class: token.blank ? "word blank" : "word", "data-i": i }, text);
+    const kind = `word${token.blank ? " blank" : ""}${TURNS.test(text) ? " turns" : ""}`;
+    const word = element("span", { class: kind, "data-i": i }, text);
     this.words[i] = word;
     return word;
   }
@@ -179,6 +183,7 @@ export class TextView {
 
   #move(event) {
     if (!this.drag) return;
+    if (event.buttons === 0) return this.#up();
     const i = this.#indexAt(event);
     if (i === null || (i === this.drag.i && !this.drag.moved) || this.sheet.tokens[i].blank) return;
     this.drag.moved = true;
