@@ -23,6 +23,7 @@ __all__ = [
     "TEXT_SUFFIXES",
     "Text",
     "can_tokenise",
+    "not_utf8",
     "read_lines",
     "read_texts",
     "readable",
@@ -111,14 +112,18 @@ def read_lines(path: Path) -> list[str]:
     try:
         text = path.read_bytes().decode("utf8")
     except UnicodeDecodeError as error:
-        reason = f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"
-        raise SeqMixError(Errors.E501.format(path=path, reason=reason)) from error
+        raise SeqMixError(Errors.E501.format(path=path, reason=not_utf8(error))) from error
     except OSError as error:
         raise SeqMixError(Errors.E501.format(path=path, reason=error.strerror)) from error
     text = text.removeprefix("\ufeff")
     if "\n" not in text:
         return text.split("\r")
     return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def not_utf8(error: UnicodeDecodeError) -> str:
+    """What is wrong with a file, for somebody who knows no codecs."""
+    return f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"
 
 
 def can_tokenise(nlp: Language, text: str) -> bool:

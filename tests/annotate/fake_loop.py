@@ -110,11 +110,13 @@ class FakeLoop:
         }
 
     @contextmanager
-    def served(self, desk: Desk | None = None, training: Training | None = None) -> Iterator[str]:
+    def served(
+        self, desk: Desk | None = None, training: Training | None = None, name: str = "fake"
+    ) -> Iterator[str]:
         """Serve the page in a thread. YIELDS (str): its link."""
         desk = self.desk() if desk is None else desk
-        progress = Progress(self.run_dir, desk, identity="fake", title="texts.txt")
-        app = make_app(desk, progress, training, token=TOKEN, name="fake")
+        progress = Progress(self.run_dir, desk, identity=name, title="texts.txt")
+        app = make_app(desk, progress, training, token=TOKEN, name=name)
         listener = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none")
         server = uvicorn.Server(config)

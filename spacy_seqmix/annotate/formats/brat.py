@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ...annotation.texts import not_utf8
 from ...convert.files import attempt
 from ...errors import Errors, SeqMixError, SeqMixFileError
 from ...files import replacing_folder
@@ -138,6 +139,6 @@ def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf8")
     except UnicodeDecodeError as error:
-        raise SeqMixError(Errors.E501.format(path=path, reason=error)) from error
+        raise SeqMixError(Errors.E501.format(path=path, reason=not_utf8(error))) from error
     except OSError as error:
         raise SeqMixFileError(Errors.E501.format(path=path, reason=error.strerror)) from error
