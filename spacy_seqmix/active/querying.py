@@ -12,10 +12,9 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..query.diverse import diverse_sample, encoder_vectors, text_vectors
+from ..query.diverse import diverse_sample, doc_vectors
 from ..query.policies import QueryPolicy, evidence, score_docs
 from ..query.selection import Budget, NearDuplicates, Vectors, ranked, select
-from ..types import Floats2d
 from .committee import Committee
 from .pool import Pool, sample
 from .run_folder import RunFolder
@@ -150,15 +149,10 @@ class Query:
 
     @property
     def _vectors(self) -> Vectors | None:
-        """By what docs are told apart: what the component decides on, else their characters."""
+        """By what docs are told apart, where they must not be alike."""
         if not self.active.diversity or self.number == 0:
             return None
-
-        def vectors(docs: Sequence[Doc]) -> Floats2d:
-            found = encoder_vectors(self.model(), self.active.component, docs)
-            return text_vectors(docs) if found is None else found
-
-        return vectors
+        return lambda docs: doc_vectors(self.model(), self.active.component, docs)
 
     @property
     def _clusters(self) -> int:

@@ -11,6 +11,7 @@ from spacy.tokens import Doc
 from ..active.answers import AnswerFile
 from ..annotation.layers import ENTS
 from ..types import Answer, Oracle, Task
+from .page.folder import PageFolder
 from .page.rows import PageAnswer
 from .page.watched import Watched
 
@@ -28,7 +29,7 @@ class PageOracle(Oracle):
     def begin(self, run_dir: Path, nlp: Language) -> None:
         """Read from the beginning: the loop knows which answers it has."""
         self.run_dir, self.nlp = run_dir, nlp
-        self.file = AnswerFile(run_dir / "page" / "answers.jsonl", PageAnswer)
+        self.file = AnswerFile(PageFolder(run_dir).answers_path, PageAnswer)
         self.watched = Watched(self.file.path)
         self.seen: dict[str, PageAnswer] = {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,18 +13,19 @@ from spacy.tokens import Doc
 from spacy.util import registry
 from thinc.api import Config
 
+from ..active.pool import sample
 from ..annotation.docbins import iter_docs
 from ..annotation.texts import KEY, read_texts
 from ..config import build_functions, config_errors, interpolated
 from ..errors import Errors, SeqMixError, plural
 from ..files import check_output
 from ..query.confidence import components_with_spans
-from ..query.diverse import encoder_vectors, text_vectors
+from ..query.diverse import doc_vectors
 from ..query.policies import QueryPolicy, evidence, score_docs
 from ..query.probabilities import ENTITY_FACTORIES, SOURCES, check_enabled, check_needs
 from ..query.selection import Budget, NearDuplicates, ranked, select
 from ..query.suggestions import suggest
-from ..types import Floats2d, Task
+from ..types import Task
 from .formats import detect, format_of, read_export
 from .join import PoolText, read_pool
 
@@ -32,7 +33,6 @@ __all__ = ["Asked", "known_texts", "policy_of", "query", "query_file"]
 
 # Streams of random numbers.
 SAMPLE, TIES = 0, 1
-Progress = Callable[[int], object]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,6 @@ def query_file(
     diverse: bool = False,
     seed: int = 0,
     model: str | None = None,
-    progress: Progress | None = None,
 ) -> Asked:
     """Choose texts of a file and write them as tasks of a format; see ``query``.
 
@@ -100,7 +99,6 @@ def query_file(
         seed,
         diverse=diverse,
         model=model,
-        progress=progress,
     )
     if not tasks:
         reason = f"{plural(len(left), 'text')}, all of them nearly the same as known ones"
@@ -121,7 +119,6 @@ def query(
     *,
     diverse: bool = False,
     model: str | None = None,
-    progress: Progress | None = None,
 ) -> tuple[list[Task], int]:
     """Choose texts to label, with suggestions.
 
@@ -137,20 +134,16 @@ def query(
     seed (int): the seed of the sample, of ties, and of policies that draw.
     diverse (bool): ask one text of each of n clusters among the 10 n best.
     model (str | None): the name of the pipeline, for tools that show it.
-    progress (Callable | None): called with the number of texts scored.
     RETURNS (tuple): the tasks, and the number of texts that were scored.
     RAISES (SeqMixError): S401, S424 to S426, S444 and S601.
     """
-    numbers = list(range(len(texts)))
-    if score_size is not None and score_size < len(numbers):
-        drawn = np.random.default_rng([seed, SAMPLE]).permutation(len(numbers))[:score_size]
-        numbers = sorted(drawn.tolist())
+    numbers = sample(len(texts), score_size, [seed, SAMPLE])
     docs = {number: texts[number].doc() for number in numbers}
     rng = np.random.default_rng([seed, TIES])
-    evidence_of = partial(_evidence, policy, nlp, component, progress)
+    evidence_of = partial(_evidence, policy, nlp, component)
     scores = score_docs(policy, list(docs.values()), evidence_of, rng)
     scores = policy.adjusted(scores, list(docs.values()))
-    vectors = partial(_vectors, nlp, component) if diverse else None
+    vectors = partial(doc_vectors, nlp, component) if diverse else None
     chosen = select(ranked(scores, numbers, rng), docs, budget, asked, vectors, seed)
     of_text = dict(zip(numbers, scores.tolist(), strict=True))
     found = suggest(nlp, component, [docs[number] for number in chosen])
@@ -166,17 +159,11 @@ def _evidence(
     policy: QueryPolicy,
     nlp: Language,
     component: str | None,
-    progress: Progress | None,
     docs: Sequence[Doc],
 ) -> object:
     if component is None or policy.needs == "nothing":
         return docs
-    return evidence(policy.needs, nlp, component, docs, progress)
-
-
-def _vectors(nlp: Language, component: str | None, docs: Sequence[Doc]) -> Floats2d:
-    found = encoder_vectors(nlp, component, docs)
-    return text_vectors(docs) if found is None else found
+    return evidence(policy.needs, nlp, component, docs)
 
 
 def _labels(nlp: Language, component: str | None) -> list[str]:

@@ -96,6 +96,12 @@ def encoder_vectors(
     return np.array(rows, dtype="float32").reshape(len(docs), width)
 
 
+def doc_vectors(nlp: Language, component: str | None, docs: Sequence[Doc]) -> Floats2d:
+    """By what docs are told apart: what a component decides on, else their characters."""
+    found = encoder_vectors(nlp, component, docs)
+    return text_vectors(docs) if found is None else found
+
+
 def text_vectors(docs: Sequence[Doc]) -> Floats2d:
     """Vectors of texts by their characters, for any script: the singular vectors of the tf-idf
     weights of hashed n-grams of two to four characters."""

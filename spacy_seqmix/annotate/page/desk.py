@@ -11,7 +11,8 @@ from threading import RLock
 
 from ...active.answers import AnswerFile, AnswerRecord
 from ...active.asked import Asked, AskedHeader, AskedText
-from ...active.run_folder import locked
+from ...active.run_folder import RunFolder, locked
+from .folder import PageFolder
 from .labels import PageLabel, check_label, read_labels, update_labels
 from .rows import Given, PageAnswer, now_utc
 from .watched import Watched
@@ -61,14 +62,15 @@ class Desk:
         blind (float): the share of texts that are shown without suggestions.
         RAISES (SeqMixError): S411, S600, S611 where answers or labels can't be read.
         """
-        self.file = AnswerFile(run_dir / "page" / "answers.jsonl", PageAnswer)
-        self.labels_path = run_dir / "page" / "labels.json"
+        folder = PageFolder(run_dir)
+        self.file = AnswerFile(folder.answers_path, PageAnswer)
+        self.labels_path = folder.labels_path
         self.labels: list[PageLabel] = read_labels(self.labels_path)
         self.blind, self.clock = blind, clock
         self.head: AskedHeader | None = None
         self.texts: tuple[AskedText, ...] = ()
         self.tabs: dict[str, Tab] = {}
-        self._asked = Watched(run_dir / "asked.jsonl")
+        self._asked = Watched(RunFolder(run_dir).asked)
         self._lock = RLock()
         self._given: dict[str, AskedText] = {}
         # The last answer to each text; the last one given is at the end.
@@ -158,7 +160,7 @@ class Desk:
         RAISES (SeqMixError): S411, S412 where another process trains.
         """
         with self._lock, locked(run_dir):
-            file = AnswerFile(run_dir / "answers.jsonl")
+            file = AnswerFile(RunFolder(run_dir).answers)
             known = {key: _said(record) for key, record in file.read().items()}
             new = [one for key, one in self.answers.items() if known.get(key) != _said(one)]
             file.append(*map(_plain, new))

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from ...active.asked import Status
 from ...active.journal import RoundRecord, read_journal
+from ...active.run_folder import RunFolder
 from ...errors import SeqMixError
 from ...query.agreement import Agreement, should_stop
 from .blind import blind_result
@@ -60,9 +61,9 @@ class Progress:
         title (str): of the page.
         facts (Mapping | None): what else does not change, see ``PageFolder.facts``.
         """
-        self.run_dir, self.desk, self.run = run_dir, desk, identity
+        self.folder, self.desk, self.run = RunFolder(run_dir), desk, identity
         self.fixed = {"run": identity, "title": title, **(facts or {})}
-        self._journal = Watched(run_dir / "journal.jsonl")
+        self._journal = Watched(self.folder.journal)
         self._records: list[RoundRecord] = []
         self._problem: str | None = None
         self._lock = Lock()
@@ -132,14 +133,14 @@ class Progress:
     def _model(self, records: Sequence[RoundRecord]) -> State | None:
         """Where the last pipeline lies."""
         for record in reversed(records):
-            path = self.run_dir / "models" / f"round-{record.round:02d}"
+            path = self.folder.model(record.round)
             if path.exists():
                 return {"path": str(path.resolve()), "round": record.round}
         return None
 
     def _loop(self, training: Training | None) -> State:
         """What the loop does, and for how long. What one did that has ended does not count."""
-        status = Status.read(self.run_dir / "status.json")
+        status = Status.read(self.folder.status)
         if training is not None and status is not None and status.since < training.since:
             status = None
         return {
