@@ -111,7 +111,7 @@ def test_querying_diverse_docs_takes_the_best_of_each_cluster(start, monkeypatch
         seen.append((nlp.meta["name"], component, len(docs)))
         return np.array([[len(doc) % 2, len(doc) % 2 == 0] for doc in docs], dtype="float32")
 
-    monkeypatch.setattr(querying, "encoder_vectors", vectors)
+    monkeypatch.setattr(querying, "doc_vectors", vectors)
     settings = {"active.mixing": None, "active.n_query": 2, "active.n_rounds": 1}
     plain = start(settings, "plain").run()
     run = start({**settings, "active.diversity": True})

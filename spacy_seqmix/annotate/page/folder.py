@@ -58,7 +58,6 @@ class PageFolder:
         self.config_path = self.path / "config.cfg"
         self.labels_path = self.path / "labels.json"
         self.answers_path = self.path / "answers.jsonl"
-        self.log_path = self.path / "training.log"
 
     @property
     def exists(self) -> bool:

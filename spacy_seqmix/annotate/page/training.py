@@ -13,8 +13,6 @@ from threading import RLock
 
 from click import unstyle
 
-from .folder import PageFolder
-
 __all__ = ["Training"]
 
 # What it has to end in once it is asked to; the end of its log that the page shows.
@@ -37,7 +35,7 @@ class Training:
         """
         command = ["spacy", "seqmix", "active", str(config), str(run_dir), "--quiet"]
         self.command = [sys.executable, "-m", *command, "--wait", "--end-with-input", *options]
-        self.log = PageFolder(run_dir).log_path
+        self.log = run_dir / "page" / "training.log"
         self.since = 0.0  # when it was started last
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = RLock()
