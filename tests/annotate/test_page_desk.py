@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import os
+from datetime import datetime, timedelta
 
 import pytest
 
 from spacy_seqmix.active.answers import AnswerFile
 from spacy_seqmix.active.asking import Asking
 from spacy_seqmix.active.run_folder import RunFolder
+from spacy_seqmix.annotate.page import rows
 from spacy_seqmix.annotate.page.desk import GONE, LEFT, SILENT, is_blind
 from spacy_seqmix.annotate.page.rows import posted_answer
 from spacy_seqmix.annotate.page_oracle import make_page_oracle
@@ -198,7 +200,19 @@ def test_page_desk_has_answers_to_texts_that_are_no_longer_asked(loop):
     assert keys(loop.answers()) == [loop.key(0)]
 
 
-def test_page_desk_offers_older_texts_for_a_new_label(loop):
+@pytest.mark.parametrize("step", [-1.0, 0.0, 0.0001, 1.0])
+def test_page_desk_offers_older_texts_for_a_new_label(loop, monkeypatch, step):
+    """Whatever the clock does meanwhile: ``step`` is what it adds each time it is read."""
+
+    class Clock(datetime):
+        read = 0
+
+        @classmethod
+        def now(cls, tz=None):
+            cls.read += 1
+            return datetime(2100, 1, 1, tzinfo=tz) + timedelta(seconds=step * cls.read)
+
+    monkeypatch.setattr(rows, "datetime", Clock)
     desk = loop.desk()
     post(loop, desk, 0)
     post(loop, desk, 1, state="skipped")

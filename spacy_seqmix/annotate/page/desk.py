@@ -72,6 +72,8 @@ class Desk:
         self.tabs: dict[str, Tab] = {}
         self._asked = Watched(RunFolder(run_dir).asked)
         self._lock = RLock()
+        # The times of answers and of labels tell which came first: no two are the same.
+        self._now = now_utc()
         self._given: dict[str, AskedText] = {}
         # The last answer to each text; the last one given is at the end.
         self.answers: dict[str, PageAnswer] = {}
@@ -151,6 +153,7 @@ class Desk:
             task = self._given.get(answer.key)
             if answer.blind and task is not None:
                 answer = answer.model_copy(update={"hidden": task.suggestions})
+            answer = answer.model_copy(update={"at": self._tick()})
             self.file.append(answer)
             self._remember(answer)
 
@@ -191,7 +194,11 @@ class Desk:
         """Add a label at the end. RAISES (SeqMixError): S600, S680."""
         with self._lock:
             wanted = [*(one.name for one in self.labels), check_label(name)]
-            self.labels = update_labels(self.labels_path, wanted, now_utc())
+            self.labels = update_labels(self.labels_path, wanted, self._tick())
+
+    def _tick(self) -> str:
+        self._now = now_utc(after=self._now)
+        return self._now
 
     def all(self) -> Iterable[PageAnswer]:
         """The last answer to each text."""

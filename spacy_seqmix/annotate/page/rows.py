@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, TypeAlias
 
 from pydantic import Field, NonNegativeInt, ValidationError
@@ -43,20 +43,27 @@ class PageAnswer(AnswerRecord):
     hidden: tuple[Shown, ...] | None = None
 
 
-def now_utc() -> str:
-    """The time as files have it: ISO, in UTC."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+def now_utc(after: str | None = None) -> str:
+    """The time as files have it: ISO, in UTC.
+
+    after (str | None): an earlier time. The result is later, also where the clock has not moved
+        since or was put back.
+    """
+    now = datetime.now(timezone.utc)
+    if after is not None:
+        now = max(now, datetime.fromisoformat(after) + timedelta(milliseconds=1))
+    return now.isoformat(timespec="milliseconds")
 
 
 def posted_answer(body: Any, labels: set[str]) -> PageAnswer:
-    """Check an answer that a tab sends.
+    """Check an answer that a tab sends. The desk gives it its time.
 
     labels (set[str]): those that it may have.
     RAISES (SeqMixError): S683 where it does not fit its text.
     """
     key = body.get("key") if isinstance(body, dict) else None
     try:
-        answer = PageAnswer.model_validate({**body, "at": now_utc(), "hidden": None, "doc": None})
+        answer = PageAnswer.model_validate({**body, "at": "", "hidden": None, "doc": None})
     except (TypeError, ValidationError) as err:
         reason = problems_of(err) if isinstance(err, ValidationError) else "it is no JSON object"
         raise SeqMixError(Errors.E683.format(key=key, reason=reason)) from None
