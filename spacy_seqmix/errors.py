@@ -501,6 +501,11 @@ class Errors:
         "[S412] {path} is in use: {holder} runs in it. Wait until it ends, stop it, or use another "
         "folder."
     )
+    E413 = (
+        "[S413] All texts are labelled ({n}), and none of those to train on has anything labelled: "
+        "there is nothing to learn. Correct answers that should have labels, or begin another run "
+        "with more texts. The answers are kept in the run folder."
+    )
     E420 = "[S420] The policy {name} has no mode {mode!r}. Use one of: {allowed}."
     E421 = (
         "[S421] A committee needs at least two members, not {members}. Raise "

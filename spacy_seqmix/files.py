@@ -27,6 +27,7 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 __all__ = [
     "check_output",
+    "link_folder",
     "parse_json",
     "progress_bar",
     "replacing",
@@ -98,6 +99,25 @@ def replacing_folder(path: Path) -> Iterator[Path]:
                 os.replace(temporary, path)
         else:
             os.replace(temporary, path)
+
+
+def link_folder(link: Path, target: Path) -> None:
+    """Let a path lead to a folder beside or below it; where links can't be had, copy the folder.
+
+    link (Path): what it led to before is replaced.
+    RAISES (OSError): with the name of `link`.
+    """
+    relative = os.path.relpath(target, link.parent)
+    if link.is_symlink() and os.readlink(link) == relative:
+        return
+    if link.is_symlink() or not link.exists():
+        with suppress(OSError), _temporary(link, folder=True) as temporary:
+            (temporary / "link").symlink_to(relative, target_is_directory=True)
+            os.replace(temporary / "link", link)
+            return
+        link.unlink(missing_ok=True)
+    with replacing_folder(link) as copy:
+        shutil.copytree(target, copy, dirs_exist_ok=True)
 
 
 @contextmanager

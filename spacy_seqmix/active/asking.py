@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..annotation.texts import task_key
+from ..annotation.texts import number_in, task_key
 from ..errors import Errors, SeqMixError, Warnings, plural
 from ..types import Answer, Oracle, Task
 from .annotation import is_annotated
@@ -154,9 +154,9 @@ class Asking:
 
     def _number(self, key: str) -> int | None:
         """The number of the text with a key; None where the pool has none."""
-        digits = key.partition("-")[0]
-        number = int(digits) if digits.isascii() and digits.isdigit() else -1
-        if number in self.docs and task_key(number, self.docs[number].text) == key:
+        number = number_in(key)
+        doc = None if number is None else self.docs.get(number)
+        if number is not None and doc is not None and task_key(number, doc.text) == key:
             return number
         if key not in self._unknown:
             self._unknown.add(key)

@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotation.texts import task_key
+from ..errors import Errors, SeqMixError
 from ..query.suggestions import suggest
 from ..types import Suggestion, Task
 from .annotation import GoldLabels
@@ -68,6 +69,7 @@ class Labelling:
 
         RETURNS (list[int] | None): the ids that were labelled, in the order in which they were
             asked: it does not matter in which order answers came. None where answers lack.
+        RAISES (SeqMixError): S413 where every text is labelled, and there is nothing to learn.
         """
         answers, wanted = self.asking.answers, asked.header.n
         while True:
@@ -87,8 +89,10 @@ class Labelling:
                     return batch
                 wanted += query.active.n_new(query.number)
             asked = self._choose(query, wanted, [t.number for t in asked.texts])
-            if all(t.number in answers for t in asked.texts):
-                return batch  # there is no other text
+            if all(t.number in answers for t in asked.texts):  # there is no other text
+                if batch and not self._can_train(batch, query):
+                    raise SeqMixError(Errors.E413.format(n=len(batch)))
+                return batch
 
     def fields(self, pool: Pool, records: Sequence[RoundRecord]) -> dict[str, Any]:
         """What a record says of the people who label; nothing of a gold oracle."""

@@ -19,7 +19,7 @@ from thinc.api import Config
 from .. import __version__
 from ..annotation.docbins import read_docs
 from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings
-from ..files import parse_json, replacing
+from ..files import link_folder, parse_json, replacing
 from .journal import RoundRecord, end_of, read_journal, version_of
 
 MISSING = object()
@@ -75,6 +75,11 @@ class RunFolder:
         path = self.model(number)
         for folder in (path, *path.parent.glob(f"{path.name}-member-*")):
             shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def last_model(self) -> Path:
+        """The pipeline of the last round, under a name that stays the same, as spaCy has it."""
+        return self.path / "model-last"
 
     def scores(self, number: int) -> Path:
         """What a round's policy scored, for policies that look back."""
@@ -183,7 +188,14 @@ class RunFolder:
         return read_docs(self.mixed(record.round), nlp, need_entities=False)
 
     def tidy(self, number: int, keep_models: str) -> None:
-        """Remove what no later round needs, once round ``number`` stands in the journal."""
+        """Once round ``number`` stands in the journal: its pipeline is the last one, and what no
+        later round needs is removed. Doing it again changes nothing.
+
+        RAISES (SeqMixFileError): S411.
+        """
+        if self.model(number).exists():
+            with disk_errors():
+                link_folder(self.last_model, self.model(number))
         shutil.rmtree(self.work, ignore_errors=True)
         if keep_models == "last":
             for old in range(number):

@@ -10,7 +10,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..annotation.docbins import iter_docs
+from ..annotation.docbins import is_docbin, iter_docs
 from ..annotation.texts import EXTRA_KEY, KEY, read_texts, readable, task_key, tokenise
 from .offsets import TextMap
 from .place import Note, Noted
@@ -54,7 +54,7 @@ def read_pool(path: Path, nlp: Language) -> Iterator[PoolText]:
 
     Warns with W612 of texts that the tokenizer can't read, and leaves them out.
     """
-    if path.suffix == ".spacy":
+    if is_docbin(path):
         for number, doc in enumerate(iter_docs(path, nlp.vocab)):
             if doc.text.strip():
                 extra = doc.user_data.get(EXTRA_KEY, {})

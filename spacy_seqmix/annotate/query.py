@@ -14,7 +14,7 @@ from spacy.util import registry
 from thinc.api import Config
 
 from ..active.pool import sample
-from ..annotation.docbins import iter_docs
+from ..annotation.docbins import is_docbin, iter_docs
 from ..annotation.texts import KEY, read_texts
 from ..config import build_functions, config_errors, interpolated
 from ..errors import Errors, SeqMixError, plural
@@ -239,7 +239,7 @@ def known_texts(paths: Iterable[Path]) -> tuple[set[str], set[str]]:
 
 
 def _keyed(path: Path) -> Iterator[tuple[str, str]]:
-    if path.suffix == ".spacy":
+    if is_docbin(path):
         vocab = Language().vocab
         return ((doc.user_data.get(KEY, ""), doc.text) for doc in iter_docs(path, vocab))
     try:

@@ -19,7 +19,15 @@ from ..files import progress_bar, replacing
 from . import recipes, relations, soft_labels
 from .provenance import get_origin
 
-__all__ = ["iter_docs", "make_doc", "open_docbin", "read_docs", "read_numbered_docs", "write_docs"]
+__all__ = [
+    "is_docbin",
+    "iter_docs",
+    "make_doc",
+    "open_docbin",
+    "read_docs",
+    "read_numbered_docs",
+    "write_docs",
+]
 
 # A DocBin may be this many times larger than its file, beyond the first bytes. Docs shrink to a
 # tenth, their soft labels to a hundredth; zlib could make a thousandth of zeros.
@@ -27,6 +35,11 @@ MAX_RATIO, ALWAYS_ALLOWED = 100, 2**28
 CHUNK = 2**20
 # The attributes that are names, each by its hash.
 NAMES = (ORTH, LEMMA, TAG, DEP, ENT_TYPE, ENT_KB_ID, ENT_ID)
+
+
+def is_docbin(path: Path) -> bool:
+    """Whether a file has docs, by its name; else it has texts."""
+    return path.suffix.lower() == ".spacy"
 
 
 def read_docs(

@@ -24,6 +24,7 @@ __all__ = [
     "Text",
     "can_tokenise",
     "not_utf8",
+    "number_in",
     "read_lines",
     "read_texts",
     "readable",
@@ -100,6 +101,13 @@ def task_key(number: int, text: str) -> str:
     Tools keep it as it is; it tells apart equal texts, and finds out those that were edited.
     """
     return f"{number}-{sha256(text.encode('utf8', 'surrogatepass')).hexdigest()[:10]}"
+
+
+def number_in(key: str) -> int | None:
+    """The number that a key of ``task_key`` begins with; None for another key."""
+    digits = key.partition("-")[0]
+    # Python refuses to read numbers of thousands of digits.
+    return int(digits) if re.fullmatch("[0-9]{1,18}", digits) else None
 
 
 def read_lines(path: Path) -> list[str]:

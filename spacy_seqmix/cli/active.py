@@ -78,7 +78,7 @@ def active_cli(
     if records[-1].end == "pool exhausted" and run.active.n_rounds is not None:
         missing = run.active.n_rounds + 1 - len(records)
         msg.warn(f"The pool ran out: {plural(missing, 'round')} had nothing to query")
-    msg.good(f"Last model: {run.folder.model(len(records) - 1)}")
+    msg.good(f"Last model: {run.folder.last_model}")
 
 
 def _end_with_input() -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from spacy_seqmix.active.journal import (
 )
 from spacy_seqmix.active.run_folder import RunFolder, disk_errors, locked
 from spacy_seqmix.errors import SeqMixError
-from spacy_seqmix.files import replacing_folder
+from spacy_seqmix.files import link_folder, replacing_folder
 from spacy_seqmix.report.kept import unpacked
 
 CONFIG = Config({"paths": {"a": "x"}, "active": {"n": 3, "list": [1, 2], "none": None}})
@@ -215,7 +216,9 @@ def write_round(folder, number):
 def test_journal_tidy(folder, keep, kept):
     for number in range(3):
         write_round(folder, number)
-    folder.tidy(2, keep)
+        folder.tidy(number, keep)
+        folder.tidy(number, keep)
+        assert folder.last_model.resolve() == folder.model(number).resolve()
     assert [n for n in range(3) if folder.model(n).exists()] == kept
     assert all(folder.mixed(n).exists() for n in range(3))
     assert not folder.work.exists()
@@ -224,13 +227,34 @@ def test_journal_tidy(folder, keep, kept):
 def test_journal_discard_leaves_what_was_before(folder):
     folder.open(CONFIG, DIGESTS)
     write_round(folder, 0)
-    folder.tidy(0, "last")
+    shutil.rmtree(folder.work)
     before = contents(folder.path)
     write_round(folder, 1)
     folder.discard(1)
     assert contents(folder.path) == before
     folder.discard(0)
     assert list(folder.path.iterdir()) == []
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_link_folder_leads_to_the_last_target(tmp_path, monkeypatch, links):
+    def refuse(self, *args, **kwargs):
+        raise OSError(1, "no links here")
+
+    link, targets = tmp_path / "model-last", [tmp_path / "models" / name for name in "abc"]
+    for target in targets:
+        target.mkdir(parents=True)
+        (target / "name").write_text(target.name)
+    for target in (*targets, targets[2]):
+        if not links and target == targets[1]:  # after a link come copies
+            monkeypatch.setattr(Path, "symlink_to", refuse)
+        link_folder(link, target)
+        assert (link / "name").read_text() == target.name
+    assert [(target / "name").read_text() for target in targets] == ["a", "b", "c"]
+    assert link.is_symlink() is links
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model-last", "models"]
+    shutil.move(tmp_path, moved := tmp_path.with_name("moved"))
+    assert (moved / "model-last" / "name").read_text() == "c"
 
 
 def test_replacing_folder_is_whole_or_not_there(tmp_path):

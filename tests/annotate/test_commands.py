@@ -119,10 +119,10 @@ def test_query_asks_no_text_twice(pipeline, pool, tmp_path) -> None:
 
 def test_query_excludes_spacy_files_and_texts(pipeline, pool, tmp_path) -> None:
     nlp = spacy.blank("en")
-    write_docs([nlp.make_doc(text) for text in TEXTS[:10]], tmp_path / "done.spacy")
+    write_docs([nlp.make_doc(text) for text in TEXTS[:10]], tmp_path / "done.SPACY")
     (tmp_path / "more.txt").write_text("\n".join(TEXTS[10:20]), "utf8")
     out = tmp_path / "tasks.jsonl"
-    options = ["-x", tmp_path / "done.spacy", "-x", tmp_path / "more.txt"]
+    options = ["-x", tmp_path / "done.SPACY", "-x", tmp_path / "more.txt"]
     code, output = run("query", pipeline, pool, "-n", 50, "-o", out, *options)
     assert code == 0, output
     assert "20 are known" in output
@@ -241,7 +241,13 @@ def test_query_asks_what_predicts_spans_before_taggers() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "code"),
-    [("Nte", "S652"), ("PieceTable", "S652"), ("LeastConfidence", None), ("QBC", "S444")],
+    [
+        ("Nte", "S652"),
+        ("PieceTable", "S652"),
+        ("LeastConfidence", None),
+        ("QBC", "S444"),
+        ("TokenCost", "S653"),
+    ],
 )
 def test_query_refuses_what_is_no_policy_for_one_pipeline(
     pipeline, pool, tmp_path, policy, code
@@ -262,9 +268,9 @@ def test_query_never_writes_over_tasks(pipeline, pool, tmp_path) -> None:
 
 def test_query_of_spacy_pools_keeps_their_tokens(pipeline, tmp_path) -> None:
     nlp = spacy.blank("en")
-    write_docs([Doc(nlp.vocab, words=["Ana-Duarte", "left"])], tmp_path / "pool.spacy")
+    write_docs([Doc(nlp.vocab, words=["Ana-Duarte", "left"])], tmp_path / "pool.SPACY")
     out = tmp_path / "tasks.jsonl"
-    code, output = run("query", pipeline, tmp_path / "pool.spacy", "-f", "prodigy", "-o", out)
+    code, output = run("query", pipeline, tmp_path / "pool.SPACY", "-f", "prodigy", "-o", out)
     assert code == 0, output
     assert [token["text"] for token in jsonl(out)[0]["tokens"]] == ["Ana-Duarte", "left"]
 

@@ -140,6 +140,7 @@ def test_page_desk_takes_the_last_answer_to_a_text(loop):
     [
         ({"key": "0-0000000000"}, "the key is not that of the text"),
         ({"key": "../../x"}, "the key is not that of the text"),
+        ({"key": "9" * 5000 + "-0000000000"}, "the key is not that of the text"),
         ({"text": "Another text."}, "the key is not that of the text"),
         ({"spans": [{"start": 1, "end": 10, "label": "PER"}]}, "begin and end with a token"),
         ({"spans": [{"start": 0, "end": 99, "label": "PER"}]}, "no stretch of the text"),

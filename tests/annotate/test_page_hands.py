@@ -236,7 +236,7 @@ def test_page_hands_wide_bound_is_not_said(tab, loop, bound, said):
 
 
 def test_page_hands_copy_says_that_it_copied(browser, link, loop):
-    (loop.run_dir / "models" / "round-00").mkdir(parents=True)
+    (loop.run_dir / "model-last").mkdir(exist_ok=True)
     loop.journal({"n_labelled": 20, "scores": {}})
     with browser.new_context() as context:
         context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -245,7 +245,7 @@ def test_page_hands_copy_says_that_it_copied(browser, link, loop):
         tab.wait_for_function(
             "() => document.querySelector('#progress button').textContent === 'Copied'"
         )
-        assert "round-00" in tab.evaluate("() => navigator.clipboard.readText()")
+        assert "model-last" in tab.evaluate("() => navigator.clipboard.readText()")
         assert tab.evaluate("() => document.activeElement.textContent").startswith("Cop")
         pre = tab.locator("pre")
         assert pre.evaluate("(node) => node.scrollWidth <= node.clientWidth")

@@ -137,6 +137,13 @@ def test_confidence_refuses_what_cannot_tell(model, gold, tmp_path):
     assert code == 1
     assert "S440" in said
     assert "seqmix_ner" in said
+    nlp = spacy.load(model)
+    nlp.add_pipe("seqmix_ner", name="second", source=spacy.load(model))
+    nlp.to_disk(tmp_path / "two")
+    code, said = call(tmp_path / "two", gold)
+    assert code == 1
+    assert "S447" in said
+    assert "'second'" in said
 
 
 def test_confidence_wants_right_and_wrong_spans(model, tmp_path):

@@ -132,11 +132,10 @@ class Progress:
 
     def _model(self, records: Sequence[RoundRecord]) -> State | None:
         """Where the last pipeline lies."""
-        for record in reversed(records):
-            path = self.folder.model(record.round)
-            if path.exists():
-                return {"path": str(path.resolve()), "round": record.round}
-        return None
+        path = self.folder.last_model
+        if not records or not path.exists():
+            return None
+        return {"path": str(path.absolute()), "round": records[-1].round}
 
     def _loop(self, training: Training | None) -> State:
         """What the loop does, and for how long. What one did that has ended does not count."""

@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeInt, ValidationError
 from ...active.answers import AnswerRecord
 from ...active.asked import AskedText
 from ...active.characters import Shown
-from ...annotation.texts import task_key
+from ...annotation.texts import number_in, task_key
 from ...config import problems_of
 from ...errors import Errors, SeqMixError
 
@@ -76,8 +76,8 @@ def posted_answer(body: Any, labels: set[str]) -> PageAnswer:
 
 def _problem(answer: PageAnswer, labels: set[str]) -> str | None:
     """What keeps an answer from being one to its text; None where nothing does."""
-    number, _, _ = answer.key.partition("-")
-    if not number.isdecimal() or task_key(int(number), answer.text) != answer.key:
+    number = number_in(answer.key)
+    if number is None or task_key(number, answer.text) != answer.key:
         return "the key is not that of the text"
     if len(answer.id) < 8:
         return "it has no id"

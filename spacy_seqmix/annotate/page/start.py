@@ -13,6 +13,7 @@ import spacy
 from spacy.util import get_lang_class
 from thinc.api import Config
 
+from ...annotation.docbins import is_docbin
 from ...annotation.texts import TEXT_SUFFIXES, read_texts
 from ...config import load_config
 from ...errors import Errors, SeqMixError, SeqMixFileError, Warnings
@@ -121,7 +122,7 @@ def check_texts(path: Path) -> None:
     if path.suffix.lower() in TEXT_SUFFIXES:
         if next(read_texts(path), None) is None:
             raise SeqMixError(Errors.E688.format(path=path))
-    elif path.suffix != ".spacy" or not path.is_file():
+    elif not is_docbin(path) or not path.is_file():
         reason = "it is no .txt, .jsonl or .spacy file" if path.exists() else "no such file"
         raise SeqMixFileError(Errors.E600.format(path=path, reason=reason))
 
