@@ -110,15 +110,16 @@ def test_page_process_survives_a_kill_and_ends_in_order(tmp_path):
         assert not {text["key"] for text in page.texts(8)} & set(keys)
         wait_for(lambda: page.ask("state")["batch"]["round"] == 1)
         assert page.ask("state")["batch"]["labelled"] == 1
-        child = page.child()
-        late = page.texts(1)[0]
-        page.answer(late, 5)
-        page.process.send_signal(signal.SIGINT)
-        assert page.process.wait(SECONDS) == 0
-        assert not is_running(child)
-    path = run_dir / "answers.jsonl"
-    assert {json.loads(line)["key"] for line in path.read_text("utf8").splitlines()} == {
-        *keys,
-        late["key"],
-    }
-    assert "To go on" in run_dir.with_suffix(".log").read_text("utf8")
+    # However the server is told to end, it ends well.
+    for number, sent in enumerate((signal.SIGHUP, signal.SIGTERM, signal.SIGINT), start=5):
+        with running(run_dir) as page:
+            child = page.child()
+            late = page.texts(1)[0]
+            page.answer(late, number)
+            page.process.send_signal(sent)
+            assert page.process.wait(SECONDS) == 0
+            assert not is_running(child)
+        keys.append(late["key"])
+        lines = (run_dir / "answers.jsonl").read_text("utf8").splitlines()
+        assert {json.loads(line)["key"] for line in lines} == set(keys)
+        assert "To go on" in run_dir.with_suffix(".log").read_text("utf8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import sys
 import threading
@@ -125,6 +126,7 @@ def serve(
             facts=folder.facts(),
         )
         training = None
+        stack.enter_context(_like_ctrl_c())
         if train is not None:
             training = Training(folder.config_path, run_dir, train)
             stack.callback(desk.hand_over, run_dir)  # once the training has ended
@@ -147,6 +149,21 @@ def serve(
         )
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _like_ctrl_c() -> Iterator[None]:
+    """Let the signals of a closed terminal, and of a system that shuts down, end the server as
+    Ctrl-C does. uvicorn would raise SIGTERM again once it has ended, and nothing could follow."""
+    numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []  # signals belong to the main thread
+    before = {n: signal.signal(n, signal.default_int_handler) for n in numbers if n is not None}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _has_screen() -> bool:
