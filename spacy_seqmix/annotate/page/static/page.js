@@ -1,8 +1,12 @@
 // The page: which text is shown, what keys and buttons do, and when the server is asked.
 
+import { fail, inTrouble, recovered, tell, untell, warn } from "./banner.js";
+import { DoneList } from "./done.js";
+import { actionOf } from "./keyboard.js";
 import { Sheet, keysOf } from "./model.js";
 import { Outbox, ask, newId } from "./outbox.js";
 import { drawProgress, duration, plural } from "./side.js";
+import { forget, read, storeOf, write } from "./storage.js";
 import { TextView, element } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
@@ -22,11 +26,10 @@ let lastLabel = null;
 let outbox = null;
 let filling = null;
 let lastInput = performance.now();
-let trouble = null; // what the banner says
-let notice = null; // what it says when there is no trouble: {text, button, key}
 const mine = []; // answers of this tab, the last at the end
 const answered = new Set();
 const view = new TextView($("text"), $("scroll"), () => refresh());
+const done = new DoneList(choose, disconnected);
 
 // ---------------------------------------------------------------- texts
 
@@ -110,7 +113,7 @@ async function submit(kind) {
   mine.push(answer);
   // Who skipped by mistake finds the work again.
   if (kind !== "skipped") forget(`draft:${task.key}`);
-  if (notice?.key === task.key) tell(null);
+  untell(task.key);
   if (!kept) await outbox.sending;
   advance();
 }
@@ -149,6 +152,12 @@ function remind(other = null) {
   if (task.key === other || !sheet.past.length) return;
   const start = Array.from(task.text.trim()).slice(0, 40).join("");
   tell({ text: `Your changes to “\u2068${start}\u2069” are not saved.`, button: ["Back to them", () => { tell(null); correct(task); }], key: task.key });
+}
+
+/** Go back to a text of the list of what was done. */
+function choose(answer) {
+  correct(answer);
+  if (NARROW.matches) toggleSide(false);
 }
 
 function leave() {
@@ -203,52 +212,42 @@ function moved() {
 
 // ---------------------------------------------------------------- keys
 
+const ACTIONS = {
+  help,
+  escape,
+  undo,
+  remove,
+  give,
+  submit,
+  nothing() {},
+  giveAgain: () => lastLabel && give(lastLabel),
+  showDone: () => showTab("done", true),
+  focusItem: (item) => item?.querySelector("button").focus(),
+};
+// These move the selection.
+const MOVES = {
+  walk: (step) => current.sheet.walk(step),
+  extend: (step) => current.sheet.extend(step),
+  walkLines: (step) => view.walkLines(step),
+  walkEntities: (step) => current.sheet.walkEntities(step),
+  walkTo(place) {
+    const stop = current.sheet.stops().at(place);
+    if (stop) current.sheet.selectEntity(stop);
+  },
+};
+
 function onKey(event) {
-  const inField = event.target.closest("input, textarea, select, dialog[open]");
-  if (inField || event.isComposing) return;
-  const control = event.ctrlKey || event.metaKey;
-  if (control && event.key.toLowerCase() === "z") return act(event, undo);
-  if (control || event.altKey) return;
-  const onButton = event.target.closest("button, a, pre");
-  if (onButton && (event.key === "Enter" || event.key === " ")) return;
-  const onTab = event.target.closest('[role="tab"], [role="tabpanel"]');
-  const sheet = current?.sheet;
-  const rtl = sheet && getComputedStyle($("text")).direction === "rtl";
-  const steps = { ArrowRight: rtl ? -1 : 1, ArrowLeft: rtl ? 1 : -1 };
-  if (event.key === "?") return act(event, help);
-  if (event.key === "Escape") return act(event, escape);
-  const item = event.target.closest(".done-list li");
-  if (item && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
-    const next = event.key === "ArrowDown" ? item.nextElementSibling : item.previousElementSibling;
-    return act(event, () => next?.querySelector("button").focus());
-  }
-  if (event.key in steps && sheet && !onTab) {
-    const step = steps[event.key];
-    return act(event, () => (event.shiftKey ? sheet.extend(step) : sheet.walk(step)), moved);
-  }
-  if ((event.key === "ArrowDown" || event.key === "ArrowUp") && sheet && !onTab) {
-    return act(event, () => view.walkLines(event.key === "ArrowDown" ? 1 : -1), moved);
-  }
-  if ((event.key === "Home" || event.key === "End") && sheet) {
-    return act(event, () => {
-      const stops = sheet.stops();
-      if (stops.length) sheet.selectEntity(event.key === "Home" ? stops[0] : stops.at(-1));
-    }, moved);
-  }
-  if (event.key === "Tab" && sheet && event.target === $("text")) {
-    // Behind the last entity, Tab leaves the text as everywhere.
-    if (sheet.walkEntities(event.shiftKey ? -1 : 1)) act(event, moved);
-    return;
-  }
-  if (event.key === "Enter") return event.repeat ? act(event, () => {}) : act(event, () => submit("labelled"));
-  if (event.key === "Backspace" || event.key === "Delete") return act(event, remove);
-  if (event.key === " ") return act(event, () => lastLabel && give(lastLabel));
-  const sign = letterOf(event);
-  const label = keys.find((one) => sign === one.digit || sign === one.letter);
-  if (sign && label) return act(event, () => give(label.label));
-  if (sign === "s") return event.repeat ? undefined : act(event, () => submit("skipped"));
-  if (sign === "u") return act(event, undo);
-  if (sign === "h") return act(event, () => showTab("done", true));
+  const text = $("text");
+  const rtl = getComputedStyle(text).direction === "rtl";
+  const action = actionOf(event, { labels: keys, sheet: !!current, rtl, inText: event.target === text });
+  if (!action) return;
+  noticed();
+  const [name, ...values] = action;
+  const found = (MOVES[name] ?? ACTIONS[name])(...values);
+  // Behind the last entity, Tab leaves the text as everywhere.
+  if (name === "walkEntities" && !found) return;
+  event.preventDefault();
+  if (name in MOVES) moved();
 }
 
 /** From the side bar back to the text; there, out of what is selected or corrected. */
@@ -260,19 +259,6 @@ function escape() {
 
 function focusText() {
   if (current) $("text").focus({ preventScroll: true });
-}
-
-/** The key as labels name it: where the keyboard writes another script, by its place. */
-function letterOf(event) {
-  if (/^[a-z0-9]$/i.test(event.key)) return event.key.toLowerCase();
-  const place = /^(?:Key([A-Z])|(?:Digit|Numpad)([0-9]))$/.exec(event.code);
-  return event.key.length === 1 && place ? (place[1] ?? place[2]).toLowerCase() : "";
-}
-
-function act(event, ...steps) {
-  event.preventDefault();
-  noticed();
-  for (const step of steps) step();
 }
 
 /** Count the seconds that somebody spends on a text; longer pauses count as half a minute. */
@@ -336,7 +322,7 @@ function learns() {
 function waitingText() {
   if (!state) return "Opening…";
   const { loop, batch } = state;
-  if (trouble) return "The next texts come once the server can be reached. See the message above.";
+  if (inTrouble()) return "The next texts come once the server can be reached. See the message above.";
   const out = state.next?.left_out;
   const rest = out ? ` ${plural(out, "text")} ${out === 1 ? "is" : "are"} left out: nearly the same as labelled ones.` : "";
   if (loop.finished) return `${rest ? "All others are done." + rest : "Every text is done."} The pipeline is ready: see Progress. ${LATE}`;
@@ -387,6 +373,7 @@ function drawState(next) {
   const older = first || JSON.stringify(next.older) !== JSON.stringify(state.older);
   state = next;
   if (first) {
+    storeOf(state.run);
     outbox = new Outbox(state.run, sent);
     $("text").lang = state.lang ?? "";
   }
@@ -394,12 +381,12 @@ function drawState(next) {
     drawLabels();
     if (current) view.show(current.sheet, state.labels);
   }
-  if (older) drawFilter();
+  if (older) done.drawFilter(state.older);
   drawTop();
   drawProgress($("progress"), state);
   $("n-done").textContent = String(state.counts.labelled + state.counts.skipped);
-  if (state.loop.message && !trouble) banner(`The training has stopped: ${state.loop.message}`, state.loop.alive ? null : ["Start again", startAgain]);
-  else if (!trouble) banner(notice?.text, notice?.button);
+  const { message, alive } = state.loop;
+  warn(message ? { text: `The training has stopped: ${message}`, button: alive ? null : ["Start again", startAgain] } : null);
   refresh();
   if (isNew) fill(!first);
   else if (queue.length < ahead()) fill();
@@ -430,79 +417,20 @@ function sent(waiting, error, refused) {
   else if (!waiting) {
     connected();
     if (refused) tell({ text: `An answer was not taken: ${refused.error.message} It stays in this browser's storage.`, button: ["Close", () => tell(null)] });
-    if ($("done").hidden === false) drawDone();
+    if (!$("done").hidden) done.draw();
   }
 }
 
 function disconnected(error) {
-  const n = outbox?.answers.size ?? 0;
-  const kept = n ? ` ${plural(n, "answer")} ${n === 1 ? "is" : "are"} kept in this browser and will be sent.` : " Nothing is lost.";
-  if (error.status === 0) trouble = `No connection to the server.${kept} Go on labelling; it is tried again.`;
-  else if (error.status === 507) trouble = `The server can't write: ${error.message}${kept}`;
-  else if (error.status === 403 || error.status === 409) trouble = `${error.message}${kept}`;
-  else trouble = `The server has a problem: ${error.message}${kept}`;
-  banner(trouble);
+  fail(error, outbox?.answers.size ?? 0);
 }
 
 function connected() {
-  if (trouble === null || outbox?.error) return;
-  trouble = null;
-  banner(notice?.text, notice?.button);
-}
-
-/** Say something in the banner until it is taken back. */
-function tell(what) {
-  notice = what;
-  if (!trouble) banner(notice?.text, notice?.button);
-}
-
-function banner(text = "", button = null) {
-  $("banner").hidden = !text;
-  if ($("banner-text").textContent !== text) $("banner-text").textContent = text;
-  $("banner-button").hidden = !button;
-  if (button) [$("banner-button").textContent, $("banner-button").onclick] = button;
+  if (!outbox?.error) recovered();
 }
 
 function say(text) {
   $("live").textContent = text;
-}
-
-// ---------------------------------------------------------------- what was done
-
-let shownDone = 0;
-
-function drawFilter() {
-  const chosen = $("filter").value;
-  const options = Object.entries(state.older).map(([label, n]) => element("option", { value: label }, `labelled before ${label} existed (${n})`));
-  $("filter").replaceChildren(element("option", { value: "" }, "everything"), ...options);
-  $("filter").value = state.older[chosen] ? chosen : "";
-}
-
-async function drawDone(more = false) {
-  if (!more) shownDone = 0;
-  try {
-    const { count, answers } = await ask("done", { skip: shownDone, before: $("filter").value || null });
-    const items = answers.map(doneItem);
-    if (more) $("done-list").append(...items);
-    else $("done-list").replaceChildren(...items);
-    shownDone += answers.length;
-    $("more").hidden = shownDone >= count;
-  } catch (error) {
-    disconnected(error);
-  }
-}
-
-function doneItem(answer) {
-  const n = answer.spans.length;
-  const what = answer.state === "skipped" ? "skipped" : n ? answer.spans.map((span) => span.label).join(" ") : "no entities";
-  const when = new Date(answer.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  const choose = () => {
-    correct(answer);
-    if (NARROW.matches) toggleSide(false);
-  };
-  const begun = read(`draft:${answer.key}`) ? "changes not saved · " : "";
-  const start = Array.from(answer.text).slice(0, 90).join("");
-  return element("li", {}, element("button", { type: "button", onclick: choose }, element("span", { dir: "auto", class: "start" }, start), element("small", {}, begun, element("bdi", {}, what), element("span", {}, ` · ${when}${answer.who ? ` · ${answer.who}` : ""}`))));
 }
 
 function showTab(name, focus = false) {
@@ -511,7 +439,7 @@ function showTab(name, focus = false) {
     $(`tab-${one}`).setAttribute("aria-selected", String(one === name));
   }
   if (NARROW.matches) toggleSide(true);
-  if (name === "done") drawDone().then(() => focus && $("done-list").querySelector("button")?.focus());
+  if (name === "done") done.draw().then(() => focus && $("done-list").querySelector("button")?.focus());
 }
 
 function toggleSide(isOpen) {
@@ -521,7 +449,7 @@ function toggleSide(isOpen) {
   else focusText();
 }
 
-// ---------------------------------------------------------------- dialogs and storage
+// ---------------------------------------------------------------- tabs and dialogs
 
 function openDialog(id) {
   $(id).showModal();
@@ -553,28 +481,6 @@ function newLabel() {
   $("new-label-when").textContent = state.loop.finished ? LATE : "The model learns it from the next training on.";
   $("new-label-error").hidden = true;
   openDialog("new-label");
-}
-
-function place(name) {
-  return `seqmix:${state?.run ?? ""}:${name}`;
-}
-
-function read(name) {
-  try {
-    return JSON.parse(localStorage.getItem(place(name)));
-  } catch {
-    return null;
-  }
-}
-
-function write(name, value) {
-  try {
-    localStorage.setItem(place(name), JSON.stringify(value));
-  } catch { /* no room: only a reload would miss it */ }
-}
-
-function forget(name) {
-  localStorage.removeItem(place(name));
 }
 
 // ---------------------------------------------------------------- begin
@@ -610,10 +516,9 @@ $("add-label").addEventListener("click", newLabel);
 $("labels").addEventListener("scroll", markCut);
 addEventListener("resize", markCut);
 for (const one of document.querySelectorAll("dialog")) one.addEventListener("close", focusText);
-click("more", () => drawDone(true));
+click("more", () => done.draw({ more: true }));
 click("new-label-cancel", () => $("new-label").close());
 $("labels").addEventListener("click", focusText);
-$("filter").addEventListener("change", () => drawDone());
 $("new-label-form").addEventListener("submit", addLabel);
 $("who").addEventListener("change", () => write("who", $("who").value.trim()));
 document.addEventListener("keydown", onKey);

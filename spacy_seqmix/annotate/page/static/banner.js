@@ -1,0 +1,55 @@
+// The banner at the top: what is wrong, or what else there is to say.
+
+import { plural } from "./side.js";
+
+const $ = (id) => document.getElementById(id);
+
+let trouble = null; // what the banner says
+let notice = null; // what it says when there is no trouble: {text, button, key}
+let alarm = null; // what it says of the training, when there is no trouble either
+
+/** Whether the server can't be reached, or has a problem. */
+export function inTrouble() {
+  return trouble !== null;
+}
+
+/** Say what is wrong with the server. `n`: answers that are on their way to it. */
+export function fail(error, n) {
+  const kept = n ? ` ${plural(n, "answer")} ${n === 1 ? "is" : "are"} kept in this browser and will be sent.` : " Nothing is lost.";
+  if (error.status === 0) trouble = `No connection to the server.${kept} Go on labelling; it is tried again.`;
+  else if (error.status === 507) trouble = `The server can't write: ${error.message}${kept}`;
+  else if (error.status === 403 || error.status === 409) trouble = `${error.message}${kept}`;
+  else trouble = `The server has a problem: ${error.message}${kept}`;
+  draw();
+}
+
+export function recovered() {
+  if (trouble === null) return;
+  trouble = null;
+  draw();
+}
+
+/** Say something until it is taken back: {text, button: [words, action], key}. */
+export function tell(what) {
+  notice = what;
+  draw();
+}
+
+/** Take back what was said of a text. */
+export function untell(key) {
+  if (notice?.key === key) tell(null);
+}
+
+/** Say that the training has stopped, until it goes on. */
+export function warn(what) {
+  alarm = what;
+  draw();
+}
+
+function draw() {
+  const { text = "", button = null } = (trouble ? { text: trouble } : alarm ?? notice) ?? {};
+  $("banner").hidden = !text;
+  if ($("banner-text").textContent !== text) $("banner-text").textContent = text;
+  $("banner-button").hidden = !button;
+  if (button) [$("banner-button").textContent, $("banner-button").onclick] = button;
+}
