@@ -221,7 +221,8 @@ def answers(path):
 
 
 def files(path):
-    return {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
+    last = os.readlink(path / "model-last")
+    return {last, *(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())}
 
 
 @pytest.mark.parametrize(("group", "case"), [(g, c) for g, cases in GROUPS.items() for c in cases])
@@ -242,25 +243,27 @@ def test_kill_and_start_again(group, case, ended, go_on, uninterrupted, folder):
         assert (path / mixed).read_bytes() == (expected / mixed).read_bytes()
 
 
-RANDOM = """
+RANDOM = (
+    PERSON
+    + """
 import json, os, random, signal, sys, time
 from pathlib import Path
 from spacy_seqmix.active import loop
 from spacy_seqmix.config import load_config
 
-folder, overrides, trials = json.loads(sys.argv[1])
+folder, group, overrides, trials = json.loads(sys.argv[1])
 
 def run(name):
     config = load_config(Path(folder) / "active.cfg", overrides)
     return loop.ActiveRun(config, Path(folder) / name, progress=False).run()
 
-run("whole")
+run(f"{group}-whole")
 began = time.monotonic()
-run("timed")
+run(f"{group}-timed")
 seconds = time.monotonic() - began
 rng, kills, names = random.Random(0), 0, []
 while kills < trials:
-    names.append(f"random-{len(names)}")
+    names.append(f"{group}-random-{len(names)}")
     code = -signal.SIGKILL
     while code:
         pid = os.fork()
@@ -278,16 +281,20 @@ while kills < trials:
         kills += code != 0
 print(json.dumps([kills, names]))
 """
+)
 
 
 @pytest.mark.slow
-def test_kill_at_random_moments_and_start_again(folder, overrides):
+@pytest.mark.parametrize("group", ["plain", "people"])
+def test_kill_at_random_moments_and_start_again(group, folder, overrides):
     """KILL_TRIALS in the environment is the least number of kills."""
     trials = int(os.environ.get("KILL_TRIALS", "5"))
-    settings = {**overrides["plain"], "active.n_rounds": 4}
-    kills, names = run_script(RANDOM, str(folder), settings, trials, timeout=3600)
+    settings = {**overrides[group], "active.n_rounds": 4 if group == "plain" else 2}
+    kills, names = run_script(RANDOM, str(folder), group, settings, trials, timeout=3600)
     print(f"{kills} kills, {len(names)} runs")
     assert kills >= trials
-    for name in names:
-        assert journal(folder / name) == journal(folder / "whole")
-        assert files(folder / name) == files(folder / "whole")
+    whole = folder / f"{group}-whole"
+    for path in (folder / name for name in names):
+        assert journal(path) == journal(whole)
+        assert files(path) == files(whole)
+        assert sorted(answers(path)) == sorted(answers(whole))
