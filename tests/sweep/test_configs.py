@@ -8,6 +8,7 @@ import pytest
 import spacy
 from spacy.util import dict_to_dot, load_config
 
+from spacy_seqmix.annotate.page.start import shipped_config
 from spacy_seqmix.convert.conll import read_conll
 from spacy_seqmix.sweep import read_sweep
 from spacy_seqmix.sweep.plan import Arm
@@ -66,7 +67,7 @@ def test_shipped_sweep_trains_on_further_text_where_it_is_given(path: str | None
 
 
 def test_sweeps_without_mixing() -> None:
-    plain = ("policies", "policies_cnn", "crf")
+    plain = ("policies", "policies_label", "crf")
     assert not any(arm.mixes for name in plain for arm in arms_of(name))
     models = [arm.config["components"]["seqmix_ner"]["model"] for arm in arms_of("crf")]
     shipped = ("transformer", "transformer_crf")
@@ -76,14 +77,18 @@ def test_sweeps_without_mixing() -> None:
     assert [arm.name for arm in arms_of("policies")] == names
 
 
-def test_sweep_of_policies_over_a_cnn_changes_only_how_texts_are_chosen() -> None:
-    first, *others = (dict_to_dot(arm.config) for arm in arms_of("policies_cnn"))
-    assert len(others) == 10
+def test_sweep_of_policies_for_labelling_changes_only_how_texts_are_chosen() -> None:
+    first, *others = (dict_to_dot(arm.config) for arm in arms_of("policies_label"))
+    assert len(others) == 7
     for values in others:
         names = {name for name in {*first, *values} if first.get(name) != values.get(name)}
         assert names
         assert all(n.startswith("active.policy.") or n == "active.diversity" for n in names)
-    assert first["components.tok2vec.model.@architectures"] == "spacy.HashEmbedCNN.v2"
+    page = dict_to_dot(load_config(shipped_config("cnn")))
+    given = {name for name in page if page[name] != first[name] and not name.startswith("paths.")}
+    assert given == {
+        f"active.{name}" for name in ("pool", "dev", "n_rounds", "oracle.@misc", "policy.@misc")
+    }
 
 
 def test_search_is_over_one_setting_at_a_time() -> None:
