@@ -722,10 +722,10 @@ class Errors:
     # 68x the page
     E680 = (
         "[S680] {label!r} can't be a label: {reason}. Give labels such as PER,ORG,LOC: any signs "
-        "but commas, line breaks and control characters."
+        "but commas, semicolons, line breaks and control characters."
     )
     E681 = (
-        "[S681] The labels {missing} of {path} are not among those given, and texts may have them. "
+        "[S681] The labels {missing} of {path} are not among those given, and texts have them. "
         "Give all of them, and new ones behind: --labels {names},..., or leave out --labels."
     )
     E682 = (
@@ -770,6 +770,10 @@ class Errors:
     E692 = (
         "[S692] Another run is served at this address now. Open its link in a new tab; to send "
         "what this tab has, start the server of its own run again."
+    )
+    E693 = (
+        "[S693] Somebody else has labelled the text {key} in the meantime. Look at their labels, "
+        "and save yours if you want to replace them."
     )
     E712 = (
         "[S712] The seed model '{name}' can't be loaded: {reason}. Give a pipeline that spacy.load "

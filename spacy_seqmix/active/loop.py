@@ -204,7 +204,7 @@ class ActiveRun:
             scores = {"dev": self._evaluate(nlp, dev)} if dev else {}
             if self.test is not None:
                 scores["test"] = self._evaluate(nlp, self.test)
-            agreed = self.agreeing.fields(number, nlp, self._last_model)
+            agreed = self.agreeing.fields(number, pool, nlp, self._last_model)
         with clock("save"), self._bar(None, "Saving"):
             save_model(nlp, self.folder.model(number))
         if self.committee is not None and self.active.has_round(number + 1) and pool.unlabelled:

@@ -120,7 +120,9 @@ def read_data(
         docs = labelled(active.pool)
     else:
         docs = stored_docs(active.pool, nlp)
-    pool = make_pool(docs, active.pool_size, active.n_seed, active.seed, active.pool)
+    # People label all texts where these are fewer than a batch.
+    n_seed = active.n_seed if active.oracle.needs_gold else 1
+    pool = make_pool(docs, active.pool_size, n_seed, active.seed, active.pool)
     dev = list(labelled(active.dev).values()) if active.dev else None
     test = list(labelled(active.test).values()) if active.test else None
     return Data(pool, dev, test, _read_unlabelled(config, nlp, progress))

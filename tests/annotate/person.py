@@ -37,6 +37,9 @@ STATE = """() => ({
     (chip) => [chip.dataset.label, chip.getAttribute("aria-keyshortcuts").split(" ")[0]])),
 })"""
 
+# Milliseconds in which nobody reads a text.
+READS = 260
+
 Span = tuple[int, int, str]
 # The page shows line breaks and tabs as signs.
 BLANKS = "↵⇥ \n\t\r\xa0"
@@ -120,6 +123,8 @@ class Person:
             self.press("Backspace")
         shown = self.state()["entities"]
         assert [tuple(entity) for entity in shown] == list(wanted), text
+        # The page does not take Enter before anybody can have read the text.
+        self.page.wait_for_timeout(READS)
         self.press("Enter")
         self.done.append(Done(state["key"], self.presses, found))
         return str(state["key"])

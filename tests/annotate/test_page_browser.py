@@ -14,7 +14,7 @@ from spacy_seqmix.annotate.page.training import Training
 from spacy_seqmix.annotation.texts import task_key
 
 from .fake_loop import TEXTS, TOKEN, FakeLoop
-from .person import Person
+from .person import READS, Person
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 if CHROMIUM is None:
@@ -100,6 +100,8 @@ def shown(page):
 
 def press(page, *keys):
     for key in keys:
+        if key in ("Enter", "s"):  # the page does not take them before a text can be read
+            page.wait_for_timeout(READS)
         page.keyboard.press(key)
 
 
@@ -287,8 +289,10 @@ def test_page_browser_works_by_touch(browser, link, loop):
         tab.locator("#open-side").tap()
         tab.wait_for_selector("#progress h2")
         tab.locator("#close-side").tap()
+        tab.wait_for_timeout(READS)
         tab.locator("#accept").tap()
         wait_until(loop.answers)
+        tab.wait_for_timeout(READS)
         tab.locator("#skip").tap()
         wait_until(lambda: len(loop.answers()) == 2)
         assert tab.problems == []
@@ -387,7 +391,7 @@ def test_page_browser_shows_why_the_training_stopped_and_starts_it_again(browser
         press(tab, "Enter")  # one can go on
         wait_until(loop.answers)
         training.command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
-        tab.click("#banner-button")
+        tab.click("#banner-buttons button")
         tab.wait_for_selector("#banner", state="hidden")
         assert training.is_alive
         assert tab.problems == []

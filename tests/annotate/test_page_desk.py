@@ -127,7 +127,7 @@ def test_page_desk_takes_the_last_answer_to_a_text(loop):
     desk = loop.desk()
     post(loop, desk, 0, [(0, 10, "PER")])
     post(loop, desk, 1, id="answer-of-another")
-    post(loop, desk, 0, [(21, 31, "LOC")], id="answer-corrected")
+    post(loop, desk, 0, [(21, 31, "LOC")], id="answer-corrected", base="answer-0000")
     post(loop, desk, 3, state="skipped", spans=[(0, 3, "PER")], id="answer-skipped")
     assert loop.given() == {TEXTS[1]: [], TEXTS[0]: [("Port Elder", "LOC")]}
     count, done = desk.done(limit=2)
@@ -201,6 +201,35 @@ def test_page_desk_has_answers_to_texts_that_are_no_longer_asked(loop):
     assert keys(loop.answers()) == [loop.key(0)]
 
 
+def test_page_desk_refuses_to_replace_an_answer_that_the_tab_has_not_seen(loop):
+    desk = loop.desk()
+    post(loop, desk, 0, [(0, 10, "PER")])
+    for base in ("", "answer-of-another"):
+        with pytest.raises(SeqMixError) as caught:
+            post(loop, desk, 0, id="answer-of-ben", base=base)
+        assert caught.value.code == "S693"
+    assert desk.last(loop.key(0)).id == "answer-0000"
+    assert desk.answered([loop.key(1), loop.key(0)]) == [loop.key(0)]
+    post(loop, desk, 0, id="answer-of-ben", base="answer-0000")
+    post(loop, desk, 0, id="answer-of-ben", base="answer-0000")  # it is sent again
+    assert len(loop.answers()) == 2
+
+
+def test_page_desk_takes_back_a_label_that_no_text_has(loop):
+    desk = loop.desk()
+    post(loop, desk, 0, [(0, 10, "PER")])
+    desk.add_label("role")
+    desk.add_label("role")  # it is asked again
+    for name, reason in (("Role", "there is 'role' already"), ("A;B", "it has a semicolon")):
+        with pytest.raises(SeqMixError, match=reason):
+            desk.add_label(name)
+    desk.remove_label("role")
+    with pytest.raises(SeqMixError) as caught:
+        desk.remove_label("PER")
+    assert caught.value.code == "S681"
+    assert [one.name for one in loop.desk().labels] == ["PER", "ORG", "LOC"]
+
+
 @pytest.mark.parametrize("step", [-1.0, 0.0, 0.0001, 1.0])
 def test_page_desk_offers_older_texts_for_a_new_label(loop, monkeypatch, step):
     """Whatever the clock does meanwhile: ``step`` is what it adds each time it is read."""
@@ -221,7 +250,7 @@ def test_page_desk_offers_older_texts_for_a_new_label(loop, monkeypatch, step):
     assert [label.name for label in desk.labels] == ["PER", "ORG", "LOC", "DATE ✓"]
     assert desk.older() == {"DATE ✓": 1}
     assert keys(desk.done(before="DATE ✓")[1]) == [loop.key(0)]
-    post(loop, desk, 0, id="second-look")
+    post(loop, desk, 0, id="second-look", base="answer-0000")
     assert desk.older() == {}
     assert [label.name for label in loop.desk().labels] == ["PER", "ORG", "LOC", "DATE ✓"]
 
@@ -255,7 +284,7 @@ def test_page_desk_hands_over_what_the_loop_has_not_read(loop):
     post(loop, desk, 0, [(21, 31, "LOC"), (0, 10, "PER")], who="Ada")
     post(loop, desk, 1)
     assert asking.ask((), 0)
-    post(loop, desk, 1, [(0, 6, "PER")], id="answer-corrected")
+    post(loop, desk, 1, [(0, 6, "PER")], id="answer-corrected", base="answer-0001")
     post(loop, desk, 3, [(14, 20, "LOC"), (0, 8, "PER")], id="answer-unsorted", seconds=2.5)
     post(loop, desk, 2, state="skipped")
     for _ in range(2):

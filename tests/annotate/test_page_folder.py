@@ -16,6 +16,7 @@ from spacy_seqmix.active.config import read_active_config
 from spacy_seqmix.active.journal import LOCKED_EXIT_CODE
 from spacy_seqmix.annotate.page import start
 from spacy_seqmix.annotate.page.folder import PageFolder, begin, go_on
+from spacy_seqmix.annotate.page.labels import read_labels
 from spacy_seqmix.annotate.page.serve import alone, bind
 from spacy_seqmix.annotate.page.start import NewRun, config_of, shipped_config
 from spacy_seqmix.cli import app
@@ -74,7 +75,13 @@ def test_page_folder_refuses_other_texts_labels_and_settings(tmp_path, texts):
     other = tmp_path / "other.txt"
     other.write_text("Other.\n", "utf8")
     assert code_of(go_on, folder, NewRun(other), {}) == "S684"
+    go_on(folder, NewRun(None, ("PER", "ORG", "role")), {})
+    answer = {"key": "0-0123456789", "state": "labelled", "text": "Ana"}
+    answer["spans"] = [{"start": 0, "end": 3, "label": "ORG"}]
+    folder.answers_path.write_text(json.dumps(answer) + "\n", "utf8")
     assert code_of(go_on, folder, NewRun(None, ("PER",)), {}) == "S681"
+    go_on(folder, NewRun(None, ("PER", "ORG")), {})  # no text has the other one
+    assert [one.name for one in read_labels(folder.labels_path)] == ["PER", "ORG"]
     assert code_of(go_on, folder, NewRun(None, batch=6), {}) == "S691"
     assert code_of(go_on, folder, NewRun(None, encoder="x"), {}) == "S691"
     assert code_of(go_on, folder, NewRun(None), {"active.seed": 2}) == "S691"

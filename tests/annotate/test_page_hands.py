@@ -8,6 +8,7 @@ import json
 import pytest
 
 from .fake_loop import TEXTS, FakeLoop
+from .person import READS
 from .test_page_browser import (  # noqa: F401
     SUGGEST,
     browser,
@@ -97,7 +98,7 @@ def test_page_hands_escape_keeps_the_changes_of_a_correction(tab, loop):
     tab.wait_for_selector("#done-list li")
     items = tab.locator("#done-list li").all_inner_texts()
     assert ["changes not saved" in one for one in items] == [True, False]
-    tab.click("#banner-button")
+    tab.click("#banner-buttons button")
     assert (shown(tab), entities(tab)) == (loop.key(1), ["NobodyPER"])
     assert tab.is_hidden("#banner")
     press(tab, "u")
@@ -116,7 +117,7 @@ def test_page_hands_another_text_of_the_list_keeps_the_changes(tab, loop):
     tab.locator("#done-list button").nth(1).click()
     assert shown(tab) == loop.key(0)
     assert "not saved" in tab.inner_text("#banner-text")
-    tab.click("#banner-button")
+    tab.click("#banner-buttons button")
     assert entities(tab) == ["NobodyPER"]
     press(tab, "Enter")
     wait_until(lambda: loop.given()[TEXTS[1]] == [("Nobody", "PER")])
@@ -137,6 +138,7 @@ def test_page_hands_phone_can_leave_a_correction(browser, link, loop):
     with browser.new_context(**phone) as context:
         tab = opened(context, link)
         assert tab.is_hidden("#leave")
+        tab.wait_for_timeout(READS)
         tab.locator("#accept").tap()
         tab.locator("#undo").tap()
         assert shown(tab) == loop.key(0)

@@ -48,7 +48,8 @@ class Service:
         """All that the page shows beside the texts; keeps the texts of a tab in use."""
         if body.get("active"):
             self.desk.heard(str(body["tab"]), _strings(body.get("holds")))
-        return self.progress.state(self.training, str(body.get("tab", "")))
+        state = self.progress.state(self.training, str(body.get("tab", "")))
+        return {**state, "answered": self.desk.answered(_strings(body.get("holds")))}
 
     def texts(self, body: Body) -> Body:
         """The next texts for a tab."""
@@ -62,13 +63,19 @@ class Service:
         return {"id": body["id"]}
 
     def done(self, body: Body) -> Body:
-        """What was answered, the last first."""
+        """What was answered, the last first; or the last answer to one text."""
+        if (key := body.get("key")) is not None:
+            last = self.desk.last(str(key))
+            return {"answers": [] if last is None else [_again(last)]}
         count, answers = self.desk.done(before=body.get("before"), skip=int(body.get("skip", 0)))
         return {"count": count, "answers": [_again(one) for one in answers]}
 
     def labels(self, body: Body) -> Body:
-        """Add a label."""
-        self.desk.add_label(str(body["label"]))
+        """Add a label, or take one back that no text has."""
+        if body.get("remove"):
+            self.desk.remove_label(str(body["label"]))
+        else:
+            self.desk.add_label(str(body["label"]))
         return self.progress.state(self.training)
 
     def train(self, body: Body) -> Body:

@@ -12,6 +12,7 @@ from threading import RLock
 from ...active.answers import AnswerFile, AnswerRecord
 from ...active.asked import Asked, AskedHeader, AskedText
 from ...active.run_folder import RunFolder, locked
+from ...errors import Errors, SeqMixError
 from .folder import PageFolder
 from .labels import PageLabel, check_label, read_labels, update_labels
 from .rows import Given, PageAnswer, now_utc
@@ -145,11 +146,15 @@ class Desk:
     def answer(self, answer: PageAnswer) -> None:
         """Keep an answer. It is on the disk when this returns; the same one again changes nothing.
 
-        RAISES (SeqMixFileError): S411 where it can't be written: it does not count.
+        RAISES (SeqMixError): S411 where it can't be written: it does not count. S693 where it would
+            replace another one than it says.
         """
         with self._lock:
             if answer.id in self._ids:
                 return
+            last = self.answers.get(answer.key)
+            if last is not None and answer.base != last.id:
+                raise SeqMixError(Errors.E693.format(key=answer.key))
             task = self._given.get(answer.key)
             if answer.blind and task is not None:
                 answer = answer.model_copy(update={"hidden": task.suggestions})
@@ -167,6 +172,16 @@ class Desk:
             known = {key: _said(record) for key, record in file.read().items()}
             new = [one for key, one in self.answers.items() if known.get(key) != _said(one)]
             file.append(*map(_plain, new))
+
+    def answered(self, keys: Collection[str]) -> list[str]:
+        """Those of the keys whose texts were answered, by whomever."""
+        with self._lock:
+            return [key for key in keys if key in self.answers]
+
+    def last(self, key: str) -> PageAnswer | None:
+        """The last answer to a text."""
+        with self._lock:
+            return self.answers.get(key)
 
     def done(
         self, *, before: str | None = None, skip: int = 0, limit: int = 50
@@ -193,8 +208,20 @@ class Desk:
     def add_label(self, name: str) -> None:
         """Add a label at the end. RAISES (SeqMixError): S600, S680."""
         with self._lock:
-            wanted = [*(one.name for one in self.labels), check_label(name)]
+            known = [one.name for one in self.labels]
+            if name.strip() in known:  # a tab that got no answer asks again
+                return
+            wanted = [*known, check_label(name, known)]
             self.labels = update_labels(self.labels_path, wanted, self._tick())
+
+    def remove_label(self, name: str) -> None:
+        """Take back a label that no text has. RAISES (SeqMixError): S600, S681, S682."""
+        with self._lock:
+            wanted = [one.name for one in self.labels if one.name != name]
+            self.labels = update_labels(self.labels_path, wanted, self._tick(), self._used())
+
+    def _used(self) -> set[str]:
+        return {span.label for one in self.answers.values() for span in one.spans}
 
     def _tick(self) -> str:
         self._now = now_utc(after=self._now)

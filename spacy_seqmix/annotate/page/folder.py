@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from thinc.api import Config
 
+from ...active.answers import AnswerFile
 from ...active.pool import file_digest
 from ...active.run_folder import disk_errors, locked
 from ...annotation.docbins import open_docbin
@@ -18,7 +19,7 @@ from ...config import config_errors, problems_of
 from ...errors import Errors, SeqMixError, SeqMixFileError
 from ...files import parse_json, replacing
 from .labels import update_labels
-from .rows import now_utc
+from .rows import PageAnswer, now_utc
 from .start import NewRun, check_texts, config_of
 
 __all__ = ["PageFolder", "PageSettings", "begin", "go_on"]
@@ -151,7 +152,9 @@ def go_on(
     with disk_errors():
         if settings.digest not in (None, file_digest(Path(settings.texts))):
             raise SeqMixError(Errors.E689.format(path=settings.texts, run=folder.run_dir))
-    update_labels(folder.labels_path, new.labels, now_utc())
+    answers = AnswerFile(folder.answers_path, PageAnswer).read().values()
+    used = {span.label for one in answers for span in one.spans}
+    update_labels(folder.labels_path, new.labels, now_utc(), used)
     if blind is not None and blind != settings.blind:
         settings = settings.model_copy(update={"blind": blind})
         folder.write(settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -41,25 +41,34 @@ def split_labels(text: str) -> list[str]:
 
     RAISES (SeqMixError): S680 for an empty label, or one that is given twice.
     """
-    names = [check_label(name) for name in text.split(",")]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise SeqMixError(Errors.E680.format(label=twice, reason="it is given twice"))
+    names: list[str] = []
+    for name in text.split(","):
+        names.append(check_label(name, names))
     return names
 
 
-def check_label(name: str) -> str:
-    """A label without the blanks around it. RAISES (SeqMixError): S680."""
+def check_label(name: str, others: Sequence[str] = ()) -> str:
+    """A label without the blanks around it.
+
+    others (Sequence[str]): the labels that there are.
+    RAISES (SeqMixError): S680.
+    """
     stripped = name.strip()
     if not stripped:
         raise SeqMixError(Errors.E680.format(label=name, reason="it is empty"))
-    if "," in stripped:
-        raise SeqMixError(Errors.E680.format(label=name, reason="it has a comma"))
+    for sign, called in ((",", "a comma"), (";", "a semicolon")):
+        if sign in stripped:
+            raise SeqMixError(Errors.E680.format(label=name, reason=f"it has {called}"))
     if any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in stripped):
         reason = "it has control characters or line breaks"
         raise SeqMixError(Errors.E680.format(label=name, reason=reason))
     # What a component can't learn: "!LOC" means "not LOC", and "-" is a missing tag.
     if stripped.startswith("!") or stripped in ("-", "O"):
         reason = "spaCy reads it as a tag with a meaning of its own"
+        raise SeqMixError(Errors.E680.format(label=name, reason=reason))
+    # Who types "role" means "ROLE"; two such labels would divide the examples.
+    if (same := next((o for o in others if o.casefold() == stripped.casefold()), None)) is not None:
+        reason = f"there is {same!r} already"
         raise SeqMixError(Errors.E680.format(label=name, reason=reason))
     return stripped
 
@@ -74,15 +83,20 @@ def read_labels(path: Path) -> list[PageLabel]:
         raise SeqMixFileError(Errors.E600.format(path=path, reason=err)) from err
 
 
-def update_labels(path: Path, wanted: Sequence[str], now: str) -> list[PageLabel]:
+def update_labels(
+    path: Path, wanted: Sequence[str], now: str, used: Container[str] | None = None
+) -> list[PageLabel]:
     """Write the labels, those that are new at the end.
 
     wanted (Sequence[str]): all labels, or none to keep those that there are.
     now (str): when new ones are added.
-    RAISES (SeqMixError): S681 where a label of the file is not among those wanted: texts may have
-        it. S682 where there are none at all.
+    used (Container[str] | None): the labels that texts have; None where any may be used.
+    RAISES (SeqMixError): S681 where a label of the file is used and not among those wanted. S682
+        where there are none at all.
     """
     known = read_labels(path)
+    if wanted and used is not None:
+        known = [one for one in known if one.name in wanted or one.name in used]
     missing = [one.name for one in known if one.name not in wanted]
     if wanted and missing:
         names = shlex.quote(",".join(one.name for one in known))
@@ -92,7 +106,7 @@ def update_labels(path: Path, wanted: Sequence[str], now: str) -> list[PageLabel
     labels = [*known, *(PageLabel(name, now) for name in wanted if name not in old)]
     if not labels:
         raise SeqMixError(Errors.E682.format(path=path.parent.parent))
-    if labels != known:
+    if labels != read_labels(path):
         with replacing(path) as temporary:
             rows = [asdict(one) for one in labels]
             temporary.write_text(json.dumps(rows, ensure_ascii=False, indent=1), "utf8")

@@ -13,7 +13,7 @@ from ...active.asked import Status
 from ...active.journal import RoundRecord, read_journal
 from ...active.run_folder import RunFolder
 from ...errors import SeqMixError
-from ...query.agreement import Agreement, should_stop
+from ...query.agreement import ROUNDS, Agreement, should_stop
 from .blind import blind_result
 from .curve import curve_of
 from .desk import Desk
@@ -24,6 +24,8 @@ from .watched import Watched
 __all__ = ["WHY", "Progress"]
 
 State: TypeAlias = dict[str, Any]
+# On fewer texts two models agree by chance.
+LEAST = 30
 
 # What each policy asks for, in words.
 WHY = {
@@ -173,5 +175,5 @@ def advice(records: Sequence[RoundRecord]) -> State | None:
         "agreement": history[-1].same,
         "kappa": history[-1].kappa,
         "bound": history[-1].bound,
-        "stop": should_stop(history),
+        "stop": should_stop(history) and all(one.docs >= LEAST for one in told[-ROUNDS:]),
     }

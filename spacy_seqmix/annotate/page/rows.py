@@ -35,11 +35,13 @@ class PageAnswer(AnswerRecord):
     id (str): new for each answer; one that is sent again has the same.
     tokens (list): the tokens of the text, to show it again.
     blind (bool): whether suggestions were not shown; hidden has them.
+    base (str): the id of the answer that this one corrects; empty where there was none.
     """
 
     id: str = Field("", max_length=64)
     tokens: tuple[Piece, ...] = ()
     blind: bool = False
+    base: str = Field("", max_length=64)
     hidden: tuple[Shown, ...] | None = None
 
 

@@ -1,11 +1,12 @@
 // The banner at the top: what is wrong, or what else there is to say.
 
 import { plural } from "./side.js";
+import { element } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 
 let trouble = null; // what the banner says
-let notice = null; // what it says when there is no trouble: {text, button, key}
+let notice = null; // what it says when there is no trouble: {text, buttons, key, passes}
 let alarm = null; // what it says of the training, when there is no trouble either
 
 /** Whether the server can't be reached, or has a problem. */
@@ -29,15 +30,15 @@ export function recovered() {
   draw();
 }
 
-/** Say something until it is taken back: {text, button: [words, action], key}. */
+/** Say something until it is taken back: {text, buttons: {words: action}, key, passes}. What passes goes with the next answer. */
 export function tell(what) {
   notice = what;
   draw();
 }
 
-/** Take back what was said of a text. */
+/** Take back what was said of a text that is answered now, and what passes. */
 export function untell(key) {
-  if (notice?.key === key) tell(null);
+  if (notice?.key === key || notice?.passes) tell(null);
 }
 
 /** Say that the training has stopped, until it goes on. */
@@ -47,9 +48,13 @@ export function warn(what) {
 }
 
 function draw() {
-  const { text = "", button = null } = (trouble ? { text: trouble } : alarm ?? notice) ?? {};
+  const { text = "", buttons = {} } = (trouble ? { text: trouble } : alarm ?? notice) ?? {};
   $("banner").hidden = !text;
   if ($("banner-text").textContent !== text) $("banner-text").textContent = text;
-  $("banner-button").hidden = !button;
-  if (button) [$("banner-button").textContent, $("banner-button").onclick] = button;
+  const [row, words] = [$("banner-buttons"), Object.keys(buttons)];
+  // What is the same stays, and keeps the focus.
+  if (words.join() !== Array.from(row.children, (one) => one.textContent).join()) {
+    row.replaceChildren(...words.map((one) => element("button", { type: "button" }, one)));
+  }
+  for (const one of row.children) one.onclick = buttons[one.textContent];
 }

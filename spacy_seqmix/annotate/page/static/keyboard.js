@@ -39,13 +39,14 @@ function moves(event, sheet, inText) {
   if (!sheet) return null;
   if (event.key === "Home") return ["walkTo", 0];
   if (event.key === "End") return ["walkTo", -1];
+  if (event.key === ".") return ["swap"];
   if (event.key === "Tab" && inText) return ["walkEntities", event.shiftKey ? -1 : 1];
   return null;
 }
 
 function acts(event) {
   if (event.key === "Enter") return event.repeat ? ["nothing"] : ["submit", "labelled"];
-  if (event.key === "Backspace" || event.key === "Delete") return ["remove"];
+  if (event.key === "Backspace" || event.key === "Delete") return [event.shiftKey ? "removeSuggested" : "remove"];
   if (event.key === " ") return ["giveAgain"];
   return null;
 }

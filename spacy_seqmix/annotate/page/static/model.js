@@ -133,6 +133,24 @@ export class Sheet {
     if (this.tokens[head]) this.selection = { ...this.selection, head };
   }
 
+  /** Let the other end of the selection move from now on. */
+  swap() {
+    const { anchor, head } = this.selection ?? {};
+    if (this.selection) this.select(head, anchor);
+  }
+
+  /** What the model suggested and nobody has changed. */
+  get suggested() {
+    return this.ents.filter((ent) => !ent.own);
+  }
+
+  removeSuggested() {
+    if (!this.suggested.length) return false;
+    this.change(this.ents.filter((ent) => ent.own));
+    this.selection = null;
+    return true;
+  }
+
   stops() {
     const stops = [];
     for (let i = 0; i < this.tokens.length; i += 1) {

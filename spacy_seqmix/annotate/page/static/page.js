@@ -11,7 +11,10 @@ import { TextView, element } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 const POLL = 2000;
+const SOON = 100;
 const IDLE = 30_000;
+// So soon after a text has come, nobody has read it: the key was pressed twice.
+const TOO_SOON = 250;
 // Said once all rounds are done.
 const LATE = "What you change now is saved, but this pipeline does not learn it.";
 const NARROW = matchMedia("(max-width: 900px)");
@@ -20,7 +23,7 @@ const tab = newId();
 let state = null;
 let keys = [];
 let queue = []; // texts that come next
-let current = null; // {task, sheet, seconds}
+let current = null; // {task, sheet, seconds, since}
 let parked = null; // the text that waits while one before it is corrected
 let lastLabel = null;
 let outbox = null;
@@ -72,8 +75,8 @@ function open(task, { correct = false } = {}) {
   const draft = read(`draft:${task.key}`);
   // What was begun is a change: it can be undone.
   if (draft) sheet.change(draft);
-  current = { task, sheet, seconds: task.seconds ?? 0, correct };
   lastInput = performance.now();
+  current = { task, sheet, seconds: task.seconds ?? 0, correct, since: lastInput };
   view.show(sheet, state.labels);
   refresh();
   if (!document.querySelector("dialog[open]")) $("text").focus({ preventScroll: true });
@@ -84,7 +87,7 @@ function open(task, { correct = false } = {}) {
 function advance() {
   current = null;
   if (parked) {
-    [current, parked] = [parked, null];
+    [current, parked] = [{ ...parked, since: performance.now() }, null];
     view.show(current.sheet, state.labels);
   } else if (queue.length) open(queue.shift());
   refresh();
@@ -92,11 +95,12 @@ function advance() {
 }
 
 async function submit(kind) {
-  if (!current) return;
-  const { task, sheet } = current;
+  if (!current || performance.now() - current.since < TOO_SOON) return;
+  const { task, sheet, correct: isCorrection } = current;
   spend();
   const answer = {
     id: newId(),
+    base: isCorrection ? task.id : "",
     key: task.key,
     text: task.text,
     tokens: task.tokens,
@@ -111,9 +115,14 @@ async function submit(kind) {
   const kept = outbox.put(answer);
   answered.add(task.key);
   mine.push(answer);
-  // Who skipped by mistake finds the work again.
-  if (kind !== "skipped") forget(`draft:${task.key}`);
   untell(task.key);
+  if (read("left")?.key === task.key) forget("left");
+  // Who skipped by mistake finds the work again.
+  const lost = kind === "skipped" && sheet.ents.some((ent) => ent.own);
+  if (lost) {
+    keepDraft(task.key, sheet.ents);
+    tell({ text: "Skipped: the labels of this text are not used.", buttons: { "Take it back": () => correct(answer) }, key: task.key, passes: true });
+  } else if (kind !== "skipped") forget(`draft:${task.key}`);
   if (!kept) await outbox.sending;
   advance();
 }
@@ -140,8 +149,10 @@ async function back() {
 function correct(answer) {
   if (current?.correct) remind(answer.key);
   else if (current) parked = current;
-  // The same text may have been corrected since.
-  const last = mine.findLast((one) => one.key === answer.key) ?? answer;
+  // This tab may have corrected it since, and another one after that.
+  const isOurs = mine.some((one) => one.id === answer.id || one.base === answer.id);
+  const last = isOurs ? mine.findLast((one) => one.key === answer.key) : answer;
+  untell(answer.key);
   const skipped = last.state === "skipped";
   open({ ...last, suggestions: skipped ? last.shown : null, spans: skipped ? null : last.spans }, { correct: true });
 }
@@ -150,8 +161,48 @@ function correct(answer) {
 function remind(other = null) {
   const { task, sheet } = current;
   if (task.key === other || !sheet.past.length) return;
-  const start = Array.from(task.text.trim()).slice(0, 40).join("");
-  tell({ text: `Your changes to “\u2068${start}\u2069” are not saved.`, button: ["Back to them", () => { tell(null); correct(task); }], key: task.key });
+  write("left", task);
+  remindOf(task);
+}
+
+function remindOf(task) {
+  const discard = () => {
+    forget(`draft:${task.key}`);
+    forget("left");
+    tell(null);
+    if (!$("done").hidden) done.draw();
+  };
+  tell({ text: `Your changes to ${quoted(task)} are not saved.`, buttons: { "Back to them": () => correct(task), Discard: discard }, key: task.key });
+}
+
+function quoted(task) {
+  return `“\u2068${Array.from(task.text.trim()).slice(0, 40).join("")}\u2069”`;
+}
+
+/** Texts that others have answered while they lay here: `keys`. What somebody works on stays until it is sent. */
+function dropAnswered(keys) {
+  const gone = new Set(keys.filter((key) => !answered.has(key)));
+  if (!gone.size) return;
+  queue = queue.filter((task) => !gone.has(task.key));
+  const isIdle = (one) => one && !one.correct && gone.has(one.task.key) && !one.sheet.past.length;
+  if (isIdle(parked)) parked = null;
+  if (!isIdle(current)) return;
+  tell({ text: `Somebody else has labelled ${quoted(current.task)}.`, buttons: { Close: () => tell(null) }, passes: true });
+  advance();
+}
+
+/** Somebody else was faster: show their answer, with the labels of this one as changes that are not saved. */
+async function disputed({ key, spans }) {
+  try {
+    const [theirs] = (await ask("done", { key })).answers;
+    for (let i = mine.findLastIndex((one) => one.key === key); i >= 0; i = mine.findLastIndex((one) => one.key === key)) mine.splice(i, 1);
+    const sheet = new Sheet({ ...theirs, spans });
+    keepDraft(key, sheet.ents);
+    const by = theirs.who ? `\u2068${theirs.who}\u2069` : "Somebody else";
+    tell({ text: `${by} has labelled ${quoted(theirs)} in the meantime. Your labels are not saved.`, buttons: { "Compare and choose": () => correct(theirs), "Keep theirs": () => { forget(`draft:${key}`); tell(null); } }, key });
+  } catch (error) {
+    disconnected(error);
+  }
 }
 
 /** Go back to a text of the list of what was done. */
@@ -178,10 +229,14 @@ function changed(did, words = "") {
   if (!did) return;
   view.draw();
   view.mark({ follow: true });
-  if (current.sheet.past.length) write(`draft:${current.task.key}`, current.sheet.ents.map(({ box, ...ent }) => ent));
+  if (current.sheet.past.length) keepDraft(current.task.key, current.sheet.ents);
   else forget(`draft:${current.task.key}`);
   refresh();
   if (words) say(words);
+}
+
+function keepDraft(key, ents) {
+  write(`draft:${key}`, ents.map(({ box, ...ent }) => ent));
 }
 
 function give(label) {
@@ -193,6 +248,10 @@ function give(label) {
 
 function remove() {
   if (current) changed(current.sheet.remove(), "Removed");
+}
+
+function removeSuggested() {
+  if (current) changed(current.sheet.removeSuggested(), "All suggestions removed");
 }
 
 function undo() {
@@ -217,6 +276,7 @@ const ACTIONS = {
   escape,
   undo,
   remove,
+  removeSuggested,
   give,
   submit,
   nothing() {},
@@ -229,6 +289,7 @@ const MOVES = {
   walk: (step) => current.sheet.walk(step),
   extend: (step) => current.sheet.extend(step),
   walkLines: (step) => view.walkLines(step),
+  swap: () => current.sheet.swap(),
   walkEntities: (step) => current.sheet.walkEntities(step),
   walkTo(place) {
     const stop = current.sheet.stops().at(place);
@@ -287,7 +348,10 @@ function refresh() {
   $("card").classList.toggle("correcting", !!current?.correct);
   $("leave").hidden = !current?.correct;
   const chosen = sheet?.chosen() ?? [];
-  $("remove").disabled = !chosen.length;
+  const all = !range && sheet?.suggested.length > 1;
+  $("remove").disabled = !chosen.length && !all;
+  $("remove-text").textContent = all ? "Remove all" : "Remove";
+  $("remove-key").textContent = all ? "⇧⌫" : "⌫";
   $("skip").disabled = $("accept").disabled = !current;
   $("undo").disabled = !current && !mine.length;
   const n = sheet?.ents.length ?? 0;
@@ -374,6 +438,8 @@ function drawState(next) {
   state = next;
   if (first) {
     storeOf(state.run);
+    const left = read("left");
+    if (left && read(`draft:${left.key}`)) remindOf(left);
     outbox = new Outbox(state.run, sent);
     $("text").lang = state.lang ?? "";
   }
@@ -386,13 +452,15 @@ function drawState(next) {
   drawProgress($("progress"), state);
   $("n-done").textContent = String(state.counts.labelled + state.counts.skipped);
   const { message, alive } = state.loop;
-  warn(message ? { text: `The training has stopped: ${message}`, button: alive ? null : ["Start again", startAgain] } : null);
+  warn(message ? { text: `The training has stopped: ${message}`, buttons: alive ? {} : { "Start again": startAgain } } : null);
+  dropAnswered(state.answered ?? []);
   refresh();
   if (isNew) fill(!first);
   else if (queue.length < ahead()) fill();
 }
 
 async function poll() {
+  [poll.runs, poll.again] = [true, false];
   try {
     const active = performance.now() - lastInput < 4 * IDLE || !current;
     drawState(await ask("state", { tab, active, holds: held() }));
@@ -400,8 +468,17 @@ async function poll() {
   } catch (error) {
     disconnected(error);
   }
+  poll.runs = false;
   clearTimeout(poll.timer);
-  poll.timer = setTimeout(poll, document.hidden ? 5 * POLL : POLL);
+  poll.timer = setTimeout(poll, poll.again ? SOON : document.hidden ? 5 * POLL : POLL);
+}
+
+/** Ask for the state at once: the counts have changed. */
+function soon() {
+  poll.again = true;
+  if (poll.runs) return;
+  clearTimeout(poll.timer);
+  poll.timer = setTimeout(poll, SOON);
 }
 
 async function startAgain() {
@@ -416,8 +493,10 @@ function sent(waiting, error, refused) {
   if (error) disconnected(error);
   else if (!waiting) {
     connected();
-    if (refused) tell({ text: `An answer was not taken: ${refused.error.message} It stays in this browser's storage.`, button: ["Close", () => tell(null)] });
+    if (refused?.error.code === "S693") disputed(refused.answer);
+    else if (refused) tell({ text: `An answer was not taken: ${refused.error.message} It stays in this browser's storage.`, buttons: { Close: () => tell(null) } });
     if (!$("done").hidden) done.draw();
+    soon();
   }
 }
 
@@ -470,11 +549,28 @@ async function addLabel(event) {
     $("new-label-form").reset();
     $("new-label").close();
     focusText();
-    state.labels.filter((one) => !known.includes(one)).forEach(give);
+    state.labels.filter((one) => !known.includes(one)).forEach((one) => {
+      give(one);
+      tell({ text: `The label “\u2068${one}\u2069” is new.`, buttons: { "Take it back": () => takeBack(one) }, passes: true });
+    });
   } catch (error) {
     $("new-label-error").textContent = error.message;
   }
   $("new-label-error").hidden = !$("new-label").open;
+}
+
+/** Remove a label that no text has. */
+async function takeBack(label) {
+  try {
+    drawState(await ask("labels", { label, remove: true }));
+    tell(null);
+    if (current?.sheet.ents.some((ent) => ent.label === label)) {
+      current.sheet.change(current.sheet.ents.filter((ent) => ent.label !== label));
+      changed(true);
+    }
+  } catch (error) {
+    tell({ text: error.message, buttons: { Close: () => tell(null) } });
+  }
 }
 
 function newLabel() {
@@ -496,7 +592,7 @@ function click(id, action) {
 click("accept", () => submit("labelled"));
 click("skip", () => submit("skipped"));
 click("undo", undo);
-click("remove", remove);
+click("remove", () => (current?.sheet.range() ? remove() : removeSuggested()));
 click("leave", () => {
   current.sheet.selection = null;
   leave();
@@ -531,6 +627,7 @@ document.addEventListener("visibilitychange", () => {
   }
 });
 addEventListener("pagehide", () => {
+  if (current?.correct && current.sheet.past.length) write("left", current.task);
   navigator.sendBeacon("/api/release", new Blob([JSON.stringify({ tab })], { type: "application/json" }));
 });
 addEventListener("pageshow", (event) => event.persisted && fill(true));

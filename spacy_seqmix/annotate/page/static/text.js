@@ -138,10 +138,12 @@ export class TextView {
     if (best) this.#choose(best.i);
   }
 
-  /** Select a word, or the entity that it belongs to. */
+  /** Select a word, or the entity that it belongs to; of an entity that is selected, the word. */
   #choose(i) {
     const ent = this.sheet.at(i);
-    if (ent) this.sheet.selectEntity(ent);
+    const range = this.sheet.range();
+    const isSelected = ent && range && range.start === ent.start && range.end === ent.end;
+    if (ent && !isSelected) this.sheet.selectEntity(ent);
     else this.sheet.select(i);
   }
 
