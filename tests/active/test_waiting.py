@@ -192,6 +192,12 @@ def test_waiting_skipped_texts_are_replaced(begin: Any, person: Person) -> None:
     assert begin().pool.skipped == sorted(first.skipped)
 
 
+def test_waiting_labels_all_texts_where_a_batch_is_larger(begin: Any) -> None:
+    (record,) = begin({"active.n_seed": 100, "active.n_rounds": 3}).run()
+    assert record.n_labelled == 22
+    assert record.end == "pool exhausted"
+
+
 def test_waiting_all_skipped(begin: Any, person: Person) -> None:
     person.skips = set(person.gold)
     run = begin()
@@ -540,18 +546,21 @@ def test_waiting_correction_drops_docs_mixed_of_it(begin: Any, configure: Any) -
 
 
 def test_waiting_agreement_of_successive_models(begin: Any, person: Person) -> None:
-    settings = {"active.n_rounds": 2, "active.max_steps": 40, "active.agreement_size": 5}
+    settings = {"active.n_rounds": 2, "active.max_steps": 40, "active.agreement_size": 12}
     settings["active.keep_models"] = "all"
     run = begin(settings, "whole")
     first, second, third = run.run()
     assert first.agreement is None
-    docs = run.pool.take(run.agreeing.ids)
     models = [spacy.load(run.folder.model(number)) for number in range(3)]
-    spans = [suggest(nlp, "seqmix_ner", docs) for nlp in models]
+    trained = set(first.queried)
     for number, record in enumerate((second, third)):
-        found = agreement(docs, spans[number], spans[number + 1])
+        trained |= set(record.queried)  # models agree on what they were trained on
+        docs = run.pool.take([i for i in run.agreeing.ids if i not in trained])
+        spans = [suggest(nlp, "seqmix_ner", docs) for nlp in models[number : number + 2]]
+        found = agreement(docs, *spans)
+        assert 2 < len(docs) < 12
         assert record.agreement.model_dump() == {
-            **{"docs": 5, "agreement": found.same, "kappa": found.kappa}
+            **{"docs": len(docs), "agreement": found.same, "kappa": found.kappa}
         }
     assert second.agreement.agreement < 1
     # what a resumed run finds is the same

@@ -1,5 +1,5 @@
-# ruff: noqa: F811
 """What the page does where others, or a person's own slip, come in between."""
+# ruff: noqa: F811
 
 from __future__ import annotations
 

@@ -163,6 +163,9 @@ def test_page_progress_advises_to_stop_after_three_rounds_that_agree(loop):
     advice = state(loop)["advice"]
     assert advice["stop"]
     assert advice["bound"] == pytest.approx(4 * 0.02 / 1.02)
+    rows[2]["agreement"]["docs"] = 29
+    loop.journal(*rows)
+    assert not state(loop)["advice"]["stop"]
 
 
 def test_page_progress_names_the_last_pipeline(loop):
