@@ -23,7 +23,7 @@ POLICIES = (
     ("spacy-seqmix.QBC.v1", {}),
     ("spacy-seqmix.QBC.v1", {"mode": "kl"}),
     ("spacy-seqmix.TagCount.v1", {}),
-    ("spacy-seqmix.TokenCost.v1", {"policy": {"@misc": "spacy-seqmix.TagCount.v1"}}),
+    ("spacy-seqmix.TokenCost.v1", {}),
     ("spacy-seqmix.TokenCost.v1", {"policy": {"@misc": "spacy-seqmix.Margin.v1"}}),
     ("spacy-seqmix.Fluctuation.v1", {"policy": {"@misc": "spacy-seqmix.NTE.v1"}}),
     (

@@ -29,7 +29,10 @@ from ..types import Task
 from .formats import detect, format_of, read_export
 from .join import PoolText, read_pool
 
-__all__ = ["Asked", "known_texts", "policy_of", "query", "query_file"]
+__all__ = ["Asked", "known_texts", "policy_of", "query", "query_file", "usual_policy"]
+
+# See docs/policies.md: measured on two corpora.
+USUAL = "TokenCost"
 
 # Streams of random numbers.
 SAMPLE, TIES = 0, 1
@@ -200,6 +203,13 @@ def _has(policy: QueryPolicy, nlp: Language, component: str) -> bool:
     except SeqMixError:
         return False
     return True
+
+
+def usual_policy(nlp: Language, component: str | None) -> str:
+    """The name of the policy that measured best for labelling, where a component has what it needs;
+    else NTE, which needs no tag O."""
+    able = [component] if component else nlp.pipe_names
+    return USUAL if any(_has(policy_of(USUAL), nlp, one) for one in able) else "NTE"
 
 
 def policy_of(name: str) -> QueryPolicy:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from wasabi import msg
 
+from ..errors import plural
 from ._common import CodeOption, GpuOption, read_overrides, show_messages
+
+if TYPE_CHECKING:
+    from ..annotate.page.labels import PageLabel
 
 __all__ = ["annotate_cli"]
 
@@ -68,7 +73,7 @@ def annotate_cli(
     run's config can be overridden: --active.seed 1.
     """
     from ..annotate.page.folder import PageFolder, begin, go_on
-    from ..annotate.page.labels import split_labels
+    from ..annotate.page.labels import read_labels, split_labels
     from ..annotate.page.serve import check_installed, serve
     from ..annotate.page.start import NewRun
 
@@ -88,12 +93,14 @@ def annotate_cli(
             port=port,
             browser=browser,
             train=options,
-            on_start=_show,
+            on_start=lambda link: _show(link, read_labels(folder.labels_path)),
         )
     msg.good(f"Every answer is in {run_dir / 'answers.jsonl'}")
     msg.text(f"To go on: python -m spacy seqmix annotate {run_dir}")
 
 
-def _show(link: str) -> None:
+def _show(link: str, labels: Sequence[PageLabel]) -> None:
+    names = ", ".join(one.name for one in labels)
+    msg.text(f"{plural(len(labels), 'label')}: {names}")
     msg.good(f"Label at {link}")
     msg.text("Ctrl-C ends the page and the training; every answer is kept.")

@@ -31,13 +31,14 @@ def query_cli(
         int | None, typer.Option("--tokens", min=1, help="Number of tokens that may be asked")
     ] = None,
     policy: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--policy",
             "-p",
-            help="Name of a policy, such as NTE or RandomPolicy, or a config with [policy]",
+            help="Name of a policy, such as NTE or RandomPolicy, or a config with [policy]; by "
+            "default TokenCost where the component has the tag O, else NTE",
         ),
-    ] = "NTE",
+    ] = None,
     component: Annotated[
         str | None,
         typer.Option("--component", help="Component to ask; by default the first that can be"),
@@ -71,15 +72,18 @@ def query_cli(
     import spacy
     from spacy.cli._util import setup_gpu
 
-    from ..annotate.query import policy_of, query_file
+    from ..annotate.query import policy_of, query_file, usual_policy
     from ..files import progress_bar
     from ..query.selection import Budget
 
     name = "jsonl" if format is ToolFormat.auto else format.value
     with show_messages():
-        chosen = policy_of(policy)
+        chosen = None if policy is None else policy_of(policy)
         setup_gpu(use_gpu, silent=False)
         nlp = spacy.load(model)
+        if chosen is None:
+            policy = usual_policy(nlp, component)
+            chosen = policy_of(policy)
         with progress_bar(None, "Scoring"):
             asked = query_file(
                 nlp,

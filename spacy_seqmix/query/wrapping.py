@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from ..annotation.whitespace import words_of
 from ..errors import Errors, SeqMixError
 from ..types import Floats1d, Floats2d
-from .policies import QueryPolicy
+from .policies import QueryPolicy, make_tag_count_policy
 
 
 def make_fluctuation_policy(
@@ -42,25 +42,27 @@ def make_fluctuation_policy(
     return replace(policy, adjust=adjust, history=policy.history + rounds - 1)
 
 
-def make_token_cost_policy(policy: QueryPolicy, weight: float = 1.0) -> QueryPolicy:
+def make_token_cost_policy(policy: QueryPolicy | None = None, weight: float = 0.5) -> QueryPolicy:
     """Create the policy that wants a doc the less, the more words a person must read.
 
     score / T^weight for a doc of T words; score · T^weight where scores are negative. Made for
     scores that are sums over tokens, such as the tag count's; a mean over tokens, such as NTE, is
     divided by T already.
 
-    policy (QueryPolicy): the policy whose scores these are. It may wrap another.
+    policy (QueryPolicy | None): the policy whose scores these are, by default the tag count. It may
+        wrap another.
     weight (float): 0 or more; 1 divides by the length.
     RAISES (SeqMixError): S711 for another number.
     """
     _check("TokenCost", "weight", weight, isfinite(weight) and weight >= 0, "0 or more")
+    inner = make_tag_count_policy() if policy is None else policy
 
     def adjust(scores: Floats1d, docs: Sequence[Doc], history: Floats2d) -> Floats1d:
-        now = policy.adjusted(scores, docs, history)
+        now = inner.adjusted(scores, docs, history)
         costs = np.array([max(1, len(words_of(doc))) ** weight for doc in docs], dtype="float32")
         return np.asarray(np.where(now < 0, now * costs, now / costs), dtype="float32")
 
-    return replace(policy, adjust=adjust)
+    return replace(inner, adjust=adjust)
 
 
 def _deviations(scores: Floats2d) -> Floats1d:

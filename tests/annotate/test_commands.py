@@ -11,7 +11,7 @@ from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
 from spacy_seqmix.annotate.formats import FORMATS, detect, read_export
-from spacy_seqmix.annotate.query import component_of, policy_of
+from spacy_seqmix.annotate.query import component_of, policy_of, usual_policy
 from spacy_seqmix.annotation.docbins import write_docs
 from spacy_seqmix.annotation.texts import EXTRA_KEY, KEY, task_key
 from spacy_seqmix.cli import app
@@ -50,19 +50,21 @@ def test_commands_know_all_formats() -> None:
     assert [one.value for one in ToolFormat] == ["auto", *FORMATS]
 
 
-def test_query_writes_the_most_uncertain_texts(pipeline, pool, tmp_path) -> None:
-    from spacy_seqmix.query.policies import entropy
-    from spacy_seqmix.query.probabilities import token_probs
+def test_query_writes_the_texts_with_most_entities_for_their_length(
+    pipeline, pool, tmp_path
+) -> None:
+    from spacy_seqmix.query.policies import evidence
 
     out = tmp_path / "tasks.jsonl"
     code, output = run("query", pipeline, pool, "-n", 4, "-o", out)
     assert code == 0, output
-    assert f"Scored {len(TEXTS)} texts by 'ner' with NTE" in output
+    assert f"Scored {len(TEXTS)} texts by 'ner' with TokenCost" in output
     assert "Wrote 4 texts" in output
     rows = jsonl(out)
     nlp = spacy.load(pipeline)
     docs = [nlp.make_doc(text) for text in TEXTS]
-    scores = [entropy(p) for p in token_probs(nlp, "ner", docs)]
+    found = evidence("entities", nlp, "ner", docs)
+    scores = [float(p.sum()) / len(doc) ** 0.5 for doc, p in zip(docs, found, strict=True)]
     best = sorted(range(len(TEXTS)), key=lambda n: -scores[n])[:4]
     assert [json.loads(row["seqmix_extra"])["source"] for row in rows] == best
     for row, n in zip(rows, best, strict=True):
@@ -231,8 +233,11 @@ def test_query_asks_what_predicts_spans_before_taggers() -> None:
     with pytest.raises(SeqMixError, match=r"S570\] 'ner' is disabled"):
         component_of(nlp, policy_of("NTE"), None)
     assert component_of(nlp, policy_of("NTE"), "tagger") == "tagger"
+    assert usual_policy(nlp, "tagger") == "NTE"
     nlp.enable_pipe("ner")
+    assert usual_policy(nlp, None) == "TokenCost"
     nlp.remove_pipe("ner")
+    assert usual_policy(nlp, None) == "NTE"
     assert component_of(nlp, policy_of("NTE"), None) == "tagger"
     with pytest.raises(SeqMixError, match="S401"):
         component_of(spacy.blank("en"), policy_of("NTE"), None)
@@ -246,7 +251,7 @@ def test_query_asks_what_predicts_spans_before_taggers() -> None:
         ("PieceTable", "S652"),
         ("LeastConfidence", None),
         ("QBC", "S444"),
-        ("TokenCost", "S653"),
+        ("Fluctuation", "S653"),
     ],
 )
 def test_query_refuses_what_is_no_policy_for_one_pipeline(

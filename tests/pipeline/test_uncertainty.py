@@ -243,5 +243,5 @@ def test_uncertainty_refuses_an_encoder_between():
 
 def test_uncertainty_of_a_policy_around_another():
     plain, costs = build()(TEXT)._.uncertainty, {"@misc": "spacy-seqmix.TokenCost.v1"}
-    policy = {**costs, "policy": {"@misc": "spacy-seqmix.NTE.v1"}}
+    policy = {**costs, "policy": {"@misc": "spacy-seqmix.NTE.v1"}, "weight": 1.0}
     assert build(policy=policy)(TEXT)._.uncertainty == pytest.approx(plain / 4)

@@ -56,8 +56,9 @@ def test_tag_count_evidence_is_what_is_left_of_o(component, trained, unlabelled)
 
 def test_token_cost_divides_by_the_words():
     scores, docs = array(4.0, 4.0, -np.inf, -1.0, -1.0), docs_of(1, 4, 0, 1, 4)
-    assert make_token_cost_policy(PLAIN).adjusted(scores, docs).tolist() == [4, 1, -np.inf, -1, -4]
-    half = make_token_cost_policy(PLAIN, weight=0.5).adjusted(scores, docs)
+    whole = make_token_cost_policy(PLAIN, weight=1).adjusted(scores, docs)
+    assert whole.tolist() == [4, 1, -np.inf, -1, -4]
+    half = make_token_cost_policy(PLAIN).adjusted(scores, docs)
     assert half.tolist() == [4, 2, -np.inf, -1, -2]
     assert (
         make_token_cost_policy(PLAIN, weight=0).adjusted(scores, docs).tolist() == scores.tolist()
@@ -87,7 +88,7 @@ def test_fluctuation_is_the_deviation_over_the_last_rounds_that_are_known():
 
 def test_fluctuation_of_a_wrapped_policy_changes_its_adjusted_scores_too():
     """What earlier scores were kept are those of the evidence."""
-    policy = make_fluctuation_policy(make_token_cost_policy(PLAIN), rounds=2)
+    policy = make_fluctuation_policy(make_token_cost_policy(PLAIN, weight=1), rounds=2)
     history = array(8.0, 8.0).reshape(2, 1)
     found = policy.adjusted(array(4.0, 4.0), docs_of(4, 1), history)
     assert found.tolist() == [1 + 0.5, 4 + 2]

@@ -37,7 +37,7 @@ WHY = {
     "QBC": "Texts come first on which several models disagree.",
     "TagCount": "Texts come first in which the model expects most tokens of entities.",
     "Fluctuation": "Texts come first for which the model changes its mind from round to round.",
-    "TokenCost": "Texts come first that are worth most for each token to label.",
+    "TokenCost": "Texts come first that promise most for the words that you read.",
 }
 # And how the texts of the first round are chosen.
 FIRST = {
