@@ -98,7 +98,11 @@ export class Sheet {
 
   undo() {
     if (!this.past.length) return false;
+    const after = this.ents;
     this.ents = this.past.pop();
+    const lacks = (ents, ent) => !ents.some((one) => one.start === ent.start && one.end === ent.end && one.label === ent.label);
+    const undone = this.ents.find((ent) => lacks(after, ent)) ?? after.find((ent) => lacks(this.ents, ent));
+    if (undone) this.selectEntity(undone);
     return true;
   }
 

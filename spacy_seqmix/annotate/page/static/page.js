@@ -6,7 +6,7 @@ import { actionOf } from "./keyboard.js";
 import { Sheet, keysOf } from "./model.js";
 import { Outbox, ask, newId } from "./outbox.js";
 import { drawProgress, duration, plural } from "./side.js";
-import { forget, read, storeOf, write } from "./storage.js";
+import { forget, hasLabelled, noteLabelled, read, storeOf, write } from "./storage.js";
 import { TextView, element } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
@@ -242,6 +242,8 @@ function keepDraft(key, ents) {
 function give(label) {
   if (!current || !current.sheet.range()) return;
   lastLabel = label;
+  noteLabelled();
+  $("labels").querySelector(`[data-label="${CSS.escape(label)}"]`)?.scrollIntoView({ block: "nearest" });
   const range = current.sheet.range();
   changed(current.sheet.label(label), `${current.sheet.words(range)}: ${label}`);
 }
@@ -348,6 +350,7 @@ function refresh() {
   $("card").classList.toggle("correcting", !!current?.correct);
   $("leave").hidden = !current?.correct;
   const chosen = sheet?.chosen() ?? [];
+  const isWhole = chosen.length === 1 && chosen[0].start === range.start && chosen[0].end === range.end;
   const all = !range && sheet?.suggested.length > 1;
   $("remove").disabled = !chosen.length && !all;
   $("remove-text").textContent = all ? "Remove all" : "Remove";
@@ -359,8 +362,9 @@ function refresh() {
   $("accept-text").textContent = current && !n ? "No entities" : verb;
   for (const chip of $("labels").querySelectorAll("[data-label]")) {
     chip.disabled = !range;
-    chip.setAttribute("aria-pressed", String(chosen.length === 1 && chosen[0].label === chip.dataset.label));
+    chip.setAttribute("aria-pressed", String(isWhole && chosen[0].label === chip.dataset.label));
   }
+  markCut();
 }
 
 function metaText() {
@@ -376,6 +380,7 @@ function metaText() {
   else if (task.suggestions) parts.push("The model suggests nothing here");
   if (task.dev) parts.push(task.round ? "Set aside to measure with, so nothing is suggested" : "Set aside to measure with");
   if (task.reserve) parts.push(`For the next batch${learns() ? ", while the model learns" : ""}`);
+  if (!hasLabelled()) parts.push("Select words, then press a label");
   return parts.join(" · ");
 }
 
@@ -401,19 +406,26 @@ function drawLabels() {
   const chips = keys.map(({ label, digit, letter }, i) =>
     element(
       "button",
-      { type: "button", class: `chip c${i % 8} ${i > 7 ? "again" : ""}`, "data-label": label, onclick: () => give(label), "aria-keyshortcuts": [digit, letter].filter(Boolean).join(" ") },
+      { type: "button", class: `chip c${i % 8} ${i > 7 ? "again" : ""}`, title: label, "data-label": label, onclick: () => give(label), "aria-keyshortcuts": [digit, letter].filter(Boolean).join(" ") },
       element("bdi", {}, label),
-      element("kbd", {}, [digit, letter.toUpperCase()].filter(Boolean).join(" ")),
+      digit || letter ? element("kbd", { "aria-hidden": "true" }, [digit, letter.toUpperCase()].filter(Boolean).join(" ")) : null,
     ),
   );
   $("labels").replaceChildren(...chips);
+  makeRoom();
+}
+
+/** Give many labels the room that the text does not need. */
+function makeRoom() {
+  const main = document.querySelector("main");
+  main.classList.remove("crowded");
+  main.classList.toggle("crowded", $("labels").clientHeight < $("labels").scrollHeight - 4);
   markCut();
 }
 
-/** Show that there are more labels than fit. */
+/** Show that there are more lines, or more labels, than fit. */
 function markCut() {
-  const { scrollTop, clientHeight, scrollHeight } = $("labels");
-  $("labels").classList.toggle("cut", scrollTop + clientHeight < scrollHeight - 4);
+  for (const one of [$("labels"), $("scroll")]) one.classList.toggle("cut", one.scrollTop + one.clientHeight < one.scrollHeight - 4);
 }
 
 function drawTop() {
@@ -609,8 +621,8 @@ for (const name of ["progress", "done"]) {
   });
 }
 $("add-label").addEventListener("click", newLabel);
-$("labels").addEventListener("scroll", markCut);
-addEventListener("resize", markCut);
+for (const id of ["labels", "scroll"]) $(id).addEventListener("scroll", markCut);
+addEventListener("resize", makeRoom);
 for (const one of document.querySelectorAll("dialog")) one.addEventListener("close", focusText);
 click("more", () => done.draw({ more: true }));
 click("new-label-cancel", () => $("new-label").close());

@@ -28,3 +28,12 @@ export function write(name, value) {
 export function forget(name) {
   localStorage.removeItem(place(name));
 }
+
+/** Remember, as long as the browser is open, that this person knows how to give a label. */
+export function noteLabelled() {
+  sessionStorage.setItem("seqmix:labelled", "1");
+}
+
+export function hasLabelled() {
+  return sessionStorage.getItem("seqmix:labelled") !== null;
+}

@@ -87,7 +87,7 @@ export class TextView {
       box.append(this.#word(i));
     }
     const sure = ent.own || ent.confidence === null ? null : element("i", {}, percent(ent.confidence));
-    box.append(element("bdi", { class: "tag", "aria-hidden": "true" }, ent.label, sure));
+    box.append(element("bdi", { class: "tag", "aria-hidden": "true" }, element("span", { class: "name" }, ent.label), sure));
     if (!ent.own && ent.confidence !== null) box.style.setProperty("--sure", ent.confidence.toFixed(2));
     box.title = ent.own ? ent.label : `${ent.label}, suggested${sure ? `, ${percent(ent.confidence)} sure` : ""}`;
     ent.box = new WeakRef(box);
