@@ -721,8 +721,8 @@ class Errors:
 
     # 68x the page
     E680 = (
-        "[S680] {label!r} can't be a label: {reason}. Give labels such as PER,ORG,LOC: any signs "
-        "but commas, semicolons, line breaks and control characters."
+        "[S680] {label!r} can't be a label: {reason}. A label may have any signs but commas, "
+        "semicolons, line breaks and control characters."
     )
     E681 = (
         "[S681] The labels {missing} of {path} are not among those given, and texts have them. "

@@ -67,7 +67,12 @@ class Service:
         if (key := body.get("key")) is not None:
             last = self.desk.last(str(key))
             return {"answers": [] if last is None else [_again(last)]}
-        count, answers = self.desk.done(before=body.get("before"), skip=int(body.get("skip", 0)))
+        count, answers = self.desk.done(
+            before=body.get("before"),
+            label=body.get("label"),
+            skipped=bool(body.get("skipped")),
+            skip=int(body.get("skip", 0)),
+        )
         return {"count": count, "answers": [_again(one) for one in answers]}
 
     def labels(self, body: Body) -> Body:

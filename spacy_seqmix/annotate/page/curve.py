@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from ...active.journal import RoundRecord, Scores
 
-__all__ = ["curve_of", "interval"]
+__all__ = ["curve_of", "interval", "types_of"]
 
 Point = dict[str, Any]
 
@@ -35,6 +36,17 @@ def curve_of(records: Sequence[RoundRecord]) -> list[Point]:
             }
         )
     return points
+
+
+def types_of(records: Sequence[RoundRecord]) -> dict[str, dict[str, float]]:
+    """F1 of each label in the last round with a score, and the entities of the dev docs that have
+    it."""
+    scored = [record.scores["dev"] for record in records if "dev" in record.scores]
+    per_type = scored[-1].ents_per_type if scored else None
+    gold: Counter[str] = Counter()
+    for label, _, n in scored[-1].confusion if scored else ():
+        gold[label] += n
+    return {name: {"f": one.f, "n": gold[name]} for name, one in sorted((per_type or {}).items())}
 
 
 def counts(scores: Scores) -> tuple[int, int, int]:

@@ -184,17 +184,29 @@ class Desk:
             return self.answers.get(key)
 
     def done(
-        self, *, before: str | None = None, skip: int = 0, limit: int = 50
+        self,
+        *,
+        before: str | None = None,
+        label: str | None = None,
+        skipped: bool = False,
+        skip: int = 0,
+        limit: int = 50,
     ) -> tuple[int, list[PageAnswer]]:
         """What was answered, the last first.
 
         before (str | None): only texts that were labelled before this label existed.
+        label (str | None): only texts with an entity of this label.
+        skipped (bool): only texts that were skipped.
         RETURNS (tuple): how many there are, and those from ``skip`` on.
         """
         with self._lock:
-            label = next((one for one in self.labels if one.name == before), None)
+            added = next((one for one in self.labels if one.name == before), None)
             rows = list(reversed(self.answers.values()))
-            rows = rows if label is None else list(label.older(rows))
+            rows = rows if added is None else list(added.older(rows))
+            if label is not None:
+                rows = [one for one in rows if any(span.label == label for span in one.spans)]
+            if skipped:
+                rows = [one for one in rows if one.skipped]
             return len(rows), rows[skip : skip + limit]
 
     def older(self) -> dict[str, int]:

@@ -75,11 +75,18 @@ class PageFolder:
             raise SeqMixFileError(text) from err
 
     def facts(self) -> dict[str, Any]:
-        """What the page shows of the config: the language, and the docs that must be set aside
-        before there is a score."""
+        """What the page shows of the config: the language; the share of the texts that is set
+        aside, none where a file has the dev docs, and how many there must be before a score; and
+        the files of texts and answers."""
         with config_errors(self.config_path):
             config = Config().from_disk(self.config_path, interpolate=False)
-        return {"lang": config["nlp"]["lang"], "dev_min": config["active"].get("dev_min", 30)}
+        active = config["active"]
+        return {
+            "lang": config["nlp"]["lang"],
+            "dev_min": active.get("dev_min", 30),
+            "dev_share": None if active.get("dev") else active.get("dev_share", 0.2),
+            "texts": self.read().texts if self.exists else None,
+        }
 
     def write(self, settings: PageSettings) -> None:
         """Write the settings, for the user's eyes only: they have the secret."""

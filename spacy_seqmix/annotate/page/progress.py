@@ -15,7 +15,7 @@ from ...active.run_folder import RunFolder
 from ...errors import SeqMixError
 from ...query.agreement import ROUNDS, Agreement, should_stop
 from .blind import blind_result
-from .curve import curve_of
+from .curve import curve_of, types_of
 from .desk import Desk
 from .rows import PageAnswer
 from .training import Training
@@ -91,6 +91,8 @@ class Progress:
             "counts": _counts(answers),
             "batch": self._batch(tab),
             "curve": curve_of(records),
+            "types": types_of(records),
+            "most_aside": self._most_aside(),
             "last": None if not records else records[-1].seconds.total,
             "next": self._next(),
             "advice": advice(records),
@@ -115,6 +117,15 @@ class Progress:
             "elsewhere": len(lacking & self.desk.held_by_others(tab)),
         }
 
+    def _most_aside(self) -> int | None:
+        """How many texts can be set aside in the whole run; None where that isn't known."""
+        share, head, answers = self.fixed.get("dev_share"), self.desk.head, self.desk.answers
+        if share is None or head is None:
+            return None
+        # The loop's pool has the texts that it asks for, answered or not.
+        asked = {one.key for one in self.desk.texts}
+        return int(share * (head.pool + sum(key not in asked for key in answers)))
+
     def _next(self) -> State | None:
         head = self.desk.head
         if head is None:
@@ -137,16 +148,25 @@ class Progress:
         path = self.folder.last_model
         if not records or not path.exists():
             return None
-        return {"path": str(path.absolute()), "round": records[-1].round}
+        answers, run = self.folder.answers.absolute(), path.parent.absolute()
+        return {
+            "path": str(path.absolute()),
+            "round": records[-1].round,
+            "answers": str(answers),
+            "run": str(run),
+        }
 
     def _loop(self, training: Training | None) -> State:
         """What the loop does, and for how long. What one did that has ended does not count."""
         status = Status.read(self.folder.status)
         if training is not None and status is not None and status.since < training.since:
             status = None
+        now = time.time()
+        begun = now if training is None else training.since
+        since = begun if status is None else status.since
         return {
             "phase": "start" if status is None else status.phase,
-            "elapsed": 0.0 if status is None else max(0.0, time.time() - status.since),
+            "elapsed": max(0.0, now - since),
             "alive": training is None or training.is_alive,
             "finished": training is not None and training.has_finished,
             "message": (training.message() if training is not None else None) or self._problem,

@@ -44,8 +44,6 @@ def bind(host: str, port: int | None, usual: int | None = None) -> socket.socket
     port (int | None): by default the usual one, or any free one where that is in use.
     usual (int | None): where the run was served before; by default 8642.
     RAISES (SeqMixFileError): S687 where it can't be had.
-
-    Warns with W681 where the page moves.
     """
     wanted = [port] if port is not None else [usual or PORT, 0]
     for number in wanted:
@@ -56,8 +54,6 @@ def bind(host: str, port: int | None, usual: int | None = None) -> socket.socket
             text = Errors.E687.format(host=host, port=number, reason=err.strerror)
             problem = SeqMixFileError(text)
         else:
-            if number == 0 and usual is not None:
-                warnings.warn(Warnings.W681.format(port=usual), stacklevel=2)
             return listener
     raise problem
 
@@ -98,6 +94,8 @@ def serve(
     train (list[str] | None): options of ``spacy seqmix active``; None trains nothing.
     on_start (Callable): called with the link of the page.
     RAISES (SeqMixError): S412 where another server has the run, S687, and those of ``Desk``.
+
+    Warns with W681 where the page moves.
     """
     import uvicorn
 
@@ -114,6 +112,8 @@ def serve(
             begin()
         stack.enter_context(alone(folder, address))
         settings = go_on()
+        if port is None and usual not in (None, listener.getsockname()[1]):
+            warnings.warn(Warnings.W681.format(port=usual), stacklevel=2)
         if settings.port is None or port is not None:
             settings = settings.model_copy(update={"port": listener.getsockname()[1]})
             folder.write(settings)

@@ -14,11 +14,12 @@ export function inTrouble() {
   return trouble !== null;
 }
 
-/** Say what is wrong with the server. `n`: answers that are on their way to it. */
-export function fail(error, n) {
+/** Say what is wrong with the server. `n`: answers that are on their way to it. `hasText`: whether a text is shown. */
+export function fail(error, n, hasText) {
   const kept = n ? ` ${plural(n, "answer")} ${n === 1 ? "is" : "are"} kept in this browser and will be sent.` : " Nothing is lost.";
-  if (error.status === 0) trouble = `No connection to the server.${kept} Go on labelling; it is tried again.`;
+  if (error.status === 0) trouble = `No connection to the server.${kept} ${hasText ? "Go on labelling; the page" : "The page"} tries again.`;
   else if (error.status === 507) trouble = `The server can't write: ${error.message}${kept}`;
+  else if (error.status === 403) trouble = `The server at this address does not know this page: it may be that of another run. Start the server of this run again; its terminal shows the link.${kept}`;
   else if (error.status === 403 || error.status === 409) trouble = `${error.message}${kept}`;
   else trouble = `The server has a problem: ${error.message}${kept}`;
   draw();

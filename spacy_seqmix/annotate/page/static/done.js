@@ -9,27 +9,44 @@ const $ = (id) => document.getElementById(id);
 export class DoneList {
   /** onChoose: called with the answer to go back to; onError: with what the server says. */
   constructor(onChoose, onError) {
-    Object.assign(this, { onChoose, onError, shown: 0 });
+    Object.assign(this, { onChoose, onError, shown: 0, open: "" });
     $("filter").addEventListener("change", () => this.draw());
   }
 
-  /** Offer the texts that were labelled before a label existed: {label: how many}. */
-  drawFilter(older) {
+  /** Offer what to show: `older` counts the texts that were labelled before a label existed. */
+  drawFilter({ labels, older }) {
     const chosen = $("filter").value;
-    const options = Object.entries(older).map(([label, n]) => element("option", { value: label }, `labelled before ${label} existed (${n})`));
-    $("filter").replaceChildren(element("option", { value: "" }, "everything"), ...options);
-    $("filter").value = older[chosen] ? chosen : "";
+    // No label has a comma: these values are none.
+    const options = [
+      element("option", { value: "" }, "everything"),
+      element("option", { value: ",skipped", "data-skipped": true }, "skipped"),
+      ...labels.map((label) => element("option", { value: `,with,${label}`, "data-label": label }, `with ${label}`)),
+      ...Object.entries(older).map(([label, n]) => element("option", { value: label, "data-before": label }, `labelled before ${label} existed (${n})`)),
+    ];
+    $("filter").replaceChildren(...options);
+    $("filter").value = options.some((one) => one.value === chosen) ? chosen : "";
+  }
+
+  /** Mark the text that is open. */
+  mark(key) {
+    this.open = key;
+    for (const button of $("done-list").querySelectorAll("button")) {
+      if (button.dataset.key === key) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+    }
   }
 
   async draw({ more = false } = {}) {
     if (!more) this.shown = 0;
     try {
-      const { count, answers } = await ask("done", { skip: this.shown, before: $("filter").value || null });
+      const { before, label, skipped } = $("filter").selectedOptions[0]?.dataset ?? {};
+      const { count, answers } = await ask("done", { skip: this.shown, before, label, skipped: skipped !== undefined });
       const items = answers.map((answer) => this.#item(answer));
       if (more) $("done-list").append(...items);
       else $("done-list").replaceChildren(...items);
       this.shown += answers.length;
       $("more").hidden = this.shown >= count;
+      this.mark(this.open);
     } catch (error) {
       this.onError(error);
     }
@@ -42,8 +59,8 @@ export class DoneList {
     const begun = read(`draft:${answer.key}`) ? "changes not saved · " : "";
     const start = Array.from(answer.text).slice(0, 90).join("");
     const by = answer.who ? ` · ${answer.who}` : "";
-    const small = element("small", {}, begun, element("bdi", {}, what), element("span", {}, ` · ${when}${by}`));
+    const small = element("small", {}, begun && element("span", {}, begun), element("bdi", {}, what), element("span", {}, ` · ${when}${by}`));
     const words = element("span", { dir: "auto", class: "start" }, start);
-    return element("li", {}, element("button", { type: "button", onclick: () => this.onChoose(answer) }, words, small));
+    return element("li", {}, element("button", { type: "button", "data-key": answer.key, onclick: () => this.onChoose(answer) }, words, small));
   }
 }

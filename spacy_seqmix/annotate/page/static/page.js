@@ -16,7 +16,7 @@ const IDLE = 30_000;
 // So soon after a text has come, nobody has read it: the key was pressed twice.
 const TOO_SOON = 250;
 // Said once all rounds are done.
-const LATE = "What you change now is saved, but this pipeline does not learn it.";
+const LATE = "What you save now is kept, but this pipeline does not learn it.";
 const NARROW = matchMedia("(max-width: 900px)");
 
 const tab = newId();
@@ -343,6 +343,7 @@ function refresh() {
   const range = sheet?.range();
   $("text").hidden = !current;
   $("text").dataset.key = current?.task.key ?? "";
+  done.mark(current?.task.key ?? "");
   $("waiting").hidden = !!current;
   $("waiting").classList.toggle("still", !!state && (state.loop.finished || !state.loop.alive));
   if (!current) $("waiting-text").textContent = waitingText();
@@ -371,7 +372,7 @@ function metaText() {
   const { task, sheet, correct } = current;
   if (correct) {
     const kind = task.state === "skipped" ? "You skipped this text." : "You have done this text.";
-    const begun = sheet.past.length ? " Your changes are not saved yet: U undoes them." : "";
+    const begun = sheet.past.length ? " Your changes are not saved yet: Undo takes them back." : "";
     return `${kind}${begun || " Change it and save, or leave it."}${state.loop.finished ? ` ${LATE}` : ""}`;
   }
   const parts = [];
@@ -396,9 +397,9 @@ function waitingText() {
   const rest = out ? ` ${plural(out, "text")} ${out === 1 ? "is" : "are"} left out: nearly the same as labelled ones.` : "";
   if (loop.finished) return `${rest ? "All others are done." + rest : "Every text is done."} The pipeline is ready: see Progress. ${LATE}`;
   if (!loop.alive) return "The training has stopped. See the message above.";
-  if (loop.phase === "start") return "Reading the texts, and choosing the first ones…";
+  if (loop.phase === "start") return state.counts.labelled ? "Reading the texts, and what was done before…" : "Reading the texts, and choosing the first ones…";
   if (loop.phase !== "wait" && loop.phase !== "annotate") return `The model is learning from your labels (${duration(loop.elapsed)}). The next texts come by themselves.`;
-  return batch.elsewhere ? `${plural(batch.elsewhere, "text")} of this batch ${batch.elsewhere === 1 ? "is" : "are"} open in another tab.` : "The next texts come by themselves.";
+  return batch.elsewhere ? `${plural(batch.elsewhere, "text")} of this batch ${batch.elsewhere === 1 ? "is" : "are"} open in another tab, perhaps another person's.` : "The next texts come by themselves.";
 }
 
 function drawLabels() {
@@ -446,7 +447,8 @@ function drawState(next) {
   const first = state === null;
   const isNew = first || next.next?.model !== state.next?.model || next.batch.round !== state.batch.round;
   const labels = first || String(next.labels) !== String(state.labels);
-  const older = first || JSON.stringify(next.older) !== JSON.stringify(state.older);
+  const offered = ({ labels, older }) => JSON.stringify([labels, older]);
+  const filter = first || offered(next) !== offered(state);
   state = next;
   if (first) {
     storeOf(state.run);
@@ -459,7 +461,7 @@ function drawState(next) {
     drawLabels();
     if (current) view.show(current.sheet, state.labels);
   }
-  if (older) done.drawFilter(state.older);
+  if (filter) done.drawFilter(state);
   drawTop();
   drawProgress($("progress"), state);
   $("n-done").textContent = String(state.counts.labelled + state.counts.skipped);
@@ -513,7 +515,7 @@ function sent(waiting, error, refused) {
 }
 
 function disconnected(error) {
-  fail(error, outbox?.answers.size ?? 0);
+  fail(error, outbox?.answers.size ?? 0, !!current);
 }
 
 function connected() {

@@ -71,13 +71,32 @@ export function curve(points) {
   return picture;
 }
 
+/** Why there is no score yet, or will be none. */
+function noScore(state) {
+  const { dev_min: wanted, most_aside: most, loop } = state;
+  const docs = state.curve.at(-1)?.docs;
+  const aside = (n) => `${plural(n, "text")} ${n === 1 ? "is" : "are"} set aside to measure with`;
+  const measured = "For a score from the first round on, begin a run with --dev and a file of labelled texts.";
+  if (loop.finished) return `${docs ? `Only ${aside(docs)}; a score needs ${wanted}. ` : "No round was scored. "}${measured}`;
+  if (most !== null && most !== undefined && most < wanted) return `This run will show no score: a score needs ${wanted} texts that are set aside, and so few texts give about ${most}. ${measured}`;
+  if (docs) return `So far ${aside(docs)}. The score shows from ${wanted} on.`;
+  return "A random part of what you label is set aside to measure with. The score shows once there is enough of it.";
+}
+
+/** F1 of each label, and the entities that it is measured on. */
+function perLabel(types) {
+  const names = Object.keys(types ?? {});
+  if (names.length < 2) return null;
+  const rows = names.map((name) => {
+    const { f, n } = types[name];
+    return element("li", { title: `${name}: F1 ${(100 * f).toFixed(1)} on ${n === 1 ? "1 entity" : `${n} entities`}` }, element("bdi", {}, name), element("span", { class: "n" }, `${(100 * f).toFixed(1)} (${n})`));
+  });
+  return element("div", {}, line("F1 of each label, and in brackets its entities in these texts:", "quiet"), element("ul", { class: "types scores" }, ...rows));
+}
+
 function score(state) {
   const scored = state.curve.filter((p) => p.f !== null);
-  if (!scored.length) {
-    const known = state.curve.at(-1);
-    const text = known?.docs ? `So far ${plural(known.docs, "text")} ${known.docs === 1 ? "is" : "are"} set aside to measure with. The score shows from ${state.dev_min} on.` : "A random part of what you label is set aside to measure with. The score shows once there is enough of it.";
-    return section("Score", line(text, "quiet"));
-  }
+  if (!scored.length) return section("Score", line(noScore(state), "quiet"));
   const last = scored.at(-1);
   const before = scored.at(-2);
   const gain = before ? 100 * (last.f - before.f) : 0;
@@ -89,6 +108,7 @@ function score(state) {
     element("p", { class: "big" }, (100 * last.f).toFixed(1), change),
     line(`F1 ${of}${interval}`, "quiet"),
     curve(scored),
+    perLabel(state.types),
   );
 }
 
@@ -100,7 +120,7 @@ function counts(state) {
     const n = types[name] ?? 0;
     const bar = element("i", { class: `c${i % 8}` });
     bar.style.width = `${(100 * n) / most}%`;
-    return element("li", {}, element("bdi", {}, name), element("span", { class: "bar" }, bar), element("span", { class: "n" }, String(n)));
+    return element("li", { title: name }, element("bdi", {}, name), element("span", { class: "bar" }, bar), element("span", { class: "n" }, String(n)));
   });
   return section(
     "Labelled",
@@ -123,9 +143,12 @@ function training(state) {
 
 function next(state) {
   if (!state.next) return null;
+  const over = state.loop.finished;
   const { why, scored, pool, left_out } = state.next;
-  if (left_out) return section("What is asked, and why", line(`${plural(left_out, "text")} ${left_out === 1 ? "is" : "are"} left out: nearly the same as labelled ones.`));
-  const sizes = pool ? `${plural(pool, "text")} left${scored && scored < pool ? `; ${plural(scored, "text")} drawn at random were compared` : ""}.` : "";
+  if (left_out) return section(over ? "What was left out" : "What is asked, and why", line(`${plural(left_out, "text")} ${left_out === 1 ? "is" : "are"} left out: nearly the same as labelled ones.`));
+  if (over) return pool ? section("What is left", line(`${plural(pool, "text")} ${pool === 1 ? "was" : "were"} not asked for.`)) : null;
+  const compared = scored ? ` For this batch ${plural(scored, "text")} ${scored === 1 ? "was" : "were"} compared.` : "";
+  const sizes = pool ? `${plural(pool, "text")} ${pool === 1 ? "is" : "are"} left.${compared}` : "";
   return section("What is asked, and why", line(why), line(sizes, "quiet"));
 }
 
@@ -135,9 +158,10 @@ function advice(state) {
   const kappa = a.kappa === null ? "" : ` (kappa of the tokens ${a.kappa.toFixed(2)})`;
   const agree = a.agreement === null
     ? `The last two models find no entities in ${plural(a.docs, "text")}.`
-    : `On ${plural(a.docs, "text")} that stay the same, the entities of the last two models agree to ${percent(a.agreement)}${kappa}.`;
+    : `On ${plural(a.docs, "text")} that ${a.docs === 1 ? "stays" : "stay"} the same, the entities of the last two models agree to ${percent(a.agreement)}${kappa}.`;
   // A bound so wide says nothing.
   const bound = a.bound === null || a.bound > 0.3 ? null : line(`There, F1 has changed by at most ${(100 * a.bound).toFixed(0)} points.`, "quiet");
+  if (state.loop.finished) return section("How much did the last round change?", line(agree), bound);
   const stop = a.stop
     ? line("Three models in a row hardly differ: more labels will change little. You may stop; it is up to you.", "hint")
     : line("The model still changes: go on.");
@@ -170,12 +194,35 @@ async function copied(button, pre) {
   }, 2000);
 }
 
+/** A line of code, and the button that copies it. */
+function code(text) {
+  const pre = element("pre", { tabindex: "0" }, text);
+  const copy = element("button", { type: "button", class: "plain", onclick: () => copied(copy, pre) }, "Copy");
+  return [pre, element("span", { role: "status" }, copy)];
+}
+
 function pipeline(state) {
   if (!state.model) return null;
-  const code = `nlp = spacy.load(${JSON.stringify(state.model.path)})`;
-  const pre = element("pre", { tabindex: "0" }, code);
-  const copy = element("button", { type: "button", class: "plain", onclick: () => copied(copy, pre) }, "Copy");
-  return section("Your pipeline", pre, element("span", { role: "status" }, copy));
+  return section("Your pipeline", ...code(`nlp = spacy.load(${JSON.stringify(state.model.path)})`));
+}
+
+/** A word as a shell reads it. */
+function quoted(word) {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
+function whatNow(state) {
+  if (!state.loop.finished || !state.model) return null;
+  const { answers, path, run } = state.model;
+  const pool = state.texts ? ` --pool ${quoted(state.texts)}` : "";
+  return section(
+    "What now?",
+    line("End the page with Ctrl-C in its terminal. Then this makes a file of your labels, for spacy train or another program:"),
+    ...code(`python -m spacy seqmix ingest ${quoted(answers)} -o labelled.spacy --model ${quoted(path)}${pool}`),
+    line("And this a report of the rounds:"),
+    ...code(`python -m spacy seqmix report ${quoted(run)} -o report`),
+    line("This run keeps its texts: for more texts, begin a run in another folder.", "quiet"),
+  );
 }
 
 const drawn = new Map(); // each part as it is shown: {html, node}
@@ -183,7 +230,7 @@ const drawn = new Map(); // each part as it is shown: {html, node}
 /** Draw the parts that have changed; in the others, what is selected and the focus stay. */
 export function drawProgress(root, state) {
   let before = null;
-  for (const part of [counts, score, training, next, advice, blind, pipeline]) {
+  for (const part of [counts, score, training, next, advice, blind, pipeline, whatNow]) {
     const node = part(state);
     const old = drawn.get(part);
     const html = node?.outerHTML;

@@ -29,7 +29,7 @@ export function forget(name) {
   localStorage.removeItem(place(name));
 }
 
-/** Remember, as long as the browser is open, that this person knows how to give a label. */
+/** Remember, as long as the tab is open, that this person knows how to give a label. */
 export function noteLabelled() {
   sessionStorage.setItem("seqmix:labelled", "1");
 }
