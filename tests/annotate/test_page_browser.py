@@ -160,7 +160,7 @@ def test_page_browser_shows_suggestions_and_their_confidence(tab, loop):
     assert re.search(r"\blow\b", low.get_attribute("class"))
     assert re.search(r"\bhigh\b", high.get_attribute("class"))
     assert low.get_attribute("title") == "PER, suggested, 41% sure"
-    assert entities(tab) == ["Mara QuillPER", "Port ElderPER41%"]
+    assert entities(tab) == ["Mara QuillPER97%", "Port ElderPER41%"]
     press(tab, "Tab", "Tab", "3", "Enter")
     wait_until(loop.answers)
     assert loop.given()[TEXTS[0]] == [("Mara Quill", "PER"), ("Port Elder", "LOC")]
@@ -439,6 +439,8 @@ def test_page_browser_adds_a_label(tab, loop):
     assert loop.given()[TEXTS[1]] == [("Nobody", "DATE")]
     assert tab.locator("#filter option").all_inner_texts() == [
         "everything",
+        "skipped",
+        *(f"with {label}" for label in ("PER", "ORG", "LOC", "DATE")),
         "labelled before DATE existed (1)",
     ]
 

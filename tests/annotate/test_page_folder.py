@@ -53,7 +53,8 @@ def test_page_folder_begins_and_goes_on(tmp_path, texts):
     assert again == settings
     labels = json.loads(folder.labels_path.read_text("utf8"))
     assert [label["name"] for label in labels] == ["PER", "ORG", "LOC"]
-    assert folder.facts() == {"lang": "en", "dev_min": 30}
+    aside = {"dev_min": 30, "dev_share": 0.2}
+    assert folder.facts() == {"lang": "en", **aside, "texts": str(texts)}
     assert go_on(folder, NewRun(texts), {}, blind=0.3).blind == 0.3
     assert folder.read().blind == 0.3
 
@@ -180,11 +181,10 @@ def test_page_serve_takes_another_port_unless_one_is_asked_for():
     assert code_of(bind, "no.such.host.invalid", None) == "S687"
 
 
-def test_page_serve_takes_the_usual_port_and_says_where_it_is_taken():
+def test_page_serve_takes_the_usual_port_where_it_is_free():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
-        with pytest.warns(UserWarning, match=rf"^\[W681\] Port {number}"):
-            bind("127.0.0.1", None, number).close()
+        bind("127.0.0.1", None, number).close()
     with bind("127.0.0.1", None, number) as usual:
         assert usual.getsockname()[1] == number
 

@@ -21,6 +21,12 @@ function surety(confidence) {
   return confidence < 0.5 ? "low" : confidence < 0.8 ? "some" : "high";
 }
 
+/** A long label is cut beside its word: the whole one shows on hover. */
+function short(label) {
+  const signs = Array.from(label);
+  return signs.length > 24 ? `${signs.slice(0, 23).join("")}…` : label;
+}
+
 export function percent(share) {
   return `${Math.round(100 * share)}%`;
 }
@@ -87,7 +93,7 @@ export class TextView {
       box.append(this.#word(i));
     }
     const sure = ent.own || ent.confidence === null ? null : element("i", {}, percent(ent.confidence));
-    box.append(element("bdi", { class: "tag", "aria-hidden": "true" }, element("span", { class: "name" }, ent.label), sure));
+    box.append(element("bdi", { class: "tag", "aria-hidden": "true" }, short(ent.label), sure));
     if (!ent.own && ent.confidence !== null) box.style.setProperty("--sure", ent.confidence.toFixed(2));
     box.title = ent.own ? ent.label : `${ent.label}, suggested${sure ? `, ${percent(ent.confidence)} sure` : ""}`;
     ent.box = new WeakRef(box);
