@@ -308,3 +308,14 @@ def test_page_desk_names_a_damaged_file(loop):
     loop.file.path.write_text(json.dumps({"key": "x"}) + "\n", "utf8")
     with pytest.raises(SeqMixError, match=r"answers\.jsonl, line 1"):
         loop.desk()
+
+
+def test_page_desk_lists_what_was_skipped_and_what_has_a_label(loop):
+    desk = loop.desk()
+    post(loop, desk, 0, [(0, 10, "PER"), (21, 31, "LOC")])
+    post(loop, desk, 1, state="skipped")
+    post(loop, desk, 3, [(0, 8, "PER")])
+    assert keys(desk.done(skipped=True)[1]) == [loop.key(1)]
+    assert keys(desk.done(label="PER")[1]) == [loop.key(3), loop.key(0)]
+    assert desk.done(label="LOC", limit=1)[0] == 1
+    assert desk.done(label="ORG") == (0, [])

@@ -17,7 +17,7 @@ from spacy_seqmix.active.journal import LOCKED_EXIT_CODE
 from spacy_seqmix.annotate.page import start
 from spacy_seqmix.annotate.page.folder import PageFolder, begin, go_on
 from spacy_seqmix.annotate.page.labels import read_labels
-from spacy_seqmix.annotate.page.serve import alone, bind
+from spacy_seqmix.annotate.page.serve import alone, bind, serve
 from spacy_seqmix.annotate.page.start import NewRun, config_of, shipped_config
 from spacy_seqmix.cli import app
 from spacy_seqmix.config import load_config
@@ -255,3 +255,25 @@ def test_page_command_says_what_to_install(tmp_path, texts, monkeypatch):
     shown = invoke(tmp_path / "run", "--texts", texts, "--labels", "A")
     assert "[S686]" in shown.output
     assert "pip install 'spacy-seqmix[annotate]'" in " ".join(shown.output.split())
+
+
+def test_page_serve_says_that_the_page_has_moved_where_there_is_a_page(tmp_path, texts):
+    folder = PageFolder(tmp_path / "run")
+    settings = begin(folder, new_run(texts), {})
+
+    def refused():
+        raise SeqMixError("[S684] other texts")
+
+    def started(link):
+        raise KeyboardInterrupt
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        folder.write(settings.model_copy(update={"port": number}))
+        # Warnings are errors: a refusal comes without one.
+        assert code_of(serve, folder.run_dir, refused, refused, browser=False) == "S684"
+        with (
+            pytest.warns(UserWarning, match=rf"^\[W681\] Port {number}"),
+            pytest.raises(KeyboardInterrupt),
+        ):
+            serve(folder.run_dir, refused, folder.read, browser=False, on_start=started)

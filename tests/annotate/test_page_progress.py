@@ -284,3 +284,30 @@ def is_running(pid):
         return False
     with open(f"/proc/{pid}/stat") as file:  # one that nobody waits for is dead all the same
         return file.read().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize(("share", "wanted"), [(0.2, 1), (0.5, 3), (None, None)])
+def test_page_progress_knows_how_many_texts_can_be_set_aside(loop, share, wanted):
+    def most(desk):
+        facts = {"dev_share": share}
+        return Progress(loop.run_dir, desk, identity="run", facts=facts).state(None)["most_aside"]
+
+    desk = loop.desk()
+    assert most(desk) == wanted
+    post(loop, desk, 0)
+    post(loop, desk, 1)
+    assert most(desk) == wanted
+    # The next round asks for others, and its pool has lost those two.
+    loop.ask(round_=1, suggest={}, numbers=[2, 3, 4, 5])
+    asked = Asked.read(loop.run_dir / "asked.jsonl")
+    Asked(asked.header.model_copy(update={"pool": 4}), asked.texts).write(
+        loop.run_dir / "asked.jsonl"
+    )
+    assert most(desk) == wanted
+
+
+def test_page_progress_has_the_scores_of_labels(loop):
+    per_type = {"PER": {"p": 0.5, "r": 1.0, "f": 0.67}, "LOC": {"p": 1.0, "r": 0.5, "f": 0.67}}
+    scored = {**scores(0.75, 0.75, 0.75), "confusion": CONFUSION, "ents_per_type": per_type}
+    loop.journal({"n_labelled": 2, "scores": {"dev": scored}}, {"n_labelled": 3, "scores": {}})
+    assert state(loop)["types"] == {"LOC": {"f": 0.67, "n": 2}, "PER": {"f": 0.67, "n": 2}}

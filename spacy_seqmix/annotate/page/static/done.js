@@ -20,7 +20,7 @@ export class DoneList {
     const options = [
       element("option", { value: "" }, "everything"),
       element("option", { value: ",skipped", "data-skipped": true }, "skipped"),
-      ...labels.map((label) => element("option", { value: `,with,${label}`, "data-label": label }, `with ${label}`)),
+      ...labels.map((label) => element("option", { value: `,with,${label}`, "data-with": label }, `with ${label}`)),
       ...Object.entries(older).map(([label, n]) => element("option", { value: label, "data-before": label }, `labelled before ${label} existed (${n})`)),
     ];
     $("filter").replaceChildren(...options);
@@ -39,7 +39,7 @@ export class DoneList {
   async draw({ more = false } = {}) {
     if (!more) this.shown = 0;
     try {
-      const { before, label, skipped } = $("filter").selectedOptions[0]?.dataset ?? {};
+      const { before, with: label, skipped } = $("filter").selectedOptions[0]?.dataset ?? {};
       const { count, answers } = await ask("done", { skip: this.shown, before, label, skipped: skipped !== undefined });
       const items = answers.map((answer) => this.#item(answer));
       if (more) $("done-list").append(...items);
