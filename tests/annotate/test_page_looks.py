@@ -37,7 +37,7 @@ def side_bar(page, **changes):
         " const state = { ...await ask('state', {tab: 'x'}), ...changes };"
         " const root = document.createElement('div');"
         " (await import('/side.js?' + Math.random())).drawProgress(root, state);"
-        " return [...root.querySelectorAll('section')].map((one) => one.textContent).join('\\n'); }",
+        " return [...root.children].map((one) => one.textContent).join('\\n'); }",
         changes,
     )
 
