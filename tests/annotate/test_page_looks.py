@@ -182,7 +182,7 @@ def test_page_looks_end_of_a_run_contradicts_nothing(tab):
         "go on",
         "The score shows from 30 on",
         "Texts come first",
-        "On 1 text that stays",
+        "On 1 text that the last",
     ):
         assert words in going
     assert "What now?" not in going

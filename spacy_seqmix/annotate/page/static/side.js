@@ -158,7 +158,7 @@ function advice(state) {
   const kappa = a.kappa === null ? "" : ` (kappa of the tokens ${a.kappa.toFixed(2)})`;
   const agree = a.agreement === null
     ? `The last two models find no entities in ${plural(a.docs, "text")}.`
-    : `On ${plural(a.docs, "text")} that ${a.docs === 1 ? "stays" : "stay"} the same, the entities of the last two models agree to ${percent(a.agreement)}${kappa}.`;
+    : `On ${plural(a.docs, "text")} that the last two models were not trained on, their entities agree to ${percent(a.agreement)}${kappa}.`;
   // A bound so wide says nothing.
   const bound = a.bound === null || a.bound > 0.3 ? null : line(`There, F1 has changed by at most ${(100 * a.bound).toFixed(0)} points.`, "quiet");
   if (state.loop.finished) return section("How much did the last round change?", line(agree), bound);
