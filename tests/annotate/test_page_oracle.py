@@ -56,7 +56,7 @@ def test_page_oracle_yields_corrections_and_texts_that_were_not_asked(loop):
     post(loop, desk, 0, [(0, 10, "PER")])
     post(loop, desk, 2, [(24, 35, "PER")])
     list(oracle(tasks(loop, [0])))
-    post(loop, desk, 0, [(0, 4, "PER")], id="answer-corrected")
+    post(loop, desk, 0, [(0, 4, "PER")], id="answer-corrected", base="answer-0000")
     post(loop, desk, 5, [(18, 29, "ORG")])
     assert sorted(shown(oracle(tasks(loop, [3])))) == [
         (loop.key(0), [("Mara", "PER")]),
