@@ -72,6 +72,18 @@ STUDIES = {
         "spacy seqmix active configs/active.cfg RUN_DIR --active.policy.@misc POLICY",
         "random",
     ),
+    "policies-label-mini": Study(
+        "Which texts people label: the mini corpus, 220 texts",
+        "spacy seqmix sweep configs/sweeps/policies_label.cfg SWEEP_DIR --paths.pool pool.spacy "
+        "--paths.dev dev.spacy --paths.test test.spacy",
+        "random",
+    ),
+    "policies-label-conll03": Study(
+        "Which texts people label: CoNLL-2003, 220 sentences",
+        "spacy seqmix sweep configs/sweeps/policies_label.cfg SWEEP_DIR --paths.pool train.spacy "
+        "--paths.dev dev.spacy --paths.test test.spacy --active.pool_size 3000",
+        "random",
+    ),
     "strategies-conll03": Study(
         "Strategies on CoNLL-2003, 700 sentences", "spacy project run strategies-conll03"
     ),

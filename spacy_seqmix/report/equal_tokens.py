@@ -13,7 +13,7 @@ from .arms import Arm
 from .runs import EVALUATED, Run
 from .statistics import Comparison, Summary, compare, holm, summarise
 
-__all__ = ["EqualTokens", "at_equal_tokens"]
+__all__ = ["N_POINTS", "EqualTokens", "at_equal_tokens"]
 
 # So many numbers of tokens, in equal steps.
 N_POINTS = 6
@@ -25,12 +25,15 @@ class EqualTokens:
 
     tokens (list[int]): from the largest seed set to the smallest last training set.
     curves (dict): a summary over seeds at each number of tokens.
-    comparisons (dict): with the arm's baseline, over the seeds of both.
+    comparisons (dict): with the arm's baseline, over the seeds of both, at numbers of tokens that
+        these two share: an arm that asks short docs does not cut short the others' comparisons.
+    shared (dict): the last of these numbers.
     """
 
     tokens: list[int]
     curves: dict[str, dict[str, list[Summary]]] = field(default_factory=dict)
     comparisons: dict[str, dict[str, Comparison]] = field(default_factory=dict)
+    shared: dict[str, int] = field(default_factory=dict)
 
 
 def at_equal_tokens(arms: Sequence[Arm], baselines: Mapping[str, Arm]) -> EqualTokens | None:
@@ -40,13 +43,11 @@ def at_equal_tokens(arms: Sequence[Arm], baselines: Mapping[str, Arm]) -> EqualT
     RETURNS (EqualTokens | None): None for a single arm, and where a journal lacks the sizes of its
         docs, or there is no common range.
     """
-    costs = [_tokens(run) for arm in arms for run in arm.runs]
-    if len(arms) < 2 or not all(cost and cost[0] for cost in costs):
+    if len(arms) < 2 or (tokens := _common(arms)) is None:
         return None
-    low, high = max(cost[0] for cost in costs), min(cost[-1] for cost in costs)
-    if low >= high:
-        return None
-    found = EqualTokens([round(n) for n in np.linspace(low, high, N_POINTS).tolist()])
+    pairs = {name: _common([_arm_of(name, arms), other]) for name, other in baselines.items()}
+    shared = {name: points[-1] for name, points in pairs.items() if points}
+    found = EqualTokens(tokens, shared=shared)
     for split in EVALUATED:
         scores = {arm.name: _scores(arm, split, found.tokens) for arm in arms}
         curves = {
@@ -57,14 +58,31 @@ def at_equal_tokens(arms: Sequence[Arm], baselines: Mapping[str, Arm]) -> EqualT
         if curves:
             found.curves[split] = curves
         family = {}
-        for name, baseline in baselines.items():
-            ours, theirs = scores[name], scores[baseline.name]
+        for name, points in pairs.items():
+            both_arms = (_arm_of(name, arms), baselines[name])
+            ours, theirs = (_scores(arm, split, points or ()) for arm in both_arms)
             if both := [seed for seed in ours if seed in theirs]:
                 rows = [np.stack([of[seed] for seed in both]) for of in (ours, theirs)]
                 family[name] = compare(*rows)
         if family:
             found.comparisons[split] = holm(family)
     return found
+
+
+def _arm_of(name: str, arms: Sequence[Arm]) -> Arm:
+    """The arm with a name."""
+    return next(arm for arm in arms if arm.name == name)
+
+
+def _common(arms: Sequence[Arm]) -> list[int] | None:
+    """Numbers of tokens that all runs of these arms have between their rounds."""
+    costs = [_tokens(run) for arm in arms for run in arm.runs]
+    if not all(cost and cost[0] for cost in costs):
+        return None
+    low, high = max(cost[0] for cost in costs), min(cost[-1] for cost in costs)
+    if low >= high:
+        return None
+    return [round(n) for n in np.linspace(low, high, N_POINTS).tolist()]
 
 
 def _tokens(run: Run) -> list[int]:

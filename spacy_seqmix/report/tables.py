@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from ..errors import plural
+from .equal_tokens import N_POINTS
 from .statistics import ALPHA, MIN_PAIRS, Summary
 from .summary import COUNTS, PHASES, ArmSummary, ReportSummary
 
@@ -150,13 +151,19 @@ def _tokens(report: ReportSummary) -> Table:
             rows.append([str(n), *(NONE if one is None else _spread(one[k]) for one in curves)])
         gains = [found.comparisons.get(split, {}).get(name) for split, name in columns]
         rows.append(["gain", *(NONE if one is None else _spread(one.gain, "+") for one in gains)])
+        last = [
+            NONE if one is None else str(found.shared[name])
+            for one, (_, name) in zip(gains, columns, strict=True)
+        ]
+        rows.append(["up to", *last])
         p = [NONE if one is None else _number(one.p_holm, 3) for one in gains]
         rows.append(["p (Holm)", *p])
     note = (
         f"{report.measure} × 100 at equal numbers of labelled tokens, mean and sample deviation "
         "over seeds: learning curves over tokens, by straight lines between the rounds. 'gain' is "
-        f"that over {report.baseline} in points, on the mean over these rows, of runs with the "
-        "same seed; 'p (Holm)' as in the table above."
+        f"that over {report.baseline} in points, on the mean over {N_POINTS} numbers of tokens "
+        "that the two arms share, of runs with the same seed; 'up to' is the last of them. "
+        "'p (Holm)' as in the table above."
     )
     head = ["tokens", *(f"{split} {name}" for split, name in columns)]
     return Table("tokens", "At equal labelled tokens", note, head, rows)

@@ -65,7 +65,26 @@ def test_equal_tokens_by_hand(tmp_path):
     table = next(t for t in make_tables(summarise_arms(arms, baselines)) if t.name == "tokens")
     assert table.head == ["tokens", "dev short", "dev long"]
     assert table.rows[1] == ["130", "56.0", "53.2"]
-    assert table.rows[-2:] == [["gain", "–", f"{100 * gain:+.1f}"], ["p (Holm)", "–", "–"]]
+    assert table.rows[-3:] == [
+        ["gain", "–", f"{100 * gain:+.1f}"],
+        ["up to", "–", "250"],
+        ["p (Holm)", "–", "–"],
+    ]
+
+
+def test_equal_tokens_of_two_arms_are_not_cut_short_by_a_third(tmp_path):
+    arms, baselines = arms_of(
+        tmp_path,
+        base=[([100, 100], [0.5, 0.7])],
+        long=[([100, 200], [0.5, 0.9])],
+        short=[([100, 10], [0.5, 0.6])],
+    )
+    found = at_equal_tokens(arms, baselines)
+    assert found.tokens == [100, 102, 104, 106, 108, 110]
+    assert found.shared == {"long": 200, "short": 110}
+    # at 100, 120, ..., 200 tokens both have the same
+    assert found.comparisons["dev"]["long"].gain.mean == pytest.approx(0.0, abs=1e-6)
+    assert found.comparisons["dev"]["short"].gain.mean == pytest.approx(0.04)
 
 
 def test_equal_tokens_over_seeds(tmp_path):
