@@ -64,9 +64,10 @@ def audit_cli(
     """Find likely label errors: entities that pipelines which have not seen the doc doubt.
 
     The docs are cut into folds. For each, a pipeline is trained on the others and predicts this
-    one. Where prediction and annotation differ, the place is ranked by how much more probable the
-    prediction is. Run the same command again to go on after a stop: finished folds are kept. Values
-    of the training config can be overridden: --active.epochs 5.
+    one. Where prediction and annotation differ, the place is ranked: by how much more probable the
+    prediction is, and by how often the corpus labels the same words so. Run the same command again
+    to go on after a stop: finished folds are kept. Values of the training config can be overridden:
+    --active.epochs 5.
     """
     from spacy.cli._util import setup_gpu
 
@@ -113,7 +114,7 @@ def _show_fold(done: FoldDone, folds: int) -> None:
 def _table(suspects: list[Suspect]) -> str:
     rows = [
         (
-            f"{one.doubt.score:.2f}",
+            f"{one.score:.2f}",
             _short(one.context, CONTEXT),
             _short(one.given, ENTITIES),
             _short(f"{one.found} ({one.probability:.2f})", ENTITIES),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -48,7 +49,7 @@ class Doubt:
     found_log_prob: float
 
     @property
-    def score(self) -> float:
+    def log_odds(self) -> float:
         """How many nats more probable the model's version is than the given one."""
         return self.found_log_prob - self.given_log_prob
 
@@ -183,7 +184,7 @@ def _entities(doc: Doc) -> list[Entity]:
 
 def _words_before(doc: Doc) -> list[int]:
     """The number of words before each token, and before the end of the doc."""
-    return np.cumsum([0, *(not token.is_space for token in doc)]).tolist()
+    return list(accumulate((int(not token.is_space) for token in doc), initial=0))
 
 
 def check_can_judge(component: str, factories: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from typer.testing import CliRunner
 from spacy_seqmix.annotate.audit import run as audit_run
 from spacy_seqmix.annotate.audit.folds import Trainer, folds_of
 from spacy_seqmix.annotate.audit.run import Audit, audit_file
+from spacy_seqmix.annotate.audit.tasks import suspects_of
+from spacy_seqmix.annotate.audit.usage import Usage
 from spacy_seqmix.annotate.formats import FORMATS, read_export
 from spacy_seqmix.annotate.page.start import NewRun
 from spacy_seqmix.annotation.docbins import write_docs
@@ -107,6 +110,25 @@ def test_audit_folds_keep_equal_texts_together() -> None:
     assert len({(text, fold) for text, fold in zip(texts, folds, strict=True)}) == 17
 
 
+def test_audit_counts_how_words_are_labelled_elsewhere(labelled) -> None:
+    docs = [labelled(f"[LOC Leeds] {word} big.") for word in ("is", "was", "seems")]
+    docs += [labelled("[ORG Leeds United] won, not [ORG Leeds]."), labelled("Leeds won.")]
+    flipped = Doubt(5, 6, ((5, 6, "ORG"),), ((5, 6, "LOC"),), -5.0, -0.1)
+    cut = Doubt(0, 2, ((0, 2, "ORG"),), ((0, 1, "ORG"),), -5.0, -0.1)
+    lost = Doubt(0, 1, (), ((0, 1, "LOC"),), -5.0, -0.1)
+    places = [(docs[3], flipped), (docs[3], cut), (docs[4], lost)]
+    usage = Usage(docs, places)
+    assert usage.counts["Leeds",] == {"LOC": 3, "ORG": 1, "": 2}
+    assert usage.log_ratio(docs[3], flipped) == pytest.approx(math.log(4))
+    # Elsewhere "Leeds" is ORG once, no entity once; "Leeds United" does not occur.
+    assert usage.log_ratio(docs[3], cut) == pytest.approx(math.log(2 / 2) + math.log(1 / 1))
+    assert usage.log_ratio(docs[4], lost) == pytest.approx(math.log(4 / 2))
+    found = {3: DocDoubts((), 0, 0, (flipped, cut)), 4: DocDoubts((), 0, 0, (lost,))}
+    ranked = suspects_of(dict(enumerate(docs)), found)
+    assert [one.doubt for one in ranked] == [flipped, lost, cut]
+    assert ranked[0].score == pytest.approx(math.asinh(4.9) + math.log(4))
+
+
 def test_audit_asks_the_worst_docs_first(corpus: Path, model: Model) -> None:
     done: list[audit_run.FoldDone] = []
     made = audit(corpus, on_fold=done.append)
@@ -115,7 +137,7 @@ def test_audit_asks_the_worst_docs_first(corpus: Path, model: Model) -> None:
     assert [one.kept for one in done] == [False] * 3
     assert sum(one.docs for one in done) == 31
     assert [task.key.split("-")[0] for task in made.tasks] == ["0", "10"]
-    assert [task.score for task in made.tasks] == pytest.approx([6.9, -1.0])
+    assert [task.score for task in made.tasks] == pytest.approx([math.asinh(6.9), math.asinh(-1.0)])
     first = made.tasks[0]
     assert [(s.label, s.confidence) for s in first.suggestions or ()] == [
         ("LOC", 0.0009),
@@ -214,7 +236,7 @@ def test_audit_and_ingest_go_round(corpus: Path, model: Model, name: str) -> Non
     tasks, fixed = corpus.parent / f"tasks{FORMATS[name].suffix}", corpus.parent / "fixed.spacy"
     code, output = run("audit", corpus, "-o", tasks, "-f", name, "--fast", "--folds", 3)
     assert code == 0, output
-    assert "6.90 »Anna Lindqvist« and Omar Haddad met" in output
+    assert "2.63 »Anna Lindqvist« and Omar Haddad met" in output
     assert "LOC 'Anna Lindqvist' PER 'Anna Lindqvist' (0.90)" in output
     assert f"--pool {corpus} --whole" in output
     parts = [tasks] if tasks.is_file() else sorted(tasks.iterdir())

@@ -103,7 +103,7 @@ def test_doubts_have_the_probabilities_of_paths(tagger):
                 for i in range(start + 1, end):
                     tags[i - one.start] = column + 1
             assert np.exp(value) == pytest.approx(prob(one.start, tags), rel=1e-3)
-        assert one.score == one.found_log_prob - one.given_log_prob
+        assert one.log_odds == one.found_log_prob - one.given_log_prob
     assert {e for one in made.doubts for e in one.found} <= found
     assert [e.label_ for e in doc.ents] == ["LOC", "PER"]  # the doc is as it was
 
@@ -118,7 +118,7 @@ def test_doubts_of_a_beam_are_those_of_its_parses():
     for of_doc in made:
         for one in of_doc.doubts:
             assert -50 <= one.given_log_prob <= 1e-5
-            assert one.score > 0  # the best parse is the most probable one
+            assert one.log_odds > 0  # the best parse is the most probable one
 
 
 WORDS = (["Ann", "met", "Rome"], ["Rome", "is", "old"])

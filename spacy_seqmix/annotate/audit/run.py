@@ -96,8 +96,9 @@ def audit_file(
     """Find likely label errors, and write the docs that have them as tasks of a format.
 
     For each fold, a pipeline is trained on the other ones, and says which entities it finds in this
-    one. Where they differ from the given entities, one of the two is wrong: the place is the more
-    suspicious the more probable the pipeline's version is, in proportion to the given one.
+    one. Where they differ from the given entities, one of the two is wrong. A place is the more
+    suspicious the more probable the pipeline's version is in proportion to the given one, and the
+    more often the corpus labels the same words so, see ``Suspect.score``.
 
     path (Path): a .spacy file of docs with entities. Docs without annotation are left out.
     out_path (Path): the file of tasks, or for brat the folder; it must not exist. Nothing is

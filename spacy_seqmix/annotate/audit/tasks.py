@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from spacy.tokens import Doc
 
 from ...annotation.texts import task_key
 from ...files import replacing
 from ...query.doubts import DocDoubts, Doubt, Entity
 from ...types import Suggestion, Task
+from .usage import Usage
 
 __all__ = ["Suspect", "suspects_of", "tasks_of", "write_table"]
 
 NOTHING = "nothing"
 # The tokens that are shown on either side of a place.
 AROUND = 6
-HEADER = ("score", "doc", "key", "start", "end", "given", "found", "probability", "context")
+PLACE = ("doc", "key", "start", "end")
+HEADER = ("score", *PLACE, "given", "found", "probability", "log_odds", "usage", "context")
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,23 @@ class Suspect:
 
     number (int): the doc's, in its file.
     doc (Doc): with the given annotation.
-    doubt (Doubt): what the model says of it.
+    doubt (Doubt): what a model that has not seen the doc says of it.
+    usage (float): what the rest of the corpus says of it, see ``Usage.log_ratio``.
     """
 
     number: int
     doc: Doc
     doubt: Doubt
+    usage: float = 0.0
+
+    @property
+    def score(self) -> float:
+        """How suspicious it is: asinh(log-odds of the model) + usage.
+
+        asinh is linear near 0 and logarithmic beyond: models are too sure of themselves, and twice
+        the nats are not twice the evidence.
+        """
+        return math.asinh(self.doubt.log_odds) + self.usage
 
     @property
     def given(self) -> str:
@@ -49,7 +62,7 @@ class Suspect:
     @property
     def probability(self) -> float:
         """The model's, of what it finds."""
-        return float(np.exp(self.doubt.found_log_prob))
+        return math.exp(self.doubt.found_log_prob)
 
     @property
     def context(self) -> str:
@@ -76,8 +89,10 @@ def suspects_of(docs: Mapping[int, Doc], found: Mapping[int, DocDoubts]) -> list
     docs (Mapping[int, Doc]): docs by their numbers in the file.
     found (Mapping[int, DocDoubts]): what was found in them.
     """
-    listed = [Suspect(i, docs[i], doubt) for i in sorted(found) for doubt in found[i].doubts]
-    return sorted(listed, key=lambda one: -one.doubt.score)  # stable: then by place
+    places = [(i, docs[i], doubt) for i in sorted(found) for doubt in found[i].doubts]
+    usage = Usage(docs.values(), ((doc, doubt) for _, doc, doubt in places))
+    listed = [Suspect(*place, usage.log_ratio(*place[1:])) for place in places]
+    return sorted(listed, key=lambda one: -one.score)  # stable: then by place
 
 
 def tasks_of(suspects: Iterable[Suspect], found: Mapping[int, DocDoubts]) -> list[Task]:
@@ -99,7 +114,7 @@ def tasks_of(suspects: Iterable[Suspect], found: Mapping[int, DocDoubts]) -> lis
                 task_key(number, doc.text),
                 doc,
                 suggestions=given,
-                score=of_doc[0].doubt.score,
+                score=of_doc[0].score,
                 model="given",
                 note="; ".join(one.note for one in of_doc),
             )
@@ -115,5 +130,6 @@ def write_table(suspects: Iterable[Suspect], path: Path) -> None:
         for one in suspects:
             span = one.doc[one.doubt.start : one.doubt.end]
             place = (one.number, task_key(one.number, one.doc.text), span.start_char, span.end_char)
-            score, probability = f"{one.doubt.score:.4f}", f"{one.probability:.4f}"
-            writer.writerow((score, *place, one.given, one.found, probability, one.context))
+            numbers = (one.probability, one.doubt.log_odds, one.usage)
+            said = (one.given, one.found, *(f"{number:.4f}" for number in numbers), one.context)
+            writer.writerow((f"{one.score:.4f}", *place, *said))
