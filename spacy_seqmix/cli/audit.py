@@ -22,7 +22,7 @@ __all__ = ["audit_cli"]
 
 SHOWN = 20
 # The widths of the columns of text.
-CONTEXT, ENTITIES = 60, 32
+CONTEXT, ENTITIES = 48, 26
 
 
 def audit_cli(
@@ -117,12 +117,14 @@ def _table(suspects: list[Suspect]) -> str:
             f"{one.score:.2f}",
             _short(one.context, CONTEXT),
             _short(one.given, ENTITIES),
-            _short(f"{one.found} ({one.probability:.2f})", ENTITIES),
+            _short(one.found, ENTITIES),
+            f"{one.probability:.2f}",
         )
         for one in suspects
     ]
-    header = ("Score", "Text", "Given", "Found")
-    return str(table(rows, header=header, divider=True, aligns=("r", "l", "l", "l")))
+    header = ("Score", "Text", "Given", "Found", "P(found)")
+    aligns = ("r", "l", "l", "l", "r")
+    return str(table(rows, header=header, divider=True, aligns=aligns, max_col=CONTEXT))
 
 
 def _short(text: str, width: int) -> str:

@@ -20,7 +20,7 @@ __all__ = ["Suspect", "suspects_of", "tasks_of", "write_table"]
 
 NOTHING = "nothing"
 # The tokens that are shown on either side of a place.
-AROUND = 6
+AROUND = 4
 PLACE = ("doc", "key", "start", "end")
 HEADER = ("score", *PLACE, "given", "found", "probability", "log_odds", "usage", "context")
 
