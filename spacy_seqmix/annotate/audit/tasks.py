@@ -116,7 +116,7 @@ def tasks_of(suspects: Iterable[Suspect], found: Mapping[int, DocDoubts]) -> lis
                 suggestions=given,
                 score=of_doc[0].score,
                 model="given",
-                note="; ".join(one.note for one in of_doc),
+                note=" | ".join(one.note for one in of_doc),
             )
         )
     return tasks
