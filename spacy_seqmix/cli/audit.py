@@ -123,8 +123,10 @@ def _table(suspects: list[Suspect]) -> str:
         for one in suspects
     ]
     header = ("Score", "Text", "Given", "Found", "P(found)")
-    aligns = ("r", "l", "l", "l", "r")
-    return str(table(rows, header=header, divider=True, aligns=aligns, max_col=CONTEXT))
+    made = table(
+        rows, header=header, divider=True, aligns=("r", "l", "l", "l", "r"), max_col=CONTEXT
+    )
+    return str(made)
 
 
 def _short(text: str, width: int) -> str:

@@ -183,6 +183,8 @@ def test_audit_refuses_the_folder_of_another(corpus: Path, model: Model) -> None
     (other / "mine.txt").write_text("x", "utf8")
     with pytest.raises(SeqMixError, match=r"\[S723\] .* other files"):
         audit(corpus, "b.jsonl", work=other)
+    with pytest.raises(SeqMixError, match=r"\[S723\] .* has a '\$'"):
+        audit(corpus, "b.jsonl", work=corpus.parent / "a$b")
 
 
 def test_audit_refuses_damaged_folds(corpus: Path, model: Model) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,22 +132,14 @@ def audit_file(
         n = plural(len(texts), "doc")
         raise SeqMixError(Errors.E721.format(path=path, folds=folds, n=n))
     fold_of = dict(zip(docs, folds_of(texts, folds, seed), strict=True))
+    settings = {"sha256": file_digest(path), "folds": folds, "folds_seed": seed}
     found: dict[int, DocDoubts] = {}
     with locked(folder.path):
-        settings = {"sha256": file_digest(path), "folds": folds, "folds_seed": seed}
         folder.open({**settings, **trainer.settings})
-        for number in range(1, folds + 1):
-            held = {i: doc for i, doc in docs.items() if fold_of[i] == number - 1}
-            others = {i: doc for i, doc in docs.items() if i not in held}
-            _warn_of_unknown(number, held, others)
-            of_fold = folder.read(number, held)
-            kept = of_fold is not None
-            if of_fold is None:
-                of_fold = _audit_fold(held, others, trainer, folder)
-                folder.write(number, of_fold)
+        for done, of_fold in _audit_folds(docs, fold_of, trainer, folder):
             found |= of_fold
             if on_fold is not None:
-                on_fold(FoldDone.of(number, docs, of_fold, kept=kept))
+                on_fold(done)
         suspects = suspects_of(docs, found)
         write_table(suspects, folder.table)
     tasks = tasks_of(suspects, found)[:n_docs]
@@ -155,6 +147,22 @@ def audit_file(
         chosen.write(tasks, out_path, sorted(all_labels(docs.values(), entity_labels)))
     left_out = len(every) - len(docs)
     return Audit(suspects, tasks, len(docs), left_out, f1_of(docs, found), folder)
+
+
+def _audit_folds(
+    docs: Mapping[int, Doc], fold_of: Mapping[int, int], trainer: Trainer, folder: AuditFolder
+) -> Iterator[tuple[FoldDone, dict[int, DocDoubts]]]:
+    """Yield what was found in each fold, those first audited now and those of before alike."""
+    for fold in range(max(fold_of.values()) + 1):
+        held = {i: doc for i, doc in docs.items() if fold_of[i] == fold}
+        others = {i: doc for i, doc in docs.items() if fold_of[i] != fold}
+        _warn_of_unknown(fold + 1, held, others)
+        found = folder.read(fold + 1, held)
+        kept = found is not None
+        if found is None:
+            found = _audit_fold(held, others, trainer, folder)
+            folder.write(fold + 1, found)
+        yield FoldDone.of(fold + 1, docs, found, kept=kept), found
 
 
 def _audit_fold(

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
+from ...active.run_folder import DOLLAR
 from ...config import problems_of
 from ...errors import Errors, SeqMixError
 from ...files import parse_json, replacing
@@ -46,6 +47,8 @@ class AuditFolder:
         RAISES (SeqMixError): S722 where the folder belongs to an audit with other settings, S723
             where it holds other files, or is damaged.
         """
+        if "$" in str(self.path):
+            raise self._unusable(DOLLAR)
         given = json.loads(json.dumps(settings, default=str))
         if self.settings.exists():
             try:
