@@ -487,7 +487,7 @@ class Errors:
         "Set them back to continue that run, or give a new folder."
     )
     E407 = "[S407] Can't use the run folder '{path}': {reason}. Give a new or empty folder."
-    E408 = "[S408] The training config can't be used for active learning: {reason}."
+    E408 = "[S408] The training config can't be used: {reason}."
     E409 = (
         "[S409] Training diverged: the loss of '{name}' is not a number. Lower the learning rate "
         "(training.optimizer.learn_rate), or check the data; finished rounds are kept."
@@ -789,6 +789,27 @@ class Errors:
         "[S715] The scores of an earlier round in '{path}' can't be read: {reason}. Delete the "
         "file: the policy then does without that round."
     )
+    E720 = (
+        "[S720] '{name}' can't judge labelled entities. Components of this pipeline that can: "
+        "{able}. Name one of them (in a config active.component), or use a config with "
+        "'seqmix_ner' or spaCy's 'ner'."
+    )
+    E721 = (
+        "[S721] The docs of '{path}' can't be cut into {folds} folds: it has {n} labelled, and "
+        "equal texts stay in one fold. --folds is a number from 2 to the number of different texts."
+    )
+    E722 = (
+        "[S722] The folder '{path}' has the folds of another audit: these settings differ: "
+        "{fields}. Set them back, give another folder with --work, or remove this one."
+    )
+    E723 = (
+        "[S723] Can't use the folder '{path}' for the folds of an audit: {reason}. Give a new or "
+        "empty folder with --work, or remove the file."
+    )
+    E724 = (
+        "[S724] --whole writes all docs of the pool, so it needs a pool of docs. Give the .spacy "
+        "file that was audited or asked with --pool."
+    )
 
 
 class Warnings:
@@ -906,6 +927,10 @@ class Warnings:
     W681 = (
         "[W681] Port {port}, where the page was before, is in use: the page has another link "
         "today. Answers that a browser has not sent yet wait for the old one."
+    )
+    W720 = (
+        "[W720] Fold {fold}: {n} with the labels {labels} can't be judged, since no doc of the "
+        "other folds has these labels. Look at them yourself."
     )
     W640 = "[W640] {where}: {kind}: {what}."
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

@@ -194,6 +194,7 @@ class Task:
         no model yet, and for docs that are set aside to measure with.
     score (float | None): the policy's; higher ones are more wanted. None where it was drawn.
     model (str | None): the version of the model, such as "round-02".
+    note (str): a line for the person who labels it; may be empty.
     """
 
     key: str
@@ -202,6 +203,7 @@ class Task:
     suggestions: tuple[Suggestion, ...] | None = None
     score: float | None = None
     model: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)

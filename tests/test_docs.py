@@ -98,6 +98,7 @@ def test_configs_can_be_read(path: Path) -> None:
     [
         "active",
         "annotate",
+        "audit",
         "augment",
         "show",
         "calibrate",

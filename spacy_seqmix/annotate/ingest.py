@@ -10,8 +10,8 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..annotation.docbins import write_docs
-from ..annotation.texts import tokenise
+from ..annotation.docbins import is_docbin, iter_docs, write_docs
+from ..annotation.texts import KEY, task_key, tokenise
 from ..convert.files import attempt
 from ..errors import Errors, SeqMixError
 from ..files import check_output
@@ -80,6 +80,7 @@ def ingest_file(
     who: str | None = None,
     skip: bool = False,
     confirmed: bool = False,
+    whole: bool = False,
 ) -> Ingested:
     """Read an export and write its labelled texts to a .spacy file, whole or not at all.
 
@@ -93,14 +94,18 @@ def ingest_file(
     who (str | None): whose answers count; None for all.
     skip (bool): leave out what can't be read, with a warning each.
     confirmed (bool): for doccano, whether the export is of confirmed texts only.
+    whole (bool): write all docs of the pool, in their order: those that are labelled in the export
+        with its annotation, all others as they are.
     RETURNS (Ingested): what it said.
-    RAISES (SeqMixError): S549 where the output is an input, S648 without a labelled text, and those
-        of the reader and of ``annotated``.
+    RAISES (SeqMixError): S549 where the output is an input, S648 without a labelled text, S724 for
+        a pool without docs to write, and those of the reader and of ``annotated``.
 
     Warns with W540 for what is left out.
     """
     out_path = out_path / f"{path.stem}.spacy" if out_path.is_dir() else out_path
     check_output(out_path, [path, *([] if pool is None else [pool])])
+    if whole and (pool is None or not is_docbin(pool)):
+        raise SeqMixError(Errors.E724)
     texts = None if pool is None else by_key(read_pool(pool, nlp))
     name, rows = read_export(path, format, skip=skip, confirmed=confirmed)
     made = ingest(name, rows, nlp, texts, rules or Rules(), who=who, skip=skip)
@@ -109,8 +114,15 @@ def ingest_file(
         if name == "doccano" and made.not_yet and not confirmed:
             hint = "If the export is of confirmed texts only, pass --confirmed. "
         raise SeqMixError(Errors.E648.format(path=path, counts=made.counts(), hint=hint))
-    write_docs(made.docs, out_path)
+    write_docs(_among_others(made.docs, pool, nlp) if whole and pool else made.docs, out_path)
     return made
+
+
+def _among_others(docs: Iterable[Doc], pool: Path, nlp: Language) -> Iterator[Doc]:
+    """All docs of a file, those that were labelled in place of the file's own."""
+    labelled = {doc.user_data[KEY]: doc for doc in docs}
+    for number, doc in enumerate(iter_docs(pool, nlp.vocab)):
+        yield labelled.get(task_key(number, doc.text), doc)
 
 
 def ingest(

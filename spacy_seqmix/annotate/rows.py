@@ -12,12 +12,24 @@ from ..errors import Errors, SeqMixError
 from ..files import parse_json
 from ..types import Task
 
-__all__ = ["CharSpan", "Row", "State", "Unit", "other_keys", "packed_keys", "suggested"]
+__all__ = [
+    "NOTE_FIELD",
+    "CharSpan",
+    "Row",
+    "State",
+    "Unit",
+    "note_field",
+    "other_keys",
+    "packed_keys",
+    "suggested",
+]
 
 # A person looked, and there may be nothing; a person refused; nobody looked.
 State: TypeAlias = Literal["labelled", "skipped", "not yet"]
 # What offsets may count. "lines" are code points in which a CR and LF count as one.
 Unit: TypeAlias = Literal["code points", "UTF-16", "lines"]
+# Where tools get the note of a task; it says nothing about an answer.
+NOTE_FIELD = "seqmix_note"
 
 
 @dataclass(frozen=True)
@@ -92,13 +104,19 @@ def packed_keys(task: Task) -> dict[str, str]:
     return {EXTRA_KEY: json.dumps(extra, ensure_ascii=False)} if extra else {}
 
 
+def note_field(task: Task) -> dict[str, str]:
+    """The note of a task, as a field that no tool takes for its own."""
+    return {NOTE_FIELD: task.note} if task.note else {}
+
+
 def other_keys(fields: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The other keys of a text: those that ``packed_keys`` wrote, and those of files that were not
-    written here.
+    written here. The note of a task is none of them.
 
     RAISES (SeqMixError): S646 where what was written is damaged.
     """
     found = dict(fields)
+    found.pop(NOTE_FIELD, None)
     packed = found.pop(EXTRA_KEY, None) or "{}"
     try:
         own = parse_json(packed) if isinstance(packed, str) else packed

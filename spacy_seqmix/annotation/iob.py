@@ -31,6 +31,16 @@ def plain_tags(n_tags: int) -> tuple[str, ...]:
     return tag_names([str(i) for i in range(n_tags // 2)])
 
 
+def entity_tags(label: int, length: int) -> list[int]:
+    """The columns of the tags of an entity of some tokens, by the number of its label."""
+    return [2 * label + 1, *[2 * label + 2] * (length - 1)]
+
+
+def inside_after(column: int) -> int:
+    """The column of the tag with which an entity goes on after the tag B- or I- of a column."""
+    return column + column % 2
+
+
 def split_tag(tag: str) -> tuple[str, str]:
     """Split a tag: "B-PER" into ("B", "PER"), "O" into ("O", ""). Labels may contain "-"."""
     iob, _, label = tag.partition("-")

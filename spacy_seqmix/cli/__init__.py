@@ -12,6 +12,7 @@ from spacy.cli._util import app as spacy_app
 from ._common import CONTEXT, show_version
 from .active import active_cli
 from .annotate import annotate_cli
+from .audit import audit_cli
 from .augment import augment_cli
 from .calibrate import calibrate_cli
 from .confidence import confidence_cli
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.command("active", no_args_is_help=True, context_settings=CONTEXT)(active_cli)
 app.command("annotate", no_args_is_help=True, context_settings=CONTEXT)(annotate_cli)
+app.command("audit", no_args_is_help=True, context_settings=CONTEXT)(audit_cli)
 app.command("augment", no_args_is_help=True, context_settings=CONTEXT)(augment_cli)
 app.command("show", no_args_is_help=True)(show_cli)
 app.command("calibrate", no_args_is_help=True)(calibrate_cli)

@@ -71,6 +71,12 @@ def ingest_cli(
             help="The texts that were asked (.spacy, .txt or .jsonl): answers are joined with them",
         ),
     ] = None,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole", help="Write all docs of the pool (.spacy), unlabelled ones as they are there"
+        ),
+    ] = False,
     lang: Annotated[
         str, typer.Option("--lang", "-l", help="Language whose tokenizer is used")
     ] = "en",
@@ -128,13 +134,15 @@ def ingest_cli(
             who=annotator,
             skip=skip,
             confirmed=confirmed,
+            whole=whole,
         )
     if format is ToolFormat.auto:
         msg.info(f"Format: {made.format} (detected; --format names another)")
     _show_notes(made.notes, None if verbose else MOST)
     msg.info(made.counts())
     written = f"{plural(len(made.docs), 'doc')} ({plural(made.entities, 'entity')})"
-    msg.good(f"Wrote {written} to {output}")
+    others = f", and all others of {pool}" if whole else ""
+    msg.good(f"Wrote {written}{others} to {output}")
 
 
 def _show_notes(notes: list[Note], most: int | None) -> None:

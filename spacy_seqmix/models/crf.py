@@ -29,7 +29,7 @@ from ..types import Floats1d
 from .crf_inference import NEVER, Lattice, Transitions, index, make_lattice, packed
 from .crf_loss import cross_entropy
 from .soft_tagger import NEW_TAG_BIAS, InT, OutT, with_growing_output
-from .tagger_head import Forbidden, Head, Scores, Spans
+from .tagger_head import Forbidden, Head, Pieces, Scores
 
 
 class Marginals(Sequence[Floats2d]):
@@ -188,20 +188,12 @@ def _best(
     return best_paths(arrays, tags, Chain(*(part.cpu().numpy() for part in transitions)))
 
 
-def _span_probs(scores: Scores, spans: Spans) -> list[Floats1d]:
-    """The sum over all valid paths with exactly this entity, by the forward algorithm."""
+def _log_probs(scores: Scores, pieces: Pieces) -> list[Floats1d]:
+    """Log-sums over all valid paths with these tags, by the forward algorithm."""
     own = _marginals(scores)
-
-    def prob(doc: int, start: int, end: int, label: int) -> float:
-        if label < 0:
-            return float("nan")
-        return (
-            float(own.lattice.span_log_prob(doc, start, end, label).exp()) if end > start else 0.0
-        )
-
     return [
-        np.array([prob(doc, *span) for span in of_doc], dtype="float32")
-        for doc, of_doc in enumerate(spans)
+        np.array([float(own.lattice.log_prob(doc, *piece)) for piece in of_doc], dtype="float32")
+        for doc, of_doc in enumerate(pieces)
     ]
 
 
@@ -260,4 +252,4 @@ def _to_xp(tensor: Tensor) -> Any:
     return torch2xp(tensor.float())
 
 
-CRF = Head(_loss, _decode, _path_probs, _span_probs, _tempered, _of_words)
+CRF = Head(_loss, _decode, _path_probs, _log_probs, _tempered, _of_words)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..annotation.iob import plain_tags, transition_scores
+from ..annotation.iob import inside_after, plain_tags, transition_scores
 from ..annotation.packing import Packing, Places
 
 NEVER = float("-inf")
@@ -101,24 +101,26 @@ class Lattice:
             total += (before + self.moves + after[:, None, :]).exp().sum(dim=0)
         return total
 
-    def span_log_prob(self, doc: int, start: int, end: int, label: int) -> Tensor:
-        """log P(the tokens start to end are one entity of this label, which ends there)."""
-        begin, inside = 2 * label + 1, 2 * label + 2
+    def log_prob(self, doc: int, start: int, tags: Sequence[int]) -> Tensor:
+        """log P(the tokens from start on have these tags, and an entity at their end ends there).
+
+        tags (Sequence[int]): at least one.
+        """
         places = self.packing.places[doc]
         rank = int(places[0])  # the place of a first token is the number of its sequence
-        e = self.emissions
-        middle = index(places[start + 1 : end], e)
-        score = self.alphas[int(places[start]), begin] + e[middle, inside].sum()
-        last = begin if end == start + 1 else inside
-        if last == inside:
-            score = score + self.moves[begin, inside]
-            score = score + self.moves[inside, inside] * (end - start - 2)
+        end, last = start + len(tags), tags[-1]
+        score = self.alphas[int(places[start]), tags[0]]
+        later = torch.as_tensor(tags[1:], device=score.device, dtype=torch.long)
+        before = torch.as_tensor(tags[:-1], device=score.device, dtype=torch.long)
+        score = score + self.emissions[index(places[start + 1 : end], later), later].sum()
+        score = score + self.moves[before, later].sum()
         if end == len(places):
             score = score + self.end[rank, last]
         else:
             place = int(places[end])
-            after = self.moves[last] + e[place] + self.betas[place]
-            after[inside] = NEVER
+            after = self.moves[last] + self.emissions[place] + self.betas[place]
+            if last:
+                after[inside_after(last)] = NEVER
             score = score + torch.logsumexp(after, dim=0)
         return score - self.log_z[rank]
 

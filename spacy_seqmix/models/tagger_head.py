@@ -16,7 +16,7 @@ from thinc.api import Model, get_array_module
 from thinc.types import Floats2d
 from thinc.util import to_numpy
 
-from ..annotation.iob import best_paths, floored_log, plain_tags
+from ..annotation.iob import best_paths, entity_tags, floored_log, inside_after, plain_tags
 from ..annotation.packing import Places
 from ..annotation.whitespace import probs_of_tokens, words_of
 from ..types import Floats1d
@@ -26,6 +26,8 @@ Scores = Sequence[Floats2d]
 # The spans of each doc: first token, token after the last one, and number of the label (column
 # 2k + 1 is B- of label k, column 2k + 2 its I-); a number below 0 for a label without columns.
 Spans = Sequence[Sequence[tuple[int, int, int]]]
+# The pieces of each doc: the first token, and the numbers of the tags from there on.
+Pieces = Sequence[Sequence[tuple[int, Sequence[int]]]]
 # The tags that the tokens of each doc cannot get, (n_tokens, L); None for a doc without any.
 Forbidden = Sequence[NDArray[np.bool_] | None]
 
@@ -40,9 +42,8 @@ class Head:
         (n_tokens,).
     path_probs (Callable): scores to the probability of each doc's best valid path, where nothing
         else is forbidden; 1.0 for a doc without tokens.
-    span_probs (Callable): scores and spans to the probability that exactly this entity occurs:
-        these tokens, this label, and no more of it after them; NaN for a label without columns, 0
-        for a span without tokens.
+    log_probs (Callable): scores and pieces to the log-probability that the tokens have exactly
+        these tags, and that an entity which ends with the piece does not go on after it.
     tempered (Callable): scores and a temperature T to the scores of the model whose unnormalised
         log-scores are divided by T; the decoded paths do not change.
     of_words (Callable): scores and the numbers of some tokens of each doc to the scores of a doc
@@ -52,9 +53,22 @@ class Head:
     loss: Callable[[Scores, Scores], tuple[float, list[Floats2d]]]
     decode: Callable[[Scores, Forbidden], list[NDArray[np.int64]]]
     path_probs: Callable[[Scores], Floats1d]
-    span_probs: Callable[[Scores, Spans], list[Floats1d]]
+    log_probs: Callable[[Scores, Pieces], list[Floats1d]]
     tempered: Callable[[Scores, float], Scores]
     of_words: Callable[[Scores, Sequence[Places]], Scores]
+
+    def span_probs(self, scores: Scores, spans: Spans) -> list[Floats1d]:
+        """The probability that exactly this entity occurs: these tokens, this label, and no more of
+        it after them; NaN for a label without columns, 0 for a span without tokens."""
+        known = [[one for one in doc if one[2] >= 0 and one[1] > one[0]] for doc in spans]
+        pieces = [[(a, entity_tags(label, b - a)) for a, b, label in doc] for doc in known]
+        out = []
+        for doc, kept, logs in zip(spans, known, self.log_probs(scores, pieces), strict=True):
+            probs = dict(zip(kept, np.exp(logs).tolist(), strict=True))
+            other = [np.nan if one[2] < 0 else 0.0 for one in doc]
+            values = [probs.get(one, none) for one, none in zip(doc, other, strict=True)]
+            out.append(np.array(values, dtype="float32"))
+        return out
 
 
 class TagProbs(Sequence[Floats2d]):
@@ -181,22 +195,22 @@ def _path_probs(scores: Scores) -> Floats1d:
     return np.array(probs, dtype="float32")
 
 
-def _span_probs(scores: Scores, spans: Spans) -> list[Floats1d]:
-    """P(B-X) Π P(I-X), times 1 − P(I-X) of the token after the span."""
+def _log_probs(scores: Scores, pieces: Pieces) -> list[Floats1d]:
+    """Σ log p of the tags, plus log(1 − P(I-X)) of the token after an entity X that ends there."""
     return [
-        np.array([_span_prob(p, *span) for span in of_doc], dtype="float32")
-        for p, of_doc in zip(_arrays(scores), spans, strict=True)
+        np.array([_log_prob(p, *piece) for piece in of_doc], dtype="float32")
+        for p, of_doc in zip(_arrays(scores), pieces, strict=True)
     ]
 
 
-def _span_prob(p: NDArray[np.float32], start: int, end: int, label: int) -> float:
-    if label < 0:
-        return float("nan")
-    if start == end:
-        return 0.0
-    begin, inside = 2 * label + 1, 2 * label + 2
-    ends = 1.0 - p[end, inside] if end < len(p) else 1.0
-    return float(p[start, begin] * p[start + 1 : end, inside].prod(dtype="float64") * ends)
+def _log_prob(p: NDArray[np.float32], start: int, tags: Sequence[int]) -> float:
+    end, last = start + len(tags), tags[-1]
+    probs = p[np.arange(start, end), tags].astype("float64")
+    with np.errstate(divide="ignore"):
+        ends = 0.0
+        if last and end < len(p):
+            ends = np.log1p(-min(1.0, float(p[end, inside_after(last)])))
+        return float(np.log(probs).sum() + ends)
 
 
 def _tempered(scores: Scores, temperature: float) -> Scores:
@@ -212,4 +226,4 @@ def _arrays(scores: Scores) -> list[NDArray[np.float32]]:
     return [to_numpy(p) for p in scores]  # type: ignore[no-untyped-call]
 
 
-INDEPENDENT = Head(_loss, _decode, _path_probs, _span_probs, _tempered, _of_words)
+INDEPENDENT = Head(_loss, _decode, _path_probs, _log_probs, _tempered, _of_words)

@@ -49,7 +49,8 @@ def _entry(task: Task) -> str:
     sure = [f"{one.confidence:.2f}" for one in spans if one.confidence is not None]
     note = f"  suggested with confidence {', '.join(sure)}" if sure else ""
     text = to_escaped_markup(task.doc.text, [(one.start, one.end, one.label) for one in spans])
-    return f"# todo {task.key}{note}\n{text}\n"
+    remark = f"# {' '.join(task.note.split())}\n" if task.note else ""
+    return f"{remark}# todo {task.key}{note}\n{text}\n"
 
 
 def read_brackets(path: Path, *, skip: bool = False) -> Iterator[Row]:

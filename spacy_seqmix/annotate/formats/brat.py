@@ -52,6 +52,8 @@ def _standoff(task: Task) -> str:
     lines = []
     if first is not None:
         lines.append(f"T1\t{TODO} {first.idx} {first.idx + len(first)}\t{first.text}")
+        if task.note:
+            lines.append(f"#1\tAnnotatorNotes T1\t{' '.join(task.note.split())}")
     for n, one in enumerate(suggested(task), start=2):
         text = " ".join((one.text or "").split("\n"))
         lines.append(f"T{n}\t{one.label} {one.start} {one.end}\t{text}")

@@ -20,7 +20,7 @@ from ...convert.rows import Text, json_lines
 from ...errors import Errors
 from ...types import Task
 from ..offsets import to_utf16
-from ..rows import CharSpan, Row, other_keys, packed_keys, suggested
+from ..rows import NOTE_FIELD, CharSpan, Row, other_keys, packed_keys, suggested
 from .jsonl import write_lines
 
 __all__ = ["read_doccano", "write_doccano"]
@@ -76,7 +76,7 @@ def _task(task: Task) -> dict[str, Any]:
     places = [(to_utf16(text, one.start), to_utf16(text, one.end)) for one in spans]
     label = [[start, end, one.label] for (start, end), one in zip(places, spans, strict=True)]
     shown = [[*row, one.confidence] for row, one in zip(label, spans, strict=True)]
-    own = {KEY_FIELD: task.key, SUGGESTED: json.dumps(shown), EXTRA_KEY: ""}
+    own = {KEY_FIELD: task.key, SUGGESTED: json.dumps(shown), EXTRA_KEY: "", NOTE_FIELD: task.note}
     return {"text": text, "label": label, **own, **packed_keys(task)}
 
 

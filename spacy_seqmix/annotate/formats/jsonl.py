@@ -21,7 +21,7 @@ from ...convert.rows import Text, json_lines
 from ...errors import Errors
 from ...files import replacing
 from ...types import Task
-from ..rows import CharSpan, Row, State, other_keys, packed_keys, suggested
+from ..rows import CharSpan, Row, State, note_field, other_keys, packed_keys, suggested
 
 __all__ = ["read_jsonl", "write_jsonl", "write_lines"]
 
@@ -86,6 +86,7 @@ def _line(task: Task) -> dict[str, Any]:
         "round": task.round,
         "score": task.score,
         "model": task.model,
+        **note_field(task),
         **packed_keys(task),
     }
     if task.suggestions is None:

@@ -20,7 +20,7 @@ from ...convert.rows import Text, json_value, validated
 from ...errors import Errors, SeqMixError
 from ...files import replacing
 from ...types import Task
-from ..rows import CharSpan, Row, other_keys, packed_keys, suggested
+from ..rows import CharSpan, Row, note_field, other_keys, packed_keys, suggested
 
 __all__ = ["KEY_FIELD", "read_label_studio", "write_label_studio"]
 
@@ -95,7 +95,7 @@ def write_label_studio(tasks: Sequence[Task], path: Path) -> None:
 
 
 def _task(task: Task) -> dict[str, Any]:
-    data = {TO: task.doc.text, KEY_FIELD: task.key, **packed_keys(task)}
+    data = {TO: task.doc.text, KEY_FIELD: task.key, **note_field(task), **packed_keys(task)}
     out: dict[str, Any] = {"data": data, "meta": {}}
     if task.suggestions is not None:
         results = [_result(f"s{n}", one) for n, one in enumerate(suggested(task))]

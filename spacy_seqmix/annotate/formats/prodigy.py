@@ -89,7 +89,9 @@ def _task(task: Task) -> dict[str, Any]:
         span = {"start": chars.start, "end": chars.end, "label": one.label}
         span |= {"token_start": one.start, "token_end": one.end - 1}
         spans.append(span if one.confidence is None else {**span, "score": one.confidence})
-    meta = {} if task.score is None else {"score": round(task.score, 4)}
+    meta: dict[str, Any] = {} if task.score is None else {"score": round(task.score, 4)}
+    if task.note:
+        meta["note"] = task.note
     given = {KEY_FIELD: task.key, "tokens": tokens, "spans": spans, "meta": meta}
     return {"text": task.doc.text, **given, **packed_keys(task)}
 

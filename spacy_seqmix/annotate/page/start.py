@@ -19,7 +19,7 @@ from ...config import load_config
 from ...errors import Errors, SeqMixError, SeqMixFileError, Warnings
 from ...model_names import first_available
 
-__all__ = ["PAGE_ORACLE", "NewRun", "check_texts", "config_of", "shipped_config"]
+__all__ = ["PAGE_ORACLE", "NewRun", "base_config", "check_texts", "config_of", "shipped_config"]
 
 PAGE_ORACLE = "spacy-seqmix.Page.v1"
 # What a laptop can train; the packaged one is small and knows English.
@@ -68,6 +68,27 @@ def config_of(new: NewRun, overrides: Mapping[str, Any]) -> Config:
 
     Warns with W680 where no encoder can be had.
     """
+    path, values = base_config(new)
+    if new.texts is None:
+        raise SeqMixError(Errors.E688.format(path="--texts"))
+    values["active.pool"] = str(new.texts.resolve())
+    if new.dev is not None:
+        values["active.dev"] = str(new.dev.resolve())
+    if new.batch is not None:
+        values |= {"active.n_seed": new.batch, "active.n_query": new.batch}
+    config = load_config(path, {**values, **overrides})
+    config["active"].pop("extends", None)
+    config["active"]["oracle"] = {"@misc": PAGE_ORACLE}
+    return config
+
+
+def base_config(new: NewRun) -> tuple[Path, dict[str, Any]]:
+    """The config file that the options name, a shipped one by default, and values to set in it.
+
+    RAISES (SeqMixError): S690, and those of an encoder that can't be had.
+
+    Warns with W680 where no encoder can be had.
+    """
     given = new.given()
     if new.config is not None or new.fast:
         chosen = "--config" if new.config is not None else "--fast"
@@ -75,26 +96,14 @@ def config_of(new: NewRun, overrides: Mapping[str, Any]) -> Config:
         others = others if new.config is not None else [n for n in others if n == "--encoder"]
         if others:
             raise SeqMixError(Errors.E690.format(one=chosen, other=others[0]))
-    if new.texts is None:
-        raise SeqMixError(Errors.E688.format(path="--texts"))
-    values: dict[str, Any] = {"active.pool": str(new.texts.resolve())}
-    if new.dev is not None:
-        values["active.dev"] = str(new.dev.resolve())
-    if new.batch is not None:
-        values |= {"active.n_seed": new.batch, "active.n_query": new.batch}
-    path = new.config
-    if path is None:
-        lang = new.lang or "en"
-        _check_language(lang)
-        values["nlp.lang"] = lang
-        encoder = None if new.fast else _encoder(new.encoder, lang)
-        if encoder is not None:
-            values["paths.encoder"] = encoder
-        path = shipped_config("cnn" if encoder is None else "transformer")
-    config = load_config(path, {**values, **overrides})
-    config["active"].pop("extends", None)
-    config["active"]["oracle"] = {"@misc": PAGE_ORACLE}
-    return config
+    if new.config is not None:
+        return new.config, {}
+    lang = new.lang or "en"
+    _check_language(lang)
+    encoder = None if new.fast else _encoder(new.encoder, lang)
+    if encoder is None:
+        return shipped_config("cnn"), {"nlp.lang": lang}
+    return shipped_config("transformer"), {"nlp.lang": lang, "paths.encoder": encoder}
 
 
 def _check_language(lang: str) -> None:
