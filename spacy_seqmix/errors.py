@@ -932,5 +932,11 @@ class Warnings:
         "[W731] {names} labelled one text: how often such a person errs is taken from the others. "
         "More texts tell it better."
     )
+    W732 = (
+        "[W732] {path}: labels are known of {known}, of which {outside} are outside of entities; "
+        "{left_out} without any are left out. A pipeline that learns from these docs alone finds "
+        "entities everywhere: add docs that people labelled, or pass --outside, if functions cover "
+        "all entities."
+    )
     W640 = "[W640] {where}: {kind}: {what}."
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

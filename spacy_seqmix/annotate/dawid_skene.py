@@ -55,8 +55,8 @@ def fit(
     votes: Votes,
     n_classes: int,
     *,
-    smoothing: float = 10.0,
-    tolerance: float = 1e-6,
+    smoothing: float = 1.0,
+    tolerance: float = 1e-4,
     max_steps: int = 500,
 ) -> DawidSkene:
     """Find confusions and posteriors by EM, which starts from the shares of the votes.

@@ -7,6 +7,7 @@ each token with an entity the probabilities of its tags, ``{token: {"B-PER": p}}
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from ..annotation.docbins import iter_docs
 from ..annotation.iob import split_tag, tag_names
 from ..annotation.posteriors import annotate_rows
 from ..annotation.soft_labels import TOLERANCE
-from ..errors import Errors, SeqMixError
+from ..errors import Errors, SeqMixError, Warnings, plural
 from .files import attempt
 
 __all__ = ["read_skweak"]
@@ -50,6 +51,8 @@ def read_skweak(
     YIELDS (Doc): with the best valid tags as entities, and soft labels; without span groups.
     RAISES (SeqMixError): S403, S582, S732 where no group, or several, have probabilities, S733 for
         probabilities that are none.
+
+    Warns with W732 where most of the known tokens belong to entities.
     """
     docs = list(iter_docs(path, nlp.vocab))
     name = _group(docs, group, path)
@@ -61,6 +64,7 @@ def read_skweak(
     labels = sorted({split_tag(tag)[1] for of in found.values() for p in of.values() for tag in p})
     tags = tag_names(labels)
     begins = any(tag[0] in BEGINS for of in found.values() for p in of.values() for tag in p)
+    known, n_outside, left_out = 0, 0.0, 0
     for number, probs in found.items():
         doc = docs[number]
         rows = _rows(doc, probs, tags)
@@ -69,10 +73,18 @@ def read_skweak(
         rows[:, 0] = 1.0 - rows.sum(axis=1)
         if not outside:
             rows[~_covered(doc, name, probs)] = 0.0
-        doc.spans.clear()
-        annotate_rows(doc, tags, rows)
+        known += int(rows.any(axis=1).sum())
+        n_outside += float(rows[:, 0].sum())
         if rows.any():
+            doc.spans.clear()
+            annotate_rows(doc, tags, rows)
             yield doc
+        else:
+            left_out += 1
+    if n_outside <= known / 2:
+        values = {"path": path, "known": plural(known, "token"), "outside": f"{n_outside:.0f}"}
+        text = Warnings.W732.format(left_out=plural(left_out, "doc"), **values)
+        warnings.warn(text, stacklevel=2)
 
 
 def _group(docs: Iterable[Doc], group: str | None, path: Path) -> str:
