@@ -55,7 +55,7 @@ def fit(
     votes: Votes,
     n_classes: int,
     *,
-    smoothing: float = 1.0,
+    smoothing: float = 10.0,
     tolerance: float = 1e-4,
     max_steps: int = 500,
 ) -> DawidSkene:
