@@ -110,7 +110,9 @@ def main(
 def shown(values: Sequence[float] | np.ndarray) -> str:
     """Mean and standard deviation in points, or "-"."""
     one = summarise(100 * np.asarray(values))
-    return "-" if np.isnan(one.mean) else f"{one.mean:.1f} ± {one.deviation:.1f}"
+    if np.isnan(one.mean):
+        return "-"
+    return f"{one.mean:.1f}" + f" ± {one.deviation:.1f}" * (one.n > 1)
 
 
 @dataclass(frozen=True)

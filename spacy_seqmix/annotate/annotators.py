@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal, TypeAlias, TypeGuard, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from spacy.scorer import PRFScore
 from spacy.tokens import Doc, Span
 
@@ -43,10 +44,10 @@ class Answered:
 
 @dataclass(frozen=True)
 class Confusion:
-    """What a person labels in place of what is true; an empty label is that of no entity.
+    """A label that a person gives in place of the true one.
 
-    share (float): the probability of this answer, where ``true`` is true.
-    tokens (float): the expected number of tokens.
+    share (float): the share of the true label's tokens.
+    tokens (float): their expected number.
     """
 
     true: str
@@ -62,14 +63,47 @@ class Annotator:
     texts, shared (int): how many texts the person labelled, and how many of them others did, too.
     agreement (PRFScore | None): of the person's entities with those that the posteriors of the
         others' answers decide for; None without a shared text.
-    confusions (list[Confusion]): the most frequent first.
+    labels (tuple[str, ...]): "" for no entity, then the labels of entities.
+    counts (Array): the expected number of tokens by their true label (row) and the given one.
     """
 
     who: str
     texts: int
     shared: int
-    agreement: PRFScore | None = None
-    confusions: list[Confusion] = field(default_factory=list)
+    agreement: PRFScore | None
+    labels: tuple[str, ...]
+    counts: Array
+
+    @property
+    def missed(self) -> float:
+        """The share of entities' tokens that the person leaves outside."""
+        return _share(self.counts[1:, 0], self.counts[1:])
+
+    @property
+    def added(self) -> float:
+        """The share of other tokens that the person gives to an entity."""
+        return _share(self.counts[0, 1:], self.counts[0])
+
+    @property
+    def mistyped(self) -> float:
+        """The share of entities' tokens that get another label."""
+        inside = self.counts[1:, 1:]
+        return _share(inside - np.diag(np.diag(inside)), self.counts[1:])
+
+    @property
+    def confusions(self) -> list[Confusion]:
+        """Which labels of entities are confused, the most frequent first."""
+        found = [
+            Confusion(true, given, _share(self.counts[i, j], self.counts[i]), self.counts[i, j])
+            for i, true in enumerate(self.labels)
+            for j, given in enumerate(self.labels)
+            if i and j and i != j and self.counts[i, j] >= SHOWN_TOKENS
+        ]
+        return sorted(found, key=lambda one: -one.tokens)
+
+
+def _share(part: Array, whole: Array) -> float:
+    return float(np.sum(part) / max(np.sum(whole), 1.0))
 
 
 def is_joining(annotators: str | None) -> TypeGuard[Joining]:
@@ -151,13 +185,11 @@ def _annotator(
 ) -> Annotator:
     own = [text for text in texts if who in text.by]
     shared = [text for text in own if len(text.by) > 1]
-    return Annotator(
-        who,
-        len(own),
-        len(shared),
-        _agreement(column, who, texts, votes, model, tags) if shared else None,
-        _confusions(votes[:, column], model.posteriors, tags),
-    )
+    agreement = _agreement(column, who, texts, votes, model, tags) if shared else None
+    labels = tuple(dict.fromkeys(split_tag(tag)[1] for tag in tags))
+    of_tag = np.array([[split_tag(tag)[1] == label for label in labels] for tag in tags])
+    counts = _counts(votes[:, column], model.posteriors, of_tag)
+    return Annotator(who, len(own), len(shared), agreement, labels, counts)
 
 
 def _agreement(
@@ -184,18 +216,12 @@ def _agreement(
     return score
 
 
-def _confusions(own: Votes, posteriors: Array, tags: tuple[str, ...]) -> list[Confusion]:
-    """What a person labels in place of what, by label: B and I of a label are one."""
-    labels = list(dict.fromkeys(split_tag(tag)[1] for tag in tags))
-    of_tag = np.array([[split_tag(tag)[1] == label for label in labels] for tag in tags])
+def _counts(own: Votes, posteriors: Array, of_tag: NDArray[np.bool_]) -> Array:
+    """The expected tokens by true and given label: the tags B and I of a label are one.
+
+    of_tag (NDArray): whether a tag (row) is of a label (column).
+    """
     given = np.flatnonzero(own != NO_ANSWER)
-    counts = np.zeros((len(labels), len(labels)))
+    counts = np.zeros((of_tag.shape[1], of_tag.shape[1]))
     np.add.at(counts.T, of_tag.argmax(axis=1)[own[given]], posteriors[given] @ of_tag)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
-    found = [
-        Confusion(true, label, float(shares[i, j]), float(counts[i, j]))
-        for i, true in enumerate(labels)
-        for j, label in enumerate(labels)
-        if i != j and counts[i, j] >= SHOWN_TOKENS
-    ]
-    return sorted(found, key=lambda one: -one.tokens)
+    return counts

@@ -163,21 +163,21 @@ def _show_notes(notes: list[Note], most: int | None) -> None:
 
 
 def _show_annotators(annotators: list[Annotator]) -> None:
-    """A table of the people: how far they agree with the others, and what they mix up."""
+    """A table of the people: how far they agree with the others, and how they err."""
     rows = [
         (
             printable(one.who) or "(no name)",
             one.texts,
             one.shared,
             "-" if one.agreement is None else f"{100 * one.agreement.fscore:.1f}",
-            printable(", ".join(map(_confusion, one.confusions[:MOST_CONFUSIONS]))) or "-",
+            *(f"{100 * share:.1f} %" for share in (one.missed, one.added, one.mistyped)),
+            printable(", ".join(map(_shown, one.confusions[:MOST_CONFUSIONS]))) or "-",
         )
         for one in annotators
     ]
-    header = ("Who", "Texts", "Shared", "F1", "Confusions: the true label as the given one")
-    msg.table(rows, header=header, divider=True, aligns=("l", "r", "r", "r", "l"))
+    header = ("Who", "Texts", "Shared", "F1", "Missed", "Added", "Mistyped", "Most often mistyped")
+    msg.table(rows, header=header, divider=True, aligns=("l", *"rrrrrr", "l"))
 
 
-def _confusion(one: Confusion) -> str:
-    true, given = (label or "nothing" for label in (one.true, one.given))
-    return f"{true} as {given} {100 * one.share:.1f} % ({one.tokens:.0f})"
+def _shown(one: Confusion) -> str:
+    return f"{one.true} as {one.given} {100 * one.share:.1f} % ({one.tokens:.0f})"

@@ -158,7 +158,20 @@ def test_annotators_table_tells_confusions(tmp_path: Path) -> None:
     assert (found.true, found.given) == ("ORG", "LOC")
     assert found.tokens == pytest.approx(len(wrong), abs=0.5)
     assert 0.3 < found.share < 0.9
+    assert cem.mistyped == pytest.approx(found.tokens / cem.counts[1:].sum())
+    assert (cem.missed, cem.added) == pytest.approx((0.0, 0.0), abs=1e-3)
     assert not ann.confusions
+
+
+def test_annotators_table_tells_what_is_overlooked(tmp_path: Path) -> None:
+    people = {who: ["[PER Ana] met [LOC Bo Li]."] * 1 + list(NEWS) for who in ("ann", "bob")}
+    people["cem"] = ["Ana met Bo Li.", *NEWS[:-1], "[PER Sam] Hill [LOC left] West Point."]
+    files = answers(tmp_path, **people)
+    cem = ingest_file(files, tmp_path / "out.spacy", NLP, annotators="vote").annotators[2]
+    assert cem.labels[0] == ""
+    assert cem.counts[1:, 0].sum() == pytest.approx(3, abs=0.5)
+    assert cem.missed == pytest.approx(3 / cem.counts[1:].sum(), abs=0.02)
+    assert cem.mistyped == pytest.approx(0.0, abs=0.01)
 
 
 def test_annotators_command_prints_the_table(tmp_path: Path) -> None:
@@ -166,7 +179,7 @@ def test_annotators_command_prints_the_table(tmp_path: Path) -> None:
     code, output = run("ingest", *files, "-o", tmp_path / "out.spacy", "--annotators", "soft")
     assert code == 0, output
     n = len(NEWS)
-    assert f"ann {n} {n} 100.0 - bob" in output
+    assert f"ann {n} {n} 100.0 0.0 % 0.0 % 0.1 % - bob" in output
     assert "ORG as LOC" in output
     assert "tokens have soft labels" in output
     code, output = run("ingest", *files, "-o", tmp_path / "out.spacy", "-a", "vote")
