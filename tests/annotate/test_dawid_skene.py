@@ -69,6 +69,7 @@ def test_dawid_skene_is_that_of_the_paper(n_steps: int) -> None:
     assert_allclose(model.posteriors, slow(votes, 4, n_steps), atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore")  # it uses what its own dependencies deprecate
 def test_dawid_skene_is_that_of_crowd_kit() -> None:
     pandas = pytest.importorskip("pandas", reason="crowd-kit is not installed")
     aggregation = pytest.importorskip("crowdkit.aggregation", reason="crowd-kit is not installed")
