@@ -70,7 +70,7 @@ def read_skweak(
         rows = _rows(doc, probs, tags)
         if not begins:
             _begin(rows)
-        rows[:, 0] = 1.0 - rows.sum(axis=1)
+        rows[:, 0] = np.maximum(1.0 - rows.sum(axis=1), 0.0)
         if not outside:
             rows[~_covered(doc, name, probs)] = 0.0
         known += int(rows.any(axis=1).sum())
