@@ -64,8 +64,8 @@ def fit(
     votes (Votes): the class that each person (column) gives to each item (row), (N, A);
         ``NO_ANSWER`` where there is none.
     n_classes (int): L.
-    smoothing (float): so many answers in each row of a person's confusions are imagined, and fall
-        as those of all people do. So a person with few answers errs as people on average do. With 0
+    smoothing (float): so many answers are added to each row of a person's confusions, distributed
+        as those of all people. So a person with few answers errs as people on average do. With 0
         the result is that of the paper.
     tolerance (float): EM ends once no posterior changes by more.
     max_steps (int): it ends after so many steps in any case.
