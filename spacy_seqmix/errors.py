@@ -718,6 +718,23 @@ class Errors:
         "--component), or use another policy, such as spacy-seqmix.NTE.v1."
     )
     E711 = "[S711] The policy {name} can't have {field} = {value!r}: it must be {wanted}."
+    E730 = (
+        "[S730] No answer is by {name!r}; there are answers by {known}. Name one of these people, "
+        "or join the answers of all: --annotators soft or vote."
+    )
+    E731 = (
+        "[S731] An oracle can't join several people's answers: it takes each as it comes "
+        "(annotators = {how!r}). Name one person, or leave it out. Once all have labelled, join "
+        "their exports with spacy seqmix ingest --annotators {how}."
+    )
+    E732 = (
+        "[S732] {path}: {reason}. Give docs that a skweak aggregator for sequences has labelled, "
+        "such as its HMM, and name the span group with its probabilities: --group NAME."
+    )
+    E733 = (
+        "[S733] Doc {number} of {path}: the probabilities in doc.spans[{group!r}] can't be used: "
+        "{reason}. Write the docs again as skweak leaves them, or leave this one out with --skip."
+    )
 
     # 68x the page
     E680 = (
@@ -931,6 +948,20 @@ class Warnings:
     W720 = (
         "[W720] Fold {fold}: {n} with the labels {labels} can't be judged, since no doc of the "
         "other folds has these labels. Look at them yourself."
+    )
+    W730 = (
+        "[W730] No text has answers of two people ({names}), so there is nothing to join. Where "
+        "a file does not say who labelled, give a file of each person."
+    )
+    W731 = (
+        "[W731] {names} labelled one text: how often such a person errs is taken from the others. "
+        "More texts tell it better."
+    )
+    W732 = (
+        "[W732] {path}: labels are known of {known}, of which {outside} are outside of entities; "
+        "{left_out} without any are left out. A pipeline that learns from these docs alone finds "
+        "entities everywhere: add docs that people labelled, or pass --outside, if functions cover "
+        "all entities."
     )
     W640 = "[W640] {where}: {kind}: {what}."
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

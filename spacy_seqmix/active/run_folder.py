@@ -28,7 +28,7 @@ MISSING = object()
 OF_PEOPLE = ("asked.jsonl", "answers.jsonl", "status.json", "page")
 # Settings of oracles that change how answers are read, not which texts are asked: a new label comes
 # up in mid-run.
-READING = ("labels", "annotator", "confirmed", "cut", "overlap")
+READING = ("labels", "annotators", "confirmed", "cut", "overlap")
 OF_READING = frozenset(f"active.oracle.{name}" for name in READING)
 # Why a folder can't be used: the config of each round names the files in it.
 DOLLAR = "its name has a '$', which begins a variable in configs"

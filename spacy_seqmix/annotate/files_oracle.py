@@ -17,8 +17,9 @@ from spacy.tokens import Doc
 from ..annotation.docbins import iter_docs, write_docs
 from ..annotation.layers import ENTS, RELATIONS
 from ..annotation.texts import KEY
-from ..errors import SeqMixError, Warnings
+from ..errors import Errors, SeqMixError, Warnings
 from ..types import Answer, Oracle, Suggestion, Task
+from .annotators import is_joining
 from .formats import Format, format_of, read_export
 from .formats.prodigy import sortable
 from .ingest import read_answers
@@ -206,7 +207,7 @@ def make_files_oracle(
     format: str = "jsonl",
     folder: Path | None = None,
     labels: list[str] | None = None,
-    annotator: str | None = None,
+    annotators: str | None = None,
     cut: Literal["snap", "refuse"] = "snap",
     overlap: Literal["longest", "refuse"] = "longest",
     confirmed: bool = False,
@@ -217,16 +218,19 @@ def make_files_oracle(
     folder (Path | None): where the files are; None for "tasks" in the run folder.
     labels (list[str] | None): refuse other labels than these, and name them in files of tasks; None
         accepts any.
-    annotator (str | None): count the answers of this person only.
+    annotators (str | None): count the answers of this person only.
     cut (str): "snap" moves the ends of spans that cut a token outwards, "refuse" refuses them.
     overlap (str): "longest" keeps the longest of overlapping spans, "refuse" refuses them.
     confirmed (bool): for doccano, whether exports are of confirmed texts only.
-    RAISES (SeqMixError): S640 for a format that there is not.
+    RAISES (SeqMixError): S640 for a format that there is not, S731 for "soft" or "vote", which
+        ``ingest`` knows.
     """
     format_of(format)
+    if is_joining(annotators):
+        raise SeqMixError(Errors.E731.format(how=annotators))
     rules = Rules(cut, overlap, labels)
     return FilesOracle(
-        format, None if folder is None else Path(folder), rules, annotator, confirmed
+        format, None if folder is None else Path(folder), rules, annotators, confirmed
     )
 
 

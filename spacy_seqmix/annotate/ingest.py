@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from spacy.language import Language
@@ -13,107 +13,81 @@ from spacy.tokens import Doc
 from ..annotation.docbins import is_docbin, iter_docs, write_docs
 from ..annotation.texts import KEY, task_key, tokenise
 from ..convert.files import attempt
-from ..errors import Errors, SeqMixError
+from ..errors import Errors, SeqMixError, Warnings
 from ..files import check_output
+from .annotators import Annotator, Answered, Joining, is_joining, join_answers
 from .formats import read_export
-from .join import Joined, PoolText, by_key, choose, join, read_pool, with_key
-from .place import Note, Noted, Rules, annotated, says_nothing
+from .ingested import Ingested
+from .join import (
+    Joined,
+    PoolText,
+    by_key,
+    by_text,
+    choose,
+    in_order,
+    join,
+    last_of_each,
+    read_pool,
+    with_key,
+)
+from .place import Note, Noted, Rules, annotated, bare, says_nothing
 from .rows import Row
 
-__all__ = ["Ingested", "ingest", "ingest_file", "read_answers"]
+__all__ = ["ingest", "ingest_file", "read_answers"]
 
-
-@dataclass
-class Ingested:
-    """What an export said.
-
-    format (str): its format.
-    docs (list[Doc]): the labelled texts, the empty ones too. Their user data have the key of each
-        text and the other keys of its line.
-    skipped, not_yet (int): the texts that were refused, and those that nobody has labelled yet.
-    left_out (int): the labelled texts that can't be used, each with a warning.
-    notes (list[Note]): what was moved or left out, by file and line.
-    """
-
-    format: str
-    docs: list[Doc] = field(default_factory=list)
-    skipped: int = 0
-    not_yet: int = 0
-    left_out: int = 0
-    notes: list[Note] = field(default_factory=list)
-
-    @property
-    def empty(self) -> int:
-        """The labelled texts in which there is nothing."""
-        return sum(not doc.ents and _is_whole(doc) for doc in self.docs)
-
-    @property
-    def partial(self) -> int:
-        """The texts that are labelled in part."""
-        return sum(not _is_whole(doc) for doc in self.docs)
-
-    @property
-    def entities(self) -> int:
-        """The entities of all docs."""
-        return sum(len(doc.ents) for doc in self.docs)
-
-    def counts(self) -> str:
-        """The number of texts in each state, as part of a sentence."""
-        of = [f"{self.empty} of them empty"] * bool(self.empty)
-        of += [f"{self.partial} in part"] * bool(self.partial)
-        labelled = f"{len(self.docs)} labelled" + (f" ({', '.join(of)})" if of else "")
-        kinds = Counter(note.kind for note in self.notes)
-        rest = [f"{self.skipped} skipped", f"{self.not_yet} not yet"]
-        rest += [f"{self.left_out} left out"] * bool(self.left_out)
-        rest += [f"{n} {kind}" for kind, n in sorted(kinds.items()) if kind == "not placed"]
-        return ", ".join([labelled, *rest])
+UNKNOWN = "all of the text is unknown"
 
 
 def ingest_file(
-    path: Path,
+    paths: Sequence[Path],
     out_path: Path,
     nlp: Language,
     *,
     format: str | None = None,
     pool: Path | None = None,
     rules: Rules | None = None,
-    who: str | None = None,
+    annotators: str | None = None,
     skip: bool = False,
     confirmed: bool = False,
     whole: bool = False,
 ) -> Ingested:
-    """Read an export and write its labelled texts to a .spacy file, whole or not at all.
+    """Read exports and write their labelled texts to a .spacy file, whole or not at all.
 
-    path (Path): the export: a file, or for brat a folder.
+    paths (Sequence[Path]): the exports: files, or for brat folders. Where there are several, the
+        name of a file stands for the person, unless the file says who labelled.
     out_path (Path): the .spacy file.
     nlp (Language): whose tokenizer makes the docs, where no pool has them.
     format (str | None): one of ``FORMATS``; None to detect it.
     pool (Path | None): the texts that were asked: a .spacy file or texts. None takes the texts of
-        the export.
+        the exports.
     rules (Rules | None): what is done with spans that do not fit.
-    who (str | None): whose answers count; None for all.
+    annotators (str | None): "soft" or "vote" joins the answers of several people to a text, see
+        ``join_answers``; a name counts those of one person; None counts the last one.
     skip (bool): leave out what can't be read, with a warning each.
     confirmed (bool): for doccano, whether the export is of confirmed texts only.
-    whole (bool): write all docs of the pool, in their order: those that are labelled in the export
-        with its annotation, all others as they are.
-    RETURNS (Ingested): what it said.
+    whole (bool): write all docs of the pool, in their order: those that are labelled in the exports
+        with their annotation, all others as they are.
+    RETURNS (Ingested): what they said.
     RAISES (SeqMixError): S549 where the output is an input, S648 without a labelled text, S724 for
-        a pool without docs to write, and those of the reader and of ``annotated``.
+        a pool without docs to write, S730 for an unknown person, and those of the reader and of
+        ``annotated``.
 
-    Warns with W540 for what is left out.
+    Warns with W540 for what is left out, with W730 where no text has answers of two people, and
+    with W731 of people with one text.
     """
-    out_path = out_path / f"{path.stem}.spacy" if out_path.is_dir() else out_path
-    check_output(out_path, [path, *([] if pool is None else [pool])])
+    out_path = out_path / f"{paths[0].stem}.spacy" if out_path.is_dir() else out_path
+    check_output(out_path, [*paths, *([] if pool is None else [pool])])
     if whole and (pool is None or not is_docbin(pool)):
         raise SeqMixError(Errors.E724)
     texts = None if pool is None else by_key(read_pool(pool, nlp))
-    name, rows = read_export(path, format, skip=skip, confirmed=confirmed)
-    made = ingest(name, rows, nlp, texts, rules or Rules(), who=who, skip=skip)
+    name, rows = _read(paths, format, skip=skip, confirmed=confirmed)
+    made = ingest(name, rows, nlp, texts, rules or Rules(), annotators=annotators, skip=skip)
     if not made.docs:
         hint = ""
-        if name == "doccano" and made.not_yet and not confirmed:
+        if "doccano" in name and made.not_yet and not confirmed:
             hint = "If the export is of confirmed texts only, pass --confirmed. "
-        raise SeqMixError(Errors.E648.format(path=path, counts=made.counts(), hint=hint))
+        shown = ", ".join(map(str, paths))
+        raise SeqMixError(Errors.E648.format(path=shown, counts=made.counts(), hint=hint))
     write_docs(_among_others(made.docs, pool, nlp) if whole and pool else made.docs, out_path)
     return made
 
@@ -125,6 +99,22 @@ def _among_others(docs: Iterable[Doc], pool: Path, nlp: Language) -> Iterator[Do
         yield labelled.get(task_key(number, doc.text), doc)
 
 
+def _read(
+    paths: Sequence[Path], format: str | None, *, skip: bool, confirmed: bool
+) -> tuple[str, list[Row]]:
+    """The formats of exports, and their rows."""
+    names = [path.stem for path in paths]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in paths]
+    formats: list[str] = []
+    rows: list[Row] = []
+    for path, who in zip(paths, names, strict=True):
+        found, read = read_export(path, format, skip=skip, confirmed=confirmed)
+        formats.append(found)
+        rows += [row if row.who or len(paths) == 1 else replace(row, who=who) for row in read]
+    return ", ".join(dict.fromkeys(formats)), rows
+
+
 def ingest(
     name: str,
     rows: Iterable[Row],
@@ -132,15 +122,19 @@ def ingest(
     pool: Mapping[str, PoolText] | None,
     rules: Rules,
     *,
-    who: str | None = None,
+    annotators: str | None = None,
     skip: bool = False,
 ) -> Ingested:
-    """Make docs of the rows of an export; see ``ingest_file``."""
+    """Make docs of the rows of exports; see ``ingest_file``."""
     made = Ingested(name)
-    noted = made.notes.append
     given = list(rows)
+    if is_joining(annotators):
+        _join_all(made, given, nlp, pool, rules, annotators, skip)
+        return made
+    _check_person(given, annotators)
+    noted = made.notes.append
     related = any(row.relations for row in given)
-    for one in read_answers(given, pool, who, noted):
+    for one in read_answers(given, pool, annotators, noted):
         row = one.row
         if row.state == "skipped":
             made.skipped += 1
@@ -151,11 +145,19 @@ def ingest(
             if doc is None:
                 made.left_out += 1
             elif says_nothing(doc):
-                noted(Note("dropped", row.where, "all of the text is unknown"))
+                noted(Note("dropped", row.where, UNKNOWN))
                 made.not_yet += 1
             else:
                 made.docs.append(doc)
     return made
+
+
+def _check_person(rows: Sequence[Row], who: str | None) -> None:
+    """RAISES (SeqMixError): S730 where nothing is by the person whose answers are to count."""
+    names = dict.fromkeys(row.who for row in rows)
+    if who is not None and who not in names:
+        known = ", ".join(repr(name) for name in names if name) or "nobody with a name"
+        raise SeqMixError(Errors.E730.format(name=who, known=known))
 
 
 def read_answers(
@@ -163,26 +165,92 @@ def read_answers(
 ) -> Iterator[Joined]:
     """Find the text of each row, and keep one answer to each text; what readers had to leave out
     of it is noted."""
-    joined = (Joined(row, None) for row in rows) if pool is None else join(rows, pool, noted)
-    for one in choose(joined, who, noted):
-        for what in one.row.notes:
-            noted(Note("dropped", one.row.where, what))
+    for one in choose(_with_texts(rows, pool, noted), who, noted):
+        _note_reader(one.row, noted)
         yield one
 
 
+def _with_texts(
+    rows: Iterable[Row], pool: Mapping[str, PoolText] | None, noted: Noted
+) -> Iterator[Joined]:
+    return (Joined(row, None) for row in rows) if pool is None else join(rows, pool, noted)
+
+
+def _note_reader(row: Row, noted: Noted) -> None:
+    for what in row.notes:
+        noted(Note("dropped", row.where, what))
+
+
+def _join_all(
+    made: Ingested,
+    rows: Sequence[Row],
+    nlp: Language,
+    pool: Mapping[str, PoolText] | None,
+    rules: Rules,
+    how: Joining,
+    skip: bool,
+) -> None:
+    """Make one doc of all people's answers to each text."""
+    noted = made.notes.append
+    texts = []
+    for given in by_text(_with_texts(rows, pool, noted)):
+        kept = last_of_each(in_order(given))
+        labelled = [one for one in kept if one.row.state == "labelled"]
+        if not labelled:
+            made.skipped += bool(kept)
+            made.not_yet += not kept
+            continue
+        text = attempt(skip, _tokens, labelled[0], nlp)
+        if text is None:
+            made.left_out += 1
+            continue
+        said = {one.row.who: _said(one.row, text, rules, noted, skip) for one in labelled}
+        used = {who: doc for who, doc in said.items() if doc is not None}
+        known = {who: doc for who, doc in used.items() if not says_nothing(doc)}
+        if known:
+            texts.append(Answered(text, known))
+        else:
+            made.left_out += len(used) < len(said)
+            made.not_yet += len(used) == len(said)
+    if texts:
+        made.docs, made.annotators = join_answers(texts, how)
+        _warn_of_few(made.annotators)
+
+
+def _said(row: Row, text: Doc, rules: Rules, noted: Noted, skip: bool) -> Doc | None:
+    """A text with what one person says of it; None where that can't be used."""
+    _note_reader(row, noted)
+    if row.relations:
+        noted(Note("dropped", row.where, "the relations, since only entities are joined"))
+    doc = attempt(skip, annotated, row, text, rules, noted)
+    if doc is not None and says_nothing(doc):
+        noted(Note("dropped", row.where, UNKNOWN))
+    return doc
+
+
+def _warn_of_few(annotators: Sequence[Annotator]) -> None:
+    """Warn where there is little to join, or little to know a person by."""
+    if not any(one.shared for one in annotators):
+        names = ", ".join(repr(one.who) for one in annotators)
+        warnings.warn(Warnings.W730.format(names=names), stacklevel=2)
+        return
+    if few := [repr(one.who) for one in annotators if one.texts == 1]:
+        warnings.warn(Warnings.W731.format(names=", ".join(few)), stacklevel=2)
+
+
 def _make_doc(one: Joined, nlp: Language, rules: Rules, noted: Noted, related: bool) -> Doc:
+    return annotated(one.row, _tokens(one, nlp), rules, noted, related=related)
+
+
+def _tokens(one: Joined, nlp: Language) -> Doc:
+    """The text of an answer in tokens, with its key and the other keys, and without labels."""
     row = one.row
     if one.text is not None:
         extra = {**row.extra, **one.text.extra}
-        doc = one.text.doc()
+        doc = bare(one.text.doc())
     else:
         extra = row.extra
         doc = tokenise(nlp, row.text, row.where)
     if not doc.text.strip():
         raise SeqMixError(Errors.E646.format(where=row.where, what="the text is blank"))
-    return with_key(annotated(row, doc, rules, noted, related=related), row.key, extra)
-
-
-def _is_whole(doc: Doc) -> bool:
-    """Whether no tag of a labelled doc is missing."""
-    return all(token.ent_iob for token in doc)
+    return with_key(doc, row.key, extra)

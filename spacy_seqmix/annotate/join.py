@@ -16,7 +16,18 @@ from .offsets import TextMap
 from .place import Note, Noted
 from .rows import CharSpan, Row
 
-__all__ = ["Joined", "PoolText", "by_key", "choose", "join", "read_pool", "with_key"]
+__all__ = [
+    "Joined",
+    "PoolText",
+    "by_key",
+    "by_text",
+    "choose",
+    "in_order",
+    "join",
+    "last_of_each",
+    "read_pool",
+    "with_key",
+]
 
 
 @dataclass(frozen=True)
@@ -121,16 +132,35 @@ def _why(row: Row, known: PoolText | None) -> str:
     return f"the pool has no such text, {key}: {row.text[:80]!r}"
 
 
+def by_text(answers: Iterable[Joined]) -> list[list[Joined]]:
+    """The answers to each text."""
+    texts: dict[str, list[Joined]] = {}
+    for one in answers:
+        texts.setdefault(one.row.key or one.row.text, []).append(one)
+    return list(texts.values())
+
+
+def in_order(given: Sequence[Joined]) -> list[Joined]:
+    """The answers to a text, the newest last; those of a person about single spans are one.
+
+    Of answers at the same time, or without one, the last in the file counts as the newest.
+    """
+    return sorted(_merged(given), key=lambda one: one.row.when)
+
+
+def last_of_each(given: Sequence[Joined]) -> list[Joined]:
+    """Of answers in order the last of each person."""
+    last = {one.row.who: one for one in given if one.row.state != "not yet"}
+    return [one for one in given if one is last.get(one.row.who)]
+
+
 def choose(answers: Iterable[Joined], who: str | None, noted: Noted) -> list[Joined]:
     """Keep one answer to each text: the last of each person, and of these the last that is
     labelled, else the last that is skipped.
 
     who (str | None): whose answers count; None for all.
     """
-    texts: dict[str, list[Joined]] = {}
-    for one in answers:
-        texts.setdefault(one.row.key or one.row.text, []).append(one)
-    return [_chosen(given, who, noted) for given in texts.values()]
+    return [_chosen(given, who, noted) for given in by_text(answers)]
 
 
 def _chosen(given: Sequence[Joined], who: str | None, noted: Noted) -> Joined:
@@ -144,10 +174,8 @@ def _chosen(given: Sequence[Joined], who: str | None, noted: Noted) -> Joined:
                 Note("replaced", row.where, f"{row.state} by {row.who or 'nobody'}, not by {who}")
             )
         return replace(first, row=replace(first.row, state="not yet", spans=(), notes=()))
-    # Stable: of answers at the same time, or without one, the last in the file counts.
-    given = sorted(_merged(given), key=lambda one: one.row.when)
-    last = {one.row.who: one for one in given if one.row.state != "not yet"}
-    kept = [one for one in given if one is last.get(one.row.who)]
+    given = in_order(given)
+    kept = last_of_each(given)
     labelled = [one for one in kept if one.row.state == "labelled"]
     chosen = (labelled or kept or given)[-1]
     for other in given:

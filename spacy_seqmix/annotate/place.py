@@ -15,7 +15,7 @@ from ..errors import Errors, SeqMixError
 from .offsets import TextMap, located, token_borders
 from .rows import CharSpan, Row
 
-__all__ = ["REJECTED", "Note", "Noted", "Rules", "annotated", "on_tokens", "says_nothing"]
+__all__ = ["REJECTED", "Note", "Noted", "Rules", "annotated", "bare", "on_tokens", "says_nothing"]
 
 # The span group of what is known to be no entity: the incorrect_spans_key of spaCy's ner.
 REJECTED = "incorrect_spans"
@@ -59,7 +59,7 @@ def annotated(row: Row, doc: Doc, rules: Rules, noted: Noted, *, related: bool =
     RAISES (SeqMixError): S641 for offsets that do not fit the text; S643 to S645 for what the rules
         refuse.
     """
-    doc = _bare(doc)
+    doc = bare(doc)
     row = _in_text(row, doc, noted)
     placed = {n: on_tokens(one, doc, row.where, rules, noted) for n, one in enumerate(row.spans)}
     ents = _without_overlap({n: s for n, s in placed.items() if s is not None}, row, rules, noted)
@@ -105,7 +105,7 @@ def on_tokens(one: CharSpan, doc: Doc, where: str, rules: Rules, noted: Noted) -
     return Span(doc, first.i, last.i + 1, label=one.label)
 
 
-def _bare(doc: Doc) -> Doc:
+def bare(doc: Doc) -> Doc:
     """A copy without what an answer replaces."""
     doc = doc.copy()
     soft_labels.clear(doc)

@@ -24,6 +24,7 @@ class Format(str, Enum):
     conll = "conll"
     relations = "relations"
     semeval = "semeval"
+    skweak = "skweak"
     ace05 = "ace05"
     jmee = "jmee"
     dygiepp = "dygiepp"
@@ -46,7 +47,9 @@ def convert_cli(
             "lines with 'text'; brackets: [PER Ana Duarte] left, one sentence per line; conll: "
             "columns of tokens and tags, in any IOB or BILOU scheme; relations: JSON lines of "
             "tokens or text, entities and relations; semeval: SemEval-2010 Task 8, sentences with "
-            "<e1> and <e2>; ace05: event triggers from a folder of .sgm and .apf.xml files; jmee, "
+            "<e1> and <e2>; skweak: a .spacy file with the probabilities of an aggregator of weak "
+            "labels, which become soft labels; ace05: event triggers from a folder of .sgm and "
+            ".apf.xml files; jmee, "
             "dygiepp, oneie: triggers from their JSON",
         ),
     ] = Format.auto,
@@ -86,6 +89,22 @@ def convert_cli(
             "default 'Other' in semeval",
         ),
     ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group",
+            help="For skweak: the span group of the aggregator, such as hmm; by default the only "
+            "one with probabilities",
+        ),
+    ] = None,
+    outside: Annotated[
+        bool,
+        typer.Option(
+            "--outside",
+            help="For skweak: tokens that no labelling function covers are outside of entities; by "
+            "default nothing is known of them",
+        ),
+    ] = False,
     types: Annotated[
         bool, typer.Option("--types", help="For events: Conflict instead of Conflict:Attack")
     ] = False,
@@ -109,6 +128,8 @@ def convert_cli(
         "column": None if column is None else _column(column),
         "whole_docs": whole_docs or None,
         "no_relation": None if no_relation is None else names_of(no_relation),
+        "group": group,
+        "outside": outside or None,
         "types": types or None,
         "only": docs,
     }

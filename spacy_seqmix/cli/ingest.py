@@ -13,6 +13,7 @@ from ..errors import plural
 from ._common import names_of, printable, show_messages
 
 if TYPE_CHECKING:
+    from ..annotate.annotators import Annotator, Confusion
     from ..annotate.place import Note
 
 __all__ = ["Cut", "Overlap", "ToolFormat", "ingest_cli"]
@@ -27,6 +28,7 @@ SHOWN = {
 }
 # Of a kind that most texts have, only these many are shown without --verbose.
 MOST = 20
+MOST_CONFUSIONS = 3
 
 
 class ToolFormat(str, Enum):
@@ -56,8 +58,9 @@ class Overlap(str, Enum):
 
 
 def ingest_cli(
-    path: Annotated[
-        Path, typer.Argument(metavar="EXPORT", help="File of a tool; for brat a folder")
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="EXPORT...", help="Files of a tool; for brat folders"),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="DocBin to write")],
     format: Annotated[
@@ -88,8 +91,15 @@ def ingest_cli(
         str | None,
         typer.Option("--labels", help="Refuse other labels than these, which commas separate"),
     ] = None,
-    annotator: Annotated[
-        str | None, typer.Option("--annotator", "-a", help="Count the answers of this person only")
+    annotators: Annotated[
+        str | None,
+        typer.Option(
+            "--annotators",
+            "-a",
+            help="Of several people's answers to a text: soft learns how often each of them errs, "
+            "and keeps doubt as soft labels; vote takes the majority's tags; a name counts the "
+            "answers of one person. By default the last answer counts",
+        ),
     ] = None,
     confirmed: Annotated[
         bool,
@@ -113,6 +123,9 @@ def ingest_cli(
 ) -> None:
     """Make a .spacy file of what people labelled in an annotation tool.
 
+    Give all exports at once: where several people labelled, one file each, the name of a file
+    stands for the person.
+
     The file has the labelled texts only, those without any entity among them. Skipped texts, and
     those that nobody has labelled yet, are counted and left out.
     """
@@ -125,13 +138,13 @@ def ingest_cli(
         nlp = spacy.blank(lang) if model is None else spacy.load(model)
         rules = Rules(cut.value, overlap.value, None if labels is None else names_of(labels))
         made = ingest_file(
-            path,
+            paths,
             output,
             nlp,
             format=None if format is ToolFormat.auto else format.value,
             pool=pool,
             rules=rules,
-            who=annotator,
+            annotators=annotators,
             skip=skip,
             confirmed=confirmed,
             whole=whole,
@@ -140,6 +153,9 @@ def ingest_cli(
         msg.info(f"Format: {made.format} (detected; --format names another)")
     _show_notes(made.notes, None if verbose else MOST)
     msg.info(made.counts())
+    if made.annotators:
+        _show_annotators(made.annotators)
+        msg.info(f"{made.soft} of {plural(made.tokens, 'token')} have soft labels")
     written = f"{plural(len(made.docs), 'doc')} ({plural(made.entities, 'entity')})"
     others = f", and all others of {pool}" if whole else ""
     msg.good(f"Wrote {written}{others} to {output}")
@@ -152,3 +168,24 @@ def _show_notes(notes: list[Note], most: int | None) -> None:
             msg.warn(printable(f"{title}: {note.where}: {note.what}"))
         if most is not None and len(own) > most:
             msg.warn(f"{title}: {len(own) - most} more, which --verbose lists")
+
+
+def _show_annotators(annotators: list[Annotator]) -> None:
+    """A table of the people: how far they agree with the others, and how they err."""
+    rows = [
+        (
+            printable(one.who) or "(no name)",
+            one.texts,
+            one.shared,
+            "-" if one.agreement is None else f"{100 * one.agreement.fscore:.1f}",
+            *(f"{100 * share:.1f} %" for share in (one.missed, one.added, one.mistyped)),
+            printable(", ".join(map(_shown, one.confusions[:MOST_CONFUSIONS]))) or "-",
+        )
+        for one in annotators
+    ]
+    header = ("Who", "Texts", "Shared", "F1", "Missed", "Added", "Mistyped", "Most often mistyped")
+    msg.table(rows, header=header, divider=True, aligns=("l", *"rrrrrr", "l"))
+
+
+def _shown(one: Confusion) -> str:
+    return f"{one.true} as {one.given} {100 * one.share:.1f} % ({one.tokens:.0f})"

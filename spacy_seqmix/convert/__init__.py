@@ -7,6 +7,7 @@ from .events import read_dygiepp, read_jmee, read_oneie
 from .formats import FORMATS, Converted, convert_file, detect, first_row
 from .relations import read_relations
 from .semeval import read_semeval
+from .skweak import read_skweak
 from .texts import read_plain
 from .tools import tool_of
 
@@ -27,6 +28,7 @@ __all__ = [
     "read_plain",
     "read_relations",
     "read_semeval",
+    "read_skweak",
     "to_escaped_markup",
     "to_markup",
     "tool_of",

@@ -13,6 +13,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
+from ..annotation.docbins import is_docbin
 from ..errors import Errors, SeqMixError, Warnings, plural
 from ..files import check_output, parse_json, replacing
 from .ace import read_ace
@@ -22,6 +23,7 @@ from .events import read_dygiepp, read_jmee, read_oneie
 from .files import read_lines
 from .relations import read_relations
 from .semeval import read_semeval
+from .skweak import read_skweak
 from .texts import read_plain
 from .tools import tool_of
 from .triggers import Counts, Sentence, to_docs
@@ -102,6 +104,7 @@ FORMATS: dict[str, Format] = {
     "conll": Format(_plain(read_conll), frozenset(["whole_docs", "column"])),
     "relations": Format(_plain(read_relations), _RELATIONS, user_data=True),
     "semeval": Format(_plain(read_semeval), _RELATIONS, user_data=True),
+    "skweak": Format(_plain(read_skweak), frozenset(["group", "outside"]), user_data=True),
     "ace05": Format(_ace, _EVENTS | {"only"}),
     "jmee": Format(partial(_events, read_jmee), _EVENTS),
     "dygiepp": Format(partial(_events, read_dygiepp), _EVENTS),
@@ -162,6 +165,8 @@ def detect(path: Path) -> str:
     """The format of a file, by its first lines. RAISES (SeqMixError): S501, S548."""
     if path.is_dir():
         return "ace05"
+    if is_docbin(path):
+        return "skweak"
     lines = [line for line in read_lines(path) if line.strip()]
     row = first_row(lines)
     if isinstance(row, dict | list):

@@ -102,7 +102,7 @@ def test_journal_goes_on_with_another_way_to_read_answers(folder):
     old = {"@misc": "x", "folder": "a", "labels": ["PER"], "cut": "snap"}
     folder.open(oracle(**old), DIGESTS)
     folder.append([], record(0))
-    new = {**old, "labels": ["PER", "ORG"], "annotator": "bob", "cut": "refuse"}
+    new = {**old, "labels": ["PER", "ORG"], "annotators": "bob", "cut": "refuse"}
     assert len(folder.open(oracle(**new, confirmed=True, overlap="refuse"), DIGESTS)) == 1
     with pytest.raises(ValueError, match=r"S406.*differ: active.oracle.folder\."):
         folder.open(oracle(**{**new, "folder": "b"}), DIGESTS)

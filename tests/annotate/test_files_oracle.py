@@ -247,7 +247,7 @@ def test_files_oracle_says_which_answers_it_could_not_place(tmp_path: Path) -> N
 
 
 def test_files_oracle_says_that_it_counts_one_person(tmp_path: Path) -> None:
-    oracle, tasks = begun(tmp_path, "jsonl", annotator="eva"), make_tasks()
+    oracle, tasks = begun(tmp_path, "jsonl", annotators="eva"), make_tasks()
     list(oracle(tasks))
     line = '{"text": "Later.", "spans": [], "who": "bob"}'
     (oracle.exports / "a.jsonl").write_text(line, "utf8")
