@@ -2,7 +2,8 @@
 
 Each line is a JSON object, ``{"file": NAME, "content": ...}``: of a sweep its ``sweep.json``, of
 each finished run how it ended, its journal, its config and its inputs. Journals are kept without
-the judgements of single candidates (``judged``), which are most of their size.
+the judgements of single candidates (``judged``), which are most of their size, and with the
+confused types of the last round alone.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def keep_runs(given: Path | Mapping[str, Path], out: Path) -> None:
     packages = sysconfig.get_path("purelib") + "/"
     with replacing(out) as temporary:
         records = [{"file": name, "content": content} for name, content in files]
-        lines = [json.dumps(record, ensure_ascii=False) for record in records]
+        compact = (",", ":")
+        lines = [json.dumps(one, ensure_ascii=False, separators=compact) for one in records]
         text = "".join(line + "\n" for line in lines).replace(packages, "package:")
         temporary.write_text(text, "utf8")
 
@@ -59,6 +61,9 @@ def _run_files(folders: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:
     for name, folder in folders.items():
         rounds = _read_lines(folder / JOURNAL)
         kept = [{k: v for k, v in one.items() if k != "judged"} for one in rounds]
+        for one in kept[:-1]:  # reports show the confused types of the last round
+            for scores in one["scores"].values():
+                scores.pop("confusion", None)
         inputs = _read_json(folder / INPUTS)
         # Its config stands in the config's own file.
         inputs = {k: v for k, v in inputs.items() if k != "config"}

@@ -25,7 +25,7 @@ def nlp() -> Language:
 
 def taken(nlp: Language, name: str, who: str | None = None, *, confirmed: bool = False) -> Ingested:
     found, rows = read_export(FILES / name, confirmed=confirmed)
-    return ingest(found, rows, nlp, None, Rules(), who=who)
+    return ingest(found, rows, nlp, None, Rules(), annotators=who)
 
 
 def ents(doc: Doc) -> list[tuple[str, str]]:
