@@ -32,7 +32,7 @@ from .join import PoolText, read_pool
 __all__ = ["Asked", "known_texts", "policy_of", "query", "query_file", "usual_policy"]
 
 # See docs/policies.md: measured on two corpora.
-USUAL = "TokenCost"
+USUAL = "TagCount"
 
 # Streams of random numbers.
 SAMPLE, TIES = 0, 1

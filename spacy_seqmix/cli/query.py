@@ -36,7 +36,7 @@ def query_cli(
             "--policy",
             "-p",
             help="Name of a policy, such as NTE or RandomPolicy, or a config with [policy]; by "
-            "default TokenCost where the component has the tag O, else NTE",
+            "default TagCount where the component has the tag O, else NTE",
         ),
     ] = None,
     component: Annotated[
