@@ -91,7 +91,8 @@ def test_loop_folder(start, tmp_path, news):
     run = start()
     records = run.run()
     names = {p.name for p in (tmp_path / "run").iterdir()}
-    assert names == {"config.cfg", "inputs.json", "journal.jsonl", "mixed", "models"}
+    assert names == {"config.cfg", "inputs.json", "journal.jsonl", "mixed", "model-last", "models"}
+    assert run.folder.last_model.resolve() == run.folder.model(2).resolve()
     assert [p.name for p in (tmp_path / "run" / "models").iterdir()] == ["round-02"]
     nlp = spacy.load(run.folder.model(2))
     assert nlp.evaluate(run_examples(nlp, news[22:]))["ents_f"] == pytest.approx(
