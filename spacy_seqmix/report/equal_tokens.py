@@ -45,9 +45,10 @@ def at_equal_tokens(arms: Sequence[Arm], baselines: Mapping[str, Arm]) -> EqualT
     """
     if len(arms) < 2 or (tokens := _common(arms)) is None:
         return None
-    pairs = {name: _common([_arm_of(name, arms), other]) for name, other in baselines.items()}
-    shared = {name: points[-1] for name, points in pairs.items() if points}
-    found = EqualTokens(tokens, shared=shared)
+    by_name = {arm.name: arm for arm in arms}
+    # Two of the arms share at least what all of them share.
+    pairs = {name: _common([by_name[name], other]) or tokens for name, other in baselines.items()}
+    found = EqualTokens(tokens, shared={name: points[-1] for name, points in pairs.items()})
     for split in EVALUATED:
         scores = {arm.name: _scores(arm, split, found.tokens) for arm in arms}
         curves = {
@@ -59,19 +60,14 @@ def at_equal_tokens(arms: Sequence[Arm], baselines: Mapping[str, Arm]) -> EqualT
             found.curves[split] = curves
         family = {}
         for name, points in pairs.items():
-            both_arms = (_arm_of(name, arms), baselines[name])
-            ours, theirs = (_scores(arm, split, points or ()) for arm in both_arms)
+            both_arms = (by_name[name], baselines[name])
+            ours, theirs = (_scores(arm, split, points) for arm in both_arms)
             if both := [seed for seed in ours if seed in theirs]:
                 rows = [np.stack([of[seed] for seed in both]) for of in (ours, theirs)]
                 family[name] = compare(*rows)
         if family:
             found.comparisons[split] = holm(family)
     return found
-
-
-def _arm_of(name: str, arms: Sequence[Arm]) -> Arm:
-    """The arm with a name."""
-    return next(arm for arm in arms if arm.name == name)
 
 
 def _common(arms: Sequence[Arm]) -> list[int] | None:

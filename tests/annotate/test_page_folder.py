@@ -122,6 +122,7 @@ def test_page_configs_are_whole(tmp_path, texts, name):
     DocBin(docs=[spacy.blank("en")("x")]).to_disk(tmp_path / "pool.spacy")
     config = load_config(shipped_config(name), {"active.pool": str(texts)})
     read = read_active_config(config)
+    assert config["active"]["policy"] == {"@misc": "spacy-seqmix.TagCount.v1"}  # measured best
     assert read.active.dev is None
     assert read.active.n_rounds is None
     assert not read.active.oracle.needs_gold

@@ -27,7 +27,7 @@ def make_run(folder: Path, seed: int, score: float) -> Path:
             "n_mixed": 0,
             "steps": 10,
             "seconds": {"train": 1.0},
-            "scores": {"dev": scores},
+            "scores": {"dev": {**scores, "confusion": [["PER", "LOC", number + 1]]}},
             "judged": JUDGED,
         }
         for number in range(2)
@@ -67,6 +67,7 @@ def test_kept_sweep_gives_the_tables_of_its_folder(sweep: Path, tmp_path: Path) 
     assert [run.pool for run in kept[0].runs] == [("abc", 9)] * 2
     text = (tmp_path / "runs.jsonl").read_text()
     assert "judged" not in text and "long" not in text
+    assert text.count('"confusion"') == 4  # those of the last round of each run
 
 
 def test_kept_run_folders_are_arms_in_their_order(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def update_labels(
     RAISES (SeqMixError): S681 where a label of the file is used and not among those wanted. S682
         where there are none at all.
     """
-    known = read_labels(path)
+    before = known = read_labels(path)
     if wanted and used is not None:
         known = [one for one in known if one.name in wanted or one.name in used]
     missing = [one.name for one in known if one.name not in wanted]
@@ -106,7 +106,7 @@ def update_labels(
     labels = [*known, *(PageLabel(name, now) for name in wanted if name not in old)]
     if not labels:
         raise SeqMixError(Errors.E682.format(path=path.parent.parent))
-    if labels != read_labels(path):
+    if labels != before:
         with replacing(path) as temporary:
             rows = [asdict(one) for one in labels]
             temporary.write_text(json.dumps(rows, ensure_ascii=False, indent=1), "utf8")

@@ -195,7 +195,7 @@ function dropAnswered(keys) {
 async function disputed({ key, spans }) {
   try {
     const [theirs] = (await ask("done", { key })).answers;
-    for (let i = mine.findLastIndex((one) => one.key === key); i >= 0; i = mine.findLastIndex((one) => one.key === key)) mine.splice(i, 1);
+    mine.splice(0, mine.length, ...mine.filter((one) => one.key !== key));
     const sheet = new Sheet({ ...theirs, spans });
     keepDraft(key, sheet.ents);
     const by = theirs.who ? `\u2068${theirs.who}\u2069` : "Somebody else";
