@@ -111,13 +111,17 @@ class FakeLoop:
 
     @contextmanager
     def served(
-        self, desk: Desk | None = None, training: Training | None = None, name: str = "fake"
+        self,
+        desk: Desk | None = None,
+        training: Training | None = None,
+        name: str = "fake",
+        port: int = 0,
     ) -> Iterator[str]:
-        """Serve the page in a thread. YIELDS (str): its link."""
+        """Serve the page in a thread, at a free port if it is 0. YIELDS (str): its link."""
         desk = self.desk() if desk is None else desk
         progress = Progress(self.run_dir, desk, identity=name, title="texts.txt")
         app = make_app(desk, progress, training, token=TOKEN, name=name)
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = socket.create_server(("127.0.0.1", port))
         config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -13,7 +13,7 @@ import pytest
 from spacy_seqmix.annotate.page.training import Training
 from spacy_seqmix.annotation.texts import task_key
 
-from .fake_loop import TEXTS, TOKEN, FakeLoop
+from .fake_loop import TEXTS, FakeLoop
 from .person import READS, Person
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -225,25 +225,21 @@ def test_page_browser_loses_nothing_without_a_connection(browser, link, loop):
     assert loop.given() == {TEXTS[0]: [("Mara", "PER")], TEXTS[1]: []}
 
 
-def test_page_browser_gives_no_answer_to_the_server_of_another_run(browser, link, loop, tmp_path):
+def test_page_browser_gives_no_answer_to_the_server_of_another_run(browser, loop, tmp_path):
+    # The run ends, another one is opened at its port, and then the first goes on.
     other = FakeLoop(tmp_path / "other")
-    with browser.new_context() as context, other.served(name="other") as there:
-        tab = opened(context, link)
-        headers = {"content-type": "application/json", "x-seqmix-token": TOKEN}
-        there = there.partition("?")[0]
-
-        def moved(route):
-            url = there + "api" + route.request.url.partition("/api")[2]
-            route.fulfill(response=route.fetch(url=url, headers=headers))
-
-        context.route("**/api/**", moved)
-        press(tab, "ArrowRight", "p", "Enter")
-        tab.wait_for_function("() => document.body.innerText.includes('[S692]')")
-        assert "1 answer is kept in this browser" in tab.inner_text("#banner")
-        assert (loop.answers(), other.answers()) == ([], [])
-        context.unroute("**/api/**")
-        wait_until(loop.answers)
-        context.unroute_all(behavior="ignoreErrors")
+    with browser.new_context() as context:
+        with loop.served() as link:
+            tab = opened(context, link)
+        port = int(link.partition("/?")[0].rpartition(":")[2])
+        with other.served(name="other", port=port) as link:
+            opened(context, link).close()
+            press(tab, "ArrowRight", "p", "Enter")
+            tab.wait_for_function("() => document.body.innerText.includes('[S692]')")
+            assert "1 answer is kept in this browser" in tab.inner_text("#banner")
+            assert (loop.answers(), other.answers()) == ([], [])
+        with loop.served(port=port):
+            wait_until(loop.answers)
     assert loop.given() == {TEXTS[0]: [("Mara", "PER")]}
     assert other.answers() == []
 

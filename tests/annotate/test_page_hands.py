@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-import json
+import sys
+from pathlib import Path
 
 import pytest
+
+from spacy_seqmix.annotate.page.training import Training
 
 from .fake_loop import TEXTS, FakeLoop
 from .person import READS
@@ -253,16 +256,13 @@ def test_page_hands_copy_says_that_it_copied(browser, link, loop):
         assert pre.evaluate("(node) => node.scrollWidth <= node.clientWidth")
 
 
-def test_page_hands_says_that_late_changes_reach_no_model(browser, link):
-    with browser.new_context() as context:
-
-        def finished(route):
-            response = route.fetch()
-            body = response.json()
-            body["loop"].update(finished=True, alive=False)
-            route.fulfill(response=response, body=json.dumps(body))
-
-        context.route("**/api/state", finished)
+def test_page_hands_says_that_late_changes_reach_no_model(browser, loop):
+    training = Training(Path("label.cfg"), loop.run_dir)
+    training.command = [sys.executable, "-c", ""]
+    training.start()
+    wait_until(lambda: training.has_finished)
+    training.stop()  # closes its pipe
+    with loop.served(training=training) as link, browser.new_context() as context:
         tab = opened(context, link)
         press(tab, "Enter", "u")
         assert "this pipeline does not learn it" in tab.inner_text("#meta")

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from .fake_loop import FakeLoop
@@ -228,11 +226,14 @@ def test_page_looks_offline_without_a_text_does_not_say_go_on(browser, link, loo
         wait_until(lambda: len(loop.answers()) >= 4)
 
 
-def test_page_looks_tab_of_another_run_names_its_own_server(tab):
-    refusal = {"message": "Open the link that the terminal shows."}
-    tab.route("**/api/**", lambda route: route.fulfill(status=403, body=json.dumps(refusal)))
-    press(tab, "Enter")
-    tab.wait_for_selector("#banner:not([hidden])")
-    assert "Start the server of this run again" in tab.inner_text("#banner")
-    assert "Open the link that the terminal shows." not in tab.inner_text("#banner")
-    tab.unroute_all(behavior="ignoreErrors")
+def test_page_looks_tab_of_another_run_names_its_own_server(browser, loop, tmp_path):
+    other = FakeLoop(tmp_path / "other")
+    with browser.new_context() as context:
+        with loop.served() as link:
+            tab = opened(context, link)
+        port = int(link.partition("/?")[0].rpartition(":")[2])
+        with other.served(name="other", port=port):
+            press(tab, "Enter")
+            tab.wait_for_selector("#banner:not([hidden])")
+            assert "Start the server of this run again" in tab.inner_text("#banner")
+            assert "the link that the terminal shows." not in tab.inner_text("#banner")
