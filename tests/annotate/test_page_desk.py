@@ -230,6 +230,14 @@ def test_page_desk_takes_back_a_label_that_no_text_has(loop):
     assert [one.name for one in loop.desk().labels] == ["PER", "ORG", "LOC"]
 
 
+def test_page_desk_keeps_its_only_label(tmp_path):
+    desk = FakeLoop(tmp_path / "run", labels=["PER"]).desk()
+    with pytest.raises(SeqMixError) as caught:
+        desk.remove_label("PER")
+    assert caught.value.code == "S682"
+    assert [one.name for one in desk.labels] == ["PER"]
+
+
 @pytest.mark.parametrize("step", [-1.0, 0.0, 0.0001, 1.0])
 def test_page_desk_offers_older_texts_for_a_new_label(loop, monkeypatch, step):
     """Whatever the clock does meanwhile: ``step`` is what it adds each time it is read."""
