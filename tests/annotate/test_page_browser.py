@@ -6,7 +6,9 @@ import re
 import shutil
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -91,6 +93,15 @@ def opened(context, link):
     page.goto(link)
     page.wait_for_selector("#text[data-key]:not([data-key=''])")
     return page
+
+
+@contextmanager
+def left_open(browser, loop):
+    """A tab of a run whose server has ended, and the port that this server had."""
+    with browser.new_context() as context:
+        with loop.served() as link:
+            tab = opened(context, link)
+        yield tab, urlsplit(link).port
 
 
 def shown(page):
@@ -228,12 +239,9 @@ def test_page_browser_loses_nothing_without_a_connection(browser, link, loop):
 def test_page_browser_gives_no_answer_to_the_server_of_another_run(browser, loop, tmp_path):
     # The run ends, another one is opened at its port, and then the first goes on.
     other = FakeLoop(tmp_path / "other")
-    with browser.new_context() as context:
-        with loop.served() as link:
-            tab = opened(context, link)
-        port = int(link.partition("/?")[0].rpartition(":")[2])
+    with left_open(browser, loop) as (tab, port):
         with other.served(name="other", port=port) as link:
-            opened(context, link).close()
+            opened(tab.context, link).close()
             press(tab, "ArrowRight", "p", "Enter")
             tab.wait_for_function("() => document.body.innerText.includes('[S692]')")
             assert "1 answer is kept in this browser" in tab.inner_text("#banner")

@@ -9,6 +9,7 @@ from .fake_loop import FakeLoop
 from .test_page_browser import (  # noqa: F401
     SUGGEST,
     browser,
+    left_open,
     link,
     loop,
     opened,
@@ -228,12 +229,8 @@ def test_page_looks_offline_without_a_text_does_not_say_go_on(browser, link, loo
 
 def test_page_looks_tab_of_another_run_names_its_own_server(browser, loop, tmp_path):
     other = FakeLoop(tmp_path / "other")
-    with browser.new_context() as context:
-        with loop.served() as link:
-            tab = opened(context, link)
-        port = int(link.partition("/?")[0].rpartition(":")[2])
-        with other.served(name="other", port=port):
-            press(tab, "Enter")
-            tab.wait_for_selector("#banner:not([hidden])")
-            assert "Start the server of this run again" in tab.inner_text("#banner")
-            assert "the link that the terminal shows." not in tab.inner_text("#banner")
+    with left_open(browser, loop) as (tab, port), other.served(name="other", port=port):
+        press(tab, "Enter")
+        tab.wait_for_selector("#banner:not([hidden])")
+        assert "Start the server of this run again" in tab.inner_text("#banner")
+        assert "the link that the terminal shows." not in tab.inner_text("#banner")

@@ -230,7 +230,7 @@ class Desk:
         """Take back a label that no text has. RAISES (SeqMixError): S600, S681, S682."""
         with self._lock:
             wanted = [one.name for one in self.labels if one.name != name]
-            if not wanted:
+            if not wanted:  # which would mean to keep all
                 raise SeqMixError(Errors.E682.format(path=self.labels_path.parent.parent))
             self.labels = update_labels(self.labels_path, wanted, self._tick(), self._used())
 
