@@ -1,5 +1,6 @@
 """Read a config with [active]: check it, and build its functions. No data is read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -120,6 +121,8 @@ def _contradiction(active: ActiveSchema) -> str:
         return "max_steps: at least 2 steps a round"
     if active.mix_set == "pool" and given[0] < 4 and steps is not None:
         return 'max_steps: at least 4 in the seed round, which trains twice with mix_set = "pool"'
+    if steps is not None and any(n < 4 for n in _shared_steps(active, given)):
+        return "max_steps: at least 4 in rounds that train twice, see second_epochs"
     if isinstance(steps, list) and n_rounds is not None and len(steps) != n_rounds + 1:
         return f"max_steps: {n_rounds + 1} numbers for n_rounds = {n_rounds}"
     if active.unlabelled_size is not None and active.unlabelled is None:
@@ -127,3 +130,13 @@ def _contradiction(active: ActiveSchema) -> str:
     if isinstance(active.n_query, list) and len(active.n_query) != n_rounds:
         return f"n_query: {n_rounds} numbers for n_rounds = {n_rounds}"
     return ""
+
+
+def _shared_steps(active: ActiveSchema, steps: Sequence[int]) -> list[int]:
+    """The steps of the rounds that train twice.
+
+    steps (Sequence[int]): of each round, or the one number of all rounds.
+    """
+    given = active.second_epochs if isinstance(active.second_epochs, list) else [0.0]
+    rounds = len(steps) if isinstance(active.max_steps, list) else len(given)
+    return [steps[min(i, len(steps) - 1)] for i in range(rounds) if active.second_epochs_of(i)]

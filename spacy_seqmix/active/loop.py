@@ -17,20 +17,20 @@ from thinc.api import Config
 from ..annotation.docbins import write_docs
 from ..annotation.layers import learned_layer
 from ..files import progress_bar
-from ..query.probabilities import check_needs
 from .agreeing import Agreeing
 from .annotation import gold_labels
 from .asking import Asking, Waiting
 from .committee import Committee, release_memory, save_model
 from .config import read_active_config
 from .dev_set import DevSet
-from .fit import FitSettings, fit, warn_of_unseen
+from .fit import warn_of_unseen
 from .journal import Clock, Mixing, MixingSeconds, RoundRecord, Scores, Seconds, end_of
 from .labelling import Labelling, Pause
 from .pool import digests, pool_of, read_data
 from .precision import matmul_precision
 from .querying import Query
 from .round_mixing import RoundMixing
+from .round_training import RoundTraining
 from .run_folder import RunFolder, disk_errors
 from .scores import evaluate
 
@@ -55,7 +55,7 @@ class ActiveRun:
         self.active, self.training = self.config.active, self.config.training
         self.policy = self.active.policy
         self.mixers = self.active.mixing
-        self.use_gpu, self.progress = use_gpu, progress
+        self.progress = progress
         self.blank = spacy.blank(self.training["nlp"]["lang"])
         vectors = self.training.get("initialize", {}).get("vectors")
         if vectors and self.mixers:  # a token table may be made of them
@@ -83,6 +83,7 @@ class ActiveRun:
             bar=self._bar,
             progress=progress,
         )
+        self.fitting = RoundTraining(self.config, self.folder, self.committee, use_gpu, progress)
         self.agreeing = Agreeing(self.active, data.pool, self.dev.candidates, self._bar)
         # What the last call of ``run`` waited for; None where it came to an end.
         self.waiting: Waiting | None = None
@@ -178,28 +179,27 @@ class ActiveRun:
         dev = self.dev.docs(number, pool)
         warn_of_unseen(labelled, dev, "dev", self.labels_of)
         start = self._last_path() if self._is_warm(number) else None
-        wanted = self.active.steps_of(number)
-        steps_teacher = 0
-        teacher: Language | None = None
-        if number == 0 and self.mixing.needs_teacher(self.mixers, number, pool):
-            # No model can label docs yet. This one takes half of the steps, if they are fixed.
-            half = wanted // 2 if wanted else None
+        seed = self.active.seed + number
+        first: Language | None = None  # of the round's labelled docs alone
+        steps_first = 0
+        # In the seed round no other model can label docs.
+        teaches = number == 0 and self.mixing.needs_teacher(self.mixers, number, pool)
+        if teaches or self.fitting.goes_on(number):
             with clock("train"):
-                teacher, steps_teacher = self._fit(labelled, dev, self.active.seed, start, half)
-            wanted = wanted - half if wanted and half else None
+                first, steps_first = self.fitting.first(number, labelled, dev, seed, start)
         with clock("mix"):
             new = [i for i in queried if i not in pool.held]
-            model = partial(self._teacher, number, teacher)
+            model = partial(self._teacher, number, first)
             mixed, counts = self.mixing(self.mixers, number, pool, new, model)
             if mixed:
                 write_docs(mixed, self.folder.mixed(number))
             if counts and counts.thrown_out:
                 write_docs(counts.thrown_out, self.folder.rejected(number))
-        del teacher, model
+        del first, model
         added = self.mixing.added(self.mixed, mixed, labelled)
         docs = [*labelled, *added]
         with clock("train"):
-            nlp, steps = self._fit(docs, dev, self.active.seed + number, start, wanted)
+            nlp, steps = self.fitting.last(number, docs, dev, seed, start, steps_first)
         with clock("evaluate"):
             scores = {"dev": self._evaluate(nlp, dev)} if dev else {}
             if self.test is not None:
@@ -211,7 +211,9 @@ class ActiveRun:
             with clock("committee"):  # for the query of the next round
                 self.committee.train(
                     number,
-                    lambda seed, start: self._fit(docs, dev, seed, start, wanted)[0],
+                    lambda seed, start: self.fitting.member(
+                        number, labelled, docs, dev, seed, start, steps_first
+                    ),
                     warm=self._is_warm(number),
                 )
         record = RoundRecord(
@@ -224,7 +226,7 @@ class ActiveRun:
             queried_entities=[len(doc.ents) for doc in answers],
             mixing=Mixing(**counts.counts()) if counts else None,
             judged=counts.judged if counts else None,
-            steps=steps_teacher + steps,
+            steps=steps_first + steps,
             scores=scores,
             seconds=Seconds(**{name: round(s, 2) for name, s in clock.seconds.items()}),
             seconds_mixing=MixingSeconds(**counts.seconds()) if counts else None,
@@ -254,35 +256,12 @@ class ActiveRun:
             bar=self._bar,
         )
 
-    def _teacher(self, number: int, teacher: Language | None) -> Language | None:
-        """The model of the seed round's first half, or of the last round."""
-        return self._last_model() if teacher is None and number else teacher
+    def _teacher(self, number: int, first: Language | None) -> Language | None:
+        """The model of the round's first training, or of the last round."""
+        return self._last_model() if first is None and number else first
 
     def _is_warm(self, number: int) -> bool:
         return self.active.start == "warm" and number > 0
-
-    def _fit(
-        self,
-        docs: Sequence[Doc],
-        dev: Sequence[Doc],
-        seed: int,
-        start: Path | None,
-        steps: int | None,
-    ) -> tuple[Language, int]:
-        settings = FitSettings(
-            component=self.active.component,
-            seed=seed,
-            steps=steps,
-            epochs=self.active.epochs,
-            best=self.active.select_model == "best" and len(dev) > 0,
-            use_gpu=self.use_gpu,
-            progress=self.progress,
-        )
-        nlp, steps = fit(self.training, docs, dev or docs, self.folder.work, settings, start)
-        check_needs(self.policy.needs, nlp, self.active.component)
-        if self.committee is not None:
-            self.committee.check(nlp)
-        return nlp, steps
 
     def _evaluate(self, nlp: Language, docs: Sequence[Doc]) -> Scores:
         with self._bar(len(docs), "Evaluating") as bar:

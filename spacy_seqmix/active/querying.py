@@ -24,7 +24,7 @@ from .seed_model import SeedModel, load_seed_model
 
 # Streams of random numbers, one for each purpose and round, so that none depends on another (1 is
 # the pool's, 4 that of mixing, 5 the committee's, 6 that of unlabelled docs, 8 that of agreement,
-# 9 that of what is set aside).
+# 9 that of what is set aside, 11 that of second trainings).
 SEED_SET, QUERY, SCORED, CLUSTERS = 2, 3, 7, 10
 
 

@@ -24,6 +24,7 @@ Precision: TypeAlias = Literal["highest", "high", "medium", "bfloat16"]
 # Beyond these a number is a slip of the pen, and what follows from it would not fit in memory.
 MAX_ROUNDS, MAX_EPOCHS, MAX_MEMBERS = 10_000, 100_000.0, 1000
 Steps: TypeAlias = Annotated[int, Field(gt=0, le=10**9)]
+MoreEpochs: TypeAlias = Annotated[float, Field(ge=0, le=MAX_EPOCHS)]
 # Where people label: the threshold of near-duplicates, and the texts that models are compared on.
 DUPLICATES, AGREEMENT = 0.8, 200
 # The fields that are registered functions, or sections of them.
@@ -157,10 +158,17 @@ class ActiveSchema(BaseModel):
         description="Passes over each round's training set, mixed docs included; the batcher "
         "decides how many steps these are.",
     )
+    second_epochs: MoreEpochs | Annotated[list[MoreEpochs], Field(min_length=1)] = Field(
+        0.0,
+        description="Train a round twice: on labelled docs alone, and then the same model for so "
+        "many further passes with the mixed docs; 0 trains once, on all of them. One number for "
+        "all rounds, or one for each; the last holds for later rounds.",
+    )
     max_steps: Steps | list[Steps] | None = Field(
         None,
         description="Optimiser steps of every round, or of each in turn; overrides epochs, so "
-        "that runs can be compared at equal steps. At least 2.",
+        "that runs can be compared at equal steps. At least 2. Two trainings share them as epochs "
+        "and second_epochs say.",
     )
     start: Literal["cold", "warm"] = Field(
         "cold", description="Train each round from the pretrained encoder, or from the last model."
@@ -237,6 +245,12 @@ class ActiveSchema(BaseModel):
         if number == 0:
             return self.n_seed
         return self.n_query[number - 1] if isinstance(self.n_query, list) else self.n_query
+
+    def second_epochs_of(self, number: int) -> float:
+        """The passes of a round's second training, 0 where it trains once."""
+        if isinstance(self.second_epochs, list):
+            return self.second_epochs[min(number, len(self.second_epochs) - 1)]
+        return self.second_epochs
 
     def steps_of(self, number: int) -> int | None:
         """The fixed number of optimiser steps of a round, None where epochs decide."""

@@ -81,8 +81,8 @@ def try_out(arm: Arm, use_gpu: int, *, progress: bool = False) -> Trial:
         records = []
         for steps in TRIAL_STEPS:
             values = {"n_rounds": 0, "max_steps": steps, "dev": str(folder / "dev.spacy")}
-            # A pool would have a second model trained.
-            values |= {"test": None, "n_query": 1, "mix_set": "round"}
+            # With these, a round may train twice.
+            values |= {"test": None, "n_query": 1, "mix_set": "round", "second_epochs": 0.0}
             config = with_values(arm.with_seed(0), {f"active.{k}": v for k, v in values.items()})
             run = ActiveRun(config, folder / f"steps-{steps}", use_gpu=use_gpu, progress=progress)
             records += run.run()
@@ -114,8 +114,12 @@ def seconds_of(arm: Arm, steps_of: Arm, trial: Trial) -> float:
         labelled += new
         whole_set = steps_of.resolved.active.mix_set != "round"
         mixed = rate * labelled if whole_set else mixed + rate * new
-        steps = active.steps_of(number) or active.epochs * (labelled + mixed) * trial.steps_per_doc
-        total += trained * (trial.start + max(2, steps) * trial.step)
+        second = active.second_epochs_of(number)
+        passed = (labelled + mixed) * (second or active.epochs)  # docs that train, each time
+        passed += labelled * active.epochs if second else 0.0
+        steps = active.steps_of(number) or passed * trial.steps_per_doc
+        begun = 2 if second else 1
+        total += trained * (begun * trial.start + max(2, steps) * trial.step)
         read = evaluated
         if policy.needs != "nothing" and active.has_round(number + 1):
             read += members * max(0, pool - labelled)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import spacy
 
-from spacy_seqmix.active import committee, loop
+from spacy_seqmix.active import committee, round_training
 from spacy_seqmix.active.committee import Committee, check_same_labels, release_memory
 from spacy_seqmix.active.run_folder import RunFolder
 from spacy_seqmix.active.schema import CommitteeSchema
@@ -38,13 +38,13 @@ def models(run):
 def fits(monkeypatch):
     """The seeds and starts of every training."""
     seen = []
-    fit = loop.fit
+    fit = round_training.fit
 
     def counted(config, docs, dev, work, settings, start):
         seen.append((settings.seed, start.name if start else None, len(docs), settings.steps))
         return fit(config, docs, dev, work, settings, start)
 
-    monkeypatch.setattr(loop, "fit", counted)
+    monkeypatch.setattr(round_training, "fit", counted)
     return seen
 
 
@@ -152,7 +152,7 @@ def test_committee_that_fails_leaves_the_folder_as_it_was(start, monkeypatch):
     run = start(KINDS["seeds"])
     run._round(0)
     before = sorted(p.relative_to(run.folder.path) for p in run.folder.path.rglob("*"))
-    fit, calls = loop.fit, []
+    fit, calls = round_training.fit, []
 
     def failing(*args):
         calls.append(0)
@@ -161,7 +161,7 @@ def test_committee_that_fails_leaves_the_folder_as_it_was(start, monkeypatch):
         return fit(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "fit", failing)
+        patch.setattr(round_training, "fit", failing)
         with pytest.raises(ValueError, match="no more"):
             start(KINDS["seeds"]).run()
     assert len(calls) == 3

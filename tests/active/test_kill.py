@@ -21,7 +21,7 @@ from spacy_seqmix.config import load_config
 CASES = {
     "before anything": ("os:replace:inputs.json", 1, "before"),
     "after inputs.json": ("os:replace:config.cfg", 1, "before"),
-    "first training": ("spacy_seqmix.active.loop:fit", 1, "before"),
+    "first training": ("spacy_seqmix.active.round_training:fit", 1, "before"),
     "query": ("spacy_seqmix.active.querying:evidence", 1, "before"),
     "annotate": ("spacy_seqmix.active.labelling:Labelling.collect", 2, "before"),
     "mix": ("spacy_seqmix.active.round_mixing:mix_round", 2, "before"),
@@ -37,7 +37,7 @@ CASES = {
 }
 # the same with a committee of three: its members are trained in the first round
 COMMITTEE_CASES = {
-    "second member": ("spacy_seqmix.active.loop:fit", 2, "before"),
+    "second member": ("spacy_seqmix.active.round_training:fit", 2, "before"),
     "member half written": ("os:replace:round-00-member-2", 1, "before"),
     "members written": ("os:replace:round-00-member-3", 1, "after"),
     "committee's query": ("spacy_seqmix.active.committee:token_probs", 2, "before"),
@@ -60,7 +60,7 @@ PEOPLE_CASES = {
     "answers complete": ("spacy_seqmix.active.loop:warn_of_unseen", 1, "before"),
     "next round asked": ("os:replace:asked.jsonl", 2, "after"),
     "next round's answer": ("spacy_seqmix.active.answers:AnswerFile._write", 11, "before"),
-    "next round trains": ("spacy_seqmix.active.loop:fit", 2, "before"),
+    "next round trains": ("spacy_seqmix.active.round_training:fit", 2, "before"),
     "agreement": ("spacy_seqmix.active.agreeing:agreement", 1, "after"),
     "people's journal": ("os:replace:journal.jsonl", 2, "after"),
 }

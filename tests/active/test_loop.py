@@ -9,7 +9,7 @@ import spacy
 import torch
 from spacy.tokens import DocBin
 
-from spacy_seqmix.active import loop, querying
+from spacy_seqmix.active import querying, round_training
 from spacy_seqmix.active.journal import read_journal
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.active.scores import SCORES
@@ -121,7 +121,7 @@ def test_loop_steps_are_those_taken(start, monkeypatch):
     )
     run = start({"active.max_steps": [3, 5, 2]})
     seen = []
-    fit = loop.fit
+    fit = round_training.fit
 
     def counted(*args):
         before = len(calls)
@@ -129,7 +129,7 @@ def test_loop_steps_are_those_taken(start, monkeypatch):
         seen.append(len(calls) - before)
         return result
 
-    monkeypatch.setattr(loop, "fit", counted)
+    monkeypatch.setattr(round_training, "fit", counted)
     assert [r.steps for r in run.run()] == seen == [3, 5, 2]
 
 
@@ -142,7 +142,7 @@ def test_loop_precision_holds_while_it_runs(start, monkeypatch, wanted):
         seen.append(torch.get_float32_matmul_precision())
         raise OSError("no space left")
 
-    monkeypatch.setattr(loop, "fit", looking)
+    monkeypatch.setattr(round_training, "fit", looking)
     changes = {"active.matmul_precision": wanted, "active.n_rounds": 0, "active.mixing": None}
     with pytest.raises(OSError, match="no space left"):
         start(changes).run()
@@ -325,7 +325,7 @@ def test_loop_reads_its_state_under_the_lock(start, monkeypatch):
     first, second, third = (start({"active.n_rounds": 1}) for _ in range(3))
     first._round(0)
     with monkeypatch.context() as patch, pytest.raises(OSError, match="full"):
-        patch.setattr(loop, "fit", lambda *args: (_ for _ in ()).throw(OSError("full")))
+        patch.setattr(round_training, "fit", lambda *args: (_ for _ in ()).throw(OSError("full")))
         second.run()
     assert plain(second.records) == plain(first.records)
     assert second.folder.mixed(0).exists()
@@ -551,7 +551,7 @@ def test_loop_round_that_fails_changes_nothing(start, monkeypatch):
     for number in (0, 1):
         before = run.pool
         with monkeypatch.context() as patch:
-            patch.setattr(loop, "fit", fails)
+            patch.setattr(round_training, "fit", fails)
             for _ in range(2):
                 with pytest.raises(OSError, match="no space left"):
                     run.run()

@@ -7,7 +7,7 @@ import pytest
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_seqmix.active import loop, round_mixing
+from spacy_seqmix.active import round_mixing, round_training
 from spacy_seqmix.active.pool import digests
 from spacy_seqmix.active.pseudo_labels import pseudo_labelled
 from spacy_seqmix.annotation import soft_labels
@@ -158,14 +158,14 @@ def test_loop_mixes_windows_of_the_pool(start):
 
 @pytest.mark.parametrize(("max_steps", "expected"), [(5, [2, 3]), (None, [2, 3])])
 def test_loop_seed_round_counts_the_steps_of_its_teacher(start, monkeypatch, max_steps, expected):
-    fit, asked = loop.fit, []
+    fit, asked = round_training.fit, []
 
     def fitted(*args):
         result = fit(*args)
         asked.append(result[1])
         return result
 
-    monkeypatch.setattr(loop, "fit", fitted)
+    monkeypatch.setattr(round_training, "fit", fitted)
     # 8 docs, then 12, in batches of 4
     steps = {"active.max_steps": max_steps, "active.epochs": 1, "active.n_rounds": 0}
     records = start({**COPIES, **steps}).run()
@@ -202,13 +202,13 @@ def test_loop_writes_no_file_of_no_mixed_docs(start):
 
 
 def test_loop_counts_the_seconds_of_both_models(start, monkeypatch):
-    fit = loop.fit
+    fit = round_training.fit
 
     def slow(*args):
         time.sleep(0.2)
         return fit(*args)
 
-    monkeypatch.setattr(loop, "fit", slow)
+    monkeypatch.setattr(round_training, "fit", slow)
     run = start({**COPIES, "active.n_rounds": 0})
     assert run.run()[0].seconds.train >= 0.4
 

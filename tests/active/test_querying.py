@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import spacy
 
-from spacy_seqmix.active import querying
+from spacy_seqmix.active import querying, round_training
 from spacy_seqmix.active.asked import Asked
 from spacy_seqmix.active.score_history import read_history, write_scores
 from spacy_seqmix.query.diverse import diverse_sample
@@ -79,7 +79,7 @@ def test_querying_by_fluctuation_resumes_to_the_same_journal(start, monkeypatch)
         raise RuntimeError("no power")
 
     with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="no power"):
-        run.run(lambda record: record.round != 1 or patched.setattr(run, "_fit", fails))
+        run.run(lambda record: record.round != 1 or patched.setattr(round_training, "fit", fails))
     assert calls
     assert run.folder.scores(1).exists()
     assert not run.folder.scores(2).exists()  # discarded with its round

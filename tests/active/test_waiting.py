@@ -12,6 +12,7 @@ import srsly
 from spacy.tokens import Doc, Span
 from thinc.api import Config
 
+from spacy_seqmix.active import round_training
 from spacy_seqmix.active.answers import AnswerFile
 from spacy_seqmix.active.asked import Asked, Status
 from spacy_seqmix.active.loop import ActiveRun
@@ -243,12 +244,10 @@ def _empty(text: Doc) -> Doc:
 def test_waiting_answers_survive_a_round_that_fails(
     begin: Any, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spacy_seqmix.active import loop
-
     whole = begin(name="whole").run()
     run = begin()
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "fit", lambda *args: (_ for _ in ()).throw(ValueError("no")))
+        patch.setattr(round_training, "fit", lambda *args: (_ for _ in ()).throw(ValueError("no")))
         with pytest.raises(ValueError, match="no"):
             run.run()
     assert len(AnswerFile(run.folder.answers).lines()) == 8
@@ -265,7 +264,7 @@ def test_waiting_round_that_failed_with_other_settings(
     """Texts that were answered count; which others are asked is as the config says now."""
     run = begin()
     with monkeypatch.context() as patch:
-        patch.setattr(run, "_fit", lambda *args: (_ for _ in ()).throw(ValueError("no")))
+        patch.setattr(round_training, "fit", lambda *args: (_ for _ in ()).throw(ValueError("no")))
         with pytest.raises(ValueError, match="no"):
             run.run()
     for values, n in (({"active.n_seed": 10}, 10), ({"active.n_seed": 5}, 8)):
