@@ -46,6 +46,14 @@ def test_schema_steps_by_round():
     assert [read(max_steps=[4, 5, 6]).steps_of(i) for i in range(3)] == [4, 5, 6]
 
 
+def test_schema_second_epochs_by_round():
+    assert [read().second_epochs_of(i) for i in range(3)] == [0, 0, 0]
+    assert [read(second_epochs=2).second_epochs_of(i) for i in range(3)] == [2, 2, 2]
+    assert [read(second_epochs=[2, 0.5]).second_epochs_of(i) for i in range(3)] == [2, 0.5, 0.5]
+    # a round that trains once needs no steps for two
+    assert read(second_epochs=[1, 0], max_steps=[4, 2, 2]).second_epochs_of(1) == 0
+
+
 def test_schema_queries_by_round():
     assert [read(n_query=[3, 4]).n_new(i) for i in range(3)] == [10, 3, 4]
     assert [read().n_new(i) for i in range(3)] == [10, 5, 5]
@@ -69,6 +77,13 @@ def test_schema_queries_by_round():
         ({"max_steps": 1}, "max_steps"),
         ({"max_steps": [4, 1, 4]}, "max_steps"),
         ({"max_steps": [3, 4, 4], "mix_set": "pool"}, "max_steps: at least 4 in the seed round"),
+        ({"second_epochs": -1}, "second_epochs"),
+        ({"second_epochs": math.inf}, "second_epochs"),
+        ({"second_epochs": []}, "second_epochs"),
+        ({"second_epochs": [1, -1]}, "second_epochs"),
+        ({"second_epochs": 1, "max_steps": 3}, "max_steps: at least 4 in rounds that train twice"),
+        ({"second_epochs": [0, 1], "max_steps": 3}, "max_steps: at least 4 in rounds"),
+        ({"second_epochs": [0, 1], "max_steps": [2, 2, 3]}, "max_steps: at least 4 in rounds"),
         ({"max_steps": [4, 4]}, "max_steps: 3 numbers"),
         ({"max_steps": []}, "max_steps"),
         ({"committee": {"members": 1}}, r"committee\.members"),

@@ -114,6 +114,30 @@ def test_arms_that_mix_in_the_encoder_have_one_that_mixes(name: str) -> None:
             assert any("seqmix.Mix" in str(one) for one in architectures), arm.name
 
 
+def test_sweeps_of_the_papers_training_have_two_controls() -> None:
+    """A report compares SeqMix with the control of its own settings, and that one with none."""
+    for name, seed, query in (("protocol", 200, 100), ("protocol_webpage", 85, 60)):
+        none, seqmix, extra = arms_of(name)
+        assert [arm.name for arm in (none, seqmix, extra)] == [
+            "none",
+            "SeqMix",
+            "none with the extra epochs",
+        ]
+        assert [arm.mixes for arm in (none, seqmix, extra)] == [False, True, False]
+        same = {k: v for k, v in seqmix.settings.items() if not k.startswith("active.mixing")}
+        assert {k: v for k, v in extra.settings.items() if k != "active.mixing"} == same
+        names = {k for k in none.settings if none.settings[k] != extra.settings[k]}
+        assert names == set()
+        assert extra.settings.keys() - none.settings.keys() == {"active.second_epochs"}
+        active = [arm.resolved.active for arm in (none, seqmix, extra)]
+        epochs = [[one.second_epochs_of(number) for number in range(6)] for one in active]
+        assert epochs == [[0.0] * 6, [10.0, *[0.0] * 5], [10.0, *[0.0] * 5]]
+        assert {(one.start, one.epochs, one.max_steps) for one in active} == {("warm", 10, None)}
+        assert {(one.n_seed, one.n_query) for one in active} == {(seed, query)}
+        assert seqmix.rates == [0.2] * 6
+        assert seqmix.config["training"]["optimizer"]["learn_rate"]["initial_rate"] == 5e-5
+
+
 def test_small_profile_is_the_papers_but_for_its_training() -> None:
     paper, small = arms_of("paper"), arms_of("small")
     assert [arm.name for arm in small] == [arm.name for arm in paper]

@@ -20,7 +20,7 @@ from spacy_seqmix.active.run_folder import RunFolder, locked
 from spacy_seqmix.cli import app
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.sweep import run as sweep_run
-from spacy_seqmix.sweep.estimate import duration, try_out
+from spacy_seqmix.sweep.estimate import Trial, duration, seconds_of, try_out
 from spacy_seqmix.sweep.folder import OneRun, check_folder, known_arms, runs_of, write_arms
 from spacy_seqmix.sweep.run import Runner, run_sweep
 
@@ -451,4 +451,19 @@ def test_run_sweep_without_dev(planned, tmp_path):
     assert run_sweep(sweep, tmp_path / "out", progress=False) == []
     (run,) = runs_of(sweep, tmp_path / "out")
     assert [line["dev_docs"] for line in journal(run.folder)] == [1, 2]
+    assert try_out(sweep.arms[0], -1).step >= 0
+
+
+@pytest.mark.parametrize(("second", "expected"), [(0, 39), ([2, 0], 53)])
+def test_estimate_counts_both_trainings_of_a_round(planned, second, expected):
+    """Rounds of 8, 12 and 16 docs: 10 seconds to begin a training, a step for 4 docs."""
+    values = {"active.mixing": None, "active.epochs": 1, "active.max_steps": None}
+    sweep = planned({**values, "active.second_epochs": second}, "[sweep]\nseeds = [0]\n")
+    trial = Trial(start=10, step=1, doc=0, mixing=0, steps_per_doc=0.25)
+    assert seconds_of(sweep.arms[0], sweep.arms[0], trial) == pytest.approx(expected)
+
+
+def test_estimate_tries_arms_that_train_twice(planned):
+    values = {**QUICK, "active.max_steps": None, "active.second_epochs": 2, "active.mixing": None}
+    sweep = planned(values, "[sweep]\nseeds = [0]\n")
     assert try_out(sweep.arms[0], -1).step >= 0
