@@ -1,4 +1,8 @@
-"""The trainings of a round: one on all docs, or two with the mixing between them."""
+"""The trainings of a round: one on all docs, or two with the mixing between them.
+
+Algorithm 1 of SeqMix trains a round once, on labelled and mixed docs. The code released with the
+paper trains the seed round twice: on labelled docs, then the same model on the mixed docs as well.
+"""
 
 from __future__ import annotations
 
