@@ -888,6 +888,10 @@ class Warnings:
         "[W225] Docs have lost their recipes between the corpus and the pipeline, so it trains on "
         "them unmixed. Read .spacy files with spacy-seqmix.Corpus.v1."
     )
+    W226 = (
+        "[W226] The encoder ignores case, and its vocabulary has fewer than {n} unused entries, "
+        "which word shapes need. It is trained without them."
+    )
     W402 = (
         "[W402] The augmenter {augmenter} of [{name}] is not used: in active learning, "
         "[active.mixing] mixes. Set {name}.augmenter to null to silence this warning."

@@ -47,6 +47,7 @@ TAGGERS = ("spacy-seqmix.SoftTagger.v1", "spacy-seqmix.CRFTagger.v1")
 # Layers that mix by recipes, each with the plain one that it stands for.
 MIXING_LAYERS = {
     "spacy-seqmix.MixTransformerModel.v1": "spacy-transformers.TransformerModel.v3",
+    "spacy-seqmix.ShapeTransformerModel.v1": "spacy-transformers.TransformerModel.v3",
     "spacy-seqmix.MixEmbed.v1": "spacy.MultiHashEmbed.v2",
 }
 ORACLES = ("spacy-seqmix.GoldOracle.v1",)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from spacy.tokens import Doc
 from spacy.util import SimpleFrozenDict, registry
 from spacy_transformers.align import get_alignment, get_alignment_via_offset_mapping
 from spacy_transformers.data_classes import FullTransformerBatch, WordpieceBatch
-from spacy_transformers.layers.transformer_model import huggingface_tokenize
+from spacy_transformers.layers.transformer_model import TransformerModel, huggingface_tokenize
 from spacy_transformers.truncate import truncate_oversize_splits
 from spacy_transformers.util import maybe_flush_pytorch_cache
 from thinc.api import Model
@@ -18,7 +18,8 @@ from thinc.api import Model
 from ..annotation.recipes import Recipe
 from ..model_names import resolve, without_hub
 from .encoder import not_loaded
-from .interpolation_layers import Forward, Step, mix_in
+from .interpolation_layers import Forward, RecipeForward, Step, mix_in
+from .word_shapes import begin_shapes, shaped, shapes_of_pieces
 from .wordpiece_mixing import mixed, partner_pieces, plan
 
 PLAIN = "spacy-transformers.TransformerModel.v3"
@@ -63,6 +64,56 @@ def build_mix_transformer(
     return model
 
 
+def build_shape_transformer(
+    name: str,
+    get_spans: Callable[..., Any],
+    tokenizer_config: dict[str, Any] = NO_SETTINGS,
+    transformer_config: dict[str, Any] = NO_SETTINGS,
+    mixed_precision: bool = False,
+    grad_scaler_config: dict[str, Any] = NO_SETTINGS,
+) -> Model[list[Doc], FullTransformerBatch]:
+    """Build a ``MixTransformerModel.v1`` that shows an encoder that ignores case the words' shapes.
+
+    Each word piece gets an embedding of its word's shape: capitalised, in capitals, with digits and
+    so on. It is added to the input embedding, begins at zero, and lies in a row of the vocabulary
+    that is unused, so that the encoder has no new weights. An encoder that reads case is as
+    before.
+
+    RETURNS (Model[list[Doc], FullTransformerBatch]): the encoder's outputs. Arguments and errors
+        are those of ``build_mix_transformer``.
+    """
+    model = build_mix_transformer(
+        name,
+        get_spans,
+        tokenizer_config,
+        transformer_config,
+        mixed_precision,
+        grad_scaler_config,
+    )
+    model.__class__ = ShapeTransformerModel
+    forward = RecipeForward(_with_shapes, partial(_mixing, word_shapes=True))
+    model.replace_callbacks(forward, init=partial(_init_shapes, model.init))
+    return model
+
+
+class ShapeTransformerModel(TransformerModel):  # type: ignore[misc]
+    """A model that adds word shapes, as its copies do: ``Language.replace_listeners`` makes one."""
+
+    def copy(self) -> ShapeTransformerModel:
+        """A copy with its own weights."""
+        copied = super().copy()
+        copied.__class__ = type(self)
+        copied.replace_callbacks(self._func, init=self.init)
+        return cast(ShapeTransformerModel, copied)
+
+
+def _init_shapes(plain: Callable[..., Any], model: Any, X: Any = None, Y: Any = None) -> None:  # noqa: N803
+    is_new = not model.attrs["has_transformer"]
+    plain(model, X=X, Y=Y)
+    if is_new:
+        begin_shapes(model.transformer, model.tokenizer)
+
+
 def _init(plain: Callable[..., Any], model: Any, X: Any = None, Y: Any = None) -> None:  # noqa: N803
     """Initialise from the encoder that the name stands for.
 
@@ -83,15 +134,35 @@ def _init(plain: Callable[..., Any], model: Any, X: Any = None, Y: Any = None) -
 
 
 def _mixing(
-    plain: Forward, model: Any, docs: Sequence[Doc], of_docs: Sequence[Recipe | None]
+    plain: Forward,
+    model: Any,
+    docs: Sequence[Doc],
+    of_docs: Sequence[Recipe | None],
+    word_shapes: bool = False,
 ) -> Step:
-    """The forward of spacy-transformers in training, with the encoder's embeddings mixed.
+    """The forward in training, with the encoder's embeddings mixed."""
+    mixtures = {doc: recipe for doc, recipe in zip(docs, of_docs, strict=True) if recipe}
+    return _forward(model, docs, True, mixtures, word_shapes)
+
+
+def _with_shapes(model: Any, docs: Sequence[Doc], is_train: bool) -> Step:
+    """The plain forward, with word shapes."""
+    return _forward(model, docs, is_train, {}, word_shapes=True)
+
+
+def _forward(
+    model: Any,
+    docs: Sequence[Doc],
+    is_train: bool,
+    mixtures: Mapping[Doc, Recipe],
+    word_shapes: bool,
+) -> Step:
+    """The forward of spacy-transformers, with the encoder's embeddings changed.
 
     It is written out here, since the plain forward does not return which pieces belong to which
     token.
     """
     tokenizer = model.tokenizer
-    mixtures = {doc: recipe for doc, recipe in zip(docs, of_docs, strict=True) if recipe}
     words = [word for recipe in mixtures.values() for word in recipe.partners]
     partners = partner_pieces(tokenizer, words)
 
@@ -108,9 +179,11 @@ def _mixing(
     wordpieces, align = truncate_oversize_splits(wordpieces, align, tokenizer.model_max_length)
 
     ids: Any = wordpieces.input_ids
-    mix = plan(mixtures, partners, spans, align, offsets, ids.shape[1])
-    with mixed(model.transformer, ids, mix):
-        states, backprop_encoder = model.layers[0](wordpieces, True)
+    mix = plan(mixtures, partners, spans, align, offsets, ids.shape[1]) if mixtures else None
+    shapes = shapes_of_pieces(spans, align, ids.shape) if word_shapes else None
+    # The word's own shape stays where its pieces are mixed.
+    with mixed(model.transformer, ids, mix), shaped(model.transformer, tokenizer, ids, shapes):
+        states, backprop_encoder = model.layers[0](wordpieces, is_train)
     output = FullTransformerBatch(
         spans=nested, wordpieces=wordpieces, model_output=states, align=align
     )

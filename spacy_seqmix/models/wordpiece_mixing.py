@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from thinc.types import Ragged
 
 from ..annotation.recipes import Recipe
 from ..errors import Errors, SeqMixError
+from .input_embeddings import changed
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -150,31 +150,13 @@ def mixed(encoder: Any, ids: NDArray[Any], mix: PieceMix | None) -> Iterator[Non
     if mix is None:
         yield
         return
-    try:
-        layer = encoder.get_input_embeddings()
-    except NotImplementedError:
-        layer = None
-    if not isinstance(layer, torch.nn.Module):
-        raise SeqMixError(Errors.E244.format(name=type(encoder).__name__))
-    thread, count = get_ident(), 0
 
-    def hook(module: torch.nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> Any:
-        nonlocal count
-        if get_ident() != thread:
-            return None
-        where = _find(args, ids, mix)
-        if where is None:
-            return None
-        count += 1
-        return _mix(module, output, where, mix)
+    def change(module: torch.nn.Module, output: torch.Tensor, transposed: bool) -> torch.Tensor:
+        index = tuple(torch.as_tensor(i, device=output.device) for i in (mix.rows, mix.columns))
+        return _mix(module, output, index[::-1] if transposed else index, mix)
 
-    handle = layer.register_forward_hook(hook)
-    try:
+    with changed(encoder, ids, change):
         yield
-    finally:
-        handle.remove()
-    if not count:
-        raise SeqMixError(Errors.E244.format(name=type(encoder).__name__))
 
 
 def _holds(span: Span, token: Token, low: int, high: int) -> bool:
@@ -194,22 +176,7 @@ def _fill(flats: Ints, weights: Floats, groups: Sequence[list[int]], n_columns: 
     return PieceMix(rows, columns, weights.astype("float32"), partners, shares.astype("float32"))
 
 
-def _find(args: tuple[Any, ...], ids: NDArray[Any], mix: PieceMix) -> tuple[Any, Any] | None:
-    """Locate the mixed pieces in the input of an embedding layer; None if it reads other ids."""
-    read = args[0] if args else None
-    if not isinstance(read, torch.Tensor) or read.ndim != 2:
-        return None
-    n_rows, n_columns = ids.shape
-    wanted = torch.as_tensor(ids, device=read.device, dtype=read.dtype)
-    index = tuple(torch.as_tensor(i, device=read.device) for i in (mix.rows, mix.columns))
-    if torch.equal(read[:n_rows, :n_columns], wanted):
-        return index[0], index[1]
-    if torch.equal(read[:n_columns, :n_rows], wanted.T):  # as XLNet does
-        return index[1], index[0]
-    return None
-
-
-def _mix(module: torch.nn.Module, output: Any, where: tuple[Any, Any], mix: PieceMix) -> Any:
+def _mix(module: torch.nn.Module, output: Any, where: tuple[Any, ...], mix: PieceMix) -> Any:
     def on_device(values: NDArray[Any], dtype: torch.dtype) -> torch.Tensor:
         return torch.as_tensor(values, device=output.device, dtype=dtype)
 

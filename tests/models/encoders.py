@@ -10,7 +10,11 @@ from transformers.modeling_outputs import ModelOutput
 
 from spacy_seqmix.annotation import recipes
 from spacy_seqmix.annotation.recipes import Recipe
-from spacy_seqmix.models.mix_transformer import PLAIN, build_mix_transformer
+from spacy_seqmix.models.mix_transformer import (
+    PLAIN,
+    build_mix_transformer,
+    build_shape_transformer,
+)
 
 
 def spans_of_docs(docs):
@@ -18,11 +22,14 @@ def spans_of_docs(docs):
     return [[doc[:]] for doc in docs]
 
 
-def build(folder, get_spans=spans_of_docs, plain=False, dropout=0.0, **settings):
+def build(
+    folder, get_spans=spans_of_docs, plain=False, dropout=0.0, word_shapes=False, **settings
+):
     """An initialised model over an encoder in a folder, without dropout if not said otherwise."""
     config = settings.pop("transformer_config", {})
     rates = ("hidden_dropout_prob", "attention_probs_dropout_prob")
-    make = registry.get("architectures", PLAIN) if plain else build_mix_transformer
+    ours = build_shape_transformer if word_shapes else build_mix_transformer
+    make = registry.get("architectures", PLAIN) if plain else ours
     model = make(
         str(folder),
         get_spans,
