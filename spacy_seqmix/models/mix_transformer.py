@@ -96,15 +96,15 @@ def build_shape_transformer(
     return model
 
 
-class ShapeTransformerModel(TransformerModel):  # type: ignore[misc]
+class ShapeTransformerModel(TransformerModel):
     """A model that adds word shapes, as its copies do: ``Language.replace_listeners`` makes one."""
 
     def copy(self) -> ShapeTransformerModel:
         """A copy with its own weights."""
-        copied = super().copy()
+        copied = cast(ShapeTransformerModel, super().copy())  # type: ignore[no-untyped-call]
         copied.__class__ = type(self)
         copied.replace_callbacks(self._func, init=self.init)
-        return cast(ShapeTransformerModel, copied)
+        return copied
 
 
 def _init_shapes(plain: Callable[..., Any], model: Any, X: Any = None, Y: Any = None) -> None:  # noqa: N803

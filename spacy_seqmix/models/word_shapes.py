@@ -90,8 +90,8 @@ def shapes_of_pieces(
     spans (Sequence[Span]): the texts of the batch.
     align (Ragged): for each token of the batch, the flat positions of its pieces.
     shape (tuple): (rows, columns) of the batch.
-    RETURNS (Ints): of that shape: numbers in ``SHAPES``; -1 for pieces of no word. A piece of two words belongs
-        to the first.
+    RETURNS (Ints): of that shape: numbers in ``SHAPES``; -1 for pieces of no word. A piece of two
+        words belongs to the first.
     """
     docs: dict[Doc, None] = dict.fromkeys(span.doc for span in spans)
     shapes = np.array([word_shape(token.text) for doc in docs for token in doc], dtype="int64")
@@ -113,8 +113,8 @@ def shaped(
     ids (Ints): the ids that the encoder will read, (rows, columns).
     shapes (Ints | None): their shapes; None adds nothing.
     """
-    rows = shape_rows(tokenizer) if shapes is not None else ()
-    if not rows:
+    rows = shape_rows(tokenizer)
+    if not rows or shapes is None:
         yield
         return
 

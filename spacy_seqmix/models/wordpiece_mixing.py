@@ -176,7 +176,9 @@ def _fill(flats: Ints, weights: Floats, groups: Sequence[list[int]], n_columns: 
     return PieceMix(rows, columns, weights.astype("float32"), partners, shares.astype("float32"))
 
 
-def _mix(module: torch.nn.Module, output: Any, where: tuple[Any, ...], mix: PieceMix) -> Any:
+def _mix(
+    module: torch.nn.Module, output: torch.Tensor, where: tuple[Any, ...], mix: PieceMix
+) -> torch.Tensor:
     def on_device(values: NDArray[Any], dtype: torch.dtype) -> torch.Tensor:
         return torch.as_tensor(values, device=output.device, dtype=dtype)
 

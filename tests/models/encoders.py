@@ -22,9 +22,7 @@ def spans_of_docs(docs):
     return [[doc[:]] for doc in docs]
 
 
-def build(
-    folder, get_spans=spans_of_docs, plain=False, dropout=0.0, word_shapes=False, **settings
-):
+def build(folder, get_spans=spans_of_docs, plain=False, dropout=0.0, word_shapes=False, **settings):
     """An initialised model over an encoder in a folder, without dropout if not said otherwise."""
     config = settings.pop("transformer_config", {})
     rates = ("hidden_dropout_prob", "attention_probs_dropout_prob")
