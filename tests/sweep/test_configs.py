@@ -20,12 +20,14 @@ FILES = {"paths.pool": "pool.spacy", "paths.dev": "dev.spacy", "paths.encoder": 
 ONE_ROUND = {
     "architectures",
     "crf",
+    "default_parts",
     "frozen_embeddings",
     "relations",
     "search",
     "segmix",
     "self_training",
 }
+ROUNDS = {"default": 3}
 STUDIES = ["sweep_conll03", "sweep_litbank", "sweep_m2e2", "sweep_webpage", "sweep_wikigold"]
 
 
@@ -40,7 +42,7 @@ def active_of(arm: Arm) -> dict[str, object]:
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_sweeps_can_be_read(name: str) -> None:
     arms = arms_of(name)
-    assert {arm.rounds for arm in arms} == {1 if name in ONE_ROUND else 6}
+    assert {arm.rounds for arm in arms} == {1 if name in ONE_ROUND else ROUNDS.get(name, 6)}
 
 
 @pytest.mark.parametrize("name", ["paper", "paper_ace05", "paper_webpage", "small", "sweep"])
@@ -89,6 +91,18 @@ def test_sweep_of_policies_for_labelling_changes_only_how_texts_are_chosen() -> 
     assert given == {
         f"active.{name}" for name in ("pool", "dev", "n_rounds", "oracle.@misc", "policy.@misc")
     }
+
+
+def test_default_is_what_its_sweeps_measure_and_the_page_trains() -> None:
+    shipped = load_config(CONFIGS / "default.cfg")
+    assert shipped["active"]["extends"] == "transformer_crf.cfg"
+    pipeline = load_config(CONFIGS / "transformer_crf.cfg")["components"]
+    default = next(arm.config for arm in arms_of("default") if arm.name == "default")
+    parts = next(arm.config for arm in arms_of("default_parts") if arm.name == "CRF and word shapes")
+    page = load_config(shipped_config("transformer"))
+    assert [config["components"] for config in (default, parts, page)] == [pipeline] * 3
+    policies = [config["active"]["policy"] for config in (default, page)]
+    assert policies == [shipped["active"]["policy"]] * 2
 
 
 def test_search_is_over_one_setting_at_a_time() -> None:
