@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import groupby
 from pathlib import Path
@@ -101,6 +102,22 @@ def test_results_tables_are_of_their_runs(page: Path) -> None:
             values = [run.values() if isinstance(run, dict) else [run] for run in runs]
             means = [f"{mean(one):.1f} ± " for one in zip(*values, strict=True)]
             assert any(one in row for one in means), row
+
+
+def test_results_screening_is_of_its_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    table, arms = import_module("screening.table"), import_module("screening.arms")
+    runs = table.read_runs(RESULTS / "screening.jsonl")
+    page = (RESULTS / "screening.md").read_text("utf8")
+    assert {key.arm for key in runs} <= set(arms.ARMS)
+    best = "crf shape in 1e-3"
+    on_top = {key: run for key, run in runs.items() if key.arm.startswith(best)}
+    tables = table.make_table(runs, "none") + "\n\n" + table.make_table(on_top, best)
+    tables = [part for part in tables.split("\n\n") if part.startswith("|")]
+    assert len(tables) >= 2
+    assert not [part for part in tables if part not in page]
+    text = "\n".join(line for line in page.splitlines() if not line.startswith("|"))
+    assert not missing(NUMBER.findall(LINK.sub(r"\1", text)), "\n".join(tables))
 
 
 def load_make() -> ModuleType:
