@@ -20,6 +20,7 @@ others.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,6 @@ from screening.preparation import Preparation, Sample
 from screening.table import Key, make_table, read_runs
 from screening.tagger import predict_ents
 from spacy.scorer import PRFScore
-from transformers.utils import logging
 
 from spacy_seqmix.model_names import resolve
 
@@ -72,7 +72,9 @@ def main(
     names, done = arms.split(","), read_runs(out)
     if unknown := {*names, baseline} - set(ARMS):
         raise typer.BadParameter(f"no such arms: {sorted(unknown)}")
-    if train is not None and dev is not None:
+    if train is not None:
+        if dev is None:
+            raise typer.BadParameter("TRAIN without DEV")
         wanted = [
             Key(arm, int(seed), int(n), steps)
             for n in sizes.split(",")
@@ -81,8 +83,8 @@ def main(
         ]
         settings = Settings(resolve(encoder), steps, n_dev, n_pool)
         torch.set_num_threads(1)
-        # The pooler of an encoder is not used, as a warning would say of each model.
-        logging.set_verbosity_error()
+        # The pooler of an encoder is not used, as a warning says of each model.
+        logging.getLogger("transformers").setLevel(logging.ERROR)
         for row in run([key for key in wanted if key not in done], train, dev, settings):
             with out.open("a", encoding="utf8") as file:
                 file.write(srsly.json_dumps(row) + "\n")
@@ -96,14 +98,14 @@ def run(
 ) -> Iterator[dict[str, Any]]:
     """Train and score each arm."""
     sentences, held_out = read_sentences(train), read_sentences(dev)
-    held_out = random.Random(DEV_SEED).sample(held_out, settings.n_dev)
+    held_out = draw(held_out, settings.n_dev, DEV_SEED, dev)
     batcher = Batcher(settings.encoder)
     prepare: Preparation | None = None
     place: tuple[int, int] | None = None
     for key in keys:
         if prepare is None or place != (key.n, key.seed):
             place = key.n, key.seed
-            drawn = random.Random(key.seed).sample(sentences, key.n + settings.n_pool)
+            drawn = draw(sentences, key.n + settings.n_pool, key.seed, train)
             sample = Sample(drawn[: key.n], drawn[key.n :])
             prepare = Preparation(settings.encoder, batcher, sample, key.seed, settings.steps)
         arm = ARMS[key.arm]
@@ -118,6 +120,13 @@ def run(
             "s": round(process_time() - began),
             "prep": round(before),
         }
+
+
+def draw(sentences: Sequence[Sentence], n: int, seed: int, path: Path) -> list[Sentence]:
+    """A random sample of the sentences of a file."""
+    if n > len(sentences):
+        raise typer.BadParameter(f"{path} has {len(sentences)} sentences, and {n} are needed")
+    return random.Random(seed).sample(sentences, n)
 
 
 def f1_of(found: Sequence[Sequence[tuple[int, int, str]]], gold: Sequence[Sentence]) -> float:
