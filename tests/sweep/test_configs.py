@@ -97,12 +97,24 @@ def test_default_is_what_its_sweeps_measure_and_the_page_trains() -> None:
     shipped = load_config(CONFIGS / "default.cfg")
     assert shipped["active"]["extends"] == "transformer_crf.cfg"
     pipeline = load_config(CONFIGS / "transformer_crf.cfg")["components"]
-    default = next(arm.config for arm in arms_of("default") if arm.name == "default")
-    parts = next(arm.config for arm in arms_of("default_parts") if arm.name == "CRF and word shapes")
+    arms = {
+        arm.name: arm.config for sweep in ("default", "default_parts") for arm in arms_of(sweep)
+    }
     page = load_config(shipped_config("transformer"))
-    assert [config["components"] for config in (default, parts, page)] == [pipeline] * 3
-    policies = [config["active"]["policy"] for config in (default, page)]
-    assert policies == [shipped["active"]["policy"]] * 2
+    for config in (arms["default"], arms["CRF and word shapes"], page):
+        assert config["components"] == pipeline
+    policy = shipped["active"]["policy"]
+    assert arms["default"]["active"]["policy"] == page["active"]["policy"] == policy
+
+
+def test_default_leaves_out_the_mixing_of_seqmix() -> None:
+    """So that a rate adds it."""
+    default, seqmix = (
+        load_config(CONFIGS / f"{name}.cfg")["active"] for name in ("default", "active")
+    )
+    assert default["mixing"].pop("rate") == 0
+    assert seqmix["mixing"].pop("rate") > 0
+    assert default["mixing"] == seqmix["mixing"]
 
 
 def test_search_is_over_one_setting_at_a_time() -> None:
