@@ -467,12 +467,13 @@ class Errors:
     E401 = (
         "[S401] '{name}' has no token probabilities. The pipeline is {pipes}; components with "
         "probabilities: {able}. Name one of them (in a config active.component, for query "
-        "--component), or use spacy-seqmix.RandomPolicy.v1."
+        "--component, for distill --teacher-component). Without any, a query needs "
+        "spacy-seqmix.RandomPolicy.v1, and distill another teacher."
     )
     E402 = "[S402] Wrong settings in section [active]: {problems}."
     E403 = (
         "[S403] Can't use '{path}': {reason}. Give a .spacy file with labelled docs; a pool that "
-        "people label may also be a .txt or .jsonl file of texts."
+        "people label, and the texts of distill, may also be .txt or .jsonl files of texts."
     )
     E404 = (
         "[S404] '{path}' holds {found}, but active.{field} asks for {wanted}. Lower that "
@@ -827,6 +828,49 @@ class Errors:
         "[S724] --whole writes all docs of the pool, so it needs a pool of docs. Give the .spacy "
         "file that was audited or asked with --pool."
     )
+    E740 = (
+        "[S740] '{path}': {reason}. Probabilities of tags can be learnt by 'seqmix_ner' and "
+        "'seqmix_tagger'; with --labels hard also by spaCy's 'ner' and 'tagger'. Name a component "
+        "of the student with --component, or change its config."
+    )
+    E741 = (
+        "[S741] The teacher '{path}': {reason}. '{student}' of the student learns {layer}; "
+        "components of the teacher with probabilities of these: {able}. Name one of them with "
+        "--teacher-component, or give another teacher."
+    )
+    E742 = (
+        "[S742] The teacher has labels that {where} does not know: {labels}. Known: {known}. Say "
+        "what each of them is for the student, with --map {label}=NAME, or with --map {label}= "
+        "that it is no entity.{more}"
+    )
+    E743 = (
+        "[S743] No teacher has the labels {labels} of {where}: it would teach that their entities "
+        "are none. Map a label of the teacher to each of them (--map TEACHER_LABEL=NAME), or pass "
+        "--allow-untaught."
+    )
+    E744 = (
+        "[S744] The teachers have different labels: '{first}' has {labels}, '{path}' has {other}. "
+        "Map them to the same ones with --map TEACHER_LABEL=NAME; an empty name leaves a label out."
+    )
+    E745 = (
+        "[S745] --map {given}: {reason}. Write --map TEACHER_LABEL=STUDENT_LABEL once for each "
+        "label, or --map TEACHER_LABEL= for what is no entity to the student."
+    )
+    E746 = "[S746] --temperature {temperature}: {reason}. 1 leaves the probabilities as they are."
+    E747 = (
+        "[S747] The folder '{path}' has texts that were labelled otherwise: these settings differ: "
+        "{fields}. Set them back to go on, or give another folder with --output."
+    )
+    E748 = (
+        "[S748] Can't use the folder '{path}' for the output: {reason}. Give a new or empty folder "
+        "with --output, or remove the file."
+    )
+    E749 = (
+        "[S749] The student is worse than its teacher by {drop:.1f} points on {dev} ({score} "
+        "{student:.1f} and {teacher:.1f}), and --max-drop allows {allowed:g}. It is in {path}. "
+        "Give it more texts or steps; or run the same command with a larger --max-drop, which "
+        "trains nothing again."
+    )
 
 
 class Warnings:
@@ -966,6 +1010,10 @@ class Warnings:
         "{left_out} without any are left out. A pipeline that learns from these docs alone finds "
         "entities everywhere: add docs that people labelled, or pass --outside, if functions cover "
         "all entities."
+    )
+    W740 = (
+        "[W740] {n} are fewer than a batch of the student's config, and little can be learnt from "
+        "so few. Give more texts."
     )
     W640 = "[W640] {where}: {kind}: {what}."
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

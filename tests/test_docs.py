@@ -103,6 +103,7 @@ def test_configs_can_be_read(path: Path) -> None:
         "show",
         "calibrate",
         "convert",
+        "distill",
         "query",
         "ingest",
         "report",

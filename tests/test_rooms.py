@@ -23,6 +23,7 @@ ROOMS = (
     "relation_extraction",
     "training",
     "active",
+    "distill",
     "sweep",
     "report",
     "convert",

@@ -3,7 +3,7 @@
 import io
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +57,7 @@ class FitSettings:
 
 def fit(
     config: Config,
-    docs: Sequence[Doc],
+    docs: Sequence[Doc] | Path,
     dev: Sequence[Doc],
     work: Path,
     settings: FitSettings,
@@ -66,7 +66,9 @@ def fit(
     """Train a pipeline on these docs.
 
     config (Config): a training config as ``spacy train`` takes it.
-    docs, dev (Sequence[Doc]): labelled docs to train on, and to choose the best model with.
+    docs (Sequence[Doc] | Path): labelled docs to train on, or a folder of .spacy files of them,
+        for which ``settings`` has a number of steps.
+    dev (Sequence[Doc]): labelled docs to choose the best model with.
     work (Path): folder for the corpora, which the config's readers read.
     start (Path | None): pipeline to go on with (a warm start); None trains from scratch.
     RETURNS (tuple): the trained pipeline and the number of optimiser steps it took.
@@ -79,7 +81,8 @@ def fit(
     _set_corpus(config, "dev_corpus", seen_dev, work / "dev.spacy")
     training = config["training"]
     training["seed"] = settings.seed
-    steps = settings.steps or count_steps(config, docs, settings.epochs)
+    in_memory = () if isinstance(docs, Path) else docs
+    steps = settings.steps or count_steps(config, in_memory, settings.epochs)
     # spaCy's loop stops after the step that has this number, and the first has number 0.
     training.update(max_steps=steps - 1, max_epochs=0, patience=0)
     training["eval_frequency"] = max(1, (steps - 1) // 4) if settings.best else steps - 1
@@ -98,10 +101,10 @@ def fit(
         warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
         with progress_bar(None, "Initialising", shown=settings.progress):
             nlp = init_nlp(config, use_gpu=settings.use_gpu)
-        if any(recipes.KEY in doc.user_data for doc in docs):
+        if any(recipes.KEY in doc.user_data for doc in in_memory):
             check_recipes(nlp)
         if start is not None:
-            _add_labels(nlp, settings.component, docs)
+            _add_labels(nlp, settings.component, in_memory)
         return _train(nlp, settings, work / "out"), steps
 
 
@@ -148,13 +151,17 @@ def _is_finite(proc: Any) -> bool:
     )
 
 
-def count_steps(config: Config, docs: Sequence[Doc], epochs: float) -> int:
+def count_steps(config: Config, docs: Iterable[Doc], epochs: float) -> int:
     """The optimiser steps of some passes, by the config's own batcher; at least 2."""
+    return max(2, round(epochs * count_batches(config, docs)))
+
+
+def count_batches(config: Config, docs: Iterable[Doc]) -> int:
+    """The batches of one pass, by the config's own batcher."""
     section = {"batcher": config["training"]["batcher"]}
     batcher: Callable[..., Any] = registry.resolve(section)["batcher"]
     nlp = spacy.blank(config["nlp"]["lang"])
-    per_epoch = sum(1 for _ in batcher([make_example(nlp, doc) for doc in docs]))
-    return max(2, round(epochs * per_epoch))
+    return sum(1 for _ in batcher(make_example(nlp, doc) for doc in docs))
 
 
 def warn_of_unseen(
@@ -233,8 +240,11 @@ def _corpus_section(config: Config, field: str) -> dict[str, Any]:
     return section
 
 
-def _set_corpus(config: Config, field: str, docs: Sequence[Doc], path: Path) -> None:
-    write_docs(docs, path)
+def _set_corpus(config: Config, field: str, docs: Sequence[Doc] | Path, path: Path) -> None:
+    if isinstance(docs, Path):
+        path = docs
+    else:
+        write_docs(docs, path)
     _corpus_section(config, field)["path"] = str(path)
 
 

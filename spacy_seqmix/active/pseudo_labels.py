@@ -32,22 +32,39 @@ def pseudo_labelled(
     RETURNS (list[Doc]): with the decoded labels as annotation; in the order of ``docs``.
     RAISES (SeqMixError): S434, and those of ``token_probs``.
     """
-    proc: Any = nlp.get_pipe(component)
-    layer = learned_layer({"factory": nlp.get_pipe_meta(component).factory})
-    if layer not in (ENTS, TAGS):  # of a component that comes from another pipeline
-        factory = nlp.get_pipe_meta(component).factory
-        raise SeqMixError(Errors.E434.format(name=component, factory=factory))
-    tags = tag_names(proc.labels) if is_iob(layer) else tuple(proc.labels)
-    out = []
+    layer, tags = tag_columns(nlp, component)
     rows = token_probs(nlp, component, docs, progress=progress, whitespace=True)
-    for doc, probs in zip(docs, rows, strict=True):
-        new = copy_tokens(doc, nlp)
-        if len(new):
-            soft = SoftLabels(tags, probs.astype("float32"), layer)
-            soft_labels.annotate(new, soft)
+    return [
+        with_rows(nlp, doc, SoftLabels(tags, probs.astype("float32"), layer))
+        for doc, probs in zip(docs, rows, strict=True)
+    ]
+
+
+def tag_columns(nlp: Language, component: str) -> tuple[str, tuple[str, ...]]:
+    """The layer of a component's tags, and the names of the columns of its probabilities.
+
+    RAISES (SeqMixError): S434 for a component whose probabilities are not those of tags.
+    """
+    factory = nlp.get_pipe_meta(component).factory
+    layer = learned_layer({"factory": factory})
+    if layer not in (ENTS, TAGS):  # of a component that comes from another pipeline
+        raise SeqMixError(Errors.E434.format(name=component, factory=factory))
+    proc: Any = nlp.get_pipe(component)
+    return layer, tag_names(proc.labels) if is_iob(layer) else tuple(proc.labels)
+
+
+def with_rows(nlp: Language, doc: Doc, soft: SoftLabels, *, hard: bool = False) -> Doc:
+    """A copy of a doc with the decision of rows as its annotation, and the rows as soft labels.
+
+    nlp (Language): the copy has its vocabulary.
+    hard (bool): leave the soft labels out.
+    """
+    new = copy_tokens(doc, nlp)
+    if len(new):
+        soft_labels.annotate(new, soft)
+        if not hard:
             soft_labels.put(new, soft)
-        out.append(new)
-    return out
+    return new
 
 
 def check_config_can_label(config: Config, component: str) -> None:

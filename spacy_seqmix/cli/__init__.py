@@ -17,6 +17,7 @@ from .augment import augment_cli
 from .calibrate import calibrate_cli
 from .confidence import confidence_cli
 from .convert import convert_cli
+from .distill import distill_cli
 from .ingest import ingest_cli
 from .query import query_cli
 from .report import report_cli
@@ -38,6 +39,7 @@ app.command("show", no_args_is_help=True)(show_cli)
 app.command("calibrate", no_args_is_help=True)(calibrate_cli)
 app.command("convert", no_args_is_help=True)(convert_cli)
 app.command("confidence", no_args_is_help=True)(confidence_cli)
+app.command("distill", no_args_is_help=True, context_settings=CONTEXT)(distill_cli)
 app.command("sweep", no_args_is_help=True, context_settings=CONTEXT)(sweep_cli)
 app.command("ingest", no_args_is_help=True)(ingest_cli)
 app.command("query", no_args_is_help=True)(query_cli)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
-from ...active.run_folder import DOLLAR
+from ...active.run_folder import keep_settings
 from ...config import problems_of
 from ...errors import Errors, SeqMixError
-from ...files import parse_json, replacing
+from ...files import replacing
 from ...query.doubts import DocDoubts
 
 __all__ = ["AuditFolder"]
@@ -47,23 +46,7 @@ class AuditFolder:
         RAISES (SeqMixError): S722 where the folder belongs to an audit with other settings, S723
             where it holds other files, or is damaged.
         """
-        if "$" in str(self.path):
-            raise self._unusable(DOLLAR)
-        given = json.loads(json.dumps(settings, default=str))
-        if self.settings.exists():
-            try:
-                known = parse_json(self.settings.read_bytes())
-                differing = [n for n in {**known, **given} if known.get(n) != given.get(n)]
-            except (ValueError, TypeError, AttributeError) as err:
-                raise self._unusable(f"settings.json is damaged ({err})") from err
-            if differing:
-                fields = ", ".join(differing)
-                raise SeqMixError(Errors.E722.format(path=self.path, fields=fields))
-            return
-        if any(not path.name.endswith(".tmp") for path in self.path.iterdir()):
-            raise self._unusable("it has other files")
-        with replacing(self.settings) as temporary:
-            temporary.write_text(json.dumps(given, indent=1), encoding="utf8")
+        keep_settings(self.settings, settings, Errors.E722, Errors.E723)
 
     def read(self, number: int, docs: Collection[int]) -> dict[int, DocDoubts] | None:
         """What was found in the docs of a fold, by their numbers; None for a fold to be trained.

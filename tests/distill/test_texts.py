@@ -1,0 +1,71 @@
+"""The texts that teachers label."""
+
+import json
+
+import pytest
+import spacy
+
+from spacy_seqmix.annotation.docbins import write_docs
+from spacy_seqmix.distill.texts import read_raw, text_files
+from spacy_seqmix.errors import SeqMixError
+
+
+@pytest.fixture
+def folder(tmp_path, blank_en):
+    path = tmp_path / "texts"
+    (path / "more").mkdir(parents=True)
+    (path / "b.txt").write_text("One.\n\nTwo  three.\n", "utf8")
+    (path / "a.jsonl").write_text(json.dumps({"text": "Four.", "id": 4}), "utf8")
+    write_docs([blank_en("Five six."), blank_en("")], path / "more" / "c.spacy")
+    (path / "README.md").write_text("Not a text.", "utf8")
+    return path
+
+
+def read(path, known=(), outside=None):
+    nlp = spacy.blank("en")
+    raw = read_raw(path, nlp, known, outside or path / "none")
+    return raw, [doc.text for doc in raw.take(0, len(raw))]
+
+
+def test_texts_of_a_folder_come_in_the_order_of_its_files(folder):
+    raw, texts = read(folder)
+    assert texts == ["Four.", "One.", "Two  three.", "Five six."]
+    assert [doc.text for doc in raw.take(1, 3)] == texts[1:3]
+    assert read(folder / "b.txt")[1] == ["One.", "Two  three."]
+
+
+def test_texts_that_are_known_are_left_out(folder):
+    whole = read(folder)[0]
+    raw, texts = read(folder, ["Two three.", "Five  six.", "Seven."])
+    assert texts == ["Four.", "One."]
+    assert raw.left_out == 2
+    assert raw.digest != whole.digest
+    # What is left out does not matter where there is nothing of it.
+    assert read(folder, ["Seven."])[0].digest == whole.digest
+    with pytest.raises(SeqMixError, match=r"\[S403\].*2 texts, all of them in --dev or --labelled"):
+        read(folder / "b.txt", ["One.", "Two three."])
+
+
+def test_texts_do_not_come_from_the_output(folder):
+    assert folder / "more" / "c.spacy" not in text_files(folder, folder / "more")
+    assert len(text_files(folder, folder.parent / "out")) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("none.txt", None, "no such file"),
+        ("blank.txt", "\n \n", "no texts"),
+        ("texts.csv", "a,b", "no .txt, .jsonl or .spacy file"),
+        ("broken.spacy", "x", "not a DocBin"),
+        ("empty", "folder", "has no .txt"),
+    ],
+)
+def test_texts_that_cannot_be_read_are_refused(tmp_path, name, content, reason):
+    path = tmp_path / name
+    if content == "folder":
+        path.mkdir()
+    elif content is not None:
+        path.write_text(content, "utf8")
+    with pytest.raises(SeqMixError, match=rf"\[S403\] .*{name}.*{reason}"):
+        read(path)
