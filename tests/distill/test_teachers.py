@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import spacy
+from thinc.api import Config
 
 from spacy_seqmix.annotation import soft_labels
 from spacy_seqmix.distill.student import Student
@@ -11,6 +12,7 @@ from spacy_seqmix.distill.teachers import load_teachers
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.query.probabilities import copy_tokens, token_probs
 
+from ..tiny import TINY_CNN
 from .conftest import make_teacher
 
 
@@ -119,3 +121,28 @@ def test_teachers_digest_tells_pipelines_apart(load, teacher, other_teacher, tmp
     spacy.load(teacher).to_disk(tmp_path / "copy")
     digests = [load(path).members[0].digest() for path in (teacher, tmp_path / "copy")]
     assert digests[0] == digests[1] != load(other_teacher).members[0].digest()
+
+
+def test_teachers_of_tags_teach_tags(student, tmp_path):
+    nlp = spacy.blank("en")
+    tagger = nlp.add_pipe("tagger", config={"model": {"tok2vec": TINY_CNN}})
+    for tag in ("VB", "NN", "NNS"):
+        tagger.add_label(tag)
+    nlp.initialize()
+    nlp.to_disk(tmp_path / "teacher")
+    config = Config().from_disk(student)
+    config["components"] = {"seqmix_tagger": {"factory": "seqmix_tagger"}}
+    config["nlp"]["pipeline"] = ["seqmix_tagger"]
+    config.to_disk(student)
+    targets = Targets({"NNS": "NN"})
+    teachers = load_teachers([str(tmp_path / "teacher")], Student.of(student, {}), targets)
+    docs = [nlp.make_doc("Dogs bark.")]
+    (made,) = teachers.teach(docs, spacy.blank("en"))
+    (rows,) = token_probs(nlp, "tagger", docs)
+    soft = soft_labels.get(made)
+    assert (soft.labels, soft.layer) == (("NN", "VB"), "tags")
+    labels = list(nlp.get_pipe("tagger").labels)
+    np.testing.assert_allclose(soft.probs[:, 1], rows[:, labels.index("VB")], rtol=1e-5)
+    assert {token.tag_ for token in made} <= {"NN", "VB"}
+    with pytest.raises(SeqMixError, match=r"\[S745\] --map VB=: a token has one tag"):
+        load_teachers([str(tmp_path / "teacher")], Student.of(student, {}), Targets({"VB": ""}))
