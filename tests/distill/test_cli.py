@@ -26,11 +26,11 @@ def test_distill_command_says_first_what_was_measured(teacher, student, texts, d
     assert lines[5] == (
         "Trained on 22 texts, 2 left out since they are in --dev or --labelled: 4 steps"
     )
-    assert "[S749]" in lines[-1]
+    assert "[S749]" in " ".join(lines[6:])
     code, lines = run(*words, "--dev", dev, "--max-drop", 100)
     assert code == 0
     assert "Trained by an earlier command on 22 texts" in " ".join(lines)
-    assert lines[-1].endswith(f"Student: {out / 'model-last'}")
+    assert lines[-1].endswith(str(out / "model-last"))
 
 
 def test_distill_command_takes_committees_and_maps(
