@@ -859,15 +859,16 @@ class Errors:
     E746 = "[S746] --temperature {temperature}: {reason}. 1 leaves the probabilities as they are."
     E747 = (
         "[S747] The folder '{path}' has texts that were labelled otherwise: these settings differ: "
-        "{fields}. Set them back to go on, or give another folder with --output."
+        "{fields}. Set them back to go on, or give another folder with --output. Texts that are in "
+        "--dev or --labelled are left out, so these two options can change the texts."
     )
     E748 = (
         "[S748] Can't use the folder '{path}' for the output: {reason}. Give a new or empty folder "
         "with --output, or remove the file."
     )
     E749 = (
-        "[S749] The student is worse than its teacher by {drop:.1f} points on {dev} ({score} "
-        "{student:.1f} and {teacher:.1f}), and --max-drop allows {allowed:g}. It is in {path}. "
+        "[S749] The student is worse than its teacher by {drop:.2f} points on {dev} ({score} "
+        "{student:.2f} and {teacher:.2f}), and --max-drop allows {allowed:g}. It is in {path}. "
         "Give it more texts or steps; or run the same command with a larger --max-drop, which "
         "trains nothing again."
     )
@@ -1012,8 +1013,8 @@ class Warnings:
         "all entities."
     )
     W740 = (
-        "[W740] {n} are fewer than a batch of the student's config, and little can be learnt from "
-        "so few. Give more texts."
+        "[W740] {n} are not more than one batch of the student's config, and little can be learnt "
+        "from so few. Give more texts."
     )
     W640 = "[W640] {where}: {kind}: {what}."
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

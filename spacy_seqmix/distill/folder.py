@@ -17,9 +17,11 @@ from ..active.run_folder import keep_settings
 from ..annotation.docbins import write_docs
 from ..config import problems_of
 from ..errors import Errors, SeqMixError
-from ..files import replacing, replacing_folder
+from ..files import replacing
 
 __all__ = ["DistillFolder", "Facts", "Measured"]
+
+DIGITS = 2  # of points
 
 
 class Measured(BaseModel):
@@ -47,10 +49,13 @@ class Measured(BaseModel):
 
     @property
     def drop(self) -> float | None:
-        """By how many points the student is worse than its teacher; None without dev."""
+        """By how many points the student is worse than its teacher; None without dev.
+
+        Rounded as the message shows it, so that --max-drop can take the number from there.
+        """
         if self.teacher is None or self.student is None:
             return None
-        return 100.0 * (self.teacher - self.student)
+        return round(100.0 * (self.teacher - self.student), DIGITS)
 
 
 class Facts(BaseModel):
@@ -145,23 +150,19 @@ class DistillFolder:
     @property
     def student(self) -> Path | None:
         """The student that was trained last; None where it is gone."""
-        facts = self.read_facts()
-        if facts is None:
-            return None
-        judged = (
-            (self.last_model, self.refused) if facts.shipped else (self.refused, self.last_model)
-        )
-        return next((path for path in (self.trained, *judged) if path.exists()), None)
+        places = (self.trained, self.last_model, self.refused) if self.facts.exists() else ()
+        return next((path for path in places if path.exists()), None)
 
     def place(self, *, shipped: bool) -> Path:
-        """Put the student where the verdict wants it. RETURNS (Path): its folder."""
-        wanted, other = self.last_model, self.refused
-        if not shipped:
-            wanted, other = other, wanted
-        source = self.student
+        """Put the student where the verdict wants it. RETURNS (Path): its folder.
+
+        A folder is moved, never copied or removed while it has the only good student: a kill at any
+        time leaves one that a second run finds.
+        """
+        wanted, source = self.last_model if shipped else self.refused, self.student
+        if source == self.trained:  # those that were judged are older
+            for old in (self.last_model, self.refused):
+                shutil.rmtree(old, ignore_errors=True)
         if source is not None and source != wanted:
-            with replacing_folder(wanted) as temporary:
-                shutil.copytree(source, temporary, dirs_exist_ok=True)
-        for path in (other, self.trained):  # a kill between the two leaves no older student
-            shutil.rmtree(path, ignore_errors=True)
+            source.rename(wanted)
         return wanted

@@ -61,12 +61,13 @@ def read_raw(path: Path, nlp: Language, known: Iterable[str], outside: Path) -> 
         docs = stored_docs(file, nlp) if is_docbin(file) else text_docs(file, nlp)
         for number in docs:
             identity = docs.identity(number)
-            text = identity if isinstance(identity, str) else docs[number].text
-            if normal(text) in same:
-                left_out += 1
-            else:
-                places.append((len(files), number))
-                digest.update(repr(identity).encode("utf8", "surrogatepass"))
+            if same:  # for nothing else are stored docs made here
+                text = identity if isinstance(identity, str) else docs[number].text
+                if normal(text) in same:
+                    left_out += 1
+                    continue
+            places.append((len(files), number))
+            digest.update(repr(identity).encode("utf8", "surrogatepass"))
         files.append(docs)
     if not places:
         reason = f"{plural(left_out, 'text')}, all of them in --dev or --labelled"

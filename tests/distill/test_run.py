@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from spacy.tokens import DocBin
 from spacy_seqmix.annotation import soft_labels
 from spacy_seqmix.annotation.docbins import read_docs, write_docs
 from spacy_seqmix.distill import run as distill_run
-from spacy_seqmix.distill.folder import DistillFolder
+from spacy_seqmix.distill.folder import DistillFolder, Facts
 from spacy_seqmix.distill.run import Distilled, distill
 from spacy_seqmix.distill.student import Student
 from spacy_seqmix.distill.targets import Targets
@@ -59,8 +61,14 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
     return Counter(monkeypatch)
 
 
+@pytest.fixture(scope="session")
+def loaded() -> dict[tuple[Path, ...], Teachers]:
+    """Teachers that were loaded by a test before."""
+    return {}
+
+
 @pytest.fixture
-def start(student, teacher, texts, tmp_path):
+def start(student, teacher, texts, tmp_path, loaded):
     """A function that distills into the folder "out"."""
 
     def make(
@@ -71,10 +79,12 @@ def start(student, teacher, texts, tmp_path):
         out: str = "out",
         **options: Any,
     ) -> Distilled:
-        chosen = Targets(**(targets or {}))
         config = Student.of(student, {"training.max_steps": 4, **(overrides or {})})
-        loaded = load_teachers([str(one) for one in teachers], config, chosen)
-        return distill(config, loaded, path, tmp_path / out, progress=False, **options)
+        if teachers not in loaded:
+            names = [str(one) for one in teachers]
+            loaded[teachers] = load_teachers(names, config, Targets())
+        chosen = replace(loaded[teachers], targets=Targets(**(targets or {})))
+        return distill(config, chosen, path, tmp_path / out, progress=False, **options)
 
     return make
 
@@ -179,7 +189,7 @@ def test_distill_refuses_a_student_that_is_worse(start, counter, dev, tmp_path):
     assert made.path == folder.refused
     assert folder.refused.exists() and not folder.last_model.exists()
     with pytest.raises(
-        SeqMixError, match=r"\[S749\] .*by \d+\.\d points on dev.spacy .* allows 0\."
+        SeqMixError, match=r"\[S749\] .*by \d+\.\d\d points on dev.spacy .* allows 0\."
     ):
         made.check()
     labelled = list(counter.batches)
@@ -215,6 +225,29 @@ def test_distill_a_kill_between_training_and_measuring_trains_once(start, counte
     made = start()
     assert (made.kept, counter.fits) == (True, [24])
     assert not (made.path.parent / "trained").exists()
+
+
+def test_distill_folder_places_a_student_after_any_kill(tmp_path, monkeypatch):
+    folder = DistillFolder(tmp_path)
+    for place in (folder.trained, folder.last_model, folder.refused):
+        place.mkdir()
+        (place / "meta").write_text(place.name, "utf8")
+    assert folder.student is None  # without its facts nobody knows what it has learnt
+    folder.write_facts(Facts(training={}, seed=0, steps=2, training_seconds=1.0))
+
+    def stop(*words: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("rmtree", "rename"):
+        with monkeypatch.context() as patch:
+            patch.setattr(*((shutil, name) if name == "rmtree" else (Path, name)), stop)
+            with pytest.raises(KeyboardInterrupt):
+                folder.place(shipped=False)
+        assert folder.student == folder.trained
+    assert folder.place(shipped=False) == folder.refused == folder.student
+    assert folder.place(shipped=True) == folder.last_model == folder.student
+    assert (folder.last_model / "meta").read_text("utf8") == "trained"
+    assert {path.name for path in tmp_path.iterdir()} == {"distill.json", "model-last"}
 
 
 def test_distill_labelled_docs_are_learnt_as_they_are(start, counter, all_news, tmp_path):
@@ -271,7 +304,7 @@ def test_distill_warns_of_what_dev_has_and_nobody_teaches(start, labelled, tmp_p
 
 def test_distill_warns_of_fewer_texts_than_a_batch(start, texts):
     texts.write_text("One text.\nAnother text.", "utf8")
-    with pytest.warns(UserWarning, match=r"\[W740\] 2 texts are fewer than a batch"):
+    with pytest.warns(UserWarning, match=r"\[W740\] 2 texts are not more than one batch"):
         assert start().facts.texts == 2
 
 
