@@ -123,7 +123,7 @@ def _limits(config: Config) -> dict[str, int]:
 def _learner(path: Path, config: Config, component: str | None, *, hard: bool) -> str:
     """The component that learns. RAISES (SeqMixError): S740."""
     sections: dict[str, Any] = config.get("components", {})
-    names = config.get("nlp", {}).get("pipeline", [])
+    names: list[str] = config.get("nlp", {}).get("pipeline", [])
     factories = {name: str(sections.get(name, {}).get("factory", "source")) for name in names}
     able = [n for n, factory in factories.items() if LAYERS.get(factory) in (ENTS, TAGS)]
     soft = [name for name in able if factories[name] in SOFT]
