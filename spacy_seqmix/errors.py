@@ -867,8 +867,8 @@ class Errors:
         "with --output, or remove the file."
     )
     E749 = (
-        "[S749] The student is worse than its teacher by {drop:.2f} points on {dev} ({score} "
-        "{student:.2f} and {teacher:.2f}), and --max-drop allows {allowed:g}. It is in {path}. "
+        "[S749] The student is worse than its teacher by {drop:.1f} points on {dev} ({score} "
+        "{student:.1f} and {teacher:.1f}), and --max-drop allows {allowed:g}. It is in {path}. "
         "Give it more texts or steps; or run the same command with a larger --max-drop, which "
         "trains nothing again."
     )

@@ -121,11 +121,13 @@ def _show(made: Distilled) -> None:
     else:
         msg.info("Nothing was measured but speed: give labelled docs with --dev to compare them")
     print(_table(facts))
-    left_out = f", {facts.left_out} left out since they are in --dev or --labelled"
-    texts = plural(facts.texts, "text") + left_out * bool(facts.left_out)
+    texts = plural(facts.texts, "text")
     labelled = f" and {plural(facts.labelled, 'labelled doc')}" * bool(facts.labelled)
     before = " by an earlier command" * made.kept
     msg.text(f"Trained{before} on {texts}{labelled}: {plural(facts.steps, 'step')}")
+    if facts.left_out:
+        left_out = plural(facts.left_out, "text")
+        msg.text(f"Left out, since they are in --dev or --labelled: {left_out}")
 
 
 def _table(facts: Facts) -> str:

@@ -21,7 +21,7 @@ from ..files import replacing
 
 __all__ = ["DistillFolder", "Facts", "Measured"]
 
-DIGITS = 2  # of points
+DIGITS = 1  # of points
 
 
 class Measured(BaseModel):

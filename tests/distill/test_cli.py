@@ -24,7 +24,8 @@ def test_distill_command_says_first_what_was_measured(teacher, student, texts, d
     assert re.match(
         r"Measured on 8 docs of dev\.spacy; nothing is known of other texts "
         r"ents_f Texts per second [- ]+ Teacher [\d.]+ [\d,]+ Student [\d.]+ [\d,]+ "
-        r"Trained on 22 texts, 2 left out since they are in --dev or --labelled: 4 steps "
+        r"Trained on 22 texts: 4 steps "
+        r"Left out, since they are in --dev or --labelled: 2 texts "
         r"✘ \[S749\] The student is worse",
         text,
     )

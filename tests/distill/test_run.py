@@ -189,7 +189,7 @@ def test_distill_refuses_a_student_that_is_worse(start, counter, dev, tmp_path):
     assert made.path == folder.refused
     assert folder.refused.exists() and not folder.last_model.exists()
     with pytest.raises(
-        SeqMixError, match=r"\[S749\] .*by \d+\.\d\d points on dev.spacy .* allows 0\."
+        SeqMixError, match=r"\[S749\] .*by \d+\.\d points on dev.spacy .* allows 0\."
     ):
         made.check()
     labelled = list(counter.batches)
