@@ -312,8 +312,8 @@ class Errors:
     )
     E244 = (
         "[S244] A {name} does not look up its word pieces in the layer that its "
-        "get_input_embeddings() returns, so it can't mix embeddings. Use another encoder, such as "
-        "a BERT or a RoBERTa."
+        "get_input_embeddings() returns, so it can neither mix embeddings nor add word shapes. Use "
+        "another encoder, such as a BERT, or spacy-transformers.TransformerModel.v3."
     )
     E247 = "[S247] 'surplus' of Interpolated is 'keep' or 'pad', not {surplus!r}."
     E248 = (
@@ -936,6 +936,12 @@ class Warnings:
     W226 = (
         "[W226] The encoder ignores case, and its vocabulary has fewer than {n} unused entries, "
         "which word shapes need. It is trained without them."
+    )
+    W227 = (
+        "[W227] The embeddings of word shapes are frozen with those of words, before they have "
+        "learnt anything: the encoder is trained without word shapes. Remove "
+        "spacy-seqmix.FreezeEmbeddings.v1 to train them, or set '@architectures' of the encoder "
+        "to spacy-seqmix.MixTransformerModel.v1."
     )
     W402 = (
         "[W402] The augmenter {augmenter} of [{name}] is not used: in active learning, "

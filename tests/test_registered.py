@@ -48,6 +48,7 @@ TAGGERS = ("spacy-seqmix.SoftTagger.v1", "spacy-seqmix.CRFTagger.v1")
 MIXING_LAYERS = {
     "spacy-seqmix.MixTransformerModel.v1": "spacy-transformers.TransformerModel.v3",
     "spacy-seqmix.ShapeTransformerModel.v1": "spacy-transformers.TransformerModel.v3",
+    "spacy-seqmix.Tok2VecShapeTransformer.v1": "spacy-transformers.Tok2VecTransformer.v3",
     "spacy-seqmix.MixEmbed.v1": "spacy.MultiHashEmbed.v2",
 }
 ORACLES = ("spacy-seqmix.GoldOracle.v1",)

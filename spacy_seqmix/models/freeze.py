@@ -1,12 +1,15 @@
 """A callback that freezes embeddings."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import torch
 from spacy.language import Language
 
-from ..errors import Errors, SeqMixError
-from .torch_modules import modules_of
+from ..errors import Errors, SeqMixError, Warnings
+from .mix_transformer import ShapeTransformerModel
+from .torch_modules import layers_of, modules_of
+from .word_shapes import have_learnt
 
 
 def create_freeze_embeddings(
@@ -21,7 +24,7 @@ def create_freeze_embeddings(
 
     components (Sequence[str] | None): names of components; None for all of the pipeline.
     RETURNS (Callable): takes an initialised pipeline and returns it; raises SeqMixError S218 when
-        there is nothing to freeze.
+        there is nothing to freeze, and warns with W227 where word shapes can't begin to learn.
     """
 
     def freeze_embeddings(nlp: Language) -> Language:
@@ -37,6 +40,9 @@ def create_freeze_embeddings(
             raise SeqMixError(Errors.E218.format(names=names))
         for layer in layers:
             layer.weight.requires_grad_(False)
+        shaped = (m for m in layers_of(nlp, names) if isinstance(m, ShapeTransformerModel))
+        if not all(have_learnt(model.transformer, model.tokenizer) for model in shaped):
+            warnings.warn(Warnings.W227, stacklevel=2)
         return nlp
 
     return freeze_embeddings

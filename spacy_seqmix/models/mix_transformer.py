@@ -10,19 +10,23 @@ from spacy.tokens import Doc
 from spacy.util import SimpleFrozenDict, registry
 from spacy_transformers.align import get_alignment, get_alignment_via_offset_mapping
 from spacy_transformers.data_classes import FullTransformerBatch, WordpieceBatch
+from spacy_transformers.layers import split_trf_batch, trfs2arrays
+from spacy_transformers.layers._util import replace_listener_cfg
 from spacy_transformers.layers.transformer_model import TransformerModel, huggingface_tokenize
 from spacy_transformers.truncate import truncate_oversize_splits
 from spacy_transformers.util import maybe_flush_pytorch_cache
-from thinc.api import Model
+from thinc.api import Model, chain
+from thinc.types import Floats2d, Ragged
 
 from ..annotation.recipes import Recipe
 from ..model_names import resolve, without_hub
 from .encoder import not_loaded
 from .interpolation_layers import Forward, RecipeForward, Step, mix_in
-from .word_shapes import begin_shapes, shaped, shapes_of_pieces
+from .word_shapes import begin_shapes, shape_rows, shaped, shapes_of_pieces
 from .wordpiece_mixing import mixed, partner_pieces, plan
 
 PLAIN = "spacy-transformers.TransformerModel.v3"
+SHAPE_TOK2VEC = "spacy-seqmix.Tok2VecShapeTransformer.v1"
 NO_SETTINGS: dict[str, Any] = SimpleFrozenDict()
 
 
@@ -93,7 +97,48 @@ def build_shape_transformer(
     model.__class__ = ShapeTransformerModel
     forward = RecipeForward(_with_shapes, partial(_mixing, word_shapes=True))
     model.replace_callbacks(forward, init=partial(_init_shapes, model.init))
+    model.attrs["replace_listener_cfg"] = _config_in_component
     return model
+
+
+def build_shape_tok2vec(
+    name: str,
+    get_spans: Callable[..., Any],
+    pooling: Model[Ragged, Floats2d],
+    grad_factor: float = 1.0,
+    tokenizer_config: dict[str, Any] = NO_SETTINGS,
+    transformer_config: dict[str, Any] = NO_SETTINGS,
+    mixed_precision: bool = False,
+    grad_scaler_config: dict[str, Any] = NO_SETTINGS,
+) -> Model[list[Doc], list[Floats2d]]:
+    """Build a ``ShapeTransformerModel.v1`` that belongs to one component.
+
+    ``Language.replace_listeners`` puts it in the config, where it would put the
+    ``spacy-transformers.Tok2VecTransformer.v3`` of an encoder without shapes.
+
+    pooling (Model[Ragged, Floats2d]): makes a token's vector from those of its pieces.
+    grad_factor (float): weight of the component's gradient.
+    RETURNS (Model[list[Doc], list[Floats2d]]): the tokens' vectors. Other arguments and errors are
+        those of ``build_mix_transformer``.
+    """
+    encoder = build_shape_transformer(
+        name,
+        get_spans,
+        tokenizer_config,
+        transformer_config,
+        mixed_precision,
+        grad_scaler_config,
+    )
+    # Nested as a listener that was replaced, so that its bytes fit.
+    return chain(chain(encoder, split_trf_batch()), trfs2arrays(pooling, grad_factor))
+
+
+def _config_in_component(encoder: dict[str, Any], listener: dict[str, Any]) -> dict[str, Any]:
+    """The config of the model that takes the place of a listener to an encoder."""
+    config: dict[str, Any] = replace_listener_cfg(encoder, listener)  # type: ignore[no-untyped-call]
+    if config["@architectures"] != encoder["@architectures"]:
+        config["@architectures"] = SHAPE_TOK2VEC
+    return config
 
 
 class ShapeTransformerModel(TransformerModel):
@@ -104,6 +149,7 @@ class ShapeTransformerModel(TransformerModel):
         copied = cast(ShapeTransformerModel, super().copy())  # type: ignore[no-untyped-call]
         copied.__class__ = type(self)
         copied.replace_callbacks(self._func, init=self.init)
+        copied.attrs.update(self.attrs)
         return copied
 
 
@@ -180,9 +226,10 @@ def _forward(
 
     ids: Any = wordpieces.input_ids
     mix = plan(mixtures, partners, spans, align, offsets, ids.shape[1]) if mixtures else None
-    shapes = shapes_of_pieces(spans, align, ids.shape) if word_shapes else None
+    rows = shape_rows(tokenizer) if word_shapes else ()
+    shapes = shapes_of_pieces(spans, align, ids.shape) if rows else None
     # The word's own shape stays where its pieces are mixed.
-    with mixed(model.transformer, ids, mix), shaped(model.transformer, tokenizer, ids, shapes):
+    with mixed(model.transformer, ids, mix), shaped(model.transformer, rows, ids, shapes):
         states, backprop_encoder = model.layers[0](wordpieces, is_train)
     output = FullTransformerBatch(
         spans=nested, wordpieces=wordpieces, model_output=states, align=align

@@ -82,6 +82,12 @@ def begin_shapes(encoder: Any, tokenizer: Any) -> None:
         encoder.get_input_embeddings().weight[list(rows)] = 0.0
 
 
+def have_learnt(encoder: Any, tokenizer: Any) -> bool:
+    """Whether the rows of the shapes, if there are any, are no longer zero."""
+    rows = list(shape_rows(tokenizer))
+    return not rows or bool(encoder.get_input_embeddings().weight[rows].any())
+
+
 def shapes_of_pieces(
     spans: Sequence[Span], align: Ragged, shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
@@ -104,17 +110,15 @@ def shapes_of_pieces(
 
 @contextmanager
 def shaped(
-    encoder: Any, tokenizer: Any, ids: NDArray[Any], shapes: NDArray[np.int64] | None
+    encoder: Any, rows: Sequence[int], ids: NDArray[Any], shapes: NDArray[np.int64] | None
 ) -> Iterator[None]:
     """Make calls of an encoder in this thread add the row of its word's shape to each piece.
 
-    Nothing is added for an encoder that reads case itself.
-
+    rows (Sequence[int]): the row of each shape.
     ids (Ints): the ids that the encoder will read, (rows, columns).
     shapes (Ints | None): their shapes; None adds nothing.
     """
-    rows = shape_rows(tokenizer)
-    if not rows or shapes is None:
+    if shapes is None:
         yield
         return
 

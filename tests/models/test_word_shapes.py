@@ -4,21 +4,27 @@ import copy
 import pickle
 import warnings
 
+import numpy as np
 import pytest
 import spacy
 import torch
 from spacy.tokens import Doc
+from spacy.training import Example
 from spacy.util import registry
 from transformers import BertConfig, BertTokenizerFast
 
 from spacy_seqmix.models.word_shapes import SCALE, SHAPES, shape_rows, word_shape
 
+from ..tiny import transformer_nlp
 from .encoders import build, mixed_doc, save_encoder, step
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 VOCAB = spacy.blank("en").vocab
+SHAPED = "spacy-seqmix.ShapeTransformerModel.v1"
+TAGGER = {"@architectures": "spacy-seqmix.SoftTagger.v1"}
+FREEZE = {"@callbacks": "spacy-seqmix.FreezeEmbeddings.v1"}
 
 
 def words(text):
@@ -64,11 +70,40 @@ def teach(model):
     values = torch.arange(len(rows) * table.shape[1]).reshape(len(rows), -1) % 7 - 3
     with torch.no_grad():
         table[rows] = values.to(table.dtype) / 50
-    return table[rows].detach().clone()
+    return rows_of(model)
+
+
+def rows_of(model):
+    table = model.transformer.get_input_embeddings().weight
+    return table[list(shape_rows(model.tokenizer))].detach().clone()
 
 
 def states(model, *docs):
     return model.predict(list(docs)).model_output.last_hidden_state
+
+
+def begin(nlp):
+    doc = words("the Paris beat F1")
+    gold = doc.copy()
+    gold.ents = [gold.char_span(4, 9, label="LOC")]
+    nlp.initialize(lambda: [Example(doc, gold)])
+    return nlp
+
+
+@pytest.fixture
+def nlp(folder):
+    """A pipeline whose shapes have been learnt."""
+    nlp = begin(transformer_nlp(folder, "seqmix_ner", TAGGER, SHAPED))
+    teach(nlp.get_pipe("transformer").model)
+    return nlp
+
+
+def probabilities(nlp):
+    *before, last = (proc for _, proc in nlp.pipeline)
+    doc = words("the Paris beat F1")
+    for proc in before:
+        doc = proc(doc)
+    return last.predict([doc])[0]
 
 
 @pytest.mark.parametrize(
@@ -151,6 +186,63 @@ def test_word_shapes_survive_the_disk(model, folder):
     docs = [words("the Paris F1")]
     fresh = build(folder, word_shapes=True).from_bytes(model.to_bytes())
     assert torch.equal(states(fresh, *docs), states(model, *docs))
+
+
+def test_word_shapes_survive_their_pipelines_ways(nlp, tmp_path):
+    """Saved and read, taken into another pipeline, and initialised again."""
+    expected = probabilities(nlp)
+    nlp.to_disk(tmp_path)
+    config = nlp.config.copy()
+    config["components"] = {name: {"source": str(tmp_path)} for name in nlp.pipe_names}
+    for other in (spacy.load(tmp_path), spacy.util.load_model_from_config(config)):
+        assert np.array_equal(probabilities(other), expected)
+        before = rows_of(other.get_pipe("transformer").model)
+        begin(other)
+        assert before.any()
+        assert torch.equal(rows_of(other.get_pipe("transformer").model), before)
+
+
+def test_word_shapes_survive_in_place_of_a_listener(nlp, tmp_path):
+    expected = probabilities(nlp)
+    nlp.replace_listeners("transformer", "seqmix_ner", ["model.tok2vec"])
+    nlp.remove_pipe("transformer")
+    nlp.to_disk(tmp_path)
+    for other in (nlp, spacy.load(tmp_path)):
+        assert np.array_equal(probabilities(other), expected)
+        (model,) = (m for m in other.get_pipe("seqmix_ner").model.walk() if m.name == "transformer")
+        before = rows_of(model)
+        begin(other)
+        assert torch.equal(rows_of(model), before)
+
+
+def test_word_shapes_that_are_frozen_at_first(folder, tmp_path, nlp):
+    new = transformer_nlp(folder, "seqmix_ner", TAGGER, SHAPED)
+    new.config["initialize"]["after_init"] = FREEZE
+    with pytest.warns(UserWarning, match=r"\[W227\]"):
+        begin(new)
+    nlp.to_disk(tmp_path)
+    learnt = spacy.load(tmp_path)
+    learnt.config["initialize"]["after_init"] = FREEZE
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        begin(learnt)
+
+
+def test_word_shapes_take_white_space_and_repeated_docs(model):
+    doc, spaces = words("the Paris F1"), Doc(VOCAB, words=["\n", "Paris", "\n\n"])
+    together = states(model, doc, doc)
+    assert torch.equal(together[0], together[1])
+    torch.testing.assert_close(together[:1], states(model, doc))
+    assert torch.equal(states(model, spaces), states(model, words("Paris")))
+    blank = Doc(VOCAB, words=[" "])
+    assert torch.equal(states(model, blank), states(build(model.attrs["name"]), blank))
+
+
+def test_word_shapes_of_texts_that_are_truncated(model):
+    model.tokenizer.model_max_length = 4
+    whole, part = words("PARIS the Paris beat"), words("PARIS the Paris")
+    torch.testing.assert_close(states(model, whole, part)[0], states(model, whole)[0])
+    assert states(model, whole, part).shape[1] == 4
 
 
 def test_word_shapes_take_docs_without_words(folder):
