@@ -61,6 +61,11 @@ STUDIES = {
         "A softmax and a CRF on CoNLL-2003, 700 sentences",
         'spacy project run crf-conll03 . --vars.results_seeds "[0,1,2,3,4,5]"',
     ),
+    "default-parts-conll03": Study(
+        "The parts of the default on CoNLL-2003, 200 sentences",
+        "spacy seqmix sweep configs/sweeps/default_parts.cfg SWEEP_DIR --paths.pool train.spacy "
+        "--paths.dev dev.spacy --paths.test test.spacy",
+    ),
     "controls-conll03": Study(
         "CoNLL-2003, 700 sentences: controls and self-training, one seed",
         'spacy project run results-conll03 . --vars.results_seeds "[0]" '
