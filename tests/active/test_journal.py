@@ -29,7 +29,7 @@ CONFIG = Config({"paths": {"a": "x"}, "active": {"n": 3, "list": [1, 2], "none":
 DIGESTS = {"pool": "12", "dev": "34"}
 # The runs of each kept study.
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
-KEPT = sorted(RESULTS.rglob("*.jsonl"))
+KEPT = sorted(RESULTS.rglob("runs.jsonl"))
 
 
 def changed(**values):
@@ -311,7 +311,7 @@ def test_journal_labels_may_hold_line_separators(folder):
     assert folder.read()[0].scores["dev"].confusion == [("A\u2028B", "", 1)]
 
 
-@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.parent.name)
 def test_journal_of_kept_results_is_read(path):
     with unpacked(path) as given:
         places = [Path(one.split("=")[-1]) for one in given]

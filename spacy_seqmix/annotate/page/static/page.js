@@ -28,6 +28,7 @@ let parked = null; // the text that waits while one before it is corrected
 let lastLabel = null;
 let outbox = null;
 let filling = null;
+let turn = Promise.resolve();
 let lastInput = performance.now();
 const mine = []; // answers of this tab, the last at the end
 const answered = new Set();
@@ -46,6 +47,12 @@ function ahead() {
   return Math.min(10, Math.max(3, Math.floor((state?.batch.n ?? 0) / 4)));
 }
 
+/** Send what says which texts this tab holds, one at a time: an older list would give back the newest texts. */
+function inTurn(send) {
+  turn = turn.then(send, send);
+  return turn;
+}
+
 /** Have the next texts at hand. `anew`: those at hand are of an older model. */
 function fill(anew = false) {
   filling = (filling ?? Promise.resolve()).then(() => fillNow(anew));
@@ -54,11 +61,10 @@ function fill(anew = false) {
 
 async function fillNow(anew) {
   const known = new Set(anew ? queue.map((task) => task.key) : []);
-  const holds = held().filter((key) => !known.has(key));
   const wanted = ahead() - (anew ? 0 : queue.length) + (current ? 0 : 1);
   if (wanted <= 0) return;
   try {
-    const { texts } = await ask("texts", { tab, holds, wanted });
+    const { texts } = await inTurn(() => ask("texts", { tab, holds: held().filter((key) => !known.has(key)), wanted }));
     const busy = new Set([current, parked].filter(Boolean).map((one) => one.task.key));
     const fresh = texts.filter((task) => !busy.has(task.key) && !answered.has(task.key));
     queue = anew ? fresh : [...queue, ...fresh];
@@ -477,7 +483,7 @@ async function poll() {
   [poll.runs, poll.again] = [true, false];
   try {
     const active = performance.now() - lastInput < 4 * IDLE || !current;
-    drawState(await ask("state", { tab, active, holds: held() }));
+    drawState(await inTurn(() => ask("state", { tab, active, holds: held() })));
     connected();
   } catch (error) {
     disconnected(error);
