@@ -27,7 +27,6 @@ let current = null; // {task, sheet, seconds, since}
 let parked = null; // the text that waits while one before it is corrected
 let lastLabel = null;
 let outbox = null;
-let filling = null;
 let turn = Promise.resolve();
 let lastInput = performance.now();
 const mine = []; // answers of this tab, the last at the end
@@ -55,16 +54,16 @@ function inTurn(send) {
 
 /** Have the next texts at hand. `anew`: those at hand are of an older model. */
 function fill(anew = false) {
-  filling = (filling ?? Promise.resolve()).then(() => fillNow(anew));
-  return filling;
+  return inTurn(() => fillNow(anew));
 }
 
 async function fillNow(anew) {
   const known = new Set(anew ? queue.map((task) => task.key) : []);
+  const holds = held().filter((key) => !known.has(key));
   const wanted = ahead() - (anew ? 0 : queue.length) + (current ? 0 : 1);
   if (wanted <= 0) return;
   try {
-    const { texts } = await inTurn(() => ask("texts", { tab, holds: held().filter((key) => !known.has(key)), wanted }));
+    const { texts } = await ask("texts", { tab, holds, wanted });
     const busy = new Set([current, parked].filter(Boolean).map((one) => one.task.key));
     const fresh = texts.filter((task) => !busy.has(task.key) && !answered.has(task.key));
     queue = anew ? fresh : [...queue, ...fresh];
