@@ -25,6 +25,7 @@ from ..files import progress_bar
 from ..models.interpolation_layers import check_recipes
 from ..training.augmenter import make_example
 from .annotation import GoldLabels, all_labels, entity_labels, gold_labels
+from .remarks import without_remarks
 
 # spaCy's loop evaluates at its first step and at its last, for its log and for "best". Where the
 # last model is taken, a few docs are enough.
@@ -96,9 +97,7 @@ def fit(
     if start is not None:
         for name in config["nlp"]["pipeline"]:
             config["components"][name] = {"source": str(start)}
-    with warnings.catch_warnings():
-        # torch's and spaCy's remarks on freshly loaded weights; ours are shown.
-        warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
+    with without_remarks():
         with progress_bar(None, "Initialising", shown=settings.progress):
             nlp = init_nlp(config, use_gpu=settings.use_gpu)
         if any(recipes.KEY in doc.user_data for doc in in_memory):

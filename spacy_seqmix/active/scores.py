@@ -18,6 +18,7 @@ from ..relation_extraction.candidates import aligned_ents
 from ..training.augmenter import make_example
 from .annotation import main_score
 from .journal import MainScore, Scores
+from .remarks import without_remarks
 
 SCORES = ("ents_p", "ents_r", "ents_f", "ents_per_type")
 # In place of a type: the prediction, or the gold annotation, has no entity there.
@@ -51,8 +52,7 @@ def evaluate(
             eg.predicted.set_ents(aligned_ents(eg))
     # Docs of like length together: transformers pad each batch to its longest.
     by_length = sorted(examples, key=lambda eg: len(eg.predicted))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
+    with without_remarks():
         # ``Language.evaluate`` would annotate copies.
         annotated = nlp.pipe(eg.predicted for eg in by_length)
         for eg, doc in zip(by_length, annotated, strict=True):

@@ -1,7 +1,6 @@
 """A pipeline that suggests labels before the first round has trained one."""
 
 import configparser
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from ..query.diverse import encoder_vectors, text_vectors
 from ..query.probabilities import Progress
 from ..query.suggestions import may_suggest, sets_entities, suggest
 from ..types import Floats2d, Suggestion
+from .remarks import without_remarks
 from .schema import SeedModelSchema
 
 # What loading a pipeline raises where files, packages or settings are wrong.
@@ -41,8 +41,7 @@ class SeedModel:
 
         Its own tokenizer cuts the texts: entities that cut a token of the docs are left out.
         """
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
+        with without_remarks():
             return suggest(self.nlp, None, docs, self.labels, retokenise=True, progress=progress)
 
     def vectors(self, docs: Sequence[Doc]) -> Floats2d:

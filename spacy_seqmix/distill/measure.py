@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..active.annotation import main_score
+from ..active.remarks import without_remarks
 from ..training.augmenter import make_example
 from .teachers import Teachers
 
@@ -27,8 +27,7 @@ def score_student(
 ) -> tuple[str, float]:
     """The name and the value of the component's own score on labelled docs."""
     examples = [make_example(nlp, doc) for doc in docs]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
+    with without_remarks():
         for eg, doc in zip(examples, nlp.pipe(eg.predicted for eg in examples), strict=True):
             eg.predicted = doc
             progress(1)
@@ -68,8 +67,7 @@ def _score(nlp: Language, component: str, examples: Sequence[Example]) -> tuple[
 def speed(pipelines: Sequence[Language], texts: Sequence[str]) -> float:
     """Texts per second: of whole pipelines, from text to annotation, one after the other."""
     seconds = 0.0
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
+    with without_remarks():
         for nlp in pipelines:
             for _ in nlp.pipe(texts[:WARM_UP]):
                 pass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,6 +14,7 @@ from spacy.tokens import Doc
 
 from ..active.pool import file_digest
 from ..active.pseudo_labels import tag_columns, with_rows
+from ..active.remarks import without_remarks
 from ..annotation.layers import ENTS, learned_layer
 from ..config import config_errors
 from ..errors import Errors, SeqMixError
@@ -180,6 +180,5 @@ def _quietly(
     teacher: Teacher, docs: Sequence[Doc], progress: Callable[[int], object] | None
 ) -> TokenProbs:
     """The probabilities of a teacher, without torch's remarks."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"(spacy_transformers|torch|transformers)\.")
+    with without_remarks():
         return token_probs(teacher.nlp, teacher.component, docs, progress=progress, whitespace=True)
