@@ -10,8 +10,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CURATED := $(VENV)/curated
-# Processes that run tests side by side, each with one thread.
-WORKERS ?= 2
+# Processes that run tests side by side, each with one thread. A third of their time is waiting: for
+# browsers, kills, and processes that end.
+WORKERS ?= 3
 CODE := spacy_seqmix tests $(wildcard benchmarks docs/results)
 
 .PHONY: demo annotate-demo test lint format docs package-check clean setup
@@ -23,7 +24,7 @@ annotate-demo: setup
 	$(BIN)/python -m spacy project run annotate-demo
 
 test: setup lint package-check $(CURATED)
-	OMP_NUM_THREADS=1 PYTHONPATH=$(CURATED) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 PYTHONPATH=$(CURATED) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check $(CODE)

@@ -19,6 +19,13 @@ from spacy_seqmix.mixing.vectors import make_word_table
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: at the end, one of them would keep a single worker busy."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 LM_SENTENCES = (
     "The quick brown fox jumps over the lazy dog.",
     "The ferry to Antwerp lost 39 crates in the storm on Friday.",

@@ -120,19 +120,19 @@ def test_corpora_pass_every_command(
     overrides = {**small, "paths.train": str(mixed), "paths.dev": str(dev)}
     debug_data(base, config_overrides=overrides, silent=False)
     assert "✘" not in capsys.readouterr().out
-    overrides |= {"training.max_steps": 30, "training.eval_frequency": 30}
+    overrides |= {"training.max_steps": 10, "training.eval_frequency": 10}
     train(base, tmp_path / "out", overrides=overrides)
     nlp = spacy.load(tmp_path / "out" / "model-last")
     assert list(nlp.pipe(doc.text for doc in docs[at : at + 5]))
 
     given = {**small, "paths.encoder": encoder, "paths.pool": str(pool), "paths.dev": str(dev)}
     given |= {"active.extends": str(base), "active.n_seed": 4, "active.n_query": 2}
-    given |= {"active.n_rounds": 2, "active.max_steps": 5, "active.mixing.rate": 0.2}
+    given |= {"active.n_rounds": 1, "active.max_steps": 5, "active.mixing.rate": 0.2}
     if relation:
         given["active.component"] = "seqmix_relations"
     given |= {f"active.mixing.{key}": value for key, value in mixing.items()}
     folder = tmp_path / "run"
     run("active", ROOT / "configs/active.cfg", folder, "-q", *options(given))
-    assert len((folder / "journal.jsonl").read_text("utf8").splitlines()) == 3
+    assert len((folder / "journal.jsonl").read_text("utf8").splitlines()) == 2
     run("report", folder, "-o", tmp_path / "report")
     assert (tmp_path / "report" / "report.html").stat().st_size > 10_000

@@ -26,15 +26,20 @@ active.mixing.rate = [0.5, 1.0]
 """
 
 
-@pytest.fixture
-def config_path(files, tmp_path) -> Path:
-    """A config with [sweep]; the paths are set in it."""
-    text = (tmp_path / "active.cfg").read_text()
+def write_sweep(folder, files, section=SWEEP) -> Path:
+    """Write a config with a [sweep] section beside the files of a run; the paths are set in it."""
+    text = (folder / "active.cfg").read_text()
     for name, value in files.items():
         key = name.removeprefix("paths.")
         text = text.replace(f"\n{key} = null", f'\n{key} = "{value}"')
-    (tmp_path / "sweep.cfg").write_text(SWEEP + text)
-    return tmp_path / "sweep.cfg"
+    (folder / "sweep.cfg").write_text(section + text)
+    return folder / "sweep.cfg"
+
+
+@pytest.fixture
+def config_path(files, tmp_path) -> Path:
+    """A config with [sweep]; the paths are set in it."""
+    return write_sweep(tmp_path, files)
 
 
 @pytest.fixture

@@ -14,16 +14,18 @@ import pytest
 
 from spacy_seqmix.sweep import read_status, read_sweep_record
 
+from .conftest import write_sweep
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc"),
 ]
 
-TRIALS = int(os.environ.get("KILL_TRIALS", "2"))
+TRIALS = int(os.environ.get("KILL_TRIALS", "1"))
 OPTIONS = {
     "active.max_steps": None,
     "active.epochs": 1.0,
-    "active.n_rounds": 3,
+    "active.n_rounds": 2,
     "active.mixing.strategy": {"@misc": "spacy-seqmix.MentionReplacement.v1"},
     "active.mixing.realiser": {"@misc": "spacy-seqmix.Interpolated.v1"},
     "sweep.seeds": [0, 1],
@@ -73,11 +75,15 @@ def states(out: Path) -> list[str]:
     return ["none" if one is None else one.status for one in found]
 
 
-@pytest.fixture
-def start(config_path):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("kills")
+
+
+@pytest.fixture(scope="module")
+def start(folder, write_files):
     """A function that starts a sweep in a folder, as a process of its own."""
-    text = config_path.read_text()
-    config_path.write_text(SECTION + text[text.index("\n[paths]") :])
+    config_path = write_sweep(folder, write_files(folder), SECTION)
     given = [x for name, value in OPTIONS.items() for x in (f"--{name}", json.dumps(value))]
 
     def begin(out: Path) -> subprocess.Popen[str]:
@@ -88,17 +94,20 @@ def start(config_path):
     return begin
 
 
-@pytest.fixture
-def uninterrupted(start, tmp_path):
-    """The journals of a whole sweep."""
-    assert start(tmp_path / "whole").wait() == 0
-    found = journals(tmp_path / "whole")
+@pytest.fixture(scope="module")
+def whole(start, folder):
+    """The journals of a whole sweep, and the seconds that it took."""
+    began = time.monotonic()
+    assert start(folder / "whole").wait() == 0
+    seconds = time.monotonic() - began
+    found = journals(folder / "whole")
     assert len(found) == 4
     assert all(records[-1]["end"] == "rounds finished" for records in found.values())
-    return found
+    return found, seconds
 
 
-def test_sweep_whose_runs_are_killed_ends_equal(start, uninterrupted, tmp_path):
+def test_sweep_whose_runs_are_killed_ends_equal(start, whole, tmp_path):
+    uninterrupted, seconds = whole
     rng, out, kills = random.Random(0), tmp_path / "out", 0
     while kills < TRIALS:
         sweep = start(out)
@@ -106,8 +115,8 @@ def test_sweep_whose_runs_are_killed_ends_equal(start, uninterrupted, tmp_path):
         here = 0
         while sweep.poll() is None:
             for pid in children(sweep.pid):
-                # Nearly half of the time goes into imports.
-                doomed.setdefault(pid, time.monotonic() + rng.uniform(0.5, 20.0))
+                # Two of the four run at the same time. Nearly half of the time goes into imports.
+                doomed.setdefault(pid, time.monotonic() + rng.uniform(0.0, 0.6) * seconds)
             for pid, moment in doomed.items():
                 if moment < time.monotonic() and pid in children(sweep.pid):
                     os.kill(pid, signal.SIGKILL)
@@ -125,12 +134,13 @@ def test_sweep_whose_runs_are_killed_ends_equal(start, uninterrupted, tmp_path):
     assert states(out) == ["done"] * 4
 
 
-def test_sweep_that_is_killed_ends_its_runs_and_goes_on(start, uninterrupted, tmp_path):
+def test_sweep_that_is_killed_ends_its_runs_and_goes_on(start, whole, tmp_path):
+    uninterrupted, seconds = whole
     rng, out, kills = random.Random(1), tmp_path / "out", 0
     while kills < TRIALS:
         sweep = start(out)
         seen: set[int] = set()
-        moment = time.monotonic() + rng.uniform(8.0, 40.0)
+        moment = time.monotonic() + rng.uniform(0.2, 0.9) * seconds
         while sweep.poll() is None and time.monotonic() < moment:
             seen |= set(children(sweep.pid))
             time.sleep(0.05)

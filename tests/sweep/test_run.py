@@ -72,7 +72,8 @@ def test_run_sweep_goes_on_after_a_run_that_failed(planned, tmp_path, capfd):
     assert not any((run.folder / "models").exists() for run in good)
     before = {run.arm.name: journal(run.folder) for run in good}
     times = [run.status_path.stat().st_mtime_ns for run in good]
-    assert run_sweep(sweep, out, progress=False) == failed  # once more, for nothing
+    again = run_sweep(sweep, out, n_process=2, progress=False)
+    assert again == failed  # once more, for nothing
     assert [run.status_path.stat().st_mtime_ns for run in good] == times
     assert {run.arm.name: journal(run.folder) for run in good} == before
 
