@@ -872,6 +872,18 @@ class Errors:
         "Give it more texts or steps; or run the same command with a larger --max-drop, which "
         "trains nothing again."
     )
+    E760 = (
+        "[S760] The pool of the run in '{path}' is not what it was: {what}. Put the files back as "
+        "they were, under the same names. New texts go into new files."
+    )
+    E761 = (
+        "[S761] '{path}' is another file than the one that was read first, or it is gone. Put it "
+        "back as it was, and run the same command again."
+    )
+    E762 = (
+        "[S762] The pool of the run in '{path}' has grown, and active.pool_size draws its sample "
+        "once. Take the new files away, or begin another run."
+    )
 
 
 class Warnings:

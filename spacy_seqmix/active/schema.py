@@ -77,10 +77,10 @@ class ActiveSchema(BaseModel):
         description="Config that this one extends, relative to this file; null when this file has "
         "the training sections itself.",
     )
-    pool: Path = Field(
+    pool: Path | Annotated[list[Path], Field(min_length=1)] = Field(
         description="The texts to choose from: docs (.spacy), a text a line (.txt), or JSON lines "
-        'with the key "text" (.jsonl), whose other keys are kept. Only the gold oracle needs '
-        "labelled docs.",
+        'with the key "text" (.jsonl), whose other keys are kept. A file, a pattern such as '
+        '"texts/*.jsonl", a folder, or a list of these. Only the gold oracle needs labelled docs.',
     )
     dev: Path | None = Field(
         None,

@@ -12,12 +12,12 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..active.pool import file_digest
 from ..active.pseudo_labels import tag_columns, with_rows
 from ..active.remarks import without_remarks
 from ..annotation.layers import ENTS, learned_layer
 from ..config import config_errors
 from ..errors import Errors, SeqMixError
+from ..files import file_digest
 from ..query.probabilities import SOURCES, TOKEN_FACTORIES, check_needs, token_probs
 from ..types import SoftLabels, TokenProbs
 from .student import Student
