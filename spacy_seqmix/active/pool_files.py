@@ -20,6 +20,7 @@ SUFFIXES = (*TEXT_SUFFIXES, ".spacy")
 class PoolFile(NamedTuple):
     """A file as the run folder remembers it.
 
+    path (str): empty in folders of older versions, whose pools were one file.
     size (int | None): its lines or docs; None in folders of older versions.
     """
 
@@ -79,7 +80,7 @@ def in_order(
     folder (Path): of the run, for messages.
     RAISES (SeqMixError): S760 where a file is missing.
     """
-    before = [[Path(file.path) for file in generation] for generation in known]
+    before = [[Path(file.path) if file.path else paths[0] for file in one] for one in known]
     flat = [path for generation in before for path in generation]
     given = set(paths)
     if missing := [path for path in flat if path not in given or not path.is_file()]:
@@ -124,5 +125,4 @@ def generations_in(inputs: Path) -> list[list[PoolFile]]:
     found: dict[str, Any] = parse_json(inputs.read_bytes())
     if "pool" in found:
         return [[PoolFile(*file) for file in generation] for generation in found["pool"]]
-    # An older version, whose pools were one file.
-    return [[PoolFile(str(found["config"]["active.pool"]), found["sha256"]["pool"], None)]]
+    return [[PoolFile("", found["sha256"]["pool"], None)]]
