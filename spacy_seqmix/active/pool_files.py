@@ -29,15 +29,15 @@ class PoolFile(NamedTuple):
     size: int | None
 
 
-def files_of(pool: Path | Sequence[Path]) -> list[Path]:
-    """The files that a pool names: a file, a pattern with ``*``, ``?`` or ``**``, a folder for all
-    files of texts in it, or several of these.
+def files_of(pool: Iterable[Path]) -> list[Path]:
+    """The files that a pool names: each is a file, a pattern with ``*``, ``?`` or ``**``, or a
+    folder, for all files of texts in it.
 
     RETURNS (list[Path]): each file once, those of a pattern or a folder by their names.
     RAISES (SeqMixError): S403 for a pattern or a folder without files, for files of other kinds.
     """
     found: dict[Path, None] = {}
-    for one in [pool] if isinstance(pool, Path) else pool:
+    for one in pool:
         found |= dict.fromkeys(_files(one))
     return list(found)
 

@@ -5,7 +5,7 @@ import os
 import platform
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -234,38 +234,6 @@ class RunFolder:
             self.inputs.unlink(missing_ok=True)
             for folder in (self.mixed(0).parent, self.model(0).parent):
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def keep_settings(path: Path, settings: Mapping[str, Any], changed: str, unusable: str) -> None:
-    """Write what a folder begins with, or compare it with what the folder has begun with.
-
-    path (Path): the file of settings. A folder without it has to be empty.
-    settings (Mapping[str, Any]): all that decides what comes out, by names.
-    changed (str): one of ``Errors``, with places for {path}, the folder, and {fields}.
-    unusable (str): another, with places for {path} and {reason}.
-    RAISES (SeqMixError): these two.
-    """
-    folder = path.parent
-
-    def error(reason: str) -> SeqMixError:
-        return SeqMixError(unusable.format(path=folder, reason=reason))
-
-    if "$" in str(folder):
-        raise error(DOLLAR)
-    given = json.loads(json.dumps(settings, default=str))
-    if not path.exists():
-        if any(not one.name.endswith(".tmp") for one in folder.iterdir()):
-            raise error("it has other files")
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(given, indent=1), encoding="utf8")
-        return
-    try:
-        known = parse_json(path.read_bytes())
-        differing = [n for n in {**known, **given} if known.get(n) != given.get(n)]
-    except (ValueError, TypeError, AttributeError) as err:
-        raise error(f"{path.name} is damaged ({err})") from err
-    if differing:
-        raise SeqMixError(changed.format(path=folder, fields=", ".join(differing)))
 
 
 @contextmanager

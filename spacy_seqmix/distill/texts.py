@@ -53,7 +53,7 @@ def read_raw(path: Path, nlp: Language, known: Iterable[str], outside: Path) -> 
 
     Warns with W612 of texts that the tokenizer can't read.
     """
-    files = [one for one in files_of(path) if outside.resolve() not in one.resolve().parents]
+    files = [one for one in files_of([path]) if outside.resolve() not in one.resolve().parents]
     if not files:
         raise SeqMixError(Errors.E403.format(path=path, reason="all its files are of the output"))
     docs = lazy_docs(files, nlp)

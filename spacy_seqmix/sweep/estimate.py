@@ -77,7 +77,7 @@ def try_out(arm: Arm, use_gpu: int, *, progress: bool = False) -> Trial:
         folder = Path(name)
         labels_of = gold_labels(training["components"].get(active.component, {}))
         # A run without dev is as long as one with it.
-        source = active.dev or active.pool
+        source = [active.dev] if active.dev else active.pool
         blank = spacy.blank(training["nlp"]["lang"])
         every = lazy_docs(files_of(source), blank).values()
         dev = nsmallest(

@@ -37,7 +37,7 @@ def folder(tmp_path):
     ],
 )
 def test_pool_files_that_a_name_stands_for(folder, pool, found):
-    paths = folder / pool if isinstance(pool, str) else [folder / one for one in pool]
+    paths = [folder / one for one in ([pool] if isinstance(pool, str) else pool)]
     assert [one.relative_to(folder).as_posix() for one in files_of(paths)] == found
 
 
@@ -52,7 +52,7 @@ def test_pool_files_that_a_name_stands_for(folder, pool, found):
 def test_pool_files_that_are_not_there(folder, name, reason):
     (folder / "empty").mkdir()
     with pytest.raises(SeqMixError, match=rf"S403.*{reason}"):
-        files_of(folder / name)
+        files_of([folder / name])
 
 
 def test_pool_files_keep_their_order(folder):
