@@ -884,6 +884,21 @@ class Errors:
         "[S762] The pool of the run in '{path}' has grown, and active.pool_size draws its sample "
         "once. Take the new files away, or begin another run."
     )
+    E763 = "[S763] The pool has {found}, which can't be {shards} shards. Ask for fewer."
+    E764 = "[S764] --shard {given}: give two numbers, such as 3/64 for the third of 64 shards."
+    E765 = (
+        "[S765] The folder '{path}' has scores of another kind: these differ: {fields}. Set them "
+        "back to go on, or give a new folder."
+    )
+    E766 = "[S766] Can't use the folder of scores '{path}': {reason}. Give a new or empty folder."
+    E767 = (
+        "[S767] Can't read the scores in '{path}': {reason}. Remove the file, and run the same "
+        "command again: it computes this shard anew."
+    )
+    E768 = (
+        "[S768] '{path}' has no score yet. Run 'spacy seqmix score' with a policy until some shard "
+        "is done."
+    )
 
 
 class Warnings:
@@ -1033,6 +1048,10 @@ class Warnings:
     W740 = (
         "[W740] {n} are not more than one batch of the student's config, and little can be learnt "
         "from so few. Give more texts."
+    )
+    W760 = (
+        "[W760] A component failed for {n}: {shown}. They have an error in place of a score. To "
+        "compute them again, remove their shards."
     )
     W640 = "[W640] {where}: {kind}: {what}."
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

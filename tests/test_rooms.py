@@ -28,6 +28,7 @@ ROOMS = (
     "report",
     "convert",
     "annotate",
+    "score",
     "cli",
 )
 MAX_LINES = 300

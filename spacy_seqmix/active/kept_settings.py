@@ -31,8 +31,11 @@ def keep_settings(path: Path, settings: Mapping[str, Any], changed: str, unusabl
     if "$" in str(folder):
         raise error(DOLLAR)
     given = json.loads(json.dumps(settings, default=str))
+    # Looked for first: another process that begins at the same time writes the settings before
+    # anything else.
+    others = any(not one.name.endswith(".tmp") for one in folder.iterdir())
     if not path.exists():
-        if any(not one.name.endswith(".tmp") for one in folder.iterdir()):
+        if others:
             raise error("it has other files")
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(given, indent=1), encoding="utf8")
