@@ -899,6 +899,25 @@ class Errors:
         "[S768] '{path}' has no score yet. Run 'spacy seqmix score' with a policy until some shard "
         "is done."
     )
+    E769 = (
+        "[S769] {n} killed the process that computed it {times} times: {shown}. All others are "
+        "done. Look for a text that needs too much memory in it, and take it out; or give "
+        "each worker more of a machine."
+    )
+    E770 = "[S770] --ray-address needs Ray: pip install 'spacy-seqmix[ray]'."
+    E771 = (
+        "[S771] There is no Ray cluster at '{address}' ({reason}). Start one with 'ray start "
+        "--head', or give --ray-address local."
+    )
+    E772 = (
+        "[S772] No node of the Ray cluster has room for a worker: it needs {wanted}, and the "
+        "cluster has {having}. Lower --ray-cpus or --ray-gpus."
+    )
+    E773 = "[S773] A worker of the Ray cluster can't start: {reason}."
+    E774 = (
+        "[S774] A node of the Ray cluster has version {there} of spacy-seqmix, and {here} runs "
+        "here. Install the same one everywhere."
+    )
 
 
 class Warnings:

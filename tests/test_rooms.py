@@ -14,6 +14,7 @@ ROOMS = (
     "model_names",
     "files",
     "config",
+    "parallel",
     "annotation",
     "lm",
     "models",

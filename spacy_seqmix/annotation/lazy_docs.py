@@ -10,13 +10,14 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin
 
 from ..errors import Errors, SeqMixError
 from ..files import progress_bar
+from .docbins import is_docbin
 from .indexed_files import DocBins, IndexedFile, Ints, index_file
 
-__all__ = ["DocsInOrder", "LazyDocs", "lazy_docs"]
+__all__ = ["DocsInOrder", "LazyDocs", "docs_of", "lazy_docs", "unpacked"]
 
 
 class LazyDocs(Mapping[int, Doc]):
@@ -65,6 +66,18 @@ class LazyDocs(Mapping[int, Doc]):
         places = (self._known(number) for number in numbers)
         for file, group in groupby(places, key=lambda place: int(self._file[place])):
             yield from self.files[file].texts([int(self._row[place]) for place in group])
+
+    def packed(self, numbers: Iterable[int]) -> list[list[str] | bytes]:
+        """Docs for another process: the texts of lines, and DocBins of docs. See ``unpacked``."""
+        out: list[list[str] | bytes] = []
+        places = (self._known(number) for number in numbers)
+        for number, group in groupby(places, key=lambda place: int(self._file[place])):
+            file, rows = self.files[number], [int(self._row[place]) for place in group]
+            if is_docbin(file.path):
+                out.append(DocBin(docs=file.docs(rows), store_user_data=True).to_bytes())
+            else:
+                out.append(list(file.texts(rows)))
+        return out
 
     def only(self, numbers: Iterable[int]) -> LazyDocs:
         """Some of these docs."""
@@ -119,6 +132,17 @@ class DocsInOrder(Sequence[Doc]):
 def docs_of(docs: Mapping[int, Doc], numbers: Iterable[int]) -> Iterator[Doc]:
     """The docs of some numbers, in their order; those of files are read together."""
     return docs.take(numbers) if isinstance(docs, LazyDocs) else (docs[i] for i in numbers)
+
+
+def unpacked(packed: Iterable[list[str] | bytes], nlp: Language) -> list[Doc]:
+    """The docs that ``LazyDocs.packed`` packed; texts get the tokens of a pipeline."""
+    docs: list[Doc] = []
+    for part in packed:
+        if isinstance(part, bytes):
+            docs += DocBin().from_bytes(part).get_docs(nlp.vocab)
+        else:
+            docs += map(nlp.make_doc, part)
+    return docs
 
 
 def lazy_docs(

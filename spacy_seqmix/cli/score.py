@@ -11,6 +11,7 @@ from wasabi import msg
 
 from ..errors import plural
 from ._common import CodeOption, GpuOption, show_messages
+from ._ray import CpusOption, GpusOption, RayAddressOption, WorkersOption, ray_options
 
 __all__ = ["score_cli"]
 
@@ -65,6 +66,10 @@ def score_cli(
         typer.Option("--top", min=1, help="Also write this many texts with the highest scores"),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of policies that draw")] = 0,
+    ray_address: RayAddressOption = None,
+    ray_workers: WorkersOption = None,
+    ray_cpus: CpusOption = 1.0,
+    ray_gpus: GpusOption = 0.0,
     use_gpu: GpuOption = -1,
     code: CodeOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar")] = False,
@@ -101,7 +106,15 @@ def score_cli(
             seed=seed,
         )
         run = score_pool(
-            wanted, pool, output, share=share, n_shards=shards, top=top, progress=not quiet
+            wanted,
+            pool,
+            output,
+            share=share,
+            n_shards=shards,
+            top=top,
+            ray=ray_options(ray_address, ray_workers, ray_cpus, ray_gpus),
+            code=code,
+            progress=not quiet,
         )
     by = f" by '{run.component}'" if run.component else ""
     how = f"{by} with {wanted.policy}" if wanted.policy else by

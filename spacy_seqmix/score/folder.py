@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +12,11 @@ from filelock import FileLock, Timeout
 
 from ..active.kept_settings import keep_settings
 from ..active.run_folder import disk_errors
-from ..annotation.docbins import write_docs
 from ..errors import Errors, SeqMixError
 from ..files import parse_json, replacing
-from .scorer import Row, Scored
+from .scorer import Row
 
-__all__ = ["ScoreFolder", "Share", "read_share"]
+__all__ = ["ScoreFolder", "Share", "read_share", "release"]
 
 
 class Share(NamedTuple):
@@ -62,12 +60,9 @@ class ScoreFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         keep_settings(self.settings, settings, Errors.E765, Errors.E766)
 
-    @contextmanager
-    def claimed(self, number: int) -> Iterator[bool]:
-        """Keep other processes from a shard while it is computed.
-
-        YIELDS (bool): False where it is done, or another process computes it.
-        """
+    def claim(self, number: int) -> FileLock | None:
+        """Keep other processes from a shard while it is computed; None where another one computes
+        it, or it is done."""
         path = self.shard(number)
         with disk_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,20 +70,19 @@ class ScoreFolder:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            yield False
-            return
-        try:
-            yield not path.exists()
-        finally:
-            Path(lock.lock_file).unlink(missing_ok=True)
-            lock.release()
+            return None
+        if path.exists():
+            release(lock)
+            return None
+        return lock
 
-    def write(self, number: int, scored: Scored, *, docs: bool) -> None:
+    def write(self, number: int, rows: Sequence[Row], docs: bytes | None) -> None:
         """Write a shard: the docs first, since the rows say that it is done."""
         with disk_errors():
-            if docs:
-                write_docs(scored.docs, self.docs(number))
-            _write_rows(self.shard(number), scored.rows)
+            if docs is not None:
+                with replacing(self.docs(number)) as temporary:
+                    temporary.write_bytes(docs)
+            _write_rows(self.shard(number), rows)
 
     def rows(self, number: int) -> list[Row]:
         """The rows of a shard that is done. RAISES (SeqMixError): S767 where they are damaged."""
@@ -111,6 +105,12 @@ class ScoreFolder:
         """Write the rows with the highest scores."""
         with disk_errors():
             _write_rows(self.top, rows)
+
+
+def release(lock: FileLock) -> None:
+    """Let other processes have a shard."""
+    Path(lock.lock_file).unlink(missing_ok=True)
+    lock.release()
 
 
 def _write_rows(path: Path, rows: Sequence[Row]) -> None:

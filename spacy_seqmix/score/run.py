@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from heapq import nlargest
 from pathlib import Path
 
+from filelock import FileLock
 from spacy.language import Language
 
 from .. import __version__
@@ -17,8 +19,9 @@ from ..annotation.texts import number_in
 from ..distill.teachers import pipeline_digest
 from ..errors import Errors, SeqMixError, Warnings, plural
 from ..files import check_output, progress_bar
-from .folder import ScoreFolder, Share
-from .scorer import Part, Row, Scorer, Wanted
+from ..parallel.workers import Lost, Piece, RayOptions, results_of
+from .folder import ScoreFolder, Share, release
+from .scorer import Part, Row, Scorer, Wanted, make_scorer
 
 __all__ = ["ScoreRun", "read_scores", "score_pool"]
 
@@ -54,6 +57,8 @@ def score_pool(
     share: Share | None = None,
     n_shards: int | None = None,
     top: int | None = None,
+    ray: RayOptions | None = None,
+    code: Path | None = None,
     progress: bool = True,
 ) -> ScoreRun:
     """Compute what is wanted of each text of a pool.
@@ -64,10 +69,14 @@ def score_pool(
     share (Share | None): do one shard alone, of so many; None for all.
     n_shards (int | None): divide the pool into so many; None for 2000 texts each.
     top (int | None): also write so many texts with the highest scores, of all that are done.
+    ray (RayOptions | None): let the workers of a Ray cluster compute, see ``results_of``. They need
+        the same model at the same place; the files are read and written here.
+    code (Path | None): a Python file with registered functions, which workers import first.
     progress (bool): show a progress bar.
     RAISES (SeqMixError): S403, S501 and S610 for texts that can't be read, S549 for an output over
         an input, S761 for a file that changed, S763 for more shards than texts, S765 and S766 for a
-        folder with other results, and those of ``Scorer``.
+        folder with other results, S769 for shards that kill their workers, those of ``Scorer``, and
+        S770 to S774.
 
     Warns with W760 of texts for which a component failed.
     """
@@ -83,18 +92,19 @@ def score_pool(
         raise SeqMixError(Errors.E763.format(shards=n_shards, found=found))
     folder = ScoreFolder(out, n_shards)
     folder.open(_settings(wanted, docs, scorer.nlp, n_shards))
-    new = 0
+    numbers = range(n_shards) if share is None else [share.number - 1]
     with progress_bar(len(ids), "Scoring", shown=progress, unit="text") as bar:
-        for number in range(n_shards) if share is None else [share.number - 1]:
-            some = ids_of(ids, number, n_shards)
-            if not folder.shard(number).exists():
-                with folder.claimed(number) as mine:
-                    if mine:
-                        part = Part(number, some, list(docs.take(some)))
-                        folder.write(number, scorer(part), docs=wanted.docs)
-                        new += 1
-            bar.update(len(some))
-    done = folder.done()
+        work = _Work(folder, docs, ids, bar.update)
+        # Here the pipeline is in memory already.
+        make = (lambda: scorer) if ray is None else partial(make_scorer, wanted, code)
+        try:
+            for number, result in results_of(make, work.pieces(numbers), ray):
+                work.keep(number, result)
+        finally:
+            work.release()
+    if work.lost:
+        raise SeqMixError(_of_lost(folder, work.lost))
+    new, done = work.new, folder.done()
     failed = tuple(row for row in _rows(folder, done) if "error" in row)
     if failed:
         shown = "; ".join(f"{row['key']}: {row['error']}" for row in failed[:3])
@@ -105,6 +115,54 @@ def score_pool(
     component = scorer.component
     return ScoreRun(
         len(ids), n_shards, new, len(done), failed, component, None if top is None else folder.top
+    )
+
+
+@dataclass
+class _Work:
+    """The shards that this call computes."""
+
+    folder: ScoreFolder
+    docs: LazyDocs
+    ids: Sequence[int]
+    update: Callable[[int], object]
+    new: int = 0
+    claims: dict[int, FileLock] = field(default_factory=dict)
+    lost: dict[int, Lost] = field(default_factory=dict)
+
+    def pieces(self, numbers: Iterable[int]) -> Iterator[Piece]:
+        """The texts of the shards that nobody has computed or computes."""
+        for number in numbers:
+            some = ids_of(self.ids, number, self.folder.n_shards)
+            done = self.folder.shard(number).exists()
+            claim = None if done else self.folder.claim(number)
+            if claim is None:
+                self.update(len(some))
+            else:
+                self.claims[number] = claim
+                yield Piece(number, Part(number, some, self.docs.packed(some)))
+
+    def keep(self, number: int, result: tuple[list[Row], bytes | None] | Lost) -> None:
+        """Write a shard that is done."""
+        if isinstance(result, Lost):
+            self.lost[number] = result
+        else:
+            self.folder.write(number, *result)
+            self.new += 1
+        release(self.claims.pop(number))
+        self.update(len(ids_of(self.ids, number, self.folder.n_shards)))
+
+    def release(self) -> None:
+        """Let other processes have what is not done."""
+        for claim in self.claims.values():
+            release(claim)
+
+
+def _of_lost(folder: ScoreFolder, lost: dict[int, Lost]) -> str:
+    names = ", ".join(folder.shard(number).stem for number in sorted(lost)[:3])
+    worst = next(iter(lost.values()))
+    return Errors.E769.format(
+        n=plural(len(lost), "shard"), times=worst.times, shown=f"{names} ({worst.reason})"
     )
 
 

@@ -6,15 +6,17 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin
 
 from ..active.pseudo_labels import pseudo_labelled, tag_columns
 from ..annotate.query import component_of, policy_of
+from ..annotation.lazy_docs import unpacked
 from ..annotation.texts import KEY, task_key
 from ..errors import Errors, SeqMixError, describe
 from ..lm.discriminator import PerplexityDiscriminator
@@ -23,7 +25,7 @@ from ..lm.settings import LMSettings
 from ..query.policies import QueryPolicy, evidence, score_docs
 from ..query.suggestions import suggest
 
-__all__ = ["Part", "Scored", "Scorer", "Wanted"]
+__all__ = ["Part", "Scored", "Scorer", "Wanted", "make_scorer"]
 
 # A line of the output. What was not asked for has no key.
 Row = dict[str, Any]
@@ -56,17 +58,17 @@ class Part(NamedTuple):
 
     number (int): of the shard, counted from 0.
     ids (Sequence[int]): the numbers of the texts in the pool.
-    docs (Sequence[Doc]): the texts.
+    packed (list): the texts, see ``LazyDocs.packed``.
     """
 
     number: int
     ids: Sequence[int]
-    docs: Sequence[Doc]
+    packed: list[list[str] | bytes]
 
 
 @dataclass
 class Scored:
-    """What was computed of a part.
+    """What was computed of texts.
 
     rows (list[Row]): one for each text, in their order; one that failed has the key "error".
     docs (list[Doc]): docs with soft labels, without those that failed.
@@ -101,20 +103,27 @@ class Scorer:
                 )
             tag_columns(self.nlp, self.component)
 
-    def __call__(self, part: Part) -> Scored:
-        """Compute what is wanted of some texts. A text that fails does not stop the others."""
+    def __call__(self, part: Part) -> tuple[list[Row], bytes | None]:
+        """Compute what is wanted of some texts. A text that fails does not stop the others.
+
+        RETURNS (tuple): a row for each text, and a DocBin of the docs, where they are wanted.
+        """
         rng = np.random.default_rng([self.wanted.seed, part.number])
+        docs = unpacked(part.packed, self.nlp)
         try:
-            return self._all(part.ids, part.docs, rng)
+            out = self._all(part.ids, docs, rng)
         except Exception:
             out = Scored()
-            for one in self._singly(part, rng):
+            for one in self._singly(part.ids, docs, rng):
                 out.rows += one.rows
                 out.docs += one.docs
-            return out
+        wanted = self.wanted.docs
+        return out.rows, DocBin(docs=out.docs, store_user_data=True).to_bytes() if wanted else None
 
-    def _singly(self, part: Part, rng: np.random.Generator) -> Iterator[Scored]:
-        for number, doc in zip(part.ids, part.docs, strict=True):
+    def _singly(
+        self, ids: Sequence[int], docs: Sequence[Doc], rng: np.random.Generator
+    ) -> Iterator[Scored]:
+        for number, doc in zip(ids, docs, strict=True):
             try:
                 yield self._all([number], [doc], rng)
             except Exception as err:  # of any component
@@ -164,3 +173,14 @@ class Scorer:
         """The language model; its scores are those of float32, whatever else is in a batch."""
         assert self.wanted.lm is not None
         return PerplexityDiscriminator(LMSettings(model=self.wanted.lm, dtype="float32"))
+
+
+def make_scorer(wanted: Wanted, code: Path | None) -> Scorer:
+    """Make a scorer in another process.
+
+    code (Path | None): a Python file with registered functions.
+    RAISES (ValueError, OSError): as ``Scorer``.
+    """
+    if code is not None:
+        spacy.util.import_file("python_code", code)
+    return Scorer(wanted)

@@ -21,7 +21,7 @@ from spacy_seqmix.lm.causal_lm import CausalLM
 from spacy_seqmix.query.policies import evidence
 from spacy_seqmix.query.suggestions import suggest
 from spacy_seqmix.score import run as score_run
-from spacy_seqmix.score.folder import ScoreFolder, Share, read_share
+from spacy_seqmix.score.folder import ScoreFolder, Share, read_share, release
 from spacy_seqmix.score.run import ids_of, read_scores, score_pool
 from spacy_seqmix.score.scorer import Wanted
 
@@ -114,10 +114,12 @@ def test_score_computes_what_is_missing(pipeline, texts, tmp_path, monkeypatch):
     assert contents(out) == contents(tmp_path / "whole")
     # a shard that another process computes is left to it, one that failed leaves nothing
     (out / "shards" / "00001-of-00004.jsonl").unlink()
-    with ScoreFolder(out, 4).claimed(0) as mine:
-        assert mine
-        run = score_pool(wanted, [texts], out, n_shards=4, progress=False)
-        assert (run.new, run.done) == (0, 3)
+    claim = ScoreFolder(out, 4).claim(0)
+    assert claim is not None
+    run = score_pool(wanted, [texts], out, n_shards=4, progress=False)
+    assert (run.new, run.done) == (0, 3)
+    release(claim)
+    assert ScoreFolder(out, 4).claim(1) is None  # it is done
 
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
