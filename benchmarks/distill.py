@@ -34,13 +34,13 @@ from wasabi.tables import table
 
 from spacy_seqmix.active.committee import save_model
 from spacy_seqmix.active.fit import FitSettings, fit
-from spacy_seqmix.active.pool import file_digest
 from spacy_seqmix.annotation.docbins import read_docs, write_docs
 from spacy_seqmix.distill.measure import SPEED_TEXTS, score_student, speed
 from spacy_seqmix.distill.run import distill
 from spacy_seqmix.distill.student import Student
 from spacy_seqmix.distill.targets import Targets
 from spacy_seqmix.distill.teachers import load_teachers
+from spacy_seqmix.files import file_digest
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 ROUNDS = 3

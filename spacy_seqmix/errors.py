@@ -872,6 +872,52 @@ class Errors:
         "Give it more texts or steps; or run the same command with a larger --max-drop, which "
         "trains nothing again."
     )
+    E760 = (
+        "[S760] The pool of the run in '{path}' is not what it was: {what}. Put the files back as "
+        "they were, under the same names. New texts go into new files."
+    )
+    E761 = (
+        "[S761] '{path}' is another file than the one that was read first, or it is gone. Put it "
+        "back as it was, and run the same command again."
+    )
+    E762 = (
+        "[S762] The pool of the run in '{path}' has grown, and active.pool_size draws its sample "
+        "once. Take the new files away, or begin another run."
+    )
+    E763 = "[S763] The pool has {found}, which can't be {shards} shards. Ask for fewer."
+    E764 = "[S764] --shard {given}: give two numbers, such as 3/64 for the third of 64 shards."
+    E765 = (
+        "[S765] The folder '{path}' has scores of another kind: these differ: {fields}. Set them "
+        "back to go on, or give a new folder."
+    )
+    E766 = "[S766] Can't use the folder of scores '{path}': {reason}. Give a new or empty folder."
+    E767 = (
+        "[S767] Can't read the scores in '{path}': {reason}. Remove the file, and run the same "
+        "command again: it computes this shard anew."
+    )
+    E768 = (
+        "[S768] '{path}' has no score yet. Run 'spacy seqmix score' with a policy until some shard "
+        "is done."
+    )
+    E769 = (
+        "[S769] {n} killed the process that computed it {times} times: {shown}. All others are "
+        "done. Look for a text that needs too much memory in it, and take it out; or give "
+        "each worker more of a machine."
+    )
+    E770 = "[S770] --ray-address needs Ray: pip install 'spacy-seqmix[ray]'."
+    E771 = (
+        "[S771] There is no Ray cluster at '{address}' ({reason}). Start one with 'ray start "
+        "--head', or give --ray-address local."
+    )
+    E772 = (
+        "[S772] No node of the Ray cluster has room for a worker: it needs {wanted}, and the "
+        "cluster has {having}. Lower --ray-cpus or --ray-gpus."
+    )
+    E773 = "[S773] A worker of the Ray cluster can't start: {reason}."
+    E774 = (
+        "[S774] A node of the Ray cluster has version {there} of spacy-seqmix, and {here} runs "
+        "here. Install the same one everywhere."
+    )
 
 
 class Warnings:
@@ -1021,6 +1067,10 @@ class Warnings:
     W740 = (
         "[W740] {n} are not more than one batch of the student's config, and little can be learnt "
         "from so few. Give more texts."
+    )
+    W760 = (
+        "[W760] A component failed for {n}: {shown}. They have an error in place of a score. To "
+        "compute them again, remove their shards."
     )
     W640 = "[W640] {where}: {kind}: {what}."
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

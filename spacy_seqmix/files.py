@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -27,12 +28,22 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 __all__ = [
     "check_output",
+    "file_digest",
     "link_folder",
     "parse_json",
     "progress_bar",
     "replacing",
     "replacing_folder",
 ]
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ ROOMS = (
     "model_names",
     "files",
     "config",
+    "parallel",
     "annotation",
     "lm",
     "models",
@@ -28,6 +29,7 @@ ROOMS = (
     "report",
     "convert",
     "annotate",
+    "score",
     "cli",
 )
 MAX_LINES = 300

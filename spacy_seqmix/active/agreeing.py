@@ -36,7 +36,8 @@ class Agreeing:
         bar: Callable[[int | None, str], AbstractContextManager[Any]],
     ) -> None:
         """candidates (Sequence[int]): ids of the texts that are set aside."""
-        ids = sorted(candidates or pool.docs)
+        first = pool.generations[0]  # it stays what it is when the pool grows
+        ids = sorted(set(candidates).intersection(first)) if candidates else first
         order = np.random.default_rng([active.seed, AGREEMENT]).permutation(len(ids))
         self.ids = [ids[int(i)] for i in sorted(order[: active.n_agreement or 0])]
         self.pool, self.component, self.bar = pool, active.component, bar

@@ -39,18 +39,23 @@ class DevSet:
         nothing trains on a text that is evaluated on."""
         if given is not None:
             return cls(active, given)
-        ids, docs = list(pool.docs), pool.docs
+        docs, candidates = pool.docs, list[int]()
         same = docs.identity if isinstance(docs, LazyDocs) else lambda i: docs[i].text
-        order = np.random.default_rng([active.seed, ASIDE]).permutation(len(ids))
-        n = round(active.dev_share * len(ids))
-        texts = [same(ids[int(i)]) for i in order]
-        copies, chosen, left = Counter(texts), set[Hashable](), n
-        for text in texts:
-            if left > 0 and text not in chosen:
-                chosen.add(text)
-                left -= copies[text]
-        of_order = zip(order, texts, strict=True)
-        return cls(active, None, tuple(ids[int(i)] for i, text in of_order if text in chosen))
+        chosen, seen = set[Hashable](), set[Hashable]()
+        # Files that came later are drawn from by themselves: what was drawn before stays aside.
+        for number, ids in enumerate(pool.generations):
+            stream = [active.seed, ASIDE, number] if number else [active.seed, ASIDE]
+            order = [ids[i] for i in np.random.default_rng(stream).permutation(len(ids)).tolist()]
+            texts = [same(i) for i in order]
+            copies, left = Counter(texts), round(active.dev_share * len(ids))
+            for text in texts:
+                if left > 0 and text not in seen:
+                    seen.add(text)
+                    chosen.add(text)
+                    left -= copies[text]
+            seen.update(texts)
+            candidates += [i for i, text in zip(order, texts, strict=True) if text in chosen]
+        return cls(active, None, tuple(candidates))
 
     def held(self, ids: Iterable[int]) -> list[int]:
         """Those ids that are set aside."""

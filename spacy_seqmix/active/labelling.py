@@ -129,7 +129,7 @@ class Labelling:
             wanted=query.active.n_new(number),
             drawn=_drawn(query),
             pool=len(query.pool.unlabelled),
-            scored=len(chosen.scores),
+            scored=chosen.scored,
         )
         aside = set(query.candidates)
         lines = []

@@ -61,17 +61,16 @@ class ActiveRun:
         if vectors and self.mixers:  # a token table may be made of them
             load_vectors_into_model(self.blank, vectors)
         self.labels_of = gold_labels(self.training["components"].get(self.active.component, {}))
-        data = read_data(self.config, self.blank, self.labels_of, progress=progress)
-        self.dev, self.test = DevSet.of(self.active, data.dev, data.pool), data.test
         self.folder = RunFolder(Path(run_dir))
+        data = read_data(self.config, self.blank, self.labels_of, self.folder, progress=progress)
+        self.dev, self.test = DevSet.of(self.active, data.dev, data.pool), data.test
         self.committee: Committee | None = None
         if self.policy.needs == "committee":
             settings, component = self.active.committee, self.active.component
             self.committee = Committee(settings, component, self.active.seed, self.folder)
-        self._given = (config, digests(self.config))
-        self._docs = data.pool.docs
+        self._given = (config, digests(self.config), data.files)
         layer = learned_layer(self.training["components"].get(self.active.component, {}))
-        self.asking = Asking(self.active.oracle, self.folder, self._docs, self.blank, layer)
+        self.asking = Asking(self.active.oracle, self.folder, data.pool.docs, self.blank, layer)
         name = str(config.interpolate()["active"]["policy"].get("@misc"))
         self.labelling = Labelling(self.asking, self.folder, name, self.labels_of)
         self.mixing = RoundMixing(
@@ -100,7 +99,7 @@ class ActiveRun:
         with disk_errors():
             records = self.folder.open(*self._given)
         if records != self.records:
-            self.pool = pool_of(self._docs, records, self.folder.journal, self.asking.answers)
+            self.pool = pool_of(self.pool, records, self.folder.journal)
             self.mixed = [self.folder.read_mixed(record, self.blank) for record in records]
             self.records, self.nlp = records, None
         self.asking.read(records)

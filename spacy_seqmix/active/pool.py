@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,19 +13,21 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..annotation.docbins import read_docs, read_numbered_docs
-from ..annotation.lazy_docs import LazyDocs, stored_docs, text_docs
-from ..annotation.texts import TEXT_SUFFIXES
+from ..annotation.docbins import is_docbin, read_docs
+from ..annotation.lazy_docs import LazyDocs, docs_of, lazy_docs
 from ..annotation.whitespace import is_blank
 from ..errors import Errors, SeqMixError, plural
+from ..files import file_digest
 from ..types import Answer, Oracle
 from .annotation import GoldLabels
 from .config import ActiveConfig
 from .journal import RoundRecord
 from .oracles import GoldOracle
+from .pool_files import PoolFile, check_known, files_of, generations_of, in_order
+from .run_folder import RunFolder
 
-# The fields that name files of docs.
-FILES = ("pool", "dev", "test", "unlabelled")
+# The fields that name other files of docs.
+FILES = ("dev", "test", "unlabelled")
 # Streams of random numbers, besides those of the loop.
 POOL, UNLABELLED = 1, 6
 
@@ -38,12 +41,14 @@ class Pool:
     held (frozenset[int]): those of them that are set aside for evaluation.
     answers (Mapping[int, Answer]): the last answer to each text that has one, by its id. What has
         none is labelled in the file.
+    grown (tuple[int, ...]): the first number of each generation of files but the first.
     """
 
     docs: Mapping[int, Doc]
     queried: tuple[int, ...] = ()
     held: frozenset[int] = frozenset()
     answers: Mapping[int, Answer] = field(default_factory=dict)
+    grown: tuple[int, ...] = ()
 
     @property
     def labelled(self) -> tuple[int, ...]:
@@ -66,10 +71,21 @@ class Pool:
         done = {*self.queried, *self.skipped}
         return [i for i in self.docs if i not in done]
 
+    @property
+    def generations(self) -> list[list[int]]:
+        """The ids of the files that the run began with, of those that came next, ..."""
+        bounds = [0, *self.grown]
+        out: list[list[int]] = [[] for _ in bounds]
+        for i in self.docs:
+            out[bisect_right(bounds, i) - 1].append(i)
+        return out
+
     def take(self, ids: Iterable[int]) -> list[Doc]:
         """The docs of these ids, in their order; labelled ones with their labels."""
-        answers = self.answers
-        return [a.doc if (a := answers.get(i)) and a.doc is not None else self.docs[i] for i in ids]
+        given = {i: a.doc for i, a in self.answers.items() if a.doc is not None}
+        ids = list(ids)
+        rest = docs_of(self.docs, [i for i in ids if i not in given])
+        return [given[i] if i in given else next(rest) for i in ids]
 
     def with_batch(self, ids: Sequence[int], held: Iterable[int]) -> Pool:
         """The pool with more labelled docs; this one stays as it is."""
@@ -84,48 +100,61 @@ class Data(NamedTuple):
     """The docs of a run; the annotation of ``unlabelled`` is ignored.
 
     dev (list[Doc] | None): None where a share of what is labelled is set aside.
+    files (list[list[PoolFile]]): the pool's, by generations.
     """
 
     pool: Pool
     dev: list[Doc] | None
     test: list[Doc] | None
     unlabelled: list[Doc]
+    files: list[list[PoolFile]]
 
 
 def read_data(
-    config: ActiveConfig, nlp: Language, labels_of: GoldLabels, *, progress: bool = False
+    config: ActiveConfig,
+    nlp: Language,
+    labels_of: GoldLabels,
+    folder: RunFolder,
+    *,
+    progress: bool = False,
 ) -> Data:
-    """Read the files that a config names.
+    """Read the files that a config names. Of those of the pool, memory holds places alone.
 
     nlp (Language): the docs get its vocabulary.
     labels_of (GoldLabels): what the component learns from a doc.
+    folder (RunFolder): knows the files that the pool had.
     progress (bool): show progress bars.
     RAISES (SeqMixError): S403, S404, S501 and S610 for files that can't be used, S431 where nothing
-        that the component learns is annotated in dev, in test, or in the pool of a gold oracle.
+        that the component learns is annotated in dev, in test, or in the pool of a gold oracle,
+        S760 for a pool that changed otherwise than by new files, S762.
     """
-    active = config.active
+    active, gold = config.active, config.active.oracle.needs_gold
 
-    def labelled(path: Path) -> dict[int, Doc]:
-        docs = read_numbered_docs(path, nlp, need_entities=False, progress=progress)
-        if not any(labels_of(doc) for doc in docs.values()):
+    def labelled(path: Path) -> list[Doc]:
+        docs = read_docs(path, nlp, need_entities=False, progress=progress)
+        if not any(map(labels_of, docs)):
             raise _without_labels(config, path)
         return docs
 
-    docs: Mapping[int, Doc]
-    if active.pool.suffix.lower() in TEXT_SUFFIXES:
-        if active.oracle.needs_gold:
-            raise _without_labels(config, active.pool)
-        docs = text_docs(active.pool, nlp)
-    elif active.oracle.needs_gold:
-        docs = labelled(active.pool)
-    else:
-        docs = stored_docs(active.pool, nlp)
+    known = folder.pool_files()
+    generations = in_order(files_of(active.pool), known, folder.path)
+    paths = [path for generation in generations for path in generation]
+    if gold and (texts := [path for path in paths if not is_docbin(path)]):
+        raise _without_labels(config, texts[0])
+    docs = lazy_docs(paths, nlp, check=gold, progress=progress)
+    check_known(docs, known, folder.path)
+    if known and len(generations) > len(known) and active.pool_size is not None:
+        raise SeqMixError(Errors.E762.format(path=folder.path))
+    if gold and not any(map(labels_of, docs.values())):
+        raise _without_labels(config, paths[0])
     # People label all texts where these are fewer than a batch.
-    n_seed = active.n_seed if active.oracle.needs_gold else 1
-    pool = make_pool(docs, active.pool_size, n_seed, active.seed, active.pool)
-    dev = list(labelled(active.dev).values()) if active.dev else None
-    test = list(labelled(active.test).values()) if active.test else None
-    return Data(pool, dev, test, _read_unlabelled(config, nlp, progress))
+    pool = make_pool(docs, active.pool_size, active.n_seed if gold else 1, active.seed, paths[0])
+    ends = accumulate(map(len, generations[:-1]))
+    pool = replace(pool, grown=tuple(docs.first_of(end) for end in ends))
+    dev = labelled(active.dev) if active.dev else None
+    test = labelled(active.test) if active.test else None
+    unlabelled = _read_unlabelled(config, nlp, progress)
+    return Data(pool, dev, test, unlabelled, generations_of(docs, generations))
 
 
 def _without_labels(config: ActiveConfig, path: Path) -> SeqMixError:
@@ -135,7 +164,7 @@ def _without_labels(config: ActiveConfig, path: Path) -> SeqMixError:
 
 
 def digests(config: ActiveConfig) -> dict[str, str]:
-    """SHA-256 of each file that ``read_data`` reads, by the field that names it."""
+    """SHA-256 of each other file that ``read_data`` reads, by the field that names it."""
     paths = {name: getattr(config.active, name) for name in FILES}
     if not config.of_pool:
         del paths["unlabelled"]
@@ -156,20 +185,13 @@ def make_pool(
     return Pool(docs.only(ids) if isinstance(docs, LazyDocs) else {i: docs[i] for i in ids})
 
 
-def pool_of(
-    docs: Mapping[int, Doc],
-    records: Sequence[RoundRecord],
-    journal: Path,
-    answers: Mapping[int, Answer] | None = None,
-) -> Pool:
+def pool_of(pool: Pool, records: Sequence[RoundRecord], journal: Path) -> Pool:
     """The pool after the rounds of a journal.
 
-    docs (Mapping[int, Doc]): all docs of the pool.
-    answers (Mapping | None): see ``Pool``.
     RAISES (SeqMixError): S510 where the journal has docs that the pool has not.
     """
     queried = tuple(number for record in records for number in record.queried)
-    if unknown := [number for number in queried if number not in docs]:
+    if unknown := [number for number in queried if number not in pool.docs]:
         reason = (
             f"the pool has no doc with the number {unknown[0]}, or it is blank: older versions "
             "asked for blank docs too"
@@ -177,7 +199,7 @@ def pool_of(
         name = journal.parent.name
         raise SeqMixError(Errors.E510.format(name=name, path=journal, reason=reason))
     held = frozenset(number for record in records for number in record.held_out)
-    return Pool(docs, queried, held, {} if answers is None else answers)
+    return replace(pool, queried=queried, held=held)
 
 
 def check_size(available: int, wanted: int, field: str, path: Path) -> None:
@@ -195,11 +217,6 @@ def sample(n_docs: int, size: int | None, seed: Sequence[int]) -> list[int]:
     if size is None:
         return list(range(n_docs))
     return sorted(np.random.default_rng(seed).permutation(n_docs)[:size].tolist())
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def make_gold_oracle() -> Oracle:

@@ -12,6 +12,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..annotation.lazy_docs import DocsInOrder
 from ..query.diverse import diverse_sample, doc_vectors
 from ..query.policies import QueryPolicy, evidence, score_docs
 from ..query.selection import Budget, NearDuplicates, Vectors, ranked, select
@@ -29,10 +30,10 @@ SEED_SET, QUERY, SCORED, CLUSTERS = 2, 3, 7, 10
 
 
 class Ranking(NamedTuple):
-    """Ids, the most wanted first, with the scores of those that were scored."""
+    """Ids, the most wanted first, and their scores where they were scored."""
 
     ids: list[int]
-    scores: Mapping[int, float]
+    scores: Sequence[float]
 
 
 class Chosen(NamedTuple):
@@ -40,12 +41,14 @@ class Chosen(NamedTuple):
 
     ids (list[int]): the most wanted first; from the n-th on they are the reserve.
     n (int): how many are asked.
-    scores (Mapping[int, float]): the policy's, of those that were scored.
+    scores (Mapping[int, float]): the policy's, of those among them that were scored.
+    scored (int): how many texts were scored.
     """
 
     ids: list[int]
     n: int
     scores: Mapping[int, float]
+    scored: int
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,10 @@ class Query:
         if lacking := n - len(held) - len(chosen):  # policies have no other text
             free -= {*held}
             held += select([i for i in held_of if i in free], docs, Budget(lacking), near)
-        return Chosen([*early, *interleaved(chosen, held, kinds)], wanted, ranking.scores)
+        ids = [*early, *interleaved(chosen, held, kinds)]
+        wished, of_rank = {*ids}, zip(ranking.ids, ranking.scores, strict=False)
+        scores = {i: score for i, score in of_rank if i in wished}
+        return Chosen(ids, wanted, scores, len(ranking.scores))
 
     def _kinds(self, early: Sequence[int], n: int) -> list[bool]:
         """Whether each of the next texts is one of the candidates, so that their share holds."""
@@ -122,15 +128,15 @@ class Query:
             order = [ids[int(i)] for i in rng.permutation(len(ids))]
             if self.active.first == "diverse":
                 vectors = None if self.seed_model is None else self.seed_model.vectors
-                chosen = diverse_sample(self.pool.take(order), n, rng, vectors)
+                chosen = diverse_sample(DocsInOrder(self.pool.docs, order), n, rng, vectors)
                 others = set(range(len(order))) - set(chosen)
                 order = [order[i] for i in (*chosen, *sorted(others))]
-            return Ranking(order, {})
+            return Ranking(order, ())
         size = self.active.score_size
         if size is not None:
             ids = [ids[i] for i in sample(len(ids), size, self._seed(SCORED))]
         rng = self._rng(QUERY)
-        docs = [self.pool.docs[i] for i in ids]
+        docs = DocsInOrder(self.pool.docs, ids)
         passes = self.active.committee.members if self.committee is not None else 1
         with self.bar(passes * len(docs), "Scoring") as bar:
             evidence_of = partial(self._evidence, progress=bar.update)
@@ -139,7 +145,8 @@ class Query:
         if rounds:
             write_scores(of(self.number), ids, found)
         scores = self.policy.adjusted(found, docs, read_history(of, self.number, rounds, ids))
-        return Ranking(ranked(scores, ids, rng), dict(zip(ids, scores.tolist(), strict=True)))
+        order = ranked(scores, range(len(ids)), rng)
+        return Ranking([ids[i] for i in order], scores[order].tolist())
 
     @cached_property
     def seed_model(self) -> SeedModel | None:

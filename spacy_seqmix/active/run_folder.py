@@ -5,7 +5,7 @@ import os
 import platform
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ from ..annotation.docbins import read_docs
 from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings
 from ..files import link_folder, parse_json, replacing
 from .journal import RoundRecord, end_of, read_journal, version_of
+from .pool_files import PoolFile, generations_in
 
 MISSING = object()
+DAMAGED = (ValueError, TypeError, KeyError, AttributeError)
 # What people's answers need. It outlives a run that failed in its first round, so that they are not
 # lost, and the config can be corrected.
 OF_PEOPLE = ("asked.jsonl", "answers.jsonl", "status.json", "page")
@@ -90,11 +92,24 @@ class RunFolder:
         """Files that only the round in progress needs."""
         return self.path / "work"
 
-    def open(self, config: Config, digests: dict[str, str]) -> list[RoundRecord]:
+    def pool_files(self) -> list[list[PoolFile]]:
+        """The files of the pool that the run has seen, by generations; see ``pool_files``.
+
+        RAISES (SeqMixError): S407 where inputs.json is damaged.
+        """
+        try:
+            return generations_in(self.inputs)
+        except DAMAGED as err:
+            raise self._unusable(f"inputs.json is damaged ({err})") from err
+
+    def open(
+        self, config: Config, digests: dict[str, str], pool: Sequence[Sequence[PoolFile]] = ()
+    ) -> list[RoundRecord]:
         """Begin a run, or go on with the same one; only for the process that has the lock.
 
         config (Config): the whole config, overrides applied.
-        digests (dict): SHA-256 of each input file, by the field that names it.
+        digests (dict): SHA-256 of each other input file, by the field that names it.
+        pool (Sequence): the files of the pool, by generations: those of before, and new ones.
         RETURNS (list): the records of the rounds that are finished.
         RAISES (SeqMixError): S406 when the folder belongs to another config or other data, with
             the fields that differ; S407 when it holds other files or is damaged; S510 when its
@@ -102,7 +117,12 @@ class RunFolder:
 
         Warns with W403 when another version of this package began the run.
         """
-        started = {"version": __version__, "config": dict_to_dot(config), "sha256": digests}
+        started = {
+            "version": __version__,
+            "config": dict_to_dot(config),
+            "sha256": digests,
+            "pool": [list(map(list, generation)) for generation in pool],
+        }
         if self.inputs.exists():
             changed = self._changed(started)
             if changed:
@@ -115,7 +135,7 @@ class RunFolder:
             raise self._unusable("it is not a run folder")
         records = self.read()
         # A kill may come between any two of these lines.
-        if not self.inputs.exists():
+        if not self.inputs.exists() or len(pool) > len(self.pool_files()):
             with replacing(self.inputs) as temporary:
                 temporary.write_text(json.dumps(started, indent=2), encoding="utf8")
         if not self.config.exists():
@@ -148,9 +168,10 @@ class RunFolder:
                 for section in ("config", "sha256")
                 for name in sorted({*known[section], *started[section]})
                 if name not in OF_READING
+                and (section, name) != ("sha256", "pool")
                 and known[section].get(name, MISSING) != started[section].get(name, MISSING)
             ]
-        except (ValueError, TypeError, KeyError, AttributeError) as err:
+        except DAMAGED as err:
             raise self._unusable(f"inputs.json is damaged ({err})") from err
         return [name if section == "config" else f"{section}.{name}" for section, name in differing]
 
@@ -213,38 +234,6 @@ class RunFolder:
             self.inputs.unlink(missing_ok=True)
             for folder in (self.mixed(0).parent, self.model(0).parent):
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def keep_settings(path: Path, settings: Mapping[str, Any], changed: str, unusable: str) -> None:
-    """Write what a folder begins with, or compare it with what the folder has begun with.
-
-    path (Path): the file of settings. A folder without it has to be empty.
-    settings (Mapping[str, Any]): all that decides what comes out, by names.
-    changed (str): one of ``Errors``, with places for {path}, the folder, and {fields}.
-    unusable (str): another, with places for {path} and {reason}.
-    RAISES (SeqMixError): these two.
-    """
-    folder = path.parent
-
-    def error(reason: str) -> SeqMixError:
-        return SeqMixError(unusable.format(path=folder, reason=reason))
-
-    if "$" in str(folder):
-        raise error(DOLLAR)
-    given = json.loads(json.dumps(settings, default=str))
-    if not path.exists():
-        if any(not one.name.endswith(".tmp") for one in folder.iterdir()):
-            raise error("it has other files")
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(given, indent=1), encoding="utf8")
-        return
-    try:
-        known = parse_json(path.read_bytes())
-        differing = [n for n in {**known, **given} if known.get(n) != given.get(n)]
-    except (ValueError, TypeError, AttributeError) as err:
-        raise error(f"{path.name} is damaged ({err})") from err
-    if differing:
-        raise SeqMixError(changed.format(path=folder, fields=", ".join(differing)))
 
 
 @contextmanager

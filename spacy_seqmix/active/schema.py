@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     InstanceOf,
@@ -19,6 +20,13 @@ from ..query.policies import QueryPolicy
 from ..types import Oracle
 
 T = TypeVar("T")
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str | Path) else value
+
+
+Paths: TypeAlias = Annotated[list[Path], BeforeValidator(_as_list), Field(min_length=1)]
 # How ``precision.matmul_precision`` multiplies.
 Precision: TypeAlias = Literal["highest", "high", "medium", "bfloat16"]
 # Beyond these a number is a slip of the pen, and what follows from it would not fit in memory.
@@ -77,10 +85,10 @@ class ActiveSchema(BaseModel):
         description="Config that this one extends, relative to this file; null when this file has "
         "the training sections itself.",
     )
-    pool: Path = Field(
+    pool: Paths = Field(
         description="The texts to choose from: docs (.spacy), a text a line (.txt), or JSON lines "
-        'with the key "text" (.jsonl), whose other keys are kept. Only the gold oracle needs '
-        "labelled docs.",
+        'with the key "text" (.jsonl), whose other keys are kept. A file, a pattern such as '
+        '"texts/*.jsonl", a folder, or a list of these. Only the gold oracle needs labelled docs.',
     )
     dev: Path | None = Field(
         None,

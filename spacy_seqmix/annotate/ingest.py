@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotation.docbins import is_docbin, iter_docs, write_docs
-from ..annotation.texts import KEY, task_key, tokenise
+from ..annotation.texts import EXTRA_KEY, KEY, task_key, tokenise
 from ..convert.files import attempt
 from ..errors import Errors, SeqMixError, Warnings
 from ..files import check_output
@@ -246,8 +246,9 @@ def _tokens(one: Joined, nlp: Language) -> Doc:
     """The text of an answer in tokens, with its key and the other keys, and without labels."""
     row = one.row
     if one.text is not None:
-        extra = {**row.extra, **one.text.extra}
-        doc = bare(one.text.doc())
+        doc = one.text.doc()
+        extra = {**row.extra, **doc.user_data.get(EXTRA_KEY, {})}
+        doc = bare(doc)
     else:
         extra = row.extra
         doc = tokenise(nlp, row.text, row.where)

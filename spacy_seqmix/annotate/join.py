@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..annotation.docbins import is_docbin, iter_docs
-from ..annotation.texts import EXTRA_KEY, KEY, read_texts, readable, task_key, tokenise
+from ..active.pool_files import files_of
+from ..annotation.lazy_docs import lazy_docs
+from ..annotation.texts import EXTRA_KEY, KEY, task_key
 from .offsets import TextMap
 from .place import Note, Noted
 from .rows import CharSpan, Row
@@ -32,20 +34,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PoolText:
-    """A text of a pool; its tokens are made when they are wanted.
-
-    extra (dict): its other keys.
-    """
+    """A text of a pool; its tokens are made when they are wanted."""
 
     key: str
     text: str
     number: int
     make: Callable[[], Doc]
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def doc(self) -> Doc:
         """The text in tokens, with its key and its other keys in the user data."""
-        return with_key(self.make(), self.key, self.extra)
+        return with_key(self.make(), self.key, {})
 
 
 def with_key(doc: Doc, key: str, extra: Mapping[str, Any]) -> Doc:
@@ -58,27 +56,17 @@ def with_key(doc: Doc, key: str, extra: Mapping[str, Any]) -> Doc:
 
 
 def read_pool(path: Path, nlp: Language) -> Iterator[PoolText]:
-    """Read a pool: a .spacy file, whose docs keep their tokens, or a file of texts.
+    """Read a pool: .spacy files, whose docs keep their tokens, and files of texts.
 
+    path (Path): a file, a pattern or a folder.
     nlp (Language): whose tokenizer and vocabulary the docs get.
-    RAISES (SeqMixError): S403, S501, S582, S610.
+    RAISES (SeqMixError): S403, S501, S582, S610, S761.
 
     Warns with W612 of texts that the tokenizer can't read, and leaves them out.
     """
-    if is_docbin(path):
-        for number, doc in enumerate(iter_docs(path, nlp.vocab)):
-            if doc.text.strip():
-                extra = doc.user_data.get(EXTRA_KEY, {})
-                key = task_key(number, doc.text)
-                yield PoolText(key, doc.text, number, lambda doc=doc: doc, extra)  # type: ignore[misc]
-        return
-    for one in readable(read_texts(path), nlp, path):
-        where = f"{path}, line {one.number + 1}"
-
-        def make(text: str = one.text, where: str = where) -> Doc:
-            return tokenise(nlp, text, where)
-
-        yield PoolText(task_key(one.number, one.text), one.text, one.number, make, one.extra)
+    docs = lazy_docs(files_of([path]), nlp)
+    for number, text in zip(docs, docs.texts(docs), strict=True):
+        yield PoolText(task_key(number, text), text, number, partial(docs.__getitem__, number))
 
 
 def by_key(texts: Iterable[PoolText]) -> dict[str, PoolText]:

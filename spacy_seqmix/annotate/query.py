@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -68,6 +68,7 @@ def query_file(
     diverse: bool = False,
     seed: int = 0,
     model: str | None = None,
+    scores: Mapping[str, float] | None = None,
 ) -> Asked:
     """Choose texts of a file and write them as tasks of a format; see ``query``.
 
@@ -102,6 +103,7 @@ def query_file(
         seed,
         diverse=diverse,
         model=model,
+        scores=scores,
     )
     if not tasks:
         reason = f"{plural(len(left), 'text')}, all of them nearly the same as known ones"
@@ -122,6 +124,7 @@ def query(
     *,
     diverse: bool = False,
     model: str | None = None,
+    scores: Mapping[str, float] | None = None,
 ) -> tuple[list[Task], int]:
     """Choose texts to label, with suggestions.
 
@@ -137,25 +140,50 @@ def query(
     seed (int): the seed of the sample, of ties, and of policies that draw.
     diverse (bool): ask one text of each of n clusters among the 10 n best.
     model (str | None): the name of the pipeline, for tools that show it.
+    scores (Mapping | None): scores of texts by their keys, which were computed before; texts
+        without one are not asked, and the policy is not. None: the policy scores them now.
     RETURNS (tuple): the tasks, and the number of texts that were scored.
     RAISES (SeqMixError): S401, S424 to S426, S444 and S601.
     """
+    if scores is not None:
+        texts = [text for text in texts if text.key in scores]
     numbers = sample(len(texts), score_size, [seed, SAMPLE])
-    docs = {number: texts[number].doc() for number in numbers}
     rng = np.random.default_rng([seed, TIES])
-    evidence_of = partial(_evidence, policy, nlp, component)
-    scores = score_docs(policy, list(docs.values()), evidence_of, rng)
-    scores = policy.adjusted(scores, list(docs.values()))
+    docs: Mapping[int, Doc]
+    if scores is None:
+        docs = {number: texts[number].doc() for number in numbers}
+        evidence_of = partial(_evidence, policy, nlp, component)
+        found = score_docs(policy, list(docs.values()), evidence_of, rng)
+        found = policy.adjusted(found, list(docs.values()))
+    else:
+        docs = _Made(texts)
+        found = np.array([scores[texts[number].key] for number in numbers], dtype="float32")
     vectors = partial(doc_vectors, nlp, component) if diverse else None
-    chosen = select(ranked(scores, numbers, rng), docs, budget, asked, vectors, seed)
-    of_text = dict(zip(numbers, scores.tolist(), strict=True))
-    found = suggest(nlp, component, [docs[number] for number in chosen])
+    chosen = select(ranked(found, numbers, rng), docs, budget, asked, vectors, seed)
+    of_text = dict(zip(numbers, found.tolist(), strict=True))
+    suggested = suggest(nlp, component, [docs[number] for number in chosen])
     tasks = [
         Task(texts[n].key, docs[n], 0, suggestions, of_text[n], model)
-        for n, suggestions in zip(chosen, found, strict=True)
+        for n, suggestions in zip(chosen, suggested, strict=True)
         if of_text[n] > -np.inf  # a doc without words
     ]
     return tasks, len(numbers)
+
+
+class _Made(Mapping[int, Doc]):
+    """Docs of texts, each made when it is taken: most of them never are."""
+
+    def __init__(self, texts: Sequence[PoolText]) -> None:
+        self.texts = texts
+
+    def __getitem__(self, number: int) -> Doc:
+        return self.texts[number].doc()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.texts)))
+
+    def __len__(self) -> int:
+        return len(self.texts)
 
 
 def _evidence(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from .provenance import get_origin
 __all__ = [
     "is_docbin",
     "iter_docs",
-    "make_doc",
+    "make_docs",
     "open_docbin",
     "read_docs",
     "read_numbered_docs",
@@ -118,19 +118,22 @@ def iter_docs(path: Path, vocab: Vocab, docbin: DocBin | None = None) -> Iterato
             warnings.warn(Warnings.W580.format(which=which), stacklevel=2)
 
 
-def make_doc(docbin: DocBin, number: int, vocab: Vocab, path: Path) -> Doc:
-    """Make one of the docs of a file, without soft labels that a correction contradicts.
+def make_docs(docbin: DocBin, numbers: Sequence[int], vocab: Vocab, path: Path) -> Iterator[Doc]:
+    """Make some of the docs of a file, without soft labels that a correction contradicts.
 
     RAISES (SeqMixError): S582 for a doc that is damaged.
     """
-    one = DocBin()  # copying one serialises all docs
-    one.attrs = docbin.attrs
+    some = DocBin()  # copying one serialises all docs
+    some.attrs = docbin.attrs
     for name in ("tokens", "spaces", "cats", "span_groups", "user_data", "flags"):
-        setattr(one, name, getattr(docbin, name)[number : number + 1])
-    doc = _next_doc(one.get_docs(vocab), number, path)
-    assert doc is not None
-    soft_labels.drop_corrected(doc)
-    return doc
+        column = getattr(docbin, name)
+        setattr(some, name, [column[i] for i in numbers if i < len(column)])
+    docs = some.get_docs(vocab)
+    for number in numbers:
+        doc = _next_doc(docs, number, path)
+        assert doc is not None
+        soft_labels.drop_corrected(doc)
+        yield doc
 
 
 def _next_doc(docs: Iterator[Doc], number: int, path: Path) -> Doc | None:

@@ -1,107 +1,162 @@
-"""Many docs by their numbers, each made when it is taken: memory holds their texts alone."""
+"""Many docs by their numbers, each made when it is taken: memory holds where they stand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
-from spacy.attrs import ORTH
+from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
 from ..errors import Errors, SeqMixError
-from .docbins import make_doc, open_docbin
-from .texts import EXTRA_KEY, read_texts, readable
+from ..files import progress_bar
+from .docbins import is_docbin
+from .indexed_files import DocBins, IndexedFile, Ints, index_file
 
-__all__ = ["LazyDocs", "stored_docs", "text_docs"]
+__all__ = ["DocsInOrder", "LazyDocs", "docs_of", "lazy_docs", "unpacked"]
 
 
 class LazyDocs(Mapping[int, Doc]):
-    """Docs by their numbers, none of them blank."""
+    """Docs by their numbers, none of them blank.
 
-    def __init__(
-        self,
-        numbers: Iterable[int],
-        make: Callable[[int], Doc],
-        identity: Callable[[int], Hashable],
-    ) -> None:
-        """Take docs by their numbers.
+    A number counts the lines and docs of all files in their order, blank ones too. So it does not
+    depend on how texts are divided into files.
 
-        make (Callable): makes the doc with a number.
-        identity (Callable): a value of its text, without making it; copies have the same.
-        """
-        self.numbers, self.make, self.identity = dict.fromkeys(numbers), make, identity
+    files (tuple[IndexedFile, ...]): the files.
+    """
+
+    def __init__(self, files: Sequence[IndexedFile], kept: NDArray[np.bool_] | None = None) -> None:
+        """kept (NDArray): whether each text of the files counts; None: all of them."""
+        self.files = tuple(files)
+        firsts = np.cumsum([0, *(file.size for file in files)])[:-1]
+        pairs = list(zip(files, firsts, strict=True))
+        numbers = np.concatenate([[], *(f.numbers + first for f, first in pairs)])
+        self._kept = np.ones(len(numbers), bool) if kept is None else kept
+        self._numbers: Ints = numbers.astype("int64")[self._kept]
+        sizes = [len(file.numbers) for file in files]
+        self._file = np.repeat(np.arange(len(files)), sizes)[self._kept]
+        self._row = np.concatenate([[], *map(np.arange, sizes)]).astype("int64")[self._kept]
+        hashes = np.concatenate([np.zeros(0, "uint64"), *(file.hashes for file in files)])
+        self._hashes = hashes[self._kept]
 
     def __getitem__(self, number: int) -> Doc:
-        if number not in self.numbers:
-            raise KeyError(number)
-        return self.make(number)
+        return next(self.take([number]))
 
     def __contains__(self, number: object) -> bool:
-        return number in self.numbers
+        return isinstance(number, int | np.integer) and self._place(int(number)) is not None
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.numbers)
+        return iter(self._numbers.tolist())
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
+        """Make docs in this order. RAISES (KeyError): for a number that none has."""
+        places = (self._known(number) for number in numbers)
+        for file, group in groupby(places, key=lambda place: int(self._file[place])):
+            yield from self.files[file].docs([int(self._row[place]) for place in group])
+
+    def texts(self, numbers: Iterable[int]) -> Iterator[str]:
+        """The texts of docs, which are not made of lines for that."""
+        places = (self._known(number) for number in numbers)
+        for file, group in groupby(places, key=lambda place: int(self._file[place])):
+            yield from self.files[file].texts([int(self._row[place]) for place in group])
+
+    def packed(self, numbers: Iterable[int]) -> list[list[str] | bytes]:
+        """Docs for another process: the texts of lines, and DocBins of docs. See ``unpacked``."""
+        out: list[list[str] | bytes] = []
+        places = (self._known(number) for number in numbers)
+        for number, group in groupby(places, key=lambda place: int(self._file[place])):
+            file, rows = self.files[number], [int(self._row[place]) for place in group]
+            if is_docbin(file.path):
+                out.append(DocBin(docs=file.docs(rows), store_user_data=True).to_bytes())
+            else:
+                out.append(list(file.texts(rows)))
+        return out
+
+    def only(self, numbers: Iterable[int]) -> LazyDocs:
+        """Some of these docs."""
+        kept = np.zeros(len(self._kept), bool)
+        kept[np.flatnonzero(self._kept)[[self._known(number) for number in numbers]]] = True
+        return LazyDocs(self.files, kept)
+
+    def identity(self, number: int) -> int:
+        """A value of a text, without making its doc; copies have the same."""
+        return int(self._hashes[self._known(number)])
+
+    def first_of(self, file: int) -> int:
+        """The number that the first line or doc of a file has."""
+        return sum(one.size for one in self.files[:file])
+
+    def _known(self, number: int) -> int:
+        place = self._place(number)
+        if place is None:
+            raise KeyError(number)
+        return place
+
+    def _place(self, number: int) -> int | None:
+        place = int(np.searchsorted(self._numbers, number))
+        found = place < len(self._numbers) and self._numbers[place] == number
+        return place if found else None
+
+
+class DocsInOrder(Sequence[Doc]):
+    """Docs of a mapping in a given order, each made when it is taken."""
+
+    def __init__(self, docs: Mapping[int, Doc], numbers: Sequence[int]) -> None:
+        self.docs, self.numbers = docs, numbers
 
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def only(self, numbers: Iterable[int]) -> LazyDocs:
-        """Some of these docs."""
-        return LazyDocs(numbers, self.make, self.identity)
+    @overload
+    def __getitem__(self, at: int) -> Doc: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> DocsInOrder: ...
+
+    def __getitem__(self, at: int | slice) -> Doc | DocsInOrder:
+        if isinstance(at, slice):
+            return DocsInOrder(self.docs, self.numbers[at])
+        return self.docs[self.numbers[at]]
+
+    def __iter__(self) -> Iterator[Doc]:
+        return docs_of(self.docs, self.numbers)
 
 
-def text_docs(path: Path, nlp: Language) -> LazyDocs:
-    """Read a file of texts, and leave out those that the tokenizer can't read.
-
-    RAISES (SeqMixError): S403 where the file is missing or has no texts, S501 and S610.
-
-    Warns with W612 of what is left out.
-    """
-    if not path.is_file():
-        raise SeqMixError(Errors.E403.format(path=path, reason="there is no such file"))
-    texts = {text.number: text for text in readable(read_texts(path), nlp, path)}
-    if not texts:
-        raise SeqMixError(Errors.E403.format(path=path, reason="it holds no texts"))
-
-    def make(number: int) -> Doc:
-        doc = nlp.make_doc(texts[number].text)
-        if texts[number].extra:
-            doc.user_data[EXTRA_KEY] = texts[number].extra
-        return doc
-
-    return LazyDocs(texts, make, lambda number: texts[number].text)
+def docs_of(docs: Mapping[int, Doc], numbers: Iterable[int]) -> Iterator[Doc]:
+    """The docs of some numbers, in their order; those of files are read together."""
+    return docs.take(numbers) if isinstance(docs, LazyDocs) else (docs[i] for i in numbers)
 
 
-def stored_docs(path: Path, nlp: Language) -> LazyDocs:
-    """Read a .spacy file; a doc is checked when it is taken.
-
-    RAISES (SeqMixError): S403 where the file can't be used or has no docs with words; S582 where a
-        doc is taken that is damaged.
-    """
-    docbin = open_docbin(path)
-    for string in docbin.strings:
-        nlp.vocab.strings.add(string)
-    docbin.strings = set()
-    numbers = _with_words(docbin, nlp)
-    if not numbers:
-        raise SeqMixError(Errors.E403.format(path=path, reason="it holds no docs"))
-    column = docbin.attrs.index(ORTH)
-
-    def words(number: int) -> Hashable:
-        tokens, spaces = np.asarray(docbin.tokens[number]), np.asarray(docbin.spaces[number])
-        return tokens[:, column].tobytes(), spaces.tobytes()
-
-    return LazyDocs(numbers, lambda number: make_doc(docbin, number, nlp.vocab, path), words)
+def unpacked(packed: Iterable[list[str] | bytes], nlp: Language) -> list[Doc]:
+    """The docs that ``LazyDocs.packed`` packed; texts get the tokens of a pipeline."""
+    docs: list[Doc] = []
+    for part in packed:
+        if isinstance(part, bytes):
+            docs += DocBin().from_bytes(part).get_docs(nlp.vocab)
+        else:
+            docs += map(nlp.make_doc, part)
+    return docs
 
 
-def _with_words(docbin: DocBin, nlp: Language) -> list[int]:
-    """The numbers of the docs that have a token which is not whitespace."""
-    strings: Any = nlp.vocab.strings  # which has hashes too, whatever its type says
-    column = docbin.attrs.index(ORTH)
-    words = [np.asarray(tokens)[:, column] for tokens in docbin.tokens]
-    known: list[int] = np.unique(np.concatenate(words)).tolist() if words else []
-    blank = np.array([h for h in known if h in strings and strings[h].isspace()], "uint64")
-    return [i for i, orths in enumerate(words) if not np.isin(orths, blank).all()]
+def lazy_docs(
+    paths: Sequence[Path], nlp: Language, *, check: bool = False, progress: bool = False
+) -> LazyDocs:
+    """Read files of texts and of docs. Arguments and errors as of ``index_file``; and S403 where
+    they hold no text."""
+    docbins, files = DocBins(), []
+    with progress_bar(len(paths), "Reading", shown=progress, unit="file") as bar:
+        for path in paths:
+            files.append(index_file(path, nlp, docbins, check=check))
+            bar.update()
+    docs = LazyDocs(files)
+    if not docs:
+        name: Any = paths[0] if len(paths) == 1 else f"{paths[0]}' to '{paths[-1]}"
+        raise SeqMixError(Errors.E403.format(path=name, reason="it holds no texts"))
+    return docs

@@ -129,9 +129,12 @@ def read_lines(path: Path) -> list[str]:
     return [line.removesuffix("\r") for line in text.split("\n")]
 
 
-def not_utf8(error: UnicodeDecodeError) -> str:
-    """What is wrong with a file, for somebody who knows no codecs."""
-    return f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"
+def not_utf8(error: UnicodeDecodeError, before: int = 0) -> str:
+    """What is wrong with a file, for somebody who knows no codecs.
+
+    before (int): the bytes before those that were decoded.
+    """
+    return f"byte {before + error.start + 1} is not UTF-8; save the file as UTF-8"
 
 
 def can_tokenise(nlp: Language, text: str) -> bool:

@@ -21,6 +21,7 @@ from .distill import distill_cli
 from .ingest import ingest_cli
 from .query import query_cli
 from .report import report_cli
+from .score import score_cli
 from .show import show_cli
 from .sweep import sweep_cli
 
@@ -44,5 +45,6 @@ app.command("sweep", no_args_is_help=True, context_settings=CONTEXT)(sweep_cli)
 app.command("ingest", no_args_is_help=True)(ingest_cli)
 app.command("query", no_args_is_help=True)(query_cli)
 app.command("report", no_args_is_help=True)(report_cli)
+app.command("score", no_args_is_help=True)(score_cli)
 
 spacy_app.add_typer(app, name="seqmix")

@@ -56,6 +56,10 @@ def query_cli(
         int | None,
         typer.Option("--score-size", min=1, help="Score a random sample of this many texts"),
     ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option("--scores", help="Folder of `spacy seqmix score`: take its scores"),
+    ] = None,
     diverse: Annotated[
         bool,
         typer.Option("--diverse", help="Of the most wanted texts, ask those that are not alike"),
@@ -75,6 +79,7 @@ def query_cli(
     from ..annotate.query import policy_of, query_file, usual_policy
     from ..files import progress_bar
     from ..query.selection import Budget
+    from ..score.run import read_scores
 
     name = "jsonl" if format is ToolFormat.auto else format.value
     with show_messages():
@@ -98,10 +103,13 @@ def query_cli(
                 diverse=diverse,
                 seed=seed,
                 model=Path(model).name,
+                scores=None if scores is None else read_scores(scores),
             )
     known = f"; {asked.known} are known" if asked.known else ""
     by = f" by '{asked.component}'" if asked.component else ""
-    msg.info(f"Scored {plural(asked.scored, 'text')}{by} with {policy}{known}")
+    how = f" with {policy}" if scores is None else f", by the scores in {scores}"
+    verb = "Scored" if scores is None else "Chose among"
+    msg.info(f"{verb} {plural(asked.scored, 'text')}{by if scores is None else ''}{how}{known}")
     n_tokens = sum(len(task.doc) for task in asked.tasks)
     written = f"{plural(len(asked.tasks), 'text')} ({plural(n_tokens, 'token')})"
     msg.good(f"Wrote {written} to {output}")

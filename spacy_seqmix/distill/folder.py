@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 
 from .. import __version__
 from ..active.committee import save_model
-from ..active.run_folder import keep_settings
+from ..active.kept_settings import keep_settings
 from ..annotation.docbins import write_docs
 from ..config import problems_of
 from ..errors import Errors, SeqMixError

@@ -10,9 +10,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..active.annotation import all_labels
-from ..active.pool import file_digest
 from ..annotation.docbins import read_docs
 from ..errors import Errors, SeqMixError, Warnings
+from ..files import file_digest
 from .student import Student
 from .teachers import Teachers
 

@@ -12,18 +12,18 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..active.pool import file_digest
 from ..active.pseudo_labels import tag_columns, with_rows
 from ..active.remarks import without_remarks
 from ..annotation.layers import ENTS, learned_layer
 from ..config import config_errors
 from ..errors import Errors, SeqMixError
+from ..files import file_digest
 from ..query.probabilities import SOURCES, TOKEN_FACTORIES, check_needs, token_probs
 from ..types import SoftLabels, TokenProbs
 from .student import Student
 from .targets import Targets, mean_rows, tag_matrix, target_tags, tempered
 
-__all__ = ["Teacher", "Teachers", "load_teachers"]
+__all__ = ["Teacher", "Teachers", "load_teachers", "pipeline_digest"]
 
 WHAT = {ENTS: "entities"}
 
@@ -53,12 +53,7 @@ class Teacher:
 
     def digest(self) -> str:
         """SHA-256 of all files of the pipeline."""
-        folder, whole = self.nlp.path, sha256()
-        if folder is None:  # of a package that makes its pipeline by itself
-            return sha256(repr(self.nlp.meta).encode("utf8")).hexdigest()
-        for path in sorted(one for one in folder.rglob("*") if one.is_file()):
-            whole.update(f"{path.relative_to(folder)} {file_digest(path)}\n".encode())
-        return whole.hexdigest()
+        return pipeline_digest(self.nlp)
 
 
 @dataclass(frozen=True)
@@ -182,3 +177,13 @@ def _quietly(
     """The probabilities of a teacher, without torch's remarks."""
     with without_remarks():
         return token_probs(teacher.nlp, teacher.component, docs, progress=progress, whitespace=True)
+
+
+def pipeline_digest(nlp: Language) -> str:
+    """SHA-256 of all files of a pipeline that was loaded."""
+    folder, whole = nlp.path, sha256()
+    if folder is None:  # of a package that makes its pipeline by itself
+        return sha256(repr(nlp.meta).encode("utf8")).hexdigest()
+    for path in sorted(one for one in folder.rglob("*") if one.is_file()):
+        whole.update(f"{path.relative_to(folder)} {file_digest(path)}\n".encode())
+    return whole.hexdigest()

@@ -18,6 +18,10 @@ from .probabilities import Needs, Progress, entity_probs, path_probs, token_prob
 Adjust: TypeAlias = Callable[[Floats1d, Sequence[Doc], Floats2d], Floats1d]
 
 
+# So many docs are in memory at a time, with their evidence.
+TOGETHER = 8192
+
+
 @dataclass(frozen=True)
 class QueryPolicy:
     """A policy and the evidence that it scores.
@@ -74,15 +78,19 @@ def score_docs(
     What a policy that wraps another makes of these scores, ``QueryPolicy.adjusted`` says.
 
     policy (QueryPolicy): the policy.
-    docs (Sequence[Doc]): unlabelled docs, tokenised.
+    docs (Sequence[Doc]): unlabelled docs, tokenised. They are taken 8192 at a time, so that those
+        that are made as they are taken need not be in memory together.
     evidence_of (Callable): takes docs, returns the evidence that the policy needs.
     rng (np.random.Generator): the generator of policies that draw.
     RETURNS (Floats1d): shape (n_docs,); higher scores are queried first.
     """
     scores = np.full(len(docs), -np.inf, dtype="float32")
-    kept = [i for i, doc in enumerate(docs) if not is_blank(doc)]
-    if kept:
-        scores[kept] = policy(evidence_of([docs[i] for i in kept]), rng)
+    for low in range(0, len(docs), TOGETHER):
+        some = {
+            i: doc for i, doc in enumerate(docs[low : low + TOGETHER], low) if not is_blank(doc)
+        }
+        if some:
+            scores[list(some)] = policy(evidence_of(list(some.values())), rng)
     return scores
 
 

@@ -13,10 +13,12 @@ from spacy import displacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..active.pool_files import files_of
 from ..active.run_folder import RunFolder
 from ..annotation import recipes, soft_labels
 from ..annotation.docbins import read_docs
 from ..annotation.layers import ENTS, RELATIONS
+from ..annotation.lazy_docs import lazy_docs
 from ..annotation.provenance import Origin, by_key, get_origin, parent_keys
 from ..config import CONFIG_ERRORS
 from ..errors import plural
@@ -160,12 +162,13 @@ def _tokens(doc: Doc, origin: Origin) -> Iterator[dict[str, Any]]:
 
 
 def _inputs(run: Run) -> tuple[str, str]:
-    """The language of a run and the path of its pool; "xx" and "" where its config does not say."""
+    """The language of a run, and the paths of its pool on lines; "xx" and "" without a config."""
     assert run.folder is not None
     try:
         config = spacy.util.load_config(RunFolder(run.folder).config, interpolate=True)
-        return str(config["nlp"]["lang"]), str(config["active"]["pool"])
-    except (*CONFIG_ERRORS, KeyError):
+        pool = config["active"]["pool"]
+        return str(config["nlp"]["lang"]), pool if isinstance(pool, str) else "\n".join(pool)
+    except (*CONFIG_ERRORS, KeyError, TypeError):
         return "xx", ""
 
 
@@ -176,9 +179,9 @@ def _own_parents(run: Run, number: int, nlp: Language) -> dict[str, Doc]:
     return by_key(read_docs(path, nlp, need_entities=False)) if path.exists() else {}
 
 
-def _read_pool(path: str, nlp: Language) -> list[Doc]:
+def _read_pool(pool: str, nlp: Language) -> list[Doc]:
     """The docs that were mixed, if the pool is still where it was."""
     try:
-        return read_docs(Path(path), nlp, need_entities=False)
+        return list(lazy_docs(files_of(map(Path, pool.splitlines())), nlp).values())
     except ValueError:
         return []

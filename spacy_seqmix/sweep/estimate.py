@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from dataclasses import dataclass
+from heapq import nsmallest
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
@@ -14,7 +15,9 @@ import spacy
 from ..active.annotation import gold_labels
 from ..active.fit import count_steps
 from ..active.loop import ActiveRun
-from ..annotation.docbins import open_docbin, read_docs, write_docs
+from ..active.pool_files import files_of
+from ..annotation.docbins import is_docbin, open_docbin, write_docs
+from ..annotation.lazy_docs import lazy_docs
 from ..errors import Errors, SeqMixError, plural
 from .folder import runs_of
 from .plan import Arm, Sweep
@@ -74,9 +77,12 @@ def try_out(arm: Arm, use_gpu: int, *, progress: bool = False) -> Trial:
         folder = Path(name)
         labels_of = gold_labels(training["components"].get(active.component, {}))
         # A run without dev is as long as one with it.
-        source = active.dev or active.pool
-        dev = read_docs(source, spacy.blank(training["nlp"]["lang"]), need_entities=False)
-        dev = sorted(dev, key=lambda doc: not labels_of(doc))[:TRIAL_DOCS]  # labelled docs first
+        source = [active.dev] if active.dev else active.pool
+        blank = spacy.blank(training["nlp"]["lang"])
+        every = lazy_docs(files_of(source), blank).values()
+        dev = nsmallest(
+            TRIAL_DOCS, every, key=lambda doc: not labels_of(doc)
+        )  # labelled ones first
         write_docs(dev, folder / "dev.spacy")
         records = []
         for steps in TRIAL_STEPS:
@@ -105,7 +111,7 @@ def seconds_of(arm: Arm, steps_of: Arm, trial: Trial) -> float:
     """
     active, policy = arm.resolved.active, arm.resolved.policy
     evaluated = sum(count_docs(path) for path in (active.dev, active.test) if path is not None)
-    pool = active.pool_size or count_docs(active.pool)
+    pool = active.pool_size or sum(map(count_docs, files_of(active.pool)))
     members = active.committee.members if policy.needs == "committee" else 1
     trained = 1 if active.committee.kind == "dropout" else members
     total, mixed, labelled = 0.0, 0.0, 0
@@ -132,8 +138,11 @@ def seconds_of(arm: Arm, steps_of: Arm, trial: Trial) -> float:
 
 
 def count_docs(path: Path) -> int:
-    """Count the docs of a .spacy file."""
-    return len(open_docbin(path))
+    """Count the docs of a .spacy file, or the lines of a file of texts."""
+    if is_docbin(path):
+        return len(open_docbin(path))
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
 
 
 def plan_rows(sweep: Sweep, out: Path, seconds: dict[str, float]) -> tuple[list[list[str]], float]:

@@ -79,7 +79,7 @@ def test_journal_of_an_empty_folder(folder):
         (changed(n=4), DIGESTS, "active.n."),
         (changed(n=4, list=[1]), DIGESTS, "active.list, active.n."),
         (changed(more=None), DIGESTS, "active.more."),
-        (CONFIG, {**DIGESTS, "pool": "13"}, "sha256.pool."),
+        (CONFIG, {**DIGESTS, "dev": "13"}, "sha256.dev."),
         (CONFIG, {**DIGESTS, "test": "13"}, "sha256.test."),
         (Config({"active": CONFIG["active"]}), DIGESTS, "paths.a."),
     ],

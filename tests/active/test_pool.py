@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from spacy.tokens import Doc
 
-from spacy_seqmix.active.pool import Pool, file_digest, make_pool
-from spacy_seqmix.annotation.lazy_docs import LazyDocs
+from spacy_seqmix.active.pool import Pool, make_pool
+from spacy_seqmix.annotation.lazy_docs import LazyDocs, lazy_docs
+from spacy_seqmix.files import file_digest
 from spacy_seqmix.types import Answer
 
 PATH = Path("pool.spacy")
@@ -64,13 +65,20 @@ def test_file_digest(tmp_path):
     assert file_digest(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
 
 
-def test_make_pool_of_lazy_docs_makes_none(news):
-    made = []
-    docs = LazyDocs(range(30), lambda i: made.append(i) or news[i], int)
+def test_make_pool_of_lazy_docs_makes_none(news, tmp_path, blank_en, monkeypatch):
+    path = tmp_path / "pool.txt"
+    path.write_text("\n".join(doc.text for doc in news))
+    docs, made, make = lazy_docs([path], blank_en), [], blank_en.tokenizer
+    monkeypatch.setattr(blank_en, "tokenizer", lambda text: made.append(text) or make(text))
     part = make_pool(docs, 12, 5, 0, PATH)
     assert isinstance(part.docs, LazyDocs)
     assert list(part.docs) == list(make_pool(dict(enumerate(news)), 12, 5, 0, PATH).docs)
     assert made == []
     number = part.unlabelled[3]
-    assert part.take([number]) == [news[number]]
-    assert made == [number]
+    assert [doc.text for doc in part.take([number])] == [news[number].text] == made
+
+
+def test_pool_generations(news):
+    pool = Pool(dict(enumerate(news[:8])), grown=(3, 5))
+    assert pool.generations == [[0, 1, 2], [3, 4], [5, 6, 7]]
+    assert Pool(dict(enumerate(news[:2]))).generations == [[0, 1]]

@@ -6,7 +6,7 @@ import pytest
 import spacy
 
 from spacy_seqmix.annotation.docbins import write_docs
-from spacy_seqmix.distill.texts import read_raw, text_files
+from spacy_seqmix.distill.texts import read_raw
 from spacy_seqmix.errors import SeqMixError
 
 
@@ -47,8 +47,14 @@ def test_texts_that_are_known_are_left_out(folder):
 
 
 def test_texts_do_not_come_from_the_output(folder):
-    assert folder / "more" / "c.spacy" not in text_files(folder, folder / "more")
-    assert len(text_files(folder, folder.parent / "out")) == 3
+    assert read(folder, outside=folder / "more")[1] == ["Four.", "One.", "Two  three."]
+    assert len(read(folder, outside=folder.parent / "out")[1]) == 4
+    with pytest.raises(SeqMixError, match=r"\[S403\].*all its files are of the output"):
+        read(folder / "more", outside=folder)
+
+
+def test_texts_of_a_pattern(folder):
+    assert read(folder.parent / "**" / "*.[jt]*")[1] == ["Four.", "One.", "Two  three."]
 
 
 @pytest.mark.parametrize(

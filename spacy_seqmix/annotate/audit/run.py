@@ -13,12 +13,11 @@ from spacy.tokens import Doc
 
 from ...active.annotation import all_labels, entity_labels
 from ...active.committee import release_memory
-from ...active.pool import file_digest
 from ...active.run_folder import locked
 from ...annotation.docbins import read_numbered_docs
 from ...annotation.whitespace import is_blank
 from ...errors import Errors, SeqMixError, Warnings, plural
-from ...files import check_output, progress_bar
+from ...files import check_output, file_digest, progress_bar
 from ...query.doubts import DocDoubts, find_doubts
 from ...types import Task
 from ..formats import format_of

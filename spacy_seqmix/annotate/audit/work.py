@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
-from ...active.run_folder import keep_settings
+from ...active.kept_settings import keep_settings
 from ...config import problems_of
 from ...errors import Errors, SeqMixError
 from ...files import replacing

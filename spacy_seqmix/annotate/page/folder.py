@@ -12,12 +12,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from thinc.api import Config
 
 from ...active.answers import AnswerFile
-from ...active.pool import file_digest
 from ...active.run_folder import disk_errors, locked
 from ...annotation.docbins import open_docbin
 from ...config import config_errors, problems_of
 from ...errors import Errors, SeqMixError, SeqMixFileError
-from ...files import parse_json, replacing
+from ...files import file_digest, parse_json, replacing
 from .labels import update_labels
 from .rows import PageAnswer, now_utc
 from .start import NewRun, check_texts, config_of

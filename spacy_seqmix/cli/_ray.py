@@ -1,0 +1,40 @@
+"""Options of commands whose work a Ray cluster can do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..parallel.workers import RayOptions
+
+__all__ = ["CpusOption", "GpusOption", "RayAddressOption", "WorkersOption", "ray_options"]
+
+RayAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        envvar="RAY_ADDRESS",
+        help="Let a Ray cluster do the work: local, auto or HOST:PORT",
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--ray-workers", min=1, help="At most this many workers of the Ray cluster"),
+]
+CpusOption = Annotated[
+    float, typer.Option("--ray-cpus", min=0.0, help="CPUs of each worker of the Ray cluster")
+]
+GpusOption = Annotated[
+    float, typer.Option("--ray-gpus", min=0.0, help="GPUs of each worker of the Ray cluster")
+]
+
+
+def ray_options(
+    address: str | None, workers: int | None, cpus: float, gpus: float
+) -> RayOptions | None:
+    """What the options say; None to work without Ray."""
+    from ..parallel.workers import RayOptions
+
+    return RayOptions(address, workers, cpus, gpus) if address else None

@@ -1,0 +1,212 @@
+"""Score a pool, shard by shard: what is done is not done again."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from heapq import nlargest
+from pathlib import Path
+
+from filelock import FileLock
+from spacy.language import Language
+
+from .. import __version__
+from ..active.pool_files import files_of
+from ..annotation.lazy_docs import LazyDocs, lazy_docs
+from ..annotation.texts import number_in
+from ..distill.teachers import pipeline_digest
+from ..errors import Errors, SeqMixError, Warnings, plural
+from ..files import check_output, progress_bar
+from ..parallel.workers import Lost, Piece, RayOptions, results_of
+from .folder import ScoreFolder, Share, release
+from .scorer import Part, Row, Scorer, Wanted, make_scorer
+
+__all__ = ["ScoreRun", "read_scores", "score_pool"]
+
+# Texts of a shard, where their number is not given.
+SIZE = 2000
+
+
+@dataclass(frozen=True)
+class ScoreRun:
+    """What a call did.
+
+    texts, shards (int): of the whole pool.
+    new, done (int): the shards that this call computed, and those that are done by now.
+    failed (tuple[Row, ...]): the texts of all shards that are done for which a component failed.
+    component (str | None): the component that was asked.
+    top (Path | None): the file of the texts with the highest scores.
+    """
+
+    texts: int
+    shards: int
+    new: int
+    done: int
+    failed: tuple[Row, ...]
+    component: str | None
+    top: Path | None
+
+
+def score_pool(
+    wanted: Wanted,
+    pool: Sequence[Path],
+    out: Path,
+    *,
+    share: Share | None = None,
+    n_shards: int | None = None,
+    top: int | None = None,
+    ray: RayOptions | None = None,
+    code: Path | None = None,
+    progress: bool = True,
+) -> ScoreRun:
+    """Compute what is wanted of each text of a pool.
+
+    wanted (Wanted): what is computed.
+    pool (Sequence[Path]): files, patterns and folders, see ``files_of``.
+    out (Path): the folder of the results.
+    share (Share | None): do one shard alone, of so many; None for all.
+    n_shards (int | None): divide the pool into so many; None for 2000 texts each.
+    top (int | None): also write so many texts with the highest scores, of all that are done.
+    ray (RayOptions | None): let the workers of a Ray cluster compute, see ``results_of``. They need
+        the same model at the same place; the files are read and written here.
+    code (Path | None): a Python file with registered functions, which workers import first.
+    progress (bool): show a progress bar.
+    RAISES (SeqMixError): S403, S501 and S610 for texts that can't be read, S549 for an output over
+        an input, S761 for a file that changed, S763 for more shards than texts, S765 and S766 for a
+        folder with other results, S769 for shards that kill their workers, those of ``Scorer``, and
+        S770 to S774.
+
+    Warns with W760 of texts for which a component failed.
+    """
+    paths = files_of(pool)
+    check_output(out, [*paths, Path(wanted.model)])
+    scorer = Scorer(wanted)
+    docs = lazy_docs(paths, scorer.nlp, progress=progress)
+    ids = list(docs)
+    n_shards = n_shards if share is None else share.of
+    n_shards = -(-len(ids) // SIZE) if n_shards is None else n_shards
+    if n_shards > len(ids):
+        found = plural(len(ids), "text")
+        raise SeqMixError(Errors.E763.format(shards=n_shards, found=found))
+    folder = ScoreFolder(out, n_shards)
+    folder.open(_settings(wanted, docs, scorer.nlp, n_shards))
+    numbers = range(n_shards) if share is None else [share.number - 1]
+    with progress_bar(len(ids), "Scoring", shown=progress, unit="text") as bar:
+        work = _Work(folder, docs, ids, bar.update)
+        # Here the pipeline is in memory already.
+        make = (lambda: scorer) if ray is None else partial(make_scorer, wanted, code)
+        try:
+            for number, result in results_of(make, work.pieces(numbers), ray):
+                work.keep(number, result)
+        finally:
+            work.release()
+    if work.lost:
+        raise SeqMixError(_of_lost(folder, work.lost))
+    new, done = work.new, folder.done()
+    failed = tuple(row for row in _rows(folder, done) if "error" in row)
+    if failed:
+        shown = "; ".join(f"{row['key']}: {row['error']}" for row in failed[:3])
+        text = Warnings.W760.format(n=plural(len(failed), "text"), shown=shown)
+        warnings.warn(text, stacklevel=2)
+    if top is not None:
+        _write_top(folder, done, docs, top)
+    component = scorer.component
+    return ScoreRun(
+        len(ids), n_shards, new, len(done), failed, component, None if top is None else folder.top
+    )
+
+
+@dataclass
+class _Work:
+    """The shards that this call computes."""
+
+    folder: ScoreFolder
+    docs: LazyDocs
+    ids: Sequence[int]
+    update: Callable[[int], object]
+    new: int = 0
+    claims: dict[int, FileLock] = field(default_factory=dict)
+    lost: dict[int, Lost] = field(default_factory=dict)
+
+    def pieces(self, numbers: Iterable[int]) -> Iterator[Piece]:
+        """The texts of the shards that nobody has computed or computes."""
+        for number in numbers:
+            some = ids_of(self.ids, number, self.folder.n_shards)
+            done = self.folder.shard(number).exists()
+            claim = None if done else self.folder.claim(number)
+            if claim is None:
+                self.update(len(some))
+            else:
+                self.claims[number] = claim
+                yield Piece(number, Part(number, some, self.docs.packed(some)))
+
+    def keep(self, number: int, result: tuple[list[Row], bytes | None] | Lost) -> None:
+        """Write a shard that is done."""
+        if isinstance(result, Lost):
+            self.lost[number] = result
+        else:
+            self.folder.write(number, *result)
+            self.new += 1
+        release(self.claims.pop(number))
+        self.update(len(ids_of(self.ids, number, self.folder.n_shards)))
+
+    def release(self) -> None:
+        """Let other processes have what is not done."""
+        for claim in self.claims.values():
+            release(claim)
+
+
+def _of_lost(folder: ScoreFolder, lost: dict[int, Lost]) -> str:
+    names = ", ".join(folder.shard(number).stem for number in sorted(lost)[:3])
+    worst = next(iter(lost.values()))
+    return Errors.E769.format(
+        n=plural(len(lost), "shard"), times=worst.times, shown=f"{names} ({worst.reason})"
+    )
+
+
+def ids_of(ids: Sequence[int], number: int, n_shards: int) -> Sequence[int]:
+    """The texts of a shard: all of them are as large, but for one text."""
+    return ids[number * len(ids) // n_shards : (number + 1) * len(ids) // n_shards]
+
+
+def read_scores(path: Path) -> dict[str, float]:
+    """The scores in a folder, by the keys of their texts; without those that have none.
+
+    RAISES (SeqMixError): S766 for another folder, S767 for damaged rows, S768 where no text has a
+        score yet.
+    """
+    folder = ScoreFolder(path)
+    if not folder.settings.exists():
+        raise SeqMixError(Errors.E766.format(path=path, reason="it has no score.json"))
+    found: dict[str, float] = {}
+    for file in sorted((path / "shards").glob("*.jsonl")):
+        number, _, of = file.stem.partition("-of-")
+        rows = ScoreFolder(path, int(of)).rows(int(number) - 1)
+        found |= {row["key"]: row["score"] for row in rows if row.get("score") is not None}
+    if not found:
+        raise SeqMixError(Errors.E768.format(path=path))
+    return found
+
+
+def _settings(wanted: Wanted, docs: LazyDocs, nlp: Language, n_shards: int) -> dict[str, object]:
+    return {
+        **asdict(wanted),
+        "model": pipeline_digest(nlp),
+        "pool": [file.sha256 for file in docs.files],
+        "shards": n_shards,
+        "version": __version__,
+    }
+
+
+def _rows(folder: ScoreFolder, done: Iterable[int]) -> Iterator[Row]:
+    return (row for number in done for row in folder.rows(number))
+
+
+def _write_top(folder: ScoreFolder, done: Iterable[int], docs: LazyDocs, top: int) -> None:
+    scored = (row for row in _rows(folder, done) if row.get("score") is not None)
+    best = nlargest(top, scored, key=lambda row: float(row["score"]))
+    numbers = [number_in(row["key"]) for row in best]
+    texts = docs.texts(number for number in numbers if number is not None)
+    folder.write_top([{**row, "text": text} for row, text in zip(best, texts, strict=True)])

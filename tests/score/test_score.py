@@ -1,0 +1,256 @@
+"""Scores of a pool: by shards, resumed, cut into files, with texts that fail."""
+
+import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from typer.testing import CliRunner
+
+from spacy_seqmix.annotate.query import policy_of
+from spacy_seqmix.annotation import soft_labels
+from spacy_seqmix.annotation.texts import KEY, task_key
+from spacy_seqmix.cli import app
+from spacy_seqmix.errors import SeqMixError
+from spacy_seqmix.lm.causal_lm import CausalLM
+from spacy_seqmix.query.policies import evidence
+from spacy_seqmix.query.suggestions import suggest
+from spacy_seqmix.score import run as score_run
+from spacy_seqmix.score.folder import ScoreFolder, Share, read_share, release
+from spacy_seqmix.score.run import ids_of, read_scores, score_pool
+from spacy_seqmix.score.scorer import Wanted
+
+from ..tiny import TINY_CNN
+
+
+@pytest.fixture(scope="session")
+def pipeline(tmp_path_factory: pytest.TempPathFactory, all_news: list[Doc]) -> Path:
+    """A pipeline that has learnt nothing: its probabilities differ from text to text."""
+    nlp = spacy.blank("en")
+    model = {"@architectures": "spacy-seqmix.SoftTagger.v1", "tok2vec": TINY_CNN}
+    nlp.add_pipe("seqmix_ner", config={"model": model})
+    spacy.util.fix_random_seed(0)
+    examples = [spacy.training.Example(nlp.make_doc(doc.text), doc) for doc in all_news]
+    nlp.initialize(lambda: examples)
+    path = tmp_path_factory.mktemp("score") / "model"
+    nlp.to_disk(path)
+    return path
+
+
+@pytest.fixture
+def texts(tmp_path: Path, all_news: list[Doc]) -> Path:
+    path = tmp_path / "texts.txt"
+    path.write_text("\n\n".join(doc.text for doc in all_news), "utf8")
+    return path
+
+
+def rows_of(out: Path) -> list[dict[str, object]]:
+    paths = sorted((out / "shards").glob("*.jsonl"))
+    return [json.loads(line) for path in paths for line in path.read_text("utf8").splitlines()]
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    paths = [path for path in out.rglob("*") if path.is_file()]
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
+
+
+def test_score_is_what_a_query_computes(pipeline, texts, tmp_path, tiny_lm_dir):
+    wanted = Wanted(str(pipeline), None, "TagCount", str(tiny_lm_dir), spans=True, docs=True)
+    run = score_pool(wanted, [texts], tmp_path / "out", n_shards=1, top=3, progress=False)
+    assert (run.texts, run.shards, run.new, run.done, run.failed) == (30, 1, 1, 1, ())
+    assert run.component == "seqmix_ner"
+    nlp = spacy.load(pipeline)
+    lines = texts.read_text("utf8").split("\n")
+    numbers = [i for i, line in enumerate(lines) if line]
+    docs = [nlp.make_doc(lines[i]) for i in numbers]
+    policy = policy_of("TagCount")
+    found = policy(evidence("entities", nlp, "seqmix_ner", docs), np.random.default_rng(0))
+    rows = rows_of(tmp_path / "out")
+    assert [row["key"] for row in rows] == [task_key(i, lines[i]) for i in numbers]
+    assert [row["score"] for row in rows] == found.tolist()
+    assert [row["tokens"] for row in rows] == [len(doc) for doc in docs]
+    lm = CausalLM.load(str(tiny_lm_dir), dtype="float32")
+    nlls = [one.nlls.mean(dtype="float64") for one in lm.token_nlls([doc.text for doc in docs])]
+    assert [row["perplexity"] for row in rows] == pytest.approx(np.exp(nlls).tolist(), rel=1e-5)
+    for row, doc, spans in zip(rows, docs, suggest(nlp, "seqmix_ner", docs), strict=True):
+        shown = [(doc.text[one["start"] : one["end"]], one["label"]) for one in row["spans"]]
+        assert shown == [(doc[one.start : one.end].text, one.label) for one in spans]
+        assert [one["confidence"] for one in row["spans"]] == [one.confidence for one in spans]
+    assert any(row["spans"] for row in rows)
+    path = tmp_path / "out" / "docs" / "00001-of-00001.spacy"
+    labelled = list(DocBin().from_disk(path).get_docs(Language().vocab))
+    assert [doc.user_data[KEY] for doc in labelled] == [row["key"] for row in rows]
+    assert all(soft_labels.get(doc) is not None for doc in labelled)
+    best = [json.loads(line) for line in run.top.read_text("utf8").splitlines()]
+    order = np.argsort(-found, kind="stable")[:3].tolist()
+    assert [one["text"] for one in best] == [docs[i].text for i in order]
+    assert [one["score"] for one in best] == found[order].tolist()
+
+
+@pytest.mark.parametrize("n", [1, 3, 32])
+def test_score_shards_are_of_equal_size(n):
+    parts = [ids_of(range(32), number, n) for number in range(n)]
+    assert [i for part in parts for i in part] == list(range(32))
+    sizes = {len(part) for part in parts}
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_score_computes_what_is_missing(pipeline, texts, tmp_path, monkeypatch):
+    wanted, out = Wanted(str(pipeline), policy="NTE"), tmp_path / "out"
+    whole = score_pool(wanted, [texts], tmp_path / "whole", n_shards=4, progress=False)
+    assert (whole.new, whole.done) == (4, 4)
+    one = score_pool(wanted, [texts], out, share=Share(3, 4), progress=False)
+    assert (one.new, one.done, one.shards) == (1, 1, 4)
+    assert [path.name for path in (out / "shards").iterdir()] == ["00003-of-00004.jsonl"]
+    before = (out / "shards" / "00003-of-00004.jsonl").stat().st_mtime_ns
+    rest = score_pool(wanted, [texts], out, n_shards=4, progress=False)
+    assert (rest.new, rest.done) == (3, 4)
+    assert (out / "shards" / "00003-of-00004.jsonl").stat().st_mtime_ns == before
+    assert contents(out) == contents(tmp_path / "whole")
+    # a shard that another process computes is left to it, one that failed leaves nothing
+    (out / "shards" / "00001-of-00004.jsonl").unlink()
+    claim = ScoreFolder(out, 4).claim(0)
+    assert claim is not None
+    run = score_pool(wanted, [texts], out, n_shards=4, progress=False)
+    assert (run.new, run.done) == (0, 3)
+    release(claim)
+    assert ScoreFolder(out, 4).claim(1) is None  # it is done
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("spacy_seqmix.score.folder.json", SimpleNamespace(dumps=full))
+    with pytest.raises(SeqMixError, match="S411"):
+        score_pool(wanted, [texts], out, n_shards=4, progress=False)
+    monkeypatch.undo()
+    assert len(list((out / "shards").iterdir())) == 3
+    assert score_pool(wanted, [texts], out, n_shards=4, progress=False).new == 1
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_score_does_not_depend_on_how_texts_are_cut(pipeline, texts, tmp_path):
+    wanted = Wanted(str(pipeline), policy="RandomPolicy", seed=3)
+    score_pool(wanted, [texts], tmp_path / "whole", n_shards=3, progress=False)
+    lines = texts.read_text("utf8").split("\n")
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for at in range(0, len(lines), 10):
+        text = "".join(f"{line}\n" for line in lines[at : at + 10])
+        (parts / f"{at:03d}.txt").write_text(text, "utf8")
+    score_pool(wanted, [parts], tmp_path / "cut", n_shards=3, progress=False)
+    assert rows_of(tmp_path / "cut") == rows_of(tmp_path / "whole")
+    assert len({row["score"] for row in rows_of(tmp_path / "cut")}) == 30
+
+
+def test_score_goes_on_after_a_text_that_fails(pipeline, texts, tmp_path, monkeypatch):
+    wanted, out = Wanted(str(pipeline), policy="NTE", docs=True), tmp_path / "out"
+    score_pool(wanted, [texts], tmp_path / "good", n_shards=2, progress=False)
+    bad = texts.read_text("utf8").split("\n")[4]
+    probs = score_run.Scorer._evidence
+
+    def poisoned(self, policy, docs):
+        if any(doc.text == bad for doc in docs):
+            raise RuntimeError("a  poisoned\ntext")
+        return probs(self, policy, docs)
+
+    monkeypatch.setattr(score_run.Scorer, "_evidence", poisoned)
+    with pytest.warns(UserWarning, match=r"W760\].* 1 text: 4-.*RuntimeError: a poisoned text"):
+        run = score_pool(wanted, [texts], out, n_shards=2, progress=False)
+    assert [row["error"] for row in run.failed] == ["RuntimeError: a poisoned text"]
+    found, good = rows_of(out), rows_of(tmp_path / "good")
+    assert found[2] == {"key": task_key(4, bad), "error": "RuntimeError: a poisoned text"}
+    assert [row["key"] for row in found] == [row["key"] for row in good]
+    others = [i for i in range(30) if i != 2]
+    assert [found[i]["score"] for i in others] == pytest.approx([good[i]["score"] for i in others])
+    docs = DocBin().from_disk(out / "docs" / "00001-of-00002.spacy")
+    assert len(docs) == 14
+    assert task_key(4, bad) not in read_scores(out)
+    assert len(read_scores(out)) == 29
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({"policy": "MNLP"}, "policy"),
+        ({"seed": 1}, "seed"),
+        ({"spans": True}, "spans"),
+        ({"n_shards": 3}, "shards"),
+        ({"texts": "Another text."}, "pool"),
+    ],
+)
+def test_score_folder_belongs_to_its_settings(pipeline, texts, tmp_path, change, fields):
+    wanted = {"model": str(pipeline), "policy": "NTE"}
+    score_pool(Wanted(**wanted), [texts], tmp_path / "out", n_shards=2, progress=False)
+    before = contents(tmp_path / "out")
+    if "texts" in change:
+        texts.write_text(change.pop("texts") + "\n" + texts.read_text("utf8"), "utf8")
+    n_shards = change.pop("n_shards", 2)
+    with pytest.raises(SeqMixError, match=rf"S765.* differ: {fields}\. "):
+        score_pool(Wanted(**{**wanted, **change}), [texts], tmp_path / "out", n_shards=n_shards)
+    assert contents(tmp_path / "out") == before
+
+
+def test_score_refuses_what_can_not_be(pipeline, texts, tmp_path):
+    wanted, out = Wanted(str(pipeline), policy="NTE"), tmp_path / "out"
+    with pytest.raises(SeqMixError, match=r"S763.*30 texts.* 31 shards"):
+        score_pool(wanted, [texts], out, n_shards=31, progress=False)
+    with pytest.raises(SeqMixError, match="S549"):
+        score_pool(wanted, [texts], texts, progress=False)
+    assert not out.exists()
+    with pytest.raises(SeqMixError, match=r"S766.*no score\.json"):
+        read_scores(tmp_path)
+    score_pool(Wanted(str(pipeline), spans=True), [texts], out, progress=False)
+    with pytest.raises(SeqMixError, match="S768"):
+        read_scores(out)
+    (out / "shards" / "00001-of-00001.jsonl").write_text('{"key": 3}\n')
+    with pytest.raises(SeqMixError, match=r"S767.*00001-of-00001\.jsonl"):
+        read_scores(out)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    with pytest.raises(SeqMixError, match=r"S766.*other files"):
+        score_pool(wanted, [texts], tmp_path / "mine", progress=False)
+
+
+@pytest.mark.parametrize("text", ["", "3", "0/4", "5/4", "-1/4", "1/4/2", "a/b", "9" * 30 + "/4"])
+def test_score_share_that_is_none(text):
+    with pytest.raises(SeqMixError, match="S764"):
+        read_share(text)
+
+
+def test_score_share():
+    assert read_share("3/64") == (3, 64)
+
+
+def command(*words: object) -> str:
+    result = CliRunner().invoke(app, [*map(str, words)])
+    assert result.exit_code == 0, (result.output, result.exception)
+    return " ".join(result.output.split())
+
+
+def test_query_by_scores_asks_what_a_query_asks(pipeline, texts, tmp_path):
+    output = command("score", pipeline, texts, "-o", tmp_path / "out", "-p", "NTE", "-q")
+    assert "30 texts by 'seqmix_ner' with NTE, in 1 shard" in output
+    assert "1 shard computed, 1 of 1 done" in output
+    ask = ["query", pipeline, texts, "-n", 5]
+    command(*ask, "-p", "NTE", "-o", tmp_path / "a.jsonl")
+    output = command(*ask, "--scores", tmp_path / "out", "-o", tmp_path / "b.jsonl")
+    assert "Chose among 30 texts, by the scores in" in output
+    a, b = ((tmp_path / name).read_text("utf8") for name in ("a.jsonl", "b.jsonl"))
+    assert a == b
+
+
+def test_score_command_does_one_shard(pipeline, texts, tmp_path):
+    words = ["score", pipeline, texts, "-o", tmp_path / "out", "--policy", "none", "--spans", "-q"]
+    output = command(*words, "--shard", "2/3")
+    assert "1 shard computed, 1 of 3 done; run the command again for the rest" in output
+    assert "score" not in rows_of(tmp_path / "out")[0]
+    assert "2 shards computed, 3 of 3 done" in command(*words, "--shards", 3, "--top", 2)
+    assert (tmp_path / "out" / "top.jsonl").read_text() == ""
+    result = CliRunner().invoke(app, [*map(str, words), "--shard", "1/3", "--shards", "4"])
+    assert "[S764]" in result.output
+    assert math.isclose(result.exit_code, 1)
