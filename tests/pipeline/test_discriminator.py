@@ -10,7 +10,8 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from spacy_seqmix.lm.causal_lm import CausalLM, perplexity, shared_lm
+from spacy_seqmix.lm.causal_lm import CausalLM, perplexity
+from spacy_seqmix.lm.shared import shared_lm
 
 NAME = "seqmix_discriminator"
 LOCAL = "ignore:.*W314:UserWarning"
