@@ -25,7 +25,15 @@ from .batches import (
     position_limit,
 )
 from .gguf import converted_folder
-from .inputs import MAX_PACKED, MAX_PACKED_CHUNK, Inputs, make_batches, packed, padded
+from .inputs import (
+    MAX_PACKED,
+    MAX_PACKED_CHUNK,
+    Inputs,
+    has_several_short,
+    make_batches,
+    packed,
+    padded,
+)
 from .loading import (
     default_device,
     fast_bfloat16,
@@ -183,22 +191,19 @@ class CausalLM:
         most = min(max_batch_items, MAX_LOGITS // int(self.model.config.vocab_size))
         if progress is not None:
             progress(sum(len(one) == 1 for one in ids))
+        pack = batch_size > 1 and has_several_short(chunks) and self._packs
+        # In bfloat16 on a CPU, torch compiles kernels for every shape and keeps them: more than a
+        # megabyte each. A few shapes only, then.
+        few = bfloat16 and self.device.type == "cpu"
+        sizes = batch_size, most, self.window
+        batches = make_batches(chunks, ids, self.start_id, *sizes, pack=pack, few=few)
         # One autocast around all batches: it casts each weight once and keeps the copy until the
-        # end. A bfloat16 copy of the model is up to 1.2 times as fast, but its rounding errors in
-        # log perplexity are four times as large, so far more texts would need a second look.
-        # Without gradients, but not in inference mode, in which autocast keeps no copies.
-        with (
-            torch.no_grad(),
-            torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16),
-        ):
-            # In bfloat16 on a CPU, torch compiles kernels for every shape and keeps them: more than
-            # a megabyte each. A few shapes only, then.
-            shapes = {"few": bfloat16 and self.device.type == "cpu", "window": self.window}
-            short = sum(c.end - c.start <= MAX_PACKED_CHUNK for c in chunks)
-            pack = batch_size > 1 and short > 1 and self._packs
-            for batch in make_batches(
-                chunks, ids, self.start_id, batch_size, most, pack=pack, **shapes
-            ):
+        # end (not in inference mode). A bfloat16 copy of the model is up to 1.2 times as fast, but
+        # its rounding errors in log perplexity are four times as large, so far more texts would
+        # need a second look.
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16)
+        with torch.no_grad(), autocast:
+            for batch in batches:
                 self._score(batch, ids, nlls)
                 if progress is not None:
                     progress(sum(c.end == len(ids[c.text]) - 1 for c in batch.chunks))
@@ -230,7 +235,9 @@ class CausalLM:
         # Only the rows that count are upcast, a few at a time: the vocabulary is wide.
         losses = [
             F.cross_entropy(logits[rows].float(), some, reduction="none")
-            for rows, some in zip(places.split(LOSS_ROWS), targets.split(LOSS_ROWS), strict=True)
+            for rows, some in zip(
+                torch.split(places, LOSS_ROWS), torch.split(targets, LOSS_ROWS), strict=True
+            )
         ]
         flat = torch.cat(losses).cpu().numpy()  # one copy from the device a batch
         self._require_numbers(flat)

@@ -43,10 +43,10 @@ def make_batches(
     padding: int,
     most_rows: int,
     most_tokens: int,
+    window: int,
     *,
     pack: bool,
     few: bool,
-    window: int,
 ) -> Iterator[Inputs]:
     """Divide chunks into batches.
 
@@ -54,15 +54,15 @@ def make_batches(
     ids (Sequence[Sequence[int]]): the tokens of all texts.
     padding (int): the token for places without one.
     most_rows, most_tokens (int): the most chunks and tokens of a batch.
+    window (int): the most tokens of a chunk.
     pack (bool): pack short chunks, and take the long ones one by one, since a CPU gains nothing
         from their padding. Otherwise chunks of similar length are padded.
     few (bool): use a few shapes only.
-    window (int): the most tokens of a chunk.
     YIELDS (Inputs): batches; each chunk is in one of them.
     """
     if pack:
-        short = [c for c in chunks if c.end - c.start <= MAX_PACKED_CHUNK]
-        chunks = [c for c in chunks if c.end - c.start > MAX_PACKED_CHUNK]
+        short = [chunk for chunk in chunks if _is_short(chunk)]
+        chunks = [chunk for chunk in chunks if not _is_short(chunk)]
         size, most_together, most_rows = min(most_tokens, MAX_PACKED), most_rows, 1
         row_width = partial(few_widths, window=size) if few else int
         for some in gather_packed(short, ids, most_together, size):
@@ -71,6 +71,11 @@ def make_batches(
     batches = gather(chunks, most_rows, most_tokens, width_of)
     for some in few_shapes(batches) if few else batches:
         yield padded(some, ids, width_of(some[0].end - some[0].start), padding)
+
+
+def has_several_short(chunks: Iterable[Chunk]) -> bool:
+    """Whether some chunks can be packed together."""
+    return sum(map(_is_short, chunks)) > 1
 
 
 def padded(chunks: list[Chunk], ids: Sequence[Sequence[int]], width: int, padding: int) -> Inputs:
@@ -154,6 +159,10 @@ def gather_packed(
         size += new
     if batch:
         yield batch
+
+
+def _is_short(chunk: Chunk) -> bool:
+    return chunk.end - chunk.start <= MAX_PACKED_CHUNK
 
 
 def _alike(one: Sequence[int], other: Sequence[int]) -> int:
