@@ -254,6 +254,8 @@ class CausalLM:
         or whose attention depends on places in the row, do not. On other devices than a CPU, larger
         batches with some padding are used instead.
         """
+        if self.device.type != "cpu":
+            return False
         size = min(self.window, MAX_PACKED_CHUNK)
         n_ids = int(self.model.config.vocab_size)
         rows = range(max(2, MAX_PACKED // size))

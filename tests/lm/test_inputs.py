@@ -162,6 +162,11 @@ def test_inputs_models_without_positions_are_padded(lm, monkeypatch, what):
         np.testing.assert_allclose(got, score, rtol=1e-4, atol=1e-4)
 
 
+def test_inputs_on_other_devices_are_padded(lm):
+    lm.device = torch.device("cuda")
+    assert not lm._packs
+
+
 def test_inputs_are_not_tried_for_a_single_text(lm):
     lm.token_nlls([TEXTS[0], ""])
     lm.token_nlls(TEXTS, batch_size=1)
