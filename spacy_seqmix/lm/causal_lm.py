@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,18 @@ from .batches import (
     Chunk,
     check_sizes,
     cut,
-    few_shapes,
-    few_widths,
-    gather,
     position_limit,
 )
 from .gguf import converted_folder
+from .inputs import (
+    MAX_PACKED,
+    MAX_PACKED_CHUNK,
+    Inputs,
+    has_several_short,
+    make_batches,
+    packed,
+    padded,
+)
 from .loading import (
     default_device,
     fast_bfloat16,
@@ -39,11 +45,11 @@ from .safety import as_paths
 from .scores import TokenNlls, perplexity, trim_offsets, window_nats
 from .settings import check_dtype
 
-__all__ = ["CausalLM", "TokenNlls", "get_shared", "perplexity", "window_nats"]
+__all__ = ["CausalLM", "TokenNlls", "perplexity", "window_nats"]
 
 MAX_WINDOW = 2048  # tokens of context: attention and logits of more cost memory and change little
 MAX_LOGITS = 1 << 27  # numbers in the logits of one batch: 256 MB in bfloat16
-LOSS_ROWS = 256  # tokens whose logits are held in float32 at a time
+LOSS_ROWS = 32  # tokens whose logits are held in float32 at a time: few fit into a CPU's cache
 
 
 class CausalLM:
@@ -156,7 +162,7 @@ class CausalLM:
         self,
         texts: Sequence[str],
         *,
-        batch_size: int = 16,
+        batch_size: int = 32,
         max_batch_items: int = MAX_BATCH_ITEMS,
         dtype: str | None = None,
         progress: Callable[[int], object] | None = None,
@@ -179,28 +185,28 @@ class CausalLM:
         """
         check_sizes(batch_size=batch_size, max_batch_items=max_batch_items)
         bfloat16 = self.precision(dtype) == "bfloat16"
-        compiled = bfloat16 and self.device.type == "cpu"
         ids, offsets = self._tokenise(texts)
         nlls = [np.zeros(len(one) - 1, dtype=np.float32) for one in ids]
         chunks = [c for i, one in enumerate(ids) for c in cut(i, len(one) - 1, self.window)]
         most = min(max_batch_items, MAX_LOGITS // int(self.model.config.vocab_size))
         if progress is not None:
             progress(sum(len(one) == 1 for one in ids))
+        pack = batch_size > 1 and has_several_short(chunks) and self._packs
+        # In bfloat16 on a CPU, torch compiles kernels for every shape and keeps them: more than a
+        # megabyte each. A few shapes only, then.
+        few = bfloat16 and self.device.type == "cpu"
+        sizes = batch_size, most, self.window
+        batches = make_batches(chunks, ids, self.start_id, *sizes, pack=pack, few=few)
         # One autocast around all batches: it casts each weight once and keeps the copy until the
-        # end. A bfloat16 copy of the model is up to 1.2 times as fast, but its rounding errors in
-        # log perplexity are four times as large, so far more texts would need a second look.
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16),
-        ):
-            # In bfloat16 on a CPU, torch compiles kernels for every shape and keeps them: more than
-            # a megabyte each. A few shapes only, then.
-            width_of = partial(few_widths, window=self.window) if compiled else int
-            batches = gather(chunks, batch_size, most, width_of)
-            for batch in few_shapes(batches) if compiled else batches:
-                self._score(batch, ids, nlls, width_of)
+        # end (not in inference mode). A bfloat16 copy of the model is up to 1.2 times as fast, but
+        # its rounding errors in log perplexity are four times as large, so far more texts would
+        # need a second look.
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16)
+        with torch.no_grad(), autocast:
+            for batch in batches:
+                self._score(batch, ids, nlls)
                 if progress is not None:
-                    progress(sum(c.end == len(ids[c.text]) - 1 for c in batch))
+                    progress(sum(c.end == len(ids[c.text]) - 1 for c in batch.chunks))
         return [TokenNlls(*pair) for pair in zip(nlls, offsets, strict=True)]
 
     def _tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], list[NDArray[np.int64]]]:
@@ -218,41 +224,66 @@ class CausalLM:
             trim_offsets(*pair) for pair in zip(texts, encoded["offset_mapping"], strict=True)
         ]
 
-    def _score(
-        self,
-        batch: list[Chunk],
-        ids: list[list[int]],
-        nlls: list[Floats1d],
-        width_of: Callable[[int], int],
-    ) -> None:
-        width = width_of(batch[0].end - batch[0].start)
-        inputs = torch.full((len(batch), width), self.start_id)
-        mask = torch.zeros_like(inputs)
-        for row, chunk in enumerate(batch):
-            size = chunk.end - chunk.start
-            inputs[row, :size] = torch.tensor(ids[chunk.text][chunk.start : chunk.end])
-            mask[row, :size] = 1
-        logits = self._logits(inputs, mask)
-        losses = []
-        for row, (text, start, end, first) in enumerate(batch):
-            targets = torch.tensor(ids[text][first + 1 : end + 1], device=self.device)
-            # Only the real tokens are upcast, a few rows at a time: the vocabulary is wide.
-            for low in range(0, len(targets), LOSS_ROWS):
-                part = targets[low : low + LOSS_ROWS]
-                at = first - start + low
-                rows = logits[row, at : at + len(part)].float()
-                losses.append(F.cross_entropy(rows, part, reduction="none"))
+    def _score(self, batch: Inputs, ids: list[list[int]], nlls: list[Floats1d]) -> None:
+        logits = self._logits(batch.tokens, batch.mask, batch.positions).flatten(0, 1)
+        wanted = [
+            place[c.first - c.start :] for c, place in zip(batch.chunks, batch.places, strict=True)
+        ]
+        places = torch.from_numpy(np.concatenate(wanted)).to(self.device)
+        following = [i for c in batch.chunks for i in ids[c.text][c.first + 1 : c.end + 1]]
+        targets = torch.tensor(following, device=self.device)
+        # Only the rows that count are upcast, a few at a time: the vocabulary is wide.
+        losses = [
+            F.cross_entropy(logits[rows].float(), some, reduction="none")
+            for rows, some in zip(
+                torch.split(places, LOSS_ROWS), torch.split(targets, LOSS_ROWS), strict=True
+            )
+        ]
         flat = torch.cat(losses).cpu().numpy()  # one copy from the device a batch
         self._require_numbers(flat)
         done = 0
-        for text, _, end, first in batch:
+        for text, _, end, first in batch.chunks:
             nlls[text][first:end] = flat[done : done + end - first]
             done += end - first
 
-    def _logits(self, inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        inputs, mask = inputs.to(self.device), mask.to(self.device)
-        logits = self.model(input_ids=inputs, attention_mask=mask, use_cache=False).logits
-        return torch.as_tensor(logits)
+    @cached_property
+    def _packs(self) -> bool:
+        """Whether the model scores packed chunks like single ones, found by trying.
+
+        It has to take a mask for every pair of tokens, and positions; models with recurrent states,
+        or whose attention depends on places in the row, do not. On other devices than a CPU, larger
+        batches with some padding are used instead.
+        """
+        if self.device.type != "cpu":
+            return False
+        size = min(self.window, MAX_PACKED_CHUNK)
+        n_ids = int(self.model.config.vocab_size)
+        rows = range(max(2, MAX_PACKED // size))
+        # They begin alike and then differ. The last is as far from the first as chunks can be.
+        ids = [[self.start_id, *((row + i) % n_ids for i in range(1, size))] for row in rows]
+        chunks = [Chunk(row, 0, size, 0) for row in rows]
+        try:
+            several, single = packed(chunks, ids, int, 0), padded(chunks[-1:], ids, size, 0)
+            with torch.inference_mode():
+                got = self._logits(several.tokens, several.mask, several.positions)[0]
+                want = self._logits(single.tokens, single.mask)[0]
+        except Exception:  # whatever a model raises at inputs that it does not take
+            return False
+        return torch.allclose(got[several.places[-1]], want, rtol=1e-3, atol=1e-3)
+
+    def _logits(
+        self,
+        tokens: NDArray[np.int64],
+        mask: NDArray[np.bool_],
+        positions: NDArray[np.int64] | None = None,
+    ) -> torch.Tensor:
+        inputs = {"input_ids": tokens, "attention_mask": mask}
+        if positions is not None:
+            inputs["position_ids"] = positions
+        on_device = {name: torch.from_numpy(one).to(self.device) for name, one in inputs.items()}
+        if positions is None:
+            on_device["attention_mask"] = on_device["attention_mask"].long()
+        return torch.as_tensor(self.model(**on_device, use_cache=False).logits)
 
     def _require_numbers(self, values: NDArray[np.float32]) -> None:
         if np.isnan(values).any():
@@ -260,40 +291,9 @@ class CausalLM:
 
     def _require_causal(self) -> None:
         # AutoModelForCausalLM accepts a BERT too, whose scores would be meaningless.
-        inputs = torch.tensor([[self.start_id, 0], [self.start_id, 1]])
+        tokens = np.array([[self.start_id, 0], [self.start_id, 1]])
         with torch.inference_mode():
-            first = self._logits(inputs, torch.ones_like(inputs))[:, 0].float()
+            first = self._logits(tokens, np.ones_like(tokens, dtype=np.bool_))[:, 0].float()
         self._require_numbers(first.cpu().numpy())
         if float((first[0] - first[1]).abs().max()) > 1e-4 * float(first.abs().max()):
             raise SeqMixError(Errors.E305.format(name=self.name))
-
-
-@lru_cache(maxsize=2)
-def shared_lm(
-    name: str,
-    revision: str | None,
-    start_token: str | None,
-    device: str | None,
-    trusted: frozenset[str],
-) -> CausalLM:
-    """``CausalLM.load``, once for all callers with the same settings. Use ``get_shared``."""
-    return CausalLM.load(
-        name,
-        revision=revision,
-        start_token=start_token,
-        device=device,
-        trust_remote_code=trusted,
-    )
-
-
-def get_shared(
-    name: str,
-    *,
-    revision: str | None = None,
-    start_token: str | None = None,
-    device: str | None = None,
-    trust_remote_code: Collection[str] = (),
-) -> CausalLM:
-    """The model that all objects with the same settings share; arguments as ``CausalLM.load``."""
-    trusted = as_paths(trust_remote_code)
-    return shared_lm(resolve(name), revision, start_token, device or default_device(), trusted)

@@ -69,7 +69,7 @@ class PerplexityDiscriminator:
 
             torch.set_num_threads(1)
         if self._lm is None:
-            from .causal_lm import get_shared
+            from .shared import get_shared
 
             self._lm = get_shared(
                 self.settings.model,
@@ -153,13 +153,15 @@ def _is_doubtful(
         return False
     # In logarithms: rounding adds to the mean of nats.
     margin = TERM_ERROR + START_ERROR / len(score)
-    if discriminator.settings.perplexity.log().is_near(math.log(verdict.perplexity), margin):
-        return True
-    if window is None or verdict.window_nats is None:
-        return False
-    error = START_ERROR if window.first else INNER_ERROR
-    margin = TERM_ERROR + error / window.n_words
-    return discriminator.window_nats.is_near(verdict.window_nats, margin)
+    measured = [(discriminator.settings.perplexity.log(), math.log(verdict.perplexity), margin)]
+    if window is not None and verdict.window_nats is not None:
+        error = START_ERROR if window.first else INNER_ERROR
+        margin = TERM_ERROR + error / window.n_words
+        measured.append((discriminator.window_nats, verdict.window_nats, margin))
+    near = [inside.is_near(value, margin) for inside, value, margin in measured]
+    # What is far outside one range is rejected, wherever it is in the other.
+    out = [not inside.holds(value) for inside, value, _ in measured]
+    return any(near) and not any(far and not close for far, close in zip(out, near, strict=True))
 
 
 def _is_off(rough: TokenNlls, exact: TokenNlls) -> bool:

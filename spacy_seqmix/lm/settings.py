@@ -64,7 +64,7 @@ class LMSettings:
     revision: str | None = None
     min_perplexity: float = 0.0
     max_perplexity: float | None = 500.0
-    batch_size: int = 16
+    batch_size: int = 32
     max_batch_items: int = MAX_BATCH_ITEMS
     dtype: str = "auto"
     start_token: str | None = None

@@ -139,6 +139,17 @@ def test_discriminator_auto_scores_doubtful_windows_again(vocab):
     assert lm.calls[1] == ("float32", ["1.0 b c d e f g h"])
 
 
+@pytest.mark.parametrize(("log_limit", "again"), [(2.0, 0), (2.5, 1)])
+def test_discriminator_auto_leaves_clear_rejections_alone(vocab, log_limit, again):
+    lm = FakeLM(0.1)
+    limits = {"max_perplexity": math.exp(log_limit), "max_window_nats": 8.05}
+    discriminator = discriminator_with(lm, **limits)
+    # The window is at its limit; what the text's perplexity is far above needs no second look.
+    (verdict,) = discriminator([mixed(vocab, words=["3.0", *"bcdefgh"], start=0, end=3)])
+    assert not verdict.keep
+    assert [len(texts) for _, texts in lm.calls] == [1, again]
+
+
 def test_discriminator_auto_gives_up_on_bfloat16_if_it_is_worse_than_measured(vocab):
     lm = FakeLM(1.9)
     discriminator = discriminator_with(lm, max_perplexity=math.exp(6.0))

@@ -13,8 +13,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from spacy_seqmix.lm import gguf
-from spacy_seqmix.lm.causal_lm import CausalLM, get_shared
+from spacy_seqmix.lm.causal_lm import CausalLM
 from spacy_seqmix.lm.loading import start_id
+from spacy_seqmix.lm.shared import get_shared
 
 TEXTS = ["The quick brown fox jumps over the lazy dog.", "Friday"]
 
