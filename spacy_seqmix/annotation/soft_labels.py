@@ -110,7 +110,7 @@ def clear(doc: Doc) -> None:
 
 def is_marked(doc: Doc) -> bool:
     """Whether some token of the doc has, or had, a soft label."""
-    has_ids = doc.to_array("ENT_ID").any()
+    has_ids = bool(doc.to_array("ENT_ID").any())
     return SPANS_KEY in doc.spans or (has_ids and any(t.ent_id_.startswith(MARK) for t in doc))
 
 
