@@ -13,6 +13,7 @@ ROOMS = (
     "types",
     "model_names",
     "files",
+    "threads",
     "config",
     "parallel",
     "annotation",

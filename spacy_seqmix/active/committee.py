@@ -1,8 +1,5 @@
 """The committee of a run: its members, and their probabilities of the pool."""
 
-import ctypes
-import gc
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +15,7 @@ from ..files import replacing_folder
 from ..query.dropout import check_has_dropout, dropout_probs
 from ..query.probabilities import token_probs
 from ..types import TokenProbs
+from .memory import release_memory
 from .run_folder import RunFolder
 from .schema import CommitteeSchema
 
@@ -107,19 +105,6 @@ def check_same_labels(first: Language, other: Language, component: str, member: 
     if expected != given:
         reason = f"member {member} has the labels {given}, the first has {expected}"
         raise SeqMixError(Errors.E422.format(reason=reason))
-
-
-def release_memory() -> None:
-    """Give the memory of pipelines that are no longer used back to the system.
-
-    They hang in reference cycles, with their encoder. And glibc keeps pages that were freed between
-    others in use, a few megabytes more in each round, unless it is asked to return them.
-    """
-    gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
-        if trim is not None:
-            trim(0)
 
 
 def save_model(nlp: Language, path: Path) -> None:

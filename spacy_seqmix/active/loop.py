@@ -20,12 +20,13 @@ from ..files import progress_bar
 from .agreeing import Agreeing
 from .annotation import gold_labels
 from .asking import Asking, Waiting
-from .committee import Committee, release_memory, save_model
+from .committee import Committee, save_model
 from .config import read_active_config
 from .dev_set import DevSet
 from .fit import warn_of_unseen
 from .journal import Clock, Mixing, MixingSeconds, RoundRecord, Scores, Seconds, end_of
 from .labelling import Labelling, Pause
+from .memory import frozen_objects, release_memory
 from .pool import digests, pool_of, read_data
 from .precision import matmul_precision
 from .querying import Query
@@ -131,7 +132,8 @@ class ActiveRun:
                 time.sleep(wait)
             return wait is not None
 
-        with self.folder.lock(), matmul_precision(self.active.matmul_precision):
+        precision = matmul_precision(self.active.matmul_precision)
+        with self.folder.lock(), precision, frozen_objects():
             self._read_state()  # another process may have had the folder since it was read
             if self.records:  # a kill may have come before the last round's tidying
                 self.folder.tidy(len(self.records) - 1, self.active.keep_models)

@@ -15,9 +15,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..query.probabilities import check_needs
-from .committee import Committee, release_memory, save_model
+from .committee import Committee, save_model
 from .config import ActiveConfig
 from .fit import FitSettings, fit
+from .memory import release_memory
 from .run_folder import RunFolder
 
 # The stream of random numbers of second trainings; see ``querying`` for others.

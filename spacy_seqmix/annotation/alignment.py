@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
+from spacy.attrs import ENT_IOB, IS_SPACE, ORTH
 from spacy.tokens import Doc, Token
 from spacy.training import Example
 
@@ -24,6 +25,8 @@ Places: TypeAlias = list[list[int]]
 # What spaCy's augmenters drop when they rebuild a reference.
 CARRIED = (soft_labels.KEY, recipes.KEY, relations.KEY, relations.SOFT_KEY, ORIGIN)
 
+# The number of O in spaCy's column ENT_IOB.
+OUTSIDE = 2
 # How spaCy marks the entities of one token, and the last token of longer ones.
 IOB2 = {"U": "B", "L": "I"}
 
@@ -46,6 +49,8 @@ def aligned(example: Example, tags: Sequence[str], layer: str = ENTS) -> Floats2
     if soft is None or soft.layer != layer:
         return _aligned_hard(example, tags, layer)
     rows = soft_labels.with_tags(soft, tags)
+    if have_same_words(example):
+        return rows
     later = continued(rows, tags) if is_iob(layer) else rows
     out = np.zeros((len(example.predicted), len(tags)), dtype="float32")
     x2y, y2x = example.alignment.x2y, example.alignment.y2x
@@ -84,11 +89,32 @@ def _aligned_hard(example: Example, tags: Sequence[str], layer: str) -> Floats2d
     return out
 
 
+def have_same_words(example: Example) -> bool:
+    """Whether both docs have the same tokens, and no whitespace among them: then token i is
+    aligned with token i, which spaCy would find character by character."""
+    predicted, reference = example.predicted, example.reference
+    same = np.array_equal(predicted.to_array(ORTH), reference.to_array(ORTH))
+    return same and not predicted.to_array(IS_SPACE).any()
+
+
 def _spacy_tags(example: Example, layer: str) -> list[str]:
+    if have_same_words(example):
+        return _own_tags(example.reference, layer)
     if layer == ENTS:
         biluo = [tag or "-" for tag in example.get_aligned_ner()]
         return [IOB2.get(tag[0], tag[0]) + tag[1:] for tag in biluo]
     return [tag or "" for tag in example.get_aligned("TAG", as_string=True)]
+
+
+def _own_tags(doc: Doc, layer: str) -> list[str]:
+    """The tags of a doc as spaCy aligns them with the same tokens."""
+    if layer != ENTS:
+        return [token.tag_ for token in doc]
+    tags = ["O" if iob == OUTSIDE else "-" for iob in doc.to_array(ENT_IOB).tolist()]
+    for ent in doc.ents:
+        inside = [f"I-{ent.label_}"] * (len(ent) - 1)
+        tags[ent.start : ent.end] = [f"B-{ent.label_}", *inside]
+    return tags
 
 
 def carry(source: Doc, target: Doc) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import srsly
 from spacy.attrs import DEP, ENT_ID, ENT_KB_ID, ENT_TYPE, LEMMA, ORTH, TAG
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
@@ -33,6 +34,9 @@ __all__ = [
 # tenth, their soft labels to a hundredth; zlib could make a thousandth of zeros.
 MAX_RATIO, ALWAYS_ALLOWED = 100, 2**28
 CHUNK = 2**20
+# What a doc without user data has. It is neither packed nor unpacked for each doc: srsly looks
+# through the entry points of all installed packages each time.
+NO_USER_DATA = srsly.msgpack_dumps({})
 # The attributes that are names, each by its hash.
 NAMES = (ORTH, LEMMA, TAG, DEP, ENT_TYPE, ENT_KB_ID, ENT_ID)
 
@@ -84,7 +88,9 @@ def open_docbin(path: Path) -> DocBin:
         if _is_too_large(data):
             reason = f"its content is more than {MAX_RATIO} times as large as the file"
             raise SeqMixError(Errors.E403.format(path=path, reason=reason))
-        return DocBin().from_bytes(data)
+        docbin: Any = DocBin().from_bytes(data)
+        docbin.user_data = [None if one == NO_USER_DATA else one for one in docbin.user_data]
+        return docbin  # type: ignore[no-any-return]
     except SeqMixError:
         raise
     except FileNotFoundError:
@@ -153,8 +159,15 @@ def _next_doc(docs: Iterator[Doc], number: int, path: Path) -> Doc | None:
 
 def write_docs(docs: Iterable[Doc], path: Path) -> None:
     """Write a .spacy file with user data (soft labels, origins), whole or not at all."""
+    docbin = DocBin(store_user_data=True)
+    for doc in docs:
+        docbin.store_user_data = bool(doc.user_data)
+        docbin.add(doc)
+        if not doc.user_data:
+            docbin.user_data.append(NO_USER_DATA)
+    docbin.store_user_data = True
     with replacing(path) as temporary:
-        DocBin(docs=docs, store_user_data=True).to_disk(temporary)
+        docbin.to_disk(temporary)
 
 
 def _is_too_large(data: bytes) -> bool:

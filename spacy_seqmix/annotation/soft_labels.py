@@ -110,7 +110,8 @@ def clear(doc: Doc) -> None:
 
 def is_marked(doc: Doc) -> bool:
     """Whether some token of the doc has, or had, a soft label."""
-    return SPANS_KEY in doc.spans or any(t.ent_id_.startswith(MARK) for t in doc)
+    has_ids = bool(doc.to_array("ENT_ID").any())
+    return SPANS_KEY in doc.spans or (has_ids and any(t.ent_id_.startswith(MARK) for t in doc))
 
 
 def get_token_probs(doc: Doc) -> SoftLabels | None:

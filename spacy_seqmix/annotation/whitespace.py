@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from spacy.attrs import IS_SPACE
 from spacy.tokens import Doc
 from thinc.api import get_array_module
 
@@ -21,7 +22,7 @@ from .packing import Places
 
 def words_of(doc: Doc) -> Places:
     """The numbers of the tokens that are not whitespace."""
-    return np.flatnonzero([not token.is_space for token in doc])
+    return np.flatnonzero(doc.to_array(IS_SPACE) == 0)
 
 
 def is_blank(doc: Doc) -> bool:

@@ -25,6 +25,7 @@ from torch import Tensor
 from ..annotation.iob import Chain, best_paths, plain_tags
 from ..annotation.packing import Places
 from ..errors import Errors, SeqMixError
+from ..threads import single_threaded_forks
 from ..types import Floats1d
 from .crf_inference import NEVER, Lattice, Transitions, index, make_lattice, packed
 from .crf_loss import cross_entropy
@@ -92,6 +93,7 @@ def build_crf_tagger(
     """
     if not transition_rate > 0:
         raise SeqMixError(Errors.E230.format(rate=transition_rate))
+    single_threaded_forks()
     linear = Linear(nO=nO, nI=tok2vec.maybe_get_dim("nO"), init_W=glorot_uniform_init)
     resize = partial(resize_linear_weighted, fill_defaults={"b": NEW_TAG_BIAS})
     output: Model[Any, Any] = resizable(linear, resize_layer=resize)

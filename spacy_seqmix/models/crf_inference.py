@@ -6,7 +6,9 @@ the score −∞. Columns have the order of ``iob.tag_names``.
 
 The N tokens of B sequences, none of them empty, lie side by side without padding (see
 ``annotation.packing``). All is computed in log space and double precision, gradients in closed form
-(marginals minus targets), so torch records nothing.
+(marginals minus targets), so torch records nothing. A sum over the tags before a token is a product
+of matrices, exp(scores less their largest) times exp(moves), as long as the scores lie so close
+together that none of it underflows; otherwise it is a log-sum-exp for each pair of tags.
 """
 
 from collections.abc import Sequence
@@ -21,6 +23,8 @@ from ..annotation.iob import inside_after, plain_tags, transition_scores
 from ..annotation.packing import Packing, Places
 
 NEVER = float("-inf")
+# Twice the span of the scores must stay well below 708, where exp underflows in double precision.
+LARGEST_SPAN = 300.0
 
 
 class Transitions(NamedTuple):
@@ -59,7 +63,7 @@ class Lattice:
         alpha = self.start + self.emissions[self.packing.at(0)]
         alphas = [alpha]
         for t, n in enumerate(self.packing.sizes[1:], start=1):
-            into = torch.logsumexp(alpha[:n, :, None] + self.moves, dim=1)
+            into = self._summed(alpha[:n], self.moves, self._factors)
             alpha = into + self.emissions[self.packing.at(t)]
             alphas.append(alpha)
         return torch.cat(alphas)
@@ -72,7 +76,7 @@ class Lattice:
         for t in range(len(self.packing.sizes) - 1, -1, -1):
             if len(beta):
                 after = self.emissions[self.packing.at(t + 1)] + beta
-                beta = torch.logsumexp(self.moves + after[:, None, :], dim=2)
+                beta = self._summed(after, self.moves.T, self._factors.T)
             beta = torch.cat([beta, self.end[len(beta) : self.packing.sizes[t]]])
             betas.append(beta)
         return torch.cat(betas[::-1]) if betas else self.emissions
@@ -92,14 +96,44 @@ class Lattice:
 
         weight (Tensor | None): the weight of each sequence, shape (B,); 1 by default.
         """
+        size = len(self.log_z)
+        if size == len(self.emissions):  # no sequence has a second token
+            return torch.zeros_like(self.moves)
         logs = torch.zeros_like(self.log_z) if weight is None else weight.log()
-        total = torch.zeros_like(self.moves)
-        for t, n in enumerate(self.packing.sizes[1:], start=1):
-            here = self.packing.at(t)
-            after = self.emissions[here] + self.betas[here] + (logs - self.log_z)[:n, None]
-            before = self.alphas[self.packing.at(t - 1)][:n, :, None]
-            total += (before + self.moves + after[:, None, :]).exp().sum(dim=0)
-        return total
+        ranks = index(self.packing.ranks[size:], self.emissions)
+        after = self.emissions[size:] + self.betas[size:] + (logs - self.log_z)[ranks, None]
+        before = self.alphas[index(self.packing.previous, self.emissions)]
+        if self._is_wide:
+            pairs = zip(before, after, strict=True)
+            moves = ((b[:, None] + self.moves + a).exp() for b, a in pairs)
+            return sum(moves, torch.zeros_like(self.moves))
+        largest = before.amax(dim=1, keepdim=True)
+        sums = (before - largest).exp().T @ (after + largest).exp()
+        return sums * self._factors
+
+    @cached_property
+    def _is_wide(self) -> bool:
+        """Whether scores lie too far apart for products of matrices.
+
+        A tag that IOB2 allows at most two tokens later than the likeliest one is at most two moves
+        and two emissions less likely, so twice the span of all scores limits what may underflow.
+        """
+        least, largest = self.emissions.aminmax()
+        moves = (self.moves, self.start, self.end)
+        span = largest - least + sum(2.0 * finite(scores).abs().max() for scores in moves)
+        return not bool(span < LARGEST_SPAN)  # nor where a score is not a number
+
+    @cached_property
+    def _factors(self) -> Tensor:
+        """exp(moves)."""
+        return self.moves.exp()
+
+    def _summed(self, scores: Tensor, moves: Tensor, factors: Tensor) -> Tensor:
+        """log Σ_i exp(scores[b, i] + moves[i, j]); shape (B, L)."""
+        if self._is_wide:
+            return torch.logsumexp(scores[:, :, None] + moves, dim=1)
+        largest = scores.amax(dim=1, keepdim=True)
+        return ((scores - largest).exp() @ factors).log() + largest
 
     def log_prob(self, doc: int, start: int, tags: Sequence[int]) -> Tensor:
         """log P(the tokens from start on have these tags, and an entity at their end ends there).
@@ -154,6 +188,11 @@ def packed(values: Tensor, packing: Packing) -> Tensor:
 def index(places: Places, like: Tensor) -> Tensor:
     """Places as an index of a tensor, on its device."""
     return torch.from_numpy(places).to(like.device)
+
+
+def finite(scores: Tensor) -> Tensor:
+    """Impossible scores as 0."""
+    return scores.masked_fill(torch.isneginf(scores), 0.0)
 
 
 @lru_cache

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..annotation.packing import Packing, Places
-from .crf_inference import Lattice, Transitions, index, packed
+from .crf_inference import Lattice, Transitions, finite, index, packed
 
 NO_PLACES = np.zeros(0, dtype="int64")
 
@@ -83,9 +83,8 @@ def cross_entropy(lattice: Lattice, rows: Tensor) -> tuple[float, Tensor, Transi
         outside = torch.full_like(part.last, n_tags)
         d = part.marginals - y
         counts += _counts(part, torch.ones_like(part.log_z), outside, outside) - moves
-        loss = float(
-            part.log_z.sum() - (y * part.emissions).sum() - (moves * _finite(scores)).sum()
-        )
+        # Impossible moves count as 0: nobody expects them.
+        loss = float(part.log_z.sum() - (y * part.emissions).sum() - (moves * finite(scores)).sum())
         if gaps is not None:
             loss -= float((gaps.weight * gaps.lattice.log_z).sum())
             weight = gaps.weight[index(gaps.lattice.packing.ranks, y)]
@@ -217,13 +216,14 @@ def valid_targets(rows: Tensor, at_start: Tensor, packing: Packing) -> tuple[Ten
 
 def _runs(flags: Tensor, packing: Packing) -> Iterator[Run]:
     """The runs of tokens of each doc with a flag."""
-    all_flags = flags.cpu().numpy()
-    for places in packing.places:
-        edges = np.flatnonzero(np.diff(all_flags[places], prepend=False, append=False)).tolist()
-        for start, end in zip(edges[::2], edges[1::2], strict=True):
-            yield Run(places, start, end)
-
-
-def _finite(scores: Tensor) -> Tensor:
-    """Set impossible scores to 0: their expected counts are 0."""
-    return scores.masked_fill(torch.isneginf(scores), 0.0)
+    lengths = [len(places) for places in packing.places]
+    begins = np.cumsum([0, *lengths]) + np.arange(len(lengths) + 1)
+    # Docs one after the other, with a place without a flag before each of them.
+    padded = np.zeros(begins[-1] + 1, dtype=bool)
+    numbers = np.repeat(np.arange(len(lengths)), lengths)
+    padded[np.arange(len(numbers)) + numbers + 1] = flags.cpu().numpy()[packing.flat]
+    edges = np.flatnonzero(padded[1:] != padded[:-1])
+    docs = np.searchsorted(begins, edges[::2], side="right") - 1
+    starts, ends = edges[::2] - begins[docs], edges[1::2] - begins[docs]
+    for doc, start, end in zip(docs.tolist(), starts.tolist(), ends.tolist(), strict=True):
+        yield Run(packing.places[doc], start, end)

@@ -20,6 +20,7 @@ from thinc.types import Floats2d, Ragged
 
 from ..annotation.recipes import Recipe
 from ..model_names import resolve, without_hub
+from ..threads import single_threaded_forks
 from .encoder import not_loaded
 from .interpolation_layers import Forward, RecipeForward, Step, mix_in
 from .word_shapes import begin_shapes, shape_rows, shaped, shapes_of_pieces
@@ -53,6 +54,7 @@ def build_mix_transformer(
     grad_scaler_config (dict): settings of the scaling of gradients in mixed precision.
     RETURNS (Model[list[Doc], FullTransformerBatch]): the encoder's outputs.
     """
+    single_threaded_forks()
     build = registry.get("architectures", PLAIN)
     model: Model[list[Doc], FullTransformerBatch] = build(
         name,

@@ -71,8 +71,10 @@ class ArmRecord(Record):
 
     def differing(self, other: ArmRecord) -> list[str]:
         """Names of values that differ. A value written as a variable is no other value."""
-        ours, theirs = fill_in(self.values), fill_in(other.values)
-        names = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+        names: list[str] = []
+        if self.values != other.values:  # rarely: filling in takes time
+            ours, theirs = fill_in(self.values), fill_in(other.values)
+            names = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
         return names + ["steps_of"] * (self.steps_of != other.steps_of)
 
 

@@ -20,6 +20,7 @@ from ..active.journal import LOCKED_EXIT_CODE
 from ..active.run_folder import locked
 from ..errors import plural
 from ..files import progress_bar, replacing
+from ..threads import cores, environment
 from .folder import OneRun, check_folder, runs_of, write_arms
 from .plan import Sweep
 
@@ -93,14 +94,13 @@ class Runner:
         command = ["spacy", "seqmix", "active", str(run.config_path), str(run.folder), "--quiet"]
         command += ["--gpu-id", str(self.use_gpu), "--end-with-input"]
         command += [] if self.code is None else ["--code", str(self.code)]
-        threads = str(max(1, (os.cpu_count() or 1) // self.n_process))
         with run.log.open("wb") as log, _pipe() as (reader, _):
             process = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=reader,
-                env={"OMP_NUM_THREADS": threads, **os.environ},
+                env=environment(cores() // self.n_process),
             )
             try:
                 while process.poll() is None and not self.stop.is_set():

@@ -1,15 +1,11 @@
 """The committee in the loop: who is trained, what is kept, and that it can be resumed."""
 
-import os
-import platform
-from pathlib import Path
-
 import numpy as np
 import pytest
 import spacy
 
 from spacy_seqmix.active import committee, round_training
-from spacy_seqmix.active.committee import Committee, check_same_labels, release_memory
+from spacy_seqmix.active.committee import Committee, check_same_labels
 from spacy_seqmix.active.run_folder import RunFolder
 from spacy_seqmix.active.schema import CommitteeSchema
 
@@ -198,18 +194,3 @@ def test_committee_with_other_labels_is_refused():
     check_same_labels(first, pipeline("PER", "LOC"), "seqmix_ner", 2)
     with pytest.raises(ValueError, match=r"S422.*member 2 has the labels \['LOC', 'PER'\]"):
         check_same_labels(first, pipeline("LOC", "PER"), "seqmix_ner", 2)
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no trim")
-def test_release_memory_returns_what_lies_between_blocks_in_use():
-    def resident():
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-    blocks = [bytes(1000) for _ in range(100_000)]  # too large for Python's own allocator
-    kept = blocks[::50]
-    full = resident()
-    del blocks
-    release_memory()
-    assert resident() < full - 50
-    assert len(kept) == 2000

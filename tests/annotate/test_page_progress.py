@@ -257,6 +257,15 @@ def test_page_training_ends_when_it_is_stopped(loop):
     training.stop()
 
 
+def test_page_training_gets_its_environment(loop):
+    training = training_of(loop, "import os; raise SystemExit(os.environ['OMP_NUM_THREADS'])")
+    training.env = {**os.environ, "OMP_NUM_THREADS": "5"}
+    training.start()
+    wait_for(lambda: not training.is_alive)
+    assert training.message() == "5"
+    training.stop()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs signals of POSIX")
 def test_page_training_ends_with_a_server_that_is_killed(loop, tmp_path):
     child = (

@@ -195,3 +195,17 @@ def test_docs_that_were_corrected_are_counted(docs, blank_en, tmp_path):
     with pytest.warns(UserWarning, match=r"W580.*1 of the 3 docs of '.*mine\.spacy'"):
         back = read_docs(tmp_path / "mine.spacy", blank_en)
     assert [soft_labels.get(doc) is None for doc in back] == [False, False, True]
+
+
+def test_docs_with_and_without_user_data_are_written_as_spacy_writes_them(news, tmp_path):
+    docs = [doc.copy() for doc in news[:3]]
+    docs[1].user_data["note"] = np.arange(3)
+    path = tmp_path / "docs.spacy"
+    write_docs(docs, path)
+    assert path.read_bytes() == DocBin(docs=docs, store_user_data=True).to_bytes()
+    ours, theirs = (
+        list(one.get_docs(docs[0].vocab)) for one in (open_docbin(path), DocBin().from_disk(path))
+    )
+    assert [sorted(doc.user_data) for doc in ours] == [[], ["note"], []]
+    assert [doc.to_json() for doc in ours] == [doc.to_json() for doc in theirs]
+    assert ours[1].user_data["note"].tolist() == [0, 1, 2]

@@ -8,7 +8,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
 from spacy_seqmix import SoftLabels
-from spacy_seqmix.annotation import layers, soft_labels
+from spacy_seqmix.annotation import alignment, layers, soft_labels
 from spacy_seqmix.annotation.alignment import aligned
 
 WORDS = ["Ann", "Lee", "saw", "Rome", "."]
@@ -458,6 +458,41 @@ def test_soft_labels_aligned_rows_are_probabilities_or_missing(doc):
     predicted = Doc(doc.vocab, words=["AnnL", "ee", "s", "awRome", "."])
     sums = aligned(Example(predicted, doc), TAGS).sum(axis=1)
     assert all(np.isclose(s, 0) or np.isclose(s, 1) for s in sums)
+
+
+@pytest.mark.parametrize(
+    "words", [WORDS, ["Ann", " ", "saw", "Rome", "\n"]], ids=["words", "space"]
+)
+@pytest.mark.parametrize("layer", ["ents", "tags"])
+@pytest.mark.parametrize("soft", [False, True], ids=["hard", "soft"])
+def test_soft_labels_aligned_same_tokens_as_spacy_aligns_them(nlp, monkeypatch, words, layer, soft):
+    rng = np.random.default_rng(0)
+    tags = TAGS if layer == "ents" else ("A", "B")
+    fast = 0
+    for _ in range(60):
+        reference = Doc(
+            nlp.vocab, words=words, tags=[str(t) for t in rng.choice(["A", "B", ""], 5)]
+        )
+        spans = [
+            Span(reference, i, j, str(rng.choice(["PER", "LOC", "X"]))) for i, j in ((0, 2), (2, 3))
+        ]
+        places = [reference[i : i + 1] for i in range(3, 5)]
+        chosen = [span for span in spans if rng.random() < 0.5]
+        blocked, missing = ([p for p in places if rng.random() < 0.4] for _ in range(2))
+        missing = [p for p in missing if p not in blocked]
+        if rng.random() < 0.9:
+            default = "outside" if rng.random() < 0.5 else "missing"
+            reference.set_ents(chosen, blocked=blocked, missing=missing, default=default)
+        if soft:
+            probs = rng.dirichlet([0.3] * len(tags), 5) * (rng.random((5, 1)) < 0.8)
+            soft_labels.put(reference, SoftLabels(tags, probs.astype("float32"), layer))
+        example = Example(blank(reference), reference)
+        fast += alignment.have_same_words(example)
+        found = aligned(example, tags, layer)
+        with monkeypatch.context() as context:
+            context.setattr(alignment, "have_same_words", lambda example: False)
+            assert_array_equal(found, aligned(example, tags, layer))
+    assert fast == (60 if words is WORDS else 0)
 
 
 # Bad input

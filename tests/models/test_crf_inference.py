@@ -8,6 +8,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from spacy_seqmix.annotation.iob import Chain, best_paths, plain_tags, transition_scores
+from spacy_seqmix.models import crf_inference
 from spacy_seqmix.models.crf_inference import Transitions, make_lattice
 from spacy_seqmix.models.crf_loss import cross_entropy
 
@@ -168,3 +169,48 @@ def test_crf_long_and_steep():
     tags = plain_tags(L)
     seen = ["O", *[tags[i] for i in path[0].tolist()]]
     assert all(b[0] != "I" or a[1:] == b[1:] for a, b in pairwise(seen))
+
+
+@pytest.mark.parametrize("scale", [0.1, 2.0, 15.0, 40.0])
+@pytest.mark.parametrize("seed", range(2))
+def test_crf_products_of_matrices_give_the_sums_of_logs(monkeypatch, seed, scale):
+    lengths = [30, 7, 1, 0, 12]
+    weight = torch.tensor([0.5, 1.0, 0.0, 2.0], dtype=torch.float64)
+    near, e, transitions = random_lattice(seed, lengths, scale)
+    monkeypatch.setattr(crf_inference, "LARGEST_SPAN", 1e9)
+    assert not near._is_wide
+    sums = near.log_z, near.alphas, near.betas, near.marginals, near.move_counts(weight)
+    monkeypatch.setattr(crf_inference, "LARGEST_SPAN", 0.0)
+    far = lattice_of(e, lengths, transitions)
+    assert far._is_wide
+    for a, b in zip(
+        sums,
+        (far.log_z, far.alphas, far.betas, far.marginals, far.move_counts(weight)),
+        strict=True,
+    ):
+        assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_crf_steep_scores_are_summed_as_logs():
+    # The entity's second token needs a first one that is e^-900 as likely as O.
+    e = torch.zeros((1, 2, L), dtype=torch.float64)
+    e[0, 0, 0], e[0, 1, 2] = 900.0, 2000.0
+    zeros = torch.zeros(L).double()
+    lattice = lattice_of(e, [2], Transitions(zeros, torch.zeros((L, L)).double(), zeros))
+    assert lattice._is_wide
+    assert_allclose(lattice.log_z, 2000.0)
+    assert_allclose(lattice.marginals[:, 1:3].sum(dim=1), 1.0)
+    assert_allclose(lattice.move_counts()[1, 2], 1.0)
+
+
+def test_crf_of_scores_that_are_no_numbers_is_no_number():
+    lattice, _, _ = random_lattice(0)
+    lattice.emissions[0, 0] = torch.nan
+    assert not torch.isfinite(lattice.log_z).all()
+    loss, _, _ = cross_entropy(lattice, torch.full_like(lattice.emissions, 1 / L))
+    assert np.isnan(loss)
+
+
+def test_crf_of_single_tokens_has_no_moves():
+    lattice, _, _ = random_lattice(0, [1, 0, 1])
+    assert not lattice.move_counts().any()

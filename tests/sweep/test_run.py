@@ -217,6 +217,29 @@ def test_run_sweep_reports_each_run_as_it_ends(planned, tmp_path, monkeypatch, c
     assert capfd.readouterr().err == ""  # a bar is for terminals
 
 
+@pytest.mark.parametrize(
+    ("n_process", "users", "wanted"), [(1, None, "6"), (4, None, "1"), (2, "5", "5")]
+)
+def test_run_sweep_shares_the_cores(planned, tmp_path, monkeypatch, n_process, users, wanted):
+    seen = []
+
+    class Process(Ended):
+        returncode, commands, n_rounds = 0, [], 2
+
+        def __init__(self, command, stdout, env, **kwargs):
+            seen.append(env["OMP_NUM_THREADS"])
+            super().__init__(command, stdout)
+
+    monkeypatch.setattr(sweep_run.subprocess, "Popen", Process)
+    monkeypatch.setattr(sweep_run, "cores", lambda: 6)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if users is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", users)
+    sweep = planned({**QUICK, "active.mixing": None, "sweep.seeds": [0]}, "[sweep]\nseeds = []\n")
+    assert run_sweep(sweep, tmp_path / "out", n_process=n_process, progress=False) == []
+    assert seen == [wanted]
+
+
 @pytest.mark.parametrize("obeys", [True, False])
 def test_run_sweep_that_is_terminated_ends_its_runs(planned, tmp_path, monkeypatch, obeys):
     started, ended = threading.Event(), threading.Event()

@@ -12,7 +12,7 @@ import spacy
 from spacy.tokens import Doc
 
 from ...active.annotation import all_labels, entity_labels
-from ...active.committee import release_memory
+from ...active.memory import release_memory
 from ...active.run_folder import locked
 from ...annotation.docbins import read_numbered_docs
 from ...annotation.whitespace import is_blank

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ...active.run_folder import locked
 from ...errors import Errors, SeqMixError, SeqMixFileError, Warnings
+from ...threads import cores, environment
 from .desk import Desk
 from .folder import PageFolder, PageSettings
 from .progress import Progress
@@ -128,7 +129,8 @@ def serve(
         training = None
         stack.enter_context(_like_ctrl_c())
         if train is not None:
-            training = Training(folder.config_path, run_dir, train)
+            env = environment(cores() - 1)  # one is left for the page
+            training = Training(folder.config_path, run_dir, train, env)
             stack.callback(desk.hand_over, run_dir)  # once the training has ended
             stack.callback(training.stop)
             training.start()

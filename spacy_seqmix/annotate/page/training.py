@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import RLock
@@ -28,14 +28,22 @@ class Training:
     server ends, even by kill -9, and the loop ends with it.
     """
 
-    def __init__(self, config: Path, run_dir: Path, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        config: Path,
+        run_dir: Path,
+        options: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         """Nothing is started yet.
 
         options (Sequence[str]): further options of ``spacy seqmix active``.
+        env (Mapping | None): its environment; by default that of this process.
         """
         command = ["spacy", "seqmix", "active", str(config), str(run_dir), "--quiet"]
         self.command = [sys.executable, "-m", *command, "--wait", "--end-with-input", *options]
         self.log = run_dir / "page" / "training.log"
+        self.env = env
         self.since = 0.0  # when it was started last
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = RLock()
@@ -54,6 +62,7 @@ class Training:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,  # Ctrl-C ends the server, which ends it
+                    env=self.env,
                 )
             if hasattr(os, "setpriority"):
                 with suppress(OSError):  # it has ended by now
