@@ -906,8 +906,8 @@ class Errors:
     )
     E770 = "[S770] --ray-address needs Ray: pip install 'spacy-seqmix[ray]'."
     E771 = (
-        "[S771] There is no Ray cluster at '{address}' ({reason}). Start one with 'ray start "
-        "--head', or give --ray-address local."
+        "[S771] There is no Ray cluster at '{address}' ({reason}). Start one with 'ray start', or "
+        "give --ray-address local."
     )
     E772 = (
         "[S772] No node of the Ray cluster has room for a worker: it needs {wanted}, and the "

@@ -21,6 +21,8 @@ __all__ = ["results_of_ray"]
 MAX_TIMES = 3
 # To reach the head of a cluster.
 SECONDS = 10.0
+# For a first worker to start: to load a model, once there is room.
+START_SECONDS = 900.0
 # Ray reports no statistics of use to its makers, and says nothing of settings to come.
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
@@ -135,8 +137,13 @@ class _Driver:
                 return
             # A worker that replaces one may wait for room for ever; the others go on.
             coming = {one.coming: one for one in self.workers if one.coming is not None}
-            (ref, *_), _ = self.ray.wait(list(coming), num_returns=1)
-            worker = coming[ref]
+            done, _ = self.ray.wait(list(coming), num_returns=1, timeout=START_SECONDS)
+            if not done:
+                if not any(one.piece for one in self.workers):
+                    reason = f"none has started in {START_SECONDS / 60:.0f} minutes"
+                    raise SeqMixError(Errors.E773.format(reason=reason))
+                continue
+            ref, worker = done[0], coming[done[0]]
             try:
                 result = self.ray.get(ref)
             except self.ray.exceptions.RayActorError as err:
@@ -144,16 +151,16 @@ class _Driver:
             except self.ray.exceptions.RayTaskError as err:
                 raise self._error_of(worker, err) from err
             else:
-                done, worker.piece, worker.coming = worker.piece, None, None
-                if done is None:
+                of, worker.piece, worker.coming = worker.piece, None, None
+                if of is None:
                     self._check_version(result)
                 else:
-                    yield done[0].number, result
+                    yield of[0].number, result
 
     def end(self) -> None:
-        """Free what the workers have of the cluster."""
-        for worker in self.workers:
-            self.ray.kill(worker.actor)
+        """Free what the workers have of the cluster: Ray ends actors that nobody holds. To kill one
+        that is starting can block its node."""
+        self.workers.clear()
 
     def _next(self) -> tuple[Piece, int] | None:
         if self.again:

@@ -166,10 +166,10 @@ def test_loop_warm_start_of_layers_that_cannot_grow(start, component_files, tmp_
     settings = {**component_files("tagger"), "active.start": "warm", "active.n_rounds": 1}
     assert len(start(settings).run()) == 2
     pool = start(settings, "other")
-    rare = pool.pool.docs[1]
+    docs = list(pool.pool.docs.values())
     assert 1 not in pool._query(0).choose(pool.active.n_new(0), 0).ids
-    rare[0].tag_ = "RARE"
-    DocBin(docs=list(pool.pool.docs.values())).to_disk(settings["paths.pool"])
+    docs[1][0].tag_ = "RARE"
+    DocBin(docs=docs).to_disk(settings["paths.pool"])
     run = start({**settings, "active.n_query": 14}, "third")
     with pytest.raises(ValueError, match=r"S430\] 'tagger' can't learn the new labels \['RARE'\]"):
         run.run()

@@ -82,7 +82,7 @@ def test_loop_keeps_some_that_the_discriminator_threw_out(start, mix_set):
     rejected = read_docs(run.folder.rejected(0), run.blank, need_entities=False)
     assert 0 < len(rejected) == min(20, record.mixing.rejected)
     assert all(len(doc) % 2 and get_origin(doc).perplexity == 9.0 for doc in rejected)
-    parents = run.folder.parents(0) if mix_set == "pool" else run.active.pool
+    parents = run.folder.parents(0) if mix_set == "pool" else run.active.pool[0]
     known = by_key(read_docs(parents, run.blank, need_entities=False))
     assert {key for doc in rejected for key in parent_keys(doc)} <= set(known)
 

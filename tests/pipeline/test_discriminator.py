@@ -290,6 +290,7 @@ def test_discriminator_pipe_streams_mixed_lengths_in_bounded_batches(make_nlp, m
     """Neither many docs nor long ones make a batch larger than it may be."""
     nlp = make_nlp(max_batch_items=64, batch_size=8)
     lm = nlp.get_pipe(NAME).discriminator.lm
+    assert lm._packs  # which the model is tried for once
     shapes = []
     logits = lm._logits
     monkeypatch.setattr(lm, "_logits", lambda x, *m: shapes.append(tuple(x.shape)) or logits(x, *m))
