@@ -1,0 +1,116 @@
+"""Score pools of growing size, and compare with the pipeline alone over the same texts.
+
+    python benchmarks/scale.py MODEL TEXTS.spacy --sizes 10000,100000,1000000
+
+Each text is a random sentence of TEXTS with a number behind it, so that no two are equal. Of each
+size, one process scores all texts with `spacy seqmix score`, and another one runs `nlp.pipe` over
+them and keeps nothing. The table has seconds of each, microseconds a text, the ratio, and the most
+memory that the process took. Starting Python and loading the model count for neither; reading the
+texts counts for both, and finding and writing for the scores.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import spacy
+import typer
+from spacy.tokens import DocBin
+from wasabi.tables import table
+
+from spacy_seqmix.score.run import score_pool
+from spacy_seqmix.score.scorer import Scorer, Wanted
+
+FILES = 10  # the texts of a pool are divided into
+
+
+def main(
+    model: Annotated[str, typer.Argument(help="Trained pipeline")],
+    corpus: Annotated[Path, typer.Argument(metavar="TEXTS", help="Sentences (.spacy)")],
+    sizes: Annotated[str, typer.Option(help="Texts of each pool")] = "10000,100000,1000000",
+    policy: Annotated[str, typer.Option(help="What scores them")] = "TagCount",
+    seed: Annotated[int, typer.Option(help="Of the choice of sentences")] = 0,
+    work: Annotated[str | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Print the table."""
+    if work is not None:  # a process that is measured
+        measured = pipe if work == "pipe" else score
+        seconds = measured(model, corpus, policy)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps([seconds, peak]))
+        return
+    sentences = [doc.text for doc in DocBin().from_disk(corpus).get_docs(spacy.blank("xx").vocab)]
+    rows = []
+    for size in map(int, sizes.split(",")):
+        with TemporaryDirectory() as name:
+            write_texts(Path(name), sentences, size, seed)
+            found = [run(model, Path(name), policy, kind) for kind in ("pipe", "score")]
+        (alone, _), (scored, peak) = found
+        per_text = [f"{seconds / size * 1e6:.0f}" for seconds in (alone, scored)]
+        rows.append((f"{size:,}", *per_text, f"{scored / alone:.2f}", f"{peak:,.0f}"))
+        print(f"{size:,} texts: {alone:.1f} s alone, {scored:.1f} s scored, {peak:,.0f} MB")
+    header = ("Texts", "nlp.pipe, µs a text", "score, µs a text", "Ratio", "Memory, MB")
+    print(f"\n{date.today()}, {platform.machine()}, {policy}, seed {seed}")
+    print(table(rows, header=header, divider=True, aligns=("r",) * 5))
+
+
+def write_texts(folder: Path, sentences: list[str], size: int, seed: int) -> None:
+    """Write a pool in several files."""
+    rng = random.Random(seed)
+    for part in range(FILES):
+        with (folder / f"{part:02d}.txt").open("w", encoding="utf8") as file:
+            for number in range(part * size // FILES, (part + 1) * size // FILES):
+                file.write(" ".join([*rng.choice(sentences).split(), f"{number}\n"]))
+
+
+def run(model: str, folder: Path, policy: str, kind: str) -> tuple[float, float]:
+    """Measure in a process of its own. RETURNS (tuple): seconds, and megabytes."""
+    command = [sys.executable, __file__, model, str(folder), "--policy", policy, "--work", kind]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    seconds, peak = json.loads(done.stdout.splitlines()[-1])
+    return seconds, peak
+
+
+def pipe(model: str, folder: Path, policy: str) -> float:
+    """The seconds of the pipeline alone."""
+    nlp = spacy.load(model)
+
+    def every() -> None:
+        for path in sorted(folder.glob("*.txt")):
+            with path.open(encoding="utf8") as file:
+                for _ in nlp.pipe(line.rstrip("\n") for line in file):
+                    pass
+
+    return timed(every)
+
+
+def score(model: str, folder: Path, policy: str) -> float:
+    """The seconds of the scores, with reading and writing."""
+    wanted = Wanted(model, policy=policy)
+    loading = timed(lambda: Scorer(wanted))  # the first time also imports
+    loading = timed(lambda: Scorer(wanted))
+    with TemporaryDirectory() as name:
+        seconds = timed(lambda: score_pool(wanted, [folder], Path(name), progress=False))
+    return seconds - loading
+
+
+def timed(function: Callable[[], object]) -> float:
+    """The seconds that a function takes."""
+    begun = time.perf_counter()
+    function()
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    typer.run(main)
