@@ -57,22 +57,18 @@ class LazyDocs(Mapping[int, Doc]):
 
     def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
         """Make docs in this order. RAISES (KeyError): for a number that none has."""
-        places = (self._known(number) for number in numbers)
-        for file, group in groupby(places, key=lambda place: int(self._file[place])):
-            yield from self.files[file].docs([int(self._row[place]) for place in group])
+        for file, rows in self._by_file(numbers):
+            yield from file.docs(rows)
 
     def texts(self, numbers: Iterable[int]) -> Iterator[str]:
         """The texts of docs, which are not made of lines for that."""
-        places = (self._known(number) for number in numbers)
-        for file, group in groupby(places, key=lambda place: int(self._file[place])):
-            yield from self.files[file].texts([int(self._row[place]) for place in group])
+        for file, rows in self._by_file(numbers):
+            yield from file.texts(rows)
 
     def packed(self, numbers: Iterable[int]) -> list[list[str] | bytes]:
         """Docs for another process: the texts of lines, and DocBins of docs. See ``unpacked``."""
         out: list[list[str] | bytes] = []
-        places = (self._known(number) for number in numbers)
-        for number, group in groupby(places, key=lambda place: int(self._file[place])):
-            file, rows = self.files[number], [int(self._row[place]) for place in group]
+        for file, rows in self._by_file(numbers):
             if is_docbin(file.path):
                 out.append(DocBin(docs=file.docs(rows), store_user_data=True).to_bytes())
             else:
@@ -92,6 +88,12 @@ class LazyDocs(Mapping[int, Doc]):
     def first_of(self, file: int) -> int:
         """The number that the first line or doc of a file has."""
         return sum(one.size for one in self.files[:file])
+
+    def _by_file(self, numbers: Iterable[int]) -> Iterator[tuple[IndexedFile, list[int]]]:
+        """The rows of texts that follow one another in the same file."""
+        places = (self._known(number) for number in numbers)
+        for file, group in groupby(places, key=lambda place: int(self._file[place])):
+            yield self.files[file], [int(self._row[place]) for place in group]
 
     def _known(self, number: int) -> int:
         place = self._place(number)

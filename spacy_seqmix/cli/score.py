@@ -94,8 +94,9 @@ def score_cli(
         if share is not None and shards not in (None, share.of):
             raise SeqMixError(Errors.E764.format(given=f"{shard} and --shards {shards}"))
         setup_gpu(use_gpu, silent=False)
+        nlp = spacy.load(model)
         if policy is None:
-            policy = usual_policy(spacy.load(model), component)
+            policy = usual_policy(nlp, component)
         wanted = Wanted(
             model=model,
             component=component,
@@ -114,6 +115,7 @@ def score_cli(
             top=top,
             ray=ray_options(ray_address, ray_workers, ray_cpus, ray_gpus),
             code=code,
+            nlp=nlp,
             progress=not quiet,
         )
     by = f" by '{run.component}'" if run.component else ""

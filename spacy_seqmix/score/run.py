@@ -59,6 +59,7 @@ def score_pool(
     top: int | None = None,
     ray: RayOptions | None = None,
     code: Path | None = None,
+    nlp: Language | None = None,
     progress: bool = True,
 ) -> ScoreRun:
     """Compute what is wanted of each text of a pool.
@@ -72,6 +73,7 @@ def score_pool(
     ray (RayOptions | None): let the workers of a Ray cluster compute, see ``results_of``. They need
         the same model at the same place; the files are read and written here.
     code (Path | None): a Python file with registered functions, which workers import first.
+    nlp (Language | None): the pipeline, where it is loaded already.
     progress (bool): show a progress bar.
     RAISES (SeqMixError): S403, S501 and S610 for texts that can't be read, S549 for an output over
         an input, S761 for a file that changed, S763 for more shards than texts, S765 and S766 for a
@@ -82,7 +84,7 @@ def score_pool(
     """
     paths = files_of(pool)
     check_output(out, [*paths, Path(wanted.model)])
-    scorer = Scorer(wanted)
+    scorer = Scorer(wanted, nlp)
     docs = lazy_docs(paths, scorer.nlp, progress=progress)
     ids = list(docs)
     n_shards = n_shards if share is None else share.of

@@ -14,6 +14,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
+from ..active.characters import in_characters
 from ..active.pseudo_labels import pseudo_labelled, tag_columns
 from ..annotate.query import component_of, policy_of
 from ..annotation.lazy_docs import unpacked
@@ -29,6 +30,7 @@ __all__ = ["Part", "Scored", "Scorer", "Wanted", "make_scorer"]
 
 # A line of the output. What was not asked for has no key.
 Row = dict[str, Any]
+SPAN_KEYS = ("start", "end", "label", "confidence")
 
 
 @dataclass(frozen=True)
@@ -81,15 +83,16 @@ class Scored:
 class Scorer:
     """Computes what is wanted. Nothing of a text depends on the texts of other shards."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, nlp: Language | None = None) -> None:
         """Load the pipeline.
 
+        nlp (Language | None): the pipeline of this name, where it is loaded already.
         RAISES (ValueError, OSError): S401, S424, S444, S570, S652, S653 and S710, see
             ``component_of`` and ``policy_of``; S434 where labels are wanted of a component that has
             none; those of ``spacy.load``.
         """
         self.wanted = wanted
-        self.nlp: Language = spacy.load(wanted.model)
+        self.nlp: Language = spacy.load(wanted.model) if nlp is None else nlp
         self.policy: QueryPolicy | None = (
             None if wanted.policy is None else policy_of(wanted.policy)
         )
@@ -148,15 +151,8 @@ class Scorer:
         if wanted.spans:
             found_spans = suggest(self.nlp, self.component, docs)
             for row, doc, spans in zip(rows, docs, found_spans, strict=True):
-                row["spans"] = [
-                    {
-                        "start": doc[one.start].idx,
-                        "end": doc[one.end - 1].idx + len(doc[one.end - 1]),
-                        "label": one.label,
-                        "confidence": one.confidence,
-                    }
-                    for one in spans
-                ]
+                shown = (in_characters(one, doc) for one in spans)
+                row["spans"] = [dict(zip(SPAN_KEYS, one, strict=True)) for one in shown]
         if wanted.docs and self.component is not None:
             labelled = pseudo_labelled(self.nlp, self.component, docs)
             for row, doc in zip(rows, labelled, strict=True):

@@ -80,9 +80,8 @@ def try_out(arm: Arm, use_gpu: int, *, progress: bool = False) -> Trial:
         source = [active.dev] if active.dev else active.pool
         blank = spacy.blank(training["nlp"]["lang"])
         every = lazy_docs(files_of(source), blank).values()
-        dev = nsmallest(
-            TRIAL_DOCS, every, key=lambda doc: not labels_of(doc)
-        )  # labelled ones first
+        # Labelled docs first.
+        dev = nsmallest(TRIAL_DOCS, every, key=lambda doc: not labels_of(doc))
         write_docs(dev, folder / "dev.spacy")
         records = []
         for steps in TRIAL_STEPS:
