@@ -1,10 +1,7 @@
-"""Workers of a Ray cluster. Nothing else imports Ray."""
+"""Workers of a Ray cluster."""
 
 from __future__ import annotations
 
-import os
-import socket
-import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,19 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import __version__
-from ..errors import Errors, SeqMixError, SeqMixFileError, describe
+from ..errors import Errors, SeqMixError, describe
+from .cluster import connected, resources, room
 from .workers import Lost, Make, Piece, RayOptions
 
-__all__ = ["results_of_ray"]
+__all__ = ["ray_workers"]
 
 # A piece is done so often before it is set aside: it may be what kills its worker.
 MAX_TIMES = 3
-# To reach the head of a cluster.
-SECONDS = 10.0
 # For a first worker to start: to load a model, once there is room.
 START_SECONDS = 900.0
-# Ray reports no statistics of use to its makers, and says nothing of settings to come.
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
 class Worker:
@@ -58,96 +52,62 @@ class _Handle:
     piece: tuple[Piece, int] | None = None
 
 
-def results_of_ray(
-    make: Make, pieces: Iterable[Piece], options: RayOptions
-) -> Iterator[tuple[int, Any]]:
-    """Do pieces on a Ray cluster; see ``results_of``.
-
-    A worker that dies, with its node or alone, is replaced, and its pieces are done again.
-
-    YIELDS (tuple): as ``results_of``; ``Lost`` for a piece whose worker died three times.
-    RAISES (SeqMixError): S770 without Ray, S771 without a cluster, S772 where it has no room for a
-        worker, S773 where a worker can't start, S774 where it has another version of this package.
-    """
-    try:
-        import ray
-    except ImportError as err:
-        raise SeqMixError(Errors.E770) from err
-    with _connected(ray, options):
-        driver = _Driver(ray, make, pieces, options)
-        try:
-            yield from driver.results()
-        finally:
-            driver.end()
-
-
 @contextmanager
-def _connected(ray: Any, options: RayOptions) -> Iterator[None]:
-    if ray.is_initialized():  # by whoever calls
-        yield
-        return
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    try:
-        _check_reachable(options.address)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ray.init(
-                address=options.address,
-                log_to_driver=False,
-                logging_level="ERROR",
-                **({"include_dashboard": False} if options.address == "local" else {}),
-            )
-    except Exception as err:  # of ConnectionError, ValueError, RuntimeError, by the address
-        text = Errors.E771.format(address=options.address, reason=describe(err))
-        raise SeqMixFileError(text) from err
-    try:
-        yield
-    finally:
-        ray.shutdown()
+def ray_workers(make: Make, options: RayOptions) -> Iterator[RayWorkers]:
+    """Start workers on a Ray cluster; see ``workers_of``.
+
+    RAISES (SeqMixError): S770 without Ray, S771 without a cluster, S772 where it has no room for a
+        worker.
+    """
+    with connected(options) as ray:
+        workers = RayWorkers(ray, make, options)
+        try:
+            yield workers
+        finally:
+            workers.end()
 
 
-def _check_reachable(address: str) -> None:
-    """RAISES (OSError): where nothing listens at HOST:PORT. Ray would try for minutes."""
-    host, _, port = address.rpartition(":")
-    if port.isdigit() and "/" not in host:
-        socket.create_connection((host, int(port)), timeout=SECONDS).close()
-
-
-class _Driver:
+class RayWorkers:
     """Gives pieces to workers, few at a time, and replaces those that die."""
 
-    def __init__(self, ray: Any, make: Make, pieces: Iterable[Piece], options: RayOptions) -> None:
+    def __init__(self, ray: Any, make: Make, options: RayOptions) -> None:
         self.ray, self.options = ray, options
         self.make = ray.put(make)
-        self.queue, self.again = iter(pieces), deque[tuple[Piece, int]]()
-        self.is_empty, self.failed_starts = False, 0
-        n = self._room()
-        n = n if options.workers is None else min(n, options.workers)
-        self.workers = [self._begun() for _ in range(n)]
+        self.failed_starts = 0
+        self.workers = [self._begun() for _ in range(room(ray, options))]
 
-    def results(self) -> Iterator[tuple[int, Any]]:
-        """Yield results as they come."""
+    def results(self, pieces: Iterable[Piece]) -> Iterator[tuple[int, Any]]:
+        """Do pieces; see ``Workers``.
+
+        A worker that dies, with its node or alone, is replaced, and its piece is done again.
+
+        YIELDS (tuple): numbers and results; ``Lost`` for a piece whose worker died three times.
+        RAISES (SeqMixError): S773 where a worker can't start, S774 where it has another version of
+            this package.
+        """
+        # Of earlier pieces whose results nobody took.
+        self.workers = [self._begun() if one.piece else one for one in self.workers]
+        queue, again, is_empty = iter(pieces), deque[tuple[Piece, int]](), False
         while True:
             for worker in self.workers:
-                if worker.coming is None and (piece := self._next()) is not None:
-                    worker.piece = piece
-                    worker.coming = worker.actor.do.remote(piece[0].given)
-            if self.is_empty and not any(worker.piece for worker in self.workers):
+                if worker.coming is None and not (is_empty and not again):
+                    given = again.popleft() if again else _first(queue)
+                    is_empty = is_empty or given is None
+                    if given is not None:
+                        worker.piece = given
+                        worker.coming = worker.actor.do.remote(given[0].given)
+            if is_empty and not again and not any(worker.piece for worker in self.workers):
                 return
-            # A worker that replaces one may wait for room for ever; the others go on.
-            coming = {one.coming: one for one in self.workers if one.coming is not None}
-            done, _ = self.ray.wait(list(coming), num_returns=1, timeout=START_SECONDS)
-            if not done:
-                if not any(one.piece for one in self.workers):
-                    reason = f"none has started in {START_SECONDS / 60:.0f} minutes"
-                    raise SeqMixError(Errors.E773.format(reason=reason))
+            found = self._next_done()
+            if found is None:
                 continue
-            ref, worker = done[0], coming[done[0]]
+            worker, ref = found
             try:
                 result = self.ray.get(ref)
             except self.ray.exceptions.RayActorError as err:
-                yield from self._replaced(worker, err)
+                lost = self._replace(worker, err, again)
+                if lost is not None:
+                    yield lost
             except self.ray.exceptions.RayTaskError as err:
                 raise self._error_of(worker, err) from err
             else:
@@ -162,15 +122,23 @@ class _Driver:
         that is starting can block its node."""
         self.workers.clear()
 
-    def _next(self) -> tuple[Piece, int] | None:
-        if self.again:
-            return self.again.popleft()
-        piece = next(self.queue, None)
-        self.is_empty = piece is None
-        return None if piece is None else (piece, 0)
+    def _next_done(self) -> tuple[_Handle, Any] | None:
+        """The next worker that has done something, and its result to get. A worker that replaces
+        one may wait for room for ever; the others go on."""
+        coming = {one.coming: one for one in self.workers if one.coming is not None}
+        done, _ = self.ray.wait(list(coming), num_returns=1, timeout=START_SECONDS)
+        if done:
+            return coming[done[0]], done[0]
+        if not any(one.piece for one in self.workers):
+            reason = f"none has started in {START_SECONDS / 60:.0f} minutes"
+            raise SeqMixError(Errors.E773.format(reason=reason))
+        return None
 
-    def _replaced(self, worker: _Handle, err: Exception) -> Iterator[tuple[int, Any]]:
-        """Replace a worker that died, and do its piece again."""
+    def _replace(
+        self, worker: _Handle, err: Exception, again: deque[tuple[Piece, int]]
+    ) -> tuple[int, Lost] | None:
+        """Replace a worker that died, and have its piece done again, unless it is lost."""
+        lost = None
         if worker.piece is None:
             self.failed_starts += 1
             if self.failed_starts >= MAX_TIMES:
@@ -178,11 +146,11 @@ class _Driver:
         else:
             piece, times = worker.piece
             if times + 1 < MAX_TIMES:
-                self.again.append((piece, times + 1))
-                self.is_empty = False
+                again.append((piece, times + 1))
             else:
-                yield piece.number, Lost(times + 1, describe(err))
+                lost = piece.number, Lost(times + 1, describe(err))
         self.workers[self.workers.index(worker)] = self._begun()
+        return lost
 
     def _error_of(self, worker: _Handle, err: Exception) -> Exception:
         """What a worker raised: with a code, where it could not start."""
@@ -196,23 +164,11 @@ class _Driver:
         if version != __version__:
             raise SeqMixError(Errors.E774.format(here=__version__, there=version))
 
-    def _room(self) -> int:
-        """How many workers the cluster has room for, node by node."""
-        needs = {"CPU": self.options.cpus, "GPU": self.options.gpus}
-        needs = {name: amount for name, amount in needs.items() if amount}
-        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
-        room = sum(
-            min((int(node.get(name, 0) / amount) for name, amount in needs.items()), default=1)
-            for node in nodes
-        )
-        if room < 1:
-            total = self.ray.cluster_resources()
-            having = ", ".join(f"{total.get(name, 0):g} {name}" for name in ("CPU", "GPU"))
-            wanted = ", ".join(f"{amount:g} {name}" for name, amount in needs.items())
-            raise SeqMixError(Errors.E772.format(having=having, wanted=wanted))
-        return room
-
     def _begun(self) -> _Handle:
-        resources = {"num_cpus": self.options.cpus, "num_gpus": self.options.gpus}
-        actor = self.ray.remote(**resources)(Worker).remote()
+        actor = self.ray.remote(**resources(self.options))(Worker).remote()
         return _Handle(actor, actor.start.remote(self.make, __version__, self.options.gpus))
+
+
+def _first(queue: Iterator[Piece]) -> tuple[Piece, int] | None:
+    piece = next(queue, None)
+    return None if piece is None else (piece, 0)

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
-__all__ = ["Lost", "Make", "Piece", "RayOptions", "results_of"]
+__all__ = [
+    "Lost",
+    "Make",
+    "Piece",
+    "RayOptions",
+    "Workers",
+    "cluster_of",
+    "in_order",
+    "results_of",
+    "workers_of",
+]
 
 # Makes the function that does a piece. It runs once in each process, which loads models there; so
 # it must be possible to pickle it.
@@ -51,22 +63,82 @@ class RayOptions:
     gpus: float = 0.0
 
 
+class Workers(Protocol):
+    """What does pieces."""
+
+    def results(self, pieces: Iterable[Piece]) -> Iterator[tuple[int, Any]]:
+        """Do pieces of work; may be called again, once all results were taken.
+
+        pieces (Iterable[Piece]): they are taken as workers become free: few are in memory.
+        YIELDS (tuple): the number of a piece and its result, in the order in which they are done.
+        RAISES: what the function raises; with Ray, S773 and S774.
+        """
+        ...
+
+
+@dataclass
+class _Here:
+    """This process, which does one piece after the other."""
+
+    make: Make
+
+    @cached_property
+    def do(self) -> Callable[[Any], Any]:
+        return self.make()
+
+    def results(self, pieces: Iterable[Piece]) -> Iterator[tuple[int, Any]]:
+        for piece in pieces:
+            yield piece.number, self.do(piece.given)
+
+
+@contextmanager
+def workers_of(make: Make, ray: RayOptions | None = None) -> Iterator[Workers]:
+    """Have pieces of work done.
+
+    make (Callable): makes the function that does a piece.
+    ray (RayOptions | None): None does them in this process, one after the other.
+    YIELDS (Workers): they end with the block.
+    RAISES (SeqMixError): with Ray, S770 to S772.
+    """
+    if ray is None:
+        yield _Here(make)
+        return
+    from .ray_workers import ray_workers
+
+    with ray_workers(make, ray) as workers:
+        yield workers
+
+
+@contextmanager
+def cluster_of(ray: RayOptions | None) -> Iterator[None]:
+    """Stay connected to a cluster for a while: all ``workers_of`` in the block use the connection.
+
+    ray (RayOptions | None): None does nothing.
+    RAISES (SeqMixError): S770 and S771.
+    """
+    if ray is None:
+        yield
+        return
+    from .cluster import connected
+
+    with connected(ray):
+        yield
+
+
 def results_of(
     make: Make, pieces: Iterable[Piece], ray: RayOptions | None = None
 ) -> Iterator[tuple[int, Any]]:
-    """Do pieces of work.
+    """Do pieces of work once; see ``workers_of`` and ``Workers.results``."""
+    with workers_of(make, ray) as workers:
+        yield from workers.results(pieces)
 
-    make (Callable): makes the function that does a piece.
-    pieces (Iterable[Piece]): they are taken as workers become free: few are in memory.
-    ray (RayOptions | None): None does them in this process, one after the other.
-    YIELDS (tuple): the number of a piece and its result, in the order in which they are done.
-    RAISES: what the function raises; with Ray, S770 to S774.
-    """
-    if ray is not None:
-        from .ray_workers import results_of_ray
 
-        yield from results_of_ray(make, pieces, ray)
-        return
-    do = make()
-    for piece in pieces:
-        yield piece.number, do(piece.given)
+def in_order(results: Iterable[tuple[int, Any]]) -> Iterator[Any]:
+    """Results in the order of their numbers, which count from 0."""
+    waiting: dict[int, Any] = {}
+    number = 0
+    for of, result in results:
+        waiting[of] = result
+        while number in waiting:
+            yield waiting.pop(number)
+            number += 1

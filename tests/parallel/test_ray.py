@@ -16,6 +16,7 @@ import pytest
 
 from spacy_seqmix.errors import SeqMixError, SeqMixFileError
 from spacy_seqmix.parallel import ray_workers
+from spacy_seqmix.parallel.cluster import QUIET
 from spacy_seqmix.parallel.workers import Lost, Piece, RayOptions, results_of
 from spacy_seqmix.score.folder import Share
 from spacy_seqmix.score.run import score_pool
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.slow
 def cluster() -> Iterator[Any]:
     """A head without room for work, and two nodes with one CPU each."""
     before = dict(os.environ)
-    os.environ |= ray_workers.QUIET
+    os.environ |= QUIET
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0})

@@ -1,0 +1,85 @@
+"""A Ray cluster, and the room it has. Only this file and ``ray_workers`` import Ray."""
+
+from __future__ import annotations
+
+import os
+import socket
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..errors import Errors, SeqMixError, SeqMixFileError, describe
+from .workers import RayOptions
+
+__all__ = ["connected", "resources", "room"]
+
+# To reach the head of a cluster.
+SECONDS = 10.0
+# Ray reports no statistics of use to its makers, and says nothing of settings to come.
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+
+
+@contextmanager
+def connected(options: RayOptions) -> Iterator[Any]:
+    """Connect to a cluster, unless this process is connected already.
+
+    YIELDS (module): Ray.
+    RAISES (SeqMixError): S770 without Ray, S771 without a cluster.
+    """
+    try:
+        import ray
+    except ImportError as err:
+        raise SeqMixError(Errors.E770) from err
+    if ray.is_initialized():  # by whoever calls
+        yield ray
+        return
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        _check_reachable(options.address)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            given: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+            if options.address == "local":
+                given["include_dashboard"] = False
+            ray.init(address=options.address, **given)
+    except Exception as err:  # of ConnectionError, ValueError, RuntimeError, by the address
+        text = Errors.E771.format(address=options.address, reason=describe(err))
+        raise SeqMixFileError(text) from err
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def room(ray: Any, options: RayOptions) -> int:
+    """How many workers the cluster has room for, node by node, and at most as many as are wanted.
+
+    RAISES (SeqMixError): S772 where it has room for none.
+    """
+    needs = {"CPU": options.cpus, "GPU": options.gpus}
+    needs = {name: amount for name, amount in needs.items() if amount}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    found = sum(
+        min((int(node.get(name, 0) / amount) for name, amount in needs.items()), default=1)
+        for node in nodes
+    )
+    if found < 1:
+        total = ray.cluster_resources()
+        having = ", ".join(f"{total.get(name, 0):g} {name}" for name in ("CPU", "GPU"))
+        wanted = ", ".join(f"{amount:g} {name}" for name, amount in needs.items())
+        raise SeqMixError(Errors.E772.format(having=having, wanted=wanted))
+    return found if options.workers is None else min(found, options.workers)
+
+
+def resources(options: RayOptions) -> dict[str, float]:
+    """What a worker gets of the cluster, as Ray's options."""
+    return {"num_cpus": options.cpus, "num_gpus": options.gpus}
+
+
+def _check_reachable(address: str) -> None:
+    """RAISES (OSError): where nothing listens at HOST:PORT. Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=SECONDS).close()
