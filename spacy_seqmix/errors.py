@@ -918,6 +918,11 @@ class Errors:
         "[S774] A node of the Ray cluster has version {there} of spacy-seqmix, and {here} runs "
         "here. Install the same one everywhere."
     )
+    E775 = (
+        "[S775] A piece of the work of {what} killed the worker that did it {times} times "
+        "({reason}). Give each worker more of a machine with --ray-cpus, or take out texts that "
+        "need too much memory."
+    )
 
 
 class Warnings:

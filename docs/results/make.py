@@ -66,6 +66,12 @@ STUDIES = {
         "spacy seqmix sweep configs/sweeps/default_parts.cfg SWEEP_DIR --paths.pool train.spacy "
         "--paths.dev dev.spacy --paths.test test.spacy",
     ),
+    "default-parts-wikigold": Study(
+        "The default on WikiGold, 200 sentences",
+        "spacy seqmix sweep configs/sweeps/default_parts.cfg SWEEP_DIR --paths.pool train.spacy "
+        "--paths.dev dev.spacy --paths.test test.spacy --active.pool_size null "
+        '--sweep.seeds "[10,11,12]" --arm softmax --arm "CRF and word shapes"',
+    ),
     "controls-conll03": Study(
         "CoNLL-2003, 700 sentences: controls and self-training, one seed",
         'spacy project run results-conll03 . --vars.results_seeds "[0]" '

@@ -1,6 +1,6 @@
-"""The committee of a run: its members, and their probabilities of the pool."""
+"""The committee of a run: its members."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc
 
 from ..errors import Errors, SeqMixError
 from ..files import replacing_folder
-from ..query.dropout import check_has_dropout, dropout_probs
-from ..query.probabilities import token_probs
-from ..types import TokenProbs
+from ..query.dropout import check_has_dropout
 from .memory import release_memory
 from .run_folder import RunFolder
 from .schema import CommitteeSchema
@@ -67,35 +64,24 @@ class Committee:
         if self.settings.kind == "dropout":
             check_has_dropout(nlp, self.component)
 
-    def probs(
-        self,
-        number: int,
-        first: Language,
-        docs: Sequence[Doc],
-        progress: Callable[[int], object] | None = None,
-    ) -> list[TokenProbs]:
-        """Each member's token probabilities.
+    def seeds(self, number: int) -> tuple[int, ...]:
+        """The seeds of dropout passes in the query after a round; none for trained members."""
+        if self.settings.kind != "dropout":
+            return ()
+        return tuple(self.member_seed(number, k + 1) for k in range(self.settings.members))
 
-        number (int): the round that trained the members.
+    def pipelines(self, number: int, first: Language) -> list[Language]:
+        """The members, which are in memory together.
+
+        number (int): the round that trained them.
         first (Language): that round's model.
-        docs (Sequence[Doc]): unlabelled docs.
-        progress (Callable | None): called with the number of docs done, C times in all.
-        RETURNS (list[TokenProbs]): in the order of the members.
         RAISES (SeqMixError): S407 when a member is missing, S422 when it has other labels.
         """
-        if self.settings.kind == "dropout":
-            seeds = [self.member_seed(number, k + 1) for k in range(self.settings.members)]
-            return dropout_probs(
-                first, self.component, docs, self.settings.dropout, seeds, progress
-            )
-        probs = [token_probs(first, self.component, docs, progress=progress)]
+        found = [first]
         for member in self.trained:
-            nlp = spacy.load(self.folder.trained(number, member))
-            check_same_labels(first, nlp, self.component, member)
-            probs.append(token_probs(nlp, self.component, docs, progress=progress))
-            del nlp
-            release_memory()
-        return probs
+            found.append(spacy.load(self.folder.trained(number, member)))
+            check_same_labels(first, found[-1], self.component, member)
+        return found
 
 
 def check_same_labels(first: Language, other: Language, component: str, member: int) -> None:

@@ -17,6 +17,7 @@ from thinc.api import Config
 from ..annotation.docbins import write_docs
 from ..annotation.layers import learned_layer
 from ..files import progress_bar
+from ..parallel.workers import RayOptions, cluster_of
 from .agreeing import Agreeing
 from .annotation import gold_labels
 from .asking import Asking, Waiting
@@ -42,7 +43,13 @@ class ActiveRun:
     """One active-learning run. ``run()`` begins it or goes on from the last finished round."""
 
     def __init__(
-        self, config: Config, run_dir: Path, *, use_gpu: int = -1, progress: bool = True
+        self,
+        config: Config,
+        run_dir: Path,
+        *,
+        use_gpu: int = -1,
+        progress: bool = True,
+        ray: RayOptions | None = None,
     ) -> None:
         """Check config, data and folder. Nothing is written where any of them is wrong.
 
@@ -50,13 +57,15 @@ class ActiveRun:
         run_dir (Path): the run folder; new, empty, or of the same run.
         use_gpu (int): GPU id, -1 for the CPU.
         progress (bool): show progress bars.
+        ray (RayOptions | None): the Ray cluster that scores the pool, and has the language model of
+            mixing. All else is done here; results do not depend on it.
         RAISES (ValueError, OSError): S401 to S408 and S411, see ``errors.py``.
         """
         self.config = read_active_config(config)
         self.active, self.training = self.config.active, self.config.training
         self.policy = self.active.policy
         self.mixers = self.active.mixing
-        self.progress = progress
+        self.progress, self.ray = progress, ray
         self.blank = spacy.blank(self.training["nlp"]["lang"])
         vectors = self.training.get("initialize", {}).get("vectors")
         if vectors and self.mixers:  # a token table may be made of them
@@ -82,6 +91,7 @@ class ActiveRun:
             aside=frozenset(self.dev.candidates),
             bar=self._bar,
             progress=progress,
+            ray=ray,
         )
         self.fitting = RoundTraining(self.config, self.folder, self.committee, use_gpu, progress)
         self.agreeing = Agreeing(self.active, data.pool, self.dev.candidates, self._bar)
@@ -133,7 +143,7 @@ class ActiveRun:
             return wait is not None
 
         precision = matmul_precision(self.active.matmul_precision)
-        with self.folder.lock(), precision, frozen_objects():
+        with self.folder.lock(), precision, frozen_objects(), cluster_of(self.ray):
             self._read_state()  # another process may have had the folder since it was read
             if self.records:  # a kill may have come before the last round's tidying
                 self.folder.tidy(len(self.records) - 1, self.active.keep_models)
@@ -255,6 +265,7 @@ class ActiveRun:
             folder=self.folder,
             model=self._last_model,
             bar=self._bar,
+            ray=self.ray,
         )
 
     def _teacher(self, number: int, first: Language | None) -> Language | None:

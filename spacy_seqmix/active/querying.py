@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from spacy.language import Language
-from spacy.tokens import Doc
 
 from ..annotation.lazy_docs import DocsInOrder
+from ..parallel.workers import RayOptions
 from ..query.diverse import diverse_sample, doc_vectors
-from ..query.policies import QueryPolicy, evidence, score_docs
+from ..query.policies import TOGETHER, QueryPolicy, score_docs
 from ..query.selection import Budget, NearDuplicates, Vectors, ranked, select
+from ..types import Floats1d
 from .committee import Committee
+from .evidence import Evidence, computed_by_workers, packed_pipeline
 from .pool import Pool, sample
 from .run_folder import RunFolder
 from .schema import ActiveSchema
@@ -62,6 +64,7 @@ class Query:
     folder (RunFolder): keeps the scores of policies that look back.
     model (Callable): gives the last round's pipeline, which is loaded if need be.
     bar (Callable): makes a progress bar, from a total and a phase.
+    ray (RayOptions | None): the Ray cluster that scores.
     """
 
     number: int
@@ -73,6 +76,7 @@ class Query:
     folder: RunFolder
     model: Callable[[], Language]
     bar: Callable[[int | None, str], AbstractContextManager[Any]]
+    ray: RayOptions | None = None
 
     def choose(self, wanted: int, reserve: int, before: Sequence[int] = ()) -> Chosen:
         """Choose texts.
@@ -139,8 +143,7 @@ class Query:
         docs = DocsInOrder(self.pool.docs, ids)
         passes = self.active.committee.members if self.committee is not None else 1
         with self.bar(passes * len(docs), "Scoring") as bar:
-            evidence_of = partial(self._evidence, progress=bar.update)
-            found = score_docs(self.policy, docs, evidence_of, rng)
+            found = self._scores(docs, rng, bar.update, passes)
         rounds, of = self.policy.history, self.folder.scores
         if rounds:
             write_scores(of(self.number), ids, found)
@@ -166,13 +169,55 @@ class Query:
         """The seed of k-means."""
         return int(self._rng(CLUSTERS).integers(2**31))
 
-    def _evidence(self, docs: Sequence[Doc], progress: Callable[[int], object]) -> Any:
-        """What the policy scores."""
+    def _scores(
+        self,
+        docs: DocsInOrder,
+        rng: np.random.Generator,
+        progress: Callable[[int], object],
+        passes: int,
+    ) -> Floats1d:
+        """The policy's scores of docs."""
         if self.policy.needs == "nothing":
-            return docs
-        if self.committee is not None:
-            return self.committee.probs(self.number - 1, self.model(), docs, progress)
-        return evidence(self.policy.needs, self.model(), self.active.component, docs, progress)
+            return score_docs(self.policy, docs, lambda some: some, rng)
+        how = self._evidence
+        if self.ray is None:
+            pipelines = self._pipelines()
+            evidence_of = partial(how.of, pipelines, progress=progress)
+            return score_docs(self.policy, docs, evidence_of, rng)
+        # None of them is blank.
+        lows = range(0, len(docs), TOGETHER)
+        packed = (docs.packed(low, low + TOGETHER) for low in lows)
+        found = [np.zeros(0, dtype="float32")]
+        for evidence in computed_by_workers(how, self._packed_pipelines(), packed, self.ray):
+            found.append(self.policy(evidence, rng))
+            progress(passes * len(found[-1]))
+        return np.concatenate(found)
+
+    @property
+    def _evidence(self) -> Evidence:
+        """What the policy scores, and how."""
+        committee = self.committee
+        return Evidence(
+            self.policy.needs,
+            self.active.component,
+            str(self.model().lang),
+            self.active.matmul_precision,
+            0.0 if committee is None else committee.settings.dropout,
+            () if committee is None else committee.seeds(self.number - 1),
+        )
+
+    def _pipelines(self) -> list[Language]:
+        """What is asked: the last round's model, or a committee."""
+        if self.committee is None:
+            return [self.model()]
+        return self.committee.pipelines(self.number - 1, self.model())
+
+    def _packed_pipelines(self) -> list[bytes]:
+        """The same, for other machines."""
+        if self.committee is not None:  # which checks them
+            self.committee.pipelines(self.number - 1, self.model())
+        others = () if self.committee is None else self.committee.trained
+        return [packed_pipeline(self.folder.trained(self.number - 1, k)) for k in (1, *others)]
 
     def _near_duplicates(self, early: Iterable[int]) -> NearDuplicates | None:
         threshold = self.active.near_duplicates

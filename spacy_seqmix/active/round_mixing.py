@@ -12,8 +12,10 @@ from spacy.tokens import Doc
 
 from ..annotation.docbins import write_docs
 from ..annotation.provenance import by_key, doc_key, parent_keys
+from ..lm.remote import scored_by_workers
 from ..mixing.mix import MixCounts
 from ..mixing.mixer import Mixer
+from ..parallel.workers import RayOptions
 from ..query.probabilities import copy_tokens
 from .config import ActiveConfig
 from .mixing import mix_round
@@ -34,6 +36,7 @@ class RoundMixing:
     aside (frozenset[int]): ids of the pool that nothing trains on.
     bar (Callable): makes a progress bar, from a total and a phase.
     progress (bool): show the progress of mixing.
+    ray (RayOptions | None): the Ray cluster whose workers have the language model.
     """
 
     config: ActiveConfig
@@ -43,6 +46,7 @@ class RoundMixing:
     aside: frozenset[int]
     bar: Callable[[int | None, str], AbstractContextManager[Any]]
     progress: bool
+    ray: RayOptions | None = None
 
     def needs_teacher(self, mixers: Sequence[Mixer], number: int, pool: Pool) -> bool:
         """Whether a round mixes docs with labels of a model."""
@@ -70,18 +74,19 @@ class RoundMixing:
         docs = self._docs(pool, queried, model)
         if not docs:
             return [], None
-        mixed, counts = mix_round(
-            mixers,
-            docs,
-            (active.seed, MIXING, number),
-            self.nlp,
-            # Words of the whole pool may be used, but not its labels.
-            corpus=[copy_tokens(doc, self.nlp) for doc in self._words(pool)],
-            trained=model,
-            number=number,
-            n_docs=len(pool.labelled) if of_pool else len(docs),
-            progress=self.progress,
-        )
+        with scored_by_workers((mixer.discriminator for mixer in mixers), self.ray):
+            mixed, counts = mix_round(
+                mixers,
+                docs,
+                (active.seed, MIXING, number),
+                self.nlp,
+                # Words of the whole pool may be used, but not its labels.
+                corpus=[copy_tokens(doc, self.nlp) for doc in self._words(pool)],
+                trained=model,
+                number=number,
+                n_docs=len(pool.labelled) if of_pool else len(docs),
+                progress=self.progress,
+            )
         if of_pool:  # no file has them with these labels
             keys = {key for doc in (*mixed, *counts.thrown_out) for key in parent_keys(doc)}
             parents = [doc for key, doc in by_key(docs).items() if key in keys]

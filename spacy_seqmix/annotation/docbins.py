@@ -157,8 +157,8 @@ def _next_doc(docs: Iterator[Doc], number: int, path: Path) -> Doc | None:
         raise SeqMixError(text) from err
 
 
-def write_docs(docs: Iterable[Doc], path: Path) -> None:
-    """Write a .spacy file with user data (soft labels, origins), whole or not at all."""
+def docbin_of(docs: Iterable[Doc]) -> DocBin:
+    """Docs with their user data (soft labels, origins), as a .spacy file has them."""
     docbin = DocBin(store_user_data=True)
     for doc in docs:
         docbin.store_user_data = bool(doc.user_data)
@@ -166,6 +166,12 @@ def write_docs(docs: Iterable[Doc], path: Path) -> None:
         if not doc.user_data:
             docbin.user_data.append(NO_USER_DATA)
     docbin.store_user_data = True
+    return docbin
+
+
+def write_docs(docs: Iterable[Doc], path: Path) -> None:
+    """Write a .spacy file with user data (soft labels, origins), whole or not at all."""
+    docbin = docbin_of(docs)
     with replacing(path) as temporary:
         docbin.to_disk(temporary)
 

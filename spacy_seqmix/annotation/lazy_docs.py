@@ -130,6 +130,13 @@ class DocsInOrder(Sequence[Doc]):
     def __iter__(self) -> Iterator[Doc]:
         return docs_of(self.docs, self.numbers)
 
+    def packed(self, low: int, high: int) -> list[list[str] | bytes]:
+        """Some of them for another process; see ``LazyDocs.packed``."""
+        numbers = self.numbers[low:high]
+        if isinstance(self.docs, LazyDocs):
+            return self.docs.packed(numbers)
+        return [DocBin(docs=[self.docs[i] for i in numbers], store_user_data=True).to_bytes()]
+
 
 def docs_of(docs: Mapping[int, Doc], numbers: Iterable[int]) -> Iterator[Doc]:
     """The docs of some numbers, in their order; those of files are read together."""

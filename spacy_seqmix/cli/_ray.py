@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,9 +33,12 @@ GpusOption = Annotated[
 
 
 def ray_options(
-    address: str | None, workers: int | None, cpus: float, gpus: float
+    address: str | None, workers: int | None, cpus: float, gpus: float, code: Path | None = None
 ) -> RayOptions | None:
-    """What the options say; None to work without Ray."""
+    """What the options say; None to work without Ray.
+
+    code (Path | None): the file of the option --code.
+    """
     from ..parallel.workers import RayOptions
 
-    return RayOptions(address, workers, cpus, gpus) if address else None
+    return RayOptions(address, workers, cpus, gpus, code) if address else None

@@ -13,6 +13,7 @@ from wasabi.tables import row
 
 from ..errors import plural
 from ._common import CodeOption, GpuOption, read_overrides, show_messages
+from ._ray import CpusOption, GpusOption, RayAddressOption, WorkersOption, ray_options
 
 if TYPE_CHECKING:
     from ..active.asking import Waiting
@@ -28,6 +29,10 @@ def active_cli(
     config_path: Annotated[Path, typer.Argument(metavar="CONFIG", help="Config with [active]")],
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of the run")],
     use_gpu: GpuOption = -1,
+    ray_address: RayAddressOption = None,
+    ray_workers: WorkersOption = None,
+    ray_cpus: CpusOption = 1.0,
+    ray_gpus: GpusOption = 0.0,
     code: CodeOption = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for answers, and ask for them every second")
@@ -56,7 +61,8 @@ def active_cli(
     with show_messages():
         config = load_config(config_path, overrides)
         setup_gpu(use_gpu, silent=False)
-        run = ActiveRun(config, run_dir, use_gpu=use_gpu, progress=not quiet)
+        ray = ray_options(ray_address, ray_workers, ray_cpus, ray_gpus, code)
+        run = ActiveRun(config, run_dir, use_gpu=use_gpu, progress=not quiet, ray=ray)
         if done := len(run.records):
             msg.info(f"Resuming {run_dir} after {plural(done, 'finished round')}")
         for record in run.records:

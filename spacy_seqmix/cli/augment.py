@@ -8,6 +8,7 @@ from wasabi import msg
 
 from ..errors import plural
 from ._common import CodeOption, read_overrides, show_messages
+from ._ray import CpusOption, GpusOption, RayAddressOption, WorkersOption, ray_options
 
 __all__ = ["augment_cli"]
 
@@ -20,6 +21,10 @@ def augment_cli(
     with_originals: Annotated[
         bool, typer.Option("--with-originals", help="Also write the docs of IN, in front")
     ] = False,
+    ray_address: RayAddressOption = None,
+    ray_workers: WorkersOption = None,
+    ray_cpus: CpusOption = 1.0,
+    ray_gpus: GpusOption = 0.0,
     code: CodeOption = None,
 ) -> None:
     """Mix the docs of a .spacy file: round(rate x docs) new docs, with soft labels and sources.
@@ -37,7 +42,12 @@ def augment_cli(
             config = load_config(config_path, overrides)
         check_output(out_path, read_layers(config_path, overrides))
         counts, mixed = augment_file(
-            config, in_path, out_path, with_originals=with_originals, progress=True
+            config,
+            in_path,
+            out_path,
+            with_originals=with_originals,
+            progress=True,
+            ray=ray_options(ray_address, ray_workers, ray_cpus, ray_gpus, code),
         )
     msg.info(counts.summary())
     written = mixed + counts.docs * with_originals

@@ -8,6 +8,7 @@ from wasabi import msg
 
 from ..errors import Errors, SeqMixError
 from ._common import GpuOption, show_messages
+from ._ray import CpusOption, GpusOption, RayAddressOption, WorkersOption, ray_options
 
 __all__ = ["calibrate_cli"]
 
@@ -51,6 +52,10 @@ def calibrate_cli(
         list[str] | None,
         typer.Option("--trust-remote-code", help="Name of a model whose own Python code may run"),
     ] = None,
+    ray_address: RayAddressOption = None,
+    ray_workers: WorkersOption = None,
+    ray_cpus: CpusOption = 1.0,
+    ray_gpus: GpusOption = 0.0,
     use_gpu: GpuOption = -1,
 ) -> None:
     """Show how a language model scores your text, and propose the discriminator's range.
@@ -65,6 +70,7 @@ def calibrate_cli(
     from ..lm.calibration import calibrate
     from ..lm.calibration_text import describe, to_config
     from ..lm.discriminator import PerplexityDiscriminator
+    from ..lm.remote import scored_by_workers
     from ..lm.settings import LMSettings
     from ..mixing.segments import Windows
     from ..report.calibration_figure import draw, picture_path, require_matplotlib
@@ -79,14 +85,12 @@ def calibrate_cli(
         settings = LMSettings(
             model, revision=revision, start_token=start_token, trust_remote_code=trust or ()
         )
-        calibration = calibrate(
-            PerplexityDiscriminator(settings, unit="sentence" if sentences else "doc"),
-            paths,
-            quantiles=limits,
-            windows=windows,
-            limit=limit,
-            lang=lang,
-        )
+        discriminator = PerplexityDiscriminator(settings, unit="sentence" if sentences else "doc")
+        ray = ray_options(ray_address, ray_workers, ray_cpus, ray_gpus)
+        with scored_by_workers([discriminator], ray):
+            calibration = calibrate(
+                discriminator, paths, quantiles=limits, windows=windows, limit=limit, lang=lang
+            )
         picture = None if output is None else draw(calibration, output)
     print("\n".join(describe(calibration)), to_config(calibration), sep="\n\n")
     if picture is not None:

@@ -12,6 +12,7 @@ from wasabi.tables import table
 
 from ..errors import plural
 from ._common import CodeOption, GpuOption, read_overrides, show_messages
+from ._ray import CpusOption, GpusOption, RayAddressOption, WorkersOption, ray_options
 
 if TYPE_CHECKING:
     from ..distill.folder import Facts
@@ -69,6 +70,10 @@ def distill_cli(
         bool,
         typer.Option("--allow-untaught", help="Labelled docs may have labels no teacher has"),
     ] = False,
+    ray_address: RayAddressOption = None,
+    ray_workers: WorkersOption = None,
+    ray_cpus: CpusOption = 1.0,
+    ray_gpus: GpusOption = 0.0,
     use_gpu: GpuOption = -1,
     code: CodeOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars")] = False,
@@ -105,6 +110,7 @@ def distill_cli(
             allow_untaught=allow_untaught,
             use_gpu=use_gpu,
             progress=not quiet,
+            ray=ray_options(ray_address, ray_workers, ray_cpus, ray_gpus, code),
         )
         _show(made)
         made.check()

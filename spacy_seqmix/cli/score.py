@@ -113,8 +113,7 @@ def score_cli(
             share=share,
             n_shards=shards,
             top=top,
-            ray=ray_options(ray_address, ray_workers, ray_cpus, ray_gpus),
-            code=code,
+            ray=ray_options(ray_address, ray_workers, ray_cpus, ray_gpus, code),
             nlp=nlp,
             progress=not quiet,
         )

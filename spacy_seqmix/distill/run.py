@@ -16,20 +16,20 @@ from spacy.tokens import Doc
 
 from ..active.fit import FitSettings, count_batches, fit
 from ..active.run_folder import locked
-from ..annotation.docbins import iter_docs, write_docs
+from ..annotation.docbins import iter_docs
 from ..errors import Errors, SeqMixError, Warnings, plural
 from ..files import check_output, progress_bar
+from ..parallel.workers import RayOptions
 from .folder import DistillFolder, Facts, Measured
 from .labelled import Labelled, check_labels
 from .measure import SPEED_TEXTS, score_student, score_teachers, speed
 from .student import Student
 from .teachers import Teachers
+from .teaching import teach_texts
 from .texts import RawTexts, read_raw
 
 __all__ = ["Distilled", "distill"]
 
-# The texts of a part: what a kill costs.
-PART = 500
 # Texts that are enough to tell whether there are fewer than a batch.
 LOOK = 2000
 LOG_DOCS = 20
@@ -79,6 +79,7 @@ def distill(
     allow_untaught: bool = False,
     use_gpu: int = -1,
     progress: bool = True,
+    ray: RayOptions | None = None,
 ) -> Distilled:
     """Let teachers label texts, and train a student on these labels.
 
@@ -97,6 +98,7 @@ def distill(
     allow_untaught (bool): let the student learn labels that no teacher has from ``labelled``.
     use_gpu (int): GPU id, -1 for the CPU.
     progress (bool): show progress bars.
+    ray (RayOptions | None): let a Ray cluster label the texts, see ``teach_texts``.
     RETURNS (Distilled): see ``Distilled.check``.
     RAISES (SeqMixError): S403, S405, S412, S431, S549, S742, S743, S747, S748, and those of the
         training.
@@ -123,7 +125,7 @@ def distill(
     training = {**student.settings, "labelled": gold.sha256}
     with locked(folder.path):
         folder.open(options)
-        _teach(folder, raw, teachers, blank, progress=progress)
+        teach_texts(folder, raw, teachers, student, ray=ray, progress=progress)
         facts = folder.read_facts()
         kept = facts is not None and facts.training == training and folder.student is not None
         if facts is None or not kept:
@@ -154,21 +156,6 @@ def _warn_of_few(student: Student, raw: RawTexts) -> None:
     """Warn (W740) where all texts are one batch."""
     if len(raw) < LOOK and count_batches(student.config, raw.take(0, LOOK)) < 2:
         warnings.warn(Warnings.W740.format(n=plural(len(raw), "text")), stacklevel=3)
-
-
-def _teach(
-    folder: DistillFolder, raw: RawTexts, teachers: Teachers, nlp: Language, *, progress: bool
-) -> None:
-    """Label the texts that have no labels yet, part by part."""
-    times = len(teachers.members)
-    with progress_bar(len(raw) * times, "Labelling", shown=progress, unit="text") as bar:
-        for number, start in enumerate(range(0, len(raw), PART), start=1):
-            path, stop = folder.part(number), min(start + PART, len(raw))
-            if path.exists():
-                bar.update((stop - start) * times)
-                continue
-            docs = list(raw.take(start, stop))
-            write_docs(teachers.teach(docs, nlp, bar.update), path)
 
 
 def _train(

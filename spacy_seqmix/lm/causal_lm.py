@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,23 +17,9 @@ from numpy.typing import NDArray
 from ..errors import Errors, SeqMixError, SeqMixFileError, describe
 from ..model_names import is_silent, resolve
 from ..types import Floats1d
-from .batches import (
-    MAX_BATCH_ITEMS,
-    Chunk,
-    check_sizes,
-    cut,
-    position_limit,
-)
+from .batches import MAX_BATCH_ITEMS, Chunk, position_limit
 from .gguf import converted_folder
-from .inputs import (
-    MAX_PACKED,
-    MAX_PACKED_CHUNK,
-    Inputs,
-    has_several_short,
-    make_batches,
-    packed,
-    padded,
-)
+from .inputs import MAX_PACKED, MAX_PACKED_CHUNK, packed, padded
 from .loading import (
     default_device,
     fast_bfloat16,
@@ -44,11 +30,11 @@ from .loading import (
 from .safety import as_paths
 from .scores import TokenNlls, perplexity, trim_offsets, window_nats
 from .settings import check_dtype
+from .token_scores import Facts, Inference, compute_token_nlls
 
 __all__ = ["CausalLM", "TokenNlls", "perplexity", "window_nats"]
 
 MAX_WINDOW = 2048  # tokens of context: attention and logits of more cost memory and change little
-MAX_LOGITS = 1 << 27  # numbers in the logits of one batch: 256 MB in bfloat16
 LOSS_ROWS = 32  # tokens whose logits are held in float32 at a time: few fit into a CPU's cache
 
 
@@ -183,35 +169,28 @@ class CausalLM:
         RAISES (SeqMixError): S311 if a size is below 1, S307 if the dtype is unknown, S574 if
             scores are not numbers.
         """
-        check_sizes(batch_size=batch_size, max_batch_items=max_batch_items)
-        bfloat16 = self.precision(dtype) == "bfloat16"
-        ids, offsets = self._tokenise(texts)
-        nlls = [np.zeros(len(one) - 1, dtype=np.float32) for one in ids]
-        chunks = [c for i, one in enumerate(ids) for c in cut(i, len(one) - 1, self.window)]
-        most = min(max_batch_items, MAX_LOGITS // int(self.model.config.vocab_size))
-        if progress is not None:
-            progress(sum(len(one) == 1 for one in ids))
-        pack = batch_size > 1 and has_several_short(chunks) and self._packs
-        # In bfloat16 on a CPU, torch compiles kernels for every shape and keeps them: more than a
-        # megabyte each. A few shapes only, then.
-        few = bfloat16 and self.device.type == "cpu"
-        sizes = batch_size, most, self.window
-        batches = make_batches(chunks, ids, self.start_id, *sizes, pack=pack, few=few)
-        # One autocast around all batches: it casts each weight once and keeps the copy until the
-        # end (not in inference mode). A bfloat16 copy of the model is up to 1.2 times as fast, but
-        # its rounding errors in log perplexity are four times as large, so far more texts would
-        # need a second look.
-        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16)
-        with torch.no_grad(), autocast:
-            for batch in batches:
-                self._score(batch, ids, nlls)
-                if progress is not None:
-                    progress(sum(c.end == len(ids[c.text]) - 1 for c in batch.chunks))
-        return [TokenNlls(*pair) for pair in zip(nlls, offsets, strict=True)]
+        return compute_token_nlls(
+            self,
+            texts,
+            batch_size=batch_size,
+            max_batch_items=max_batch_items,
+            bfloat16=self.precision(dtype) == "bfloat16",
+            progress=progress,
+        )
 
-    def _tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], list[NDArray[np.int64]]]:
-        if not texts:
-            return [], []  # the tokenizers refuse an empty batch
+    @property
+    def facts(self) -> Facts:
+        """See ``Facts``."""
+        size = int(self.model.config.vocab_size)
+        return Facts(self.start_id, self.window, size, self.device.type)
+
+    @property
+    def packs(self) -> bool:
+        """Whether the model scores packed chunks like single ones; it is tried for that once."""
+        return self._packs
+
+    def tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], list[NDArray[np.int64]]]:
+        """Tokenise at least one text; see ``Computes``."""
         encoded = self.tokenizer(
             list(texts),
             add_special_tokens=False,  # what "special" means differs: see the start token
@@ -224,14 +203,24 @@ class CausalLM:
             trim_offsets(*pair) for pair in zip(texts, encoded["offset_mapping"], strict=True)
         ]
 
-    def _score(self, batch: Inputs, ids: list[list[int]], nlls: list[Floats1d]) -> None:
-        logits = self._logits(batch.tokens, batch.mask, batch.positions).flatten(0, 1)
-        wanted = [
-            place[c.first - c.start :] for c, place in zip(batch.chunks, batch.places, strict=True)
-        ]
+    def losses(self, batches: Iterable[Inference], *, bfloat16: bool) -> Iterator[Floats1d]:
+        """Compute batches; see ``Computes``. RAISES (SeqMixError): S574."""
+        # One autocast around all batches: it casts each weight once and keeps the copy until the
+        # end (not in inference mode). A bfloat16 copy of the model is up to 1.2 times as fast, but
+        # its rounding errors in log perplexity are four times as large, so far more texts would
+        # need a second look.
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16)
+        with torch.no_grad(), autocast:
+            for batch in batches:
+                yield self._losses(batch)
+
+    def _losses(self, batch: Inference) -> Floats1d:
+        inputs = batch.inputs
+        logits = self._logits(inputs.tokens, inputs.mask, inputs.positions).flatten(0, 1)
+        pairs = zip(inputs.chunks, inputs.places, strict=True)
+        wanted = [place[c.first - c.start :] for c, place in pairs]
         places = torch.from_numpy(np.concatenate(wanted)).to(self.device)
-        following = [i for c in batch.chunks for i in ids[c.text][c.first + 1 : c.end + 1]]
-        targets = torch.tensor(following, device=self.device)
+        targets = torch.from_numpy(batch.targets).to(self.device)
         # Only the rows that count are upcast, a few at a time: the vocabulary is wide.
         losses = [
             F.cross_entropy(logits[rows].float(), some, reduction="none")
@@ -241,10 +230,7 @@ class CausalLM:
         ]
         flat = torch.cat(losses).cpu().numpy()  # one copy from the device a batch
         self._require_numbers(flat)
-        done = 0
-        for text, _, end, first in batch.chunks:
-            nlls[text][first:end] = flat[done : done + end - first]
-            done += end - first
+        return flat
 
     @cached_property
     def _packs(self) -> bool:

@@ -16,6 +16,7 @@ from .spans import UNITS, Window, passage_of
 
 if TYPE_CHECKING:
     from .causal_lm import CausalLM
+    from .token_scores import LanguageModel
 
 # The largest error of bfloat16 against float32 in a sum of nats, and an error per term. Measured
 # with SmolLM2-135M over 700 sentences of CoNLL-03: the sum of a sentence is off by up to 5.3, by
@@ -55,6 +56,8 @@ class PerplexityDiscriminator:
         )
         self.unit = unit
         self._lm: CausalLM | None = None
+        # What scores in place of a model in this process; see ``scored_by_workers``.
+        self.remote: LanguageModel | None = None
 
     @property
     def lm(self) -> "CausalLM":
@@ -85,13 +88,18 @@ class PerplexityDiscriminator:
         self._lm = lm
 
     @property
+    def scorer(self) -> "LanguageModel":
+        """What scores: the language model here, or workers."""
+        return self.remote or self.lm
+
+    @property
     def is_loaded(self) -> bool:
         """Whether the language model is in memory."""
         return self._lm is not None
 
     def __getstate__(self) -> dict[str, Any]:
         # Another process loads (or shares) its own model rather than unpickle half a gigabyte.
-        return {**self.__dict__, "_lm": None}
+        return {**self.__dict__, "_lm": None, "remote": None}
 
     def __call__(self, docs: Sequence[Doc]) -> list[Verdict]:
         """Decide for each doc of a batch whether to keep it.
@@ -106,7 +114,7 @@ class PerplexityDiscriminator:
         texts = [passage.text for passage in passages]
         scores = self.score(texts)
         verdicts = [self._verdict(*pair) for pair in zip(scores, windows, strict=True)]
-        if self.settings.dtype == "auto" and texts and self.lm.precision("auto") != "float32":
+        if self.settings.dtype == "auto" and texts and self.scorer.precision("auto") != "float32":
             every = range(len(texts))
             doubtful = [i for i in every if _is_doubtful(self, scores[i], verdicts[i], windows[i])]
             exact = self.score([texts[i] for i in doubtful], dtype="float32")
@@ -125,7 +133,7 @@ class PerplexityDiscriminator:
         progress: Callable[[int], object] | None = None,
     ) -> list[TokenNlls]:
         """Score texts with this object's model, precision and batch sizes."""
-        return self.lm.token_nlls(
+        return self.scorer.token_nlls(
             texts,
             batch_size=self.settings.batch_size,
             max_batch_items=self.settings.max_batch_items,

@@ -24,13 +24,15 @@ START_SECONDS = 900.0
 class Worker:
     """Does pieces in a process of its own."""
 
-    def start(self, make: Make, version: str, gpus: float) -> str:
+    def start(self, make: Make, version: str, options: RayOptions) -> str:
         """Load what is needed. RETURNS (str): the version of this package here."""
         if version == __version__:
-            if gpus:
-                import spacy
+            import spacy
 
+            if options.gpus:
                 spacy.require_gpu()  # type: ignore[attr-defined]
+            if options.code is not None:
+                spacy.util.import_file("python_code", options.code)
             self.function = make()
         return __version__
 
@@ -166,7 +168,7 @@ class RayWorkers:
 
     def _begun(self) -> _Handle:
         actor = self.ray.remote(**resources(self.options))(Worker).remote()
-        return _Handle(actor, actor.start.remote(self.make, __version__, self.options.gpus))
+        return _Handle(actor, actor.start.remote(self.make, __version__, self.options))
 
 
 def _first(queue: Iterator[Piece]) -> tuple[Piece, int] | None:

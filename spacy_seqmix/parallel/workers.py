@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 __all__ = [
@@ -55,12 +56,14 @@ class RayOptions:
         and HOST:PORT the one whose head is there.
     workers (int | None): how many; None for as many as the cluster has room for.
     cpus, gpus (float): what each of them gets.
+    code (Path | None): a Python file with registered functions, which workers import first.
     """
 
     address: str
     workers: int | None = None
     cpus: float = 1.0
     gpus: float = 0.0
+    code: Path | None = None
 
 
 class Workers(Protocol):

@@ -21,7 +21,7 @@ from ..errors import Errors, SeqMixError, Warnings, plural
 from ..files import check_output, progress_bar
 from ..parallel.workers import Lost, Piece, RayOptions, results_of
 from .folder import ScoreFolder, Share, release
-from .scorer import Part, Row, Scorer, Wanted, make_scorer
+from .scorer import Part, Row, Scorer, Wanted
 
 __all__ = ["ScoreRun", "read_scores", "score_pool"]
 
@@ -58,7 +58,6 @@ def score_pool(
     n_shards: int | None = None,
     top: int | None = None,
     ray: RayOptions | None = None,
-    code: Path | None = None,
     nlp: Language | None = None,
     progress: bool = True,
 ) -> ScoreRun:
@@ -72,7 +71,6 @@ def score_pool(
     top (int | None): also write so many texts with the highest scores, of all that are done.
     ray (RayOptions | None): let the workers of a Ray cluster compute, see ``results_of``. They need
         the same model at the same place; the files are read and written here.
-    code (Path | None): a Python file with registered functions, which workers import first.
     nlp (Language | None): the pipeline, where it is loaded already.
     progress (bool): show a progress bar.
     RAISES (SeqMixError): S403, S501 and S610 for texts that can't be read, S549 for an output over
@@ -98,7 +96,7 @@ def score_pool(
     with progress_bar(len(ids), "Scoring", shown=progress, unit="text") as bar:
         work = _Work(folder, docs, ids, bar.update)
         # Here the pipeline is in memory already.
-        make = (lambda: scorer) if ray is None else partial(make_scorer, wanted, code)
+        make = (lambda: scorer) if ray is None else partial(Scorer, wanted)
         try:
             for number, result in results_of(make, work.pieces(numbers), ray):
                 work.keep(number, result)

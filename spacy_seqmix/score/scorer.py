@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +25,7 @@ from ..lm.settings import LMSettings
 from ..query.policies import QueryPolicy, evidence, score_docs
 from ..query.suggestions import suggest
 
-__all__ = ["Part", "Scored", "Scorer", "Wanted", "make_scorer"]
+__all__ = ["Part", "Scored", "Scorer", "Wanted"]
 
 # A line of the output. What was not asked for has no key.
 Row = dict[str, Any]
@@ -169,14 +168,3 @@ class Scorer:
         """The language model; its scores are those of float32, whatever else is in a batch."""
         assert self.wanted.lm is not None
         return PerplexityDiscriminator(LMSettings(model=self.wanted.lm, dtype="float32"))
-
-
-def make_scorer(wanted: Wanted, code: Path | None) -> Scorer:
-    """Make a scorer in another process.
-
-    code (Path | None): a Python file with registered functions.
-    RAISES (ValueError, OSError): as ``Scorer``.
-    """
-    if code is not None:
-        spacy.util.import_file("python_code", code)
-    return Scorer(wanted)

@@ -14,8 +14,10 @@ from ..annotation.layers import ENTS
 from ..config import Seed, build_functions, interpolated, named_paths, problems_of
 from ..errors import Errors, SeqMixError
 from ..files import check_output, progress_bar
+from ..lm.remote import scored_by_workers
 from ..mixing.mix import MixCounts, mix_docs
 from ..mixing.mixer import MAX_RATE, Mixer
+from ..parallel.workers import RayOptions
 from ..types import Realiser
 
 # The fields that are sections with a registered function.
@@ -45,6 +47,7 @@ def augment_file(
     *,
     with_originals: bool = False,
     progress: bool = False,
+    ray: RayOptions | None = None,
 ) -> tuple[MixCounts, int]:
     """Write the docs mixed from a .spacy file to another.
 
@@ -53,9 +56,10 @@ def augment_file(
     out_path (Path): .spacy file to write, with user data (soft labels, origins).
     with_originals (bool): write the docs of ``in_path`` first.
     progress (bool): show progress bars.
+    ray (RayOptions | None): the Ray cluster whose workers have the language model.
     RETURNS (tuple): what happened, and how many mixed docs were written.
     RAISES (SeqMixError): S213 for a wrong section, S214 when no doc came out, S403 and S405 for
-        unusable docs, S549 where the output is an input.
+        unusable docs, S549 where the output is an input; with Ray, S770 to S775.
     """
     config = interpolated(config)
     check_output(out_path, [in_path, *named_paths(config)])
@@ -72,8 +76,9 @@ def augment_file(
     need_entities = mixer.strategy.layer == ENTS
     docs = read_docs(in_path, nlp, need_entities=need_entities, progress=progress)
     rng = np.random.default_rng(settings.seed)
-    with progress_bar(round(settings.rate * len(docs)), "Mixing", shown=progress) as bar:
-        mixed, counts = mix_docs(docs, mixer, rng, nlp, progress=bar.update)
+    bar = progress_bar(round(settings.rate * len(docs)), "Mixing", shown=progress)
+    with scored_by_workers([mixer.discriminator], ray), bar as shown:
+        mixed, counts = mix_docs(docs, mixer, rng, nlp, progress=shown.update)
     if not mixed:
         raise SeqMixError(Errors.E214.format(docs=len(docs), path=in_path, rate=settings.rate))
     out = [*docs, *mixed] if with_originals else mixed

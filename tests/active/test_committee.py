@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import spacy
 
-from spacy_seqmix.active import committee, round_training
+from spacy_seqmix.active import evidence, round_training
 from spacy_seqmix.active.committee import Committee, check_same_labels
 from spacy_seqmix.active.run_folder import RunFolder
 from spacy_seqmix.active.schema import CommitteeSchema
@@ -129,7 +129,7 @@ def test_committee_queries_what_its_members_disagree_about(start, monkeypatch):
 
     run = start({**KINDS["seeds"], "active.policy.mode": "kl", "active.n_rounds": 1})
     run._round(0)
-    monkeypatch.setattr(committee, "token_probs", token_probs)
+    monkeypatch.setattr(evidence, "token_probs", token_probs)
     run._round(1)
     rest = [i for i in range(22) if i not in run.records[0].queried]
     longest = sorted((len(run.pool.docs[i]) for i in rest), reverse=True)[:4]

@@ -15,6 +15,7 @@ from spacy.tokens import DocBin
 from spacy_seqmix.annotation import soft_labels
 from spacy_seqmix.annotation.docbins import read_docs, write_docs
 from spacy_seqmix.distill import run as distill_run
+from spacy_seqmix.distill import teaching
 from spacy_seqmix.distill.folder import DistillFolder, Facts
 from spacy_seqmix.distill.run import Distilled, distill
 from spacy_seqmix.distill.student import Student
@@ -53,7 +54,7 @@ class Counter:
 
         monkeypatch.setattr(Teachers, "teach", counted)
         monkeypatch.setattr(distill_run, "fit", fitted)
-        monkeypatch.setattr(distill_run, "PART", 10)
+        monkeypatch.setattr(teaching, "PART", 10)
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_causal_lm_batches_change_nothing(lm, batch_size):
 
 
 def test_causal_lm_batches_are_sorted_and_bounded(lm, monkeypatch):
-    monkeypatch.setattr("spacy_seqmix.lm.causal_lm.MAX_LOGITS", 64 * lm.model.config.vocab_size)
+    monkeypatch.setattr("spacy_seqmix.lm.token_scores.MAX_LOGITS", 64 * lm.model.config.vocab_size)
     shapes = []
     logits = lm._logits
     monkeypatch.setattr(lm, "_logits", lambda x, *m: shapes.append(tuple(x.shape)) or logits(x, *m))

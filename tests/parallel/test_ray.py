@@ -6,8 +6,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ import pytest
 
 from spacy_seqmix.errors import SeqMixError, SeqMixFileError
 from spacy_seqmix.parallel import ray_workers
-from spacy_seqmix.parallel.cluster import QUIET
 from spacy_seqmix.parallel.workers import Lost, Piece, RayOptions, results_of
 from spacy_seqmix.score.folder import Share
 from spacy_seqmix.score.run import score_pool
@@ -27,29 +26,7 @@ from ..score.test_score import pipeline as pipeline
 from ..score.test_score import texts as texts
 
 ray = pytest.importorskip("ray", reason="Ray is not installed")
-cluster_utils = pytest.importorskip("ray.cluster_utils")
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """A head without room for work, and two nodes with one CPU each."""
-    before = dict(os.environ)
-    os.environ |= QUIET
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-        for _ in range(2):
-            made.add_node(num_cpus=1)
-        yield made
-        made.shutdown()
-    os.environ.clear()
-    os.environ |= before
-
-
-@pytest.fixture
-def options(cluster: Any) -> RayOptions:
-    return RayOptions(cluster.address)
 
 
 def make_squares(log: Path) -> Callable[[int], int]:
@@ -194,7 +171,9 @@ def test_ray_score_names_the_shard_that_kills_its_workers(options, pipeline, tex
     )
     wanted, out = Wanted(str(pipeline), policy="NTE"), tmp_path / "out"
     with pytest.raises(SeqMixError, match=r"S769\] 1 shard killed .* 3 times: 00002-of-00003 \("):
-        score_pool(wanted, [texts], out, n_shards=3, ray=options, code=code, progress=False)
+        score_pool(
+            wanted, [texts], out, n_shards=3, ray=replace(options, code=code), progress=False
+        )
     assert sorted(path.name for path in (out / "shards").iterdir()) == [
         "00001-of-00003.jsonl",
         "00003-of-00003.jsonl",

@@ -267,7 +267,8 @@ def test_discriminator_perplexity_does_not_depend_on_neighbours_smollm2(smollm2_
     texts += ["The harbour master closed both piers after the storm."] * 9
     together = [doc._.perplexity for doc in nlp.pipe(texts)]
     alone = [nlp(text)._.perplexity for text in texts[:4]]
-    np.testing.assert_allclose(together[:4], alone, rtol=1e-4)
+    # In nats: how much float32 rounds depends on the processor.
+    np.testing.assert_allclose(np.log(together[:4]), np.log(alone), rtol=1e-4)
 
 
 def test_discriminator_carries_weights_on_request(make_nlp, tiny_lm_dir, tmp_path):

@@ -1,0 +1,118 @@
+"""What policies score: probabilities of pipelines, computed here or by other machines."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..annotation.lazy_docs import unpacked
+from ..errors import Errors, SeqMixError
+from ..parallel.workers import Lost, Piece, RayOptions, in_order, results_of
+from ..query.dropout import dropout_probs
+from ..query.policies import evidence
+from ..query.probabilities import Needs, token_probs
+from .precision import matmul_precision
+from .schema import Precision
+
+__all__ = ["Evidence", "Packed", "computed_by_workers", "packed_pipeline"]
+
+# What ``LazyDocs.packed`` gives.
+Packed: TypeAlias = list[list[str] | bytes]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How a policy's evidence is computed: plain values, so that another process can have them.
+
+    needs (str): the kind, see ``QueryPolicy``.
+    component (str): the component that is asked.
+    lang (str): the language whose tokenizer reads texts.
+    precision (str): of products of matrices, see ``matmul_precision``.
+    dropout (float): the rate of the passes of a committee.
+    seeds (tuple[int, ...]): of each pass; none where a committee's members are pipelines.
+    """
+
+    needs: Needs
+    component: str
+    lang: str
+    precision: Precision
+    dropout: float = 0.0
+    seeds: tuple[int, ...] = ()
+
+    def of(
+        self,
+        pipelines: Sequence[Language],
+        docs: Sequence[Doc],
+        progress: Callable[[int], object] | None = None,
+    ) -> Any:
+        """The evidence of docs.
+
+        pipelines (Sequence[Language]): one, or the members of a committee.
+        progress (Callable | None): called with the number of docs done, for each pass.
+        RAISES (SeqMixError): those of ``evidence`` and ``dropout_probs``.
+        """
+        if self.needs != "committee":
+            return evidence(self.needs, pipelines[0], self.component, docs, progress)
+        if self.seeds:
+            given = self.dropout, self.seeds, progress
+            return dropout_probs(pipelines[0], self.component, docs, *given)
+        return [token_probs(nlp, self.component, docs, progress=progress) for nlp in pipelines]
+
+
+def computed_by_workers(
+    how: Evidence,
+    pipelines: Sequence[bytes],
+    docs: Iterable[Packed],
+    ray: RayOptions,
+) -> Iterator[Any]:
+    """Let the workers of a Ray cluster compute evidence.
+
+    pipelines (Sequence[bytes]): see ``packed_pipeline``; the cluster gets them once.
+    docs (Iterable[Packed]): docs whose evidence is computed together.
+    YIELDS: the evidence of each, in their order; equal to that of ``Evidence.of``.
+    RAISES (SeqMixError): those of ``Evidence.of``, and S770 to S775.
+    """
+    make = partial(_make, how, tuple(pipelines))
+    pieces = (Piece(number, some) for number, some in enumerate(docs))
+    for result in in_order(results_of(make, pieces, ray)):
+        if isinstance(result, Lost):
+            values = {"times": result.times, "reason": result.reason}
+            raise SeqMixError(Errors.E775.format(what="scoring the pool", **values))
+        yield result
+
+
+def packed_pipeline(path: Path) -> bytes:
+    """The files of a saved pipeline, for another process."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.add(path, arcname=".")
+    return file.getvalue()
+
+
+def _make(how: Evidence, pipelines: tuple[bytes, ...]) -> Callable[[Packed], Any]:
+    """Load pipelines in a worker. RETURNS (Callable): from packed docs to their evidence."""
+    loaded = [_unpacked_pipeline(one) for one in pipelines]
+    blank = spacy.blank(how.lang)
+
+    def compute(packed: Packed) -> Any:
+        with matmul_precision(how.precision):
+            return how.of(loaded, unpacked(packed, blank))
+
+    return compute
+
+
+def _unpacked_pipeline(packed: bytes) -> Language:
+    with TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            archive.extractall(folder, filter="data")
+        return spacy.load(folder)

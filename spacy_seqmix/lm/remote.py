@@ -1,0 +1,165 @@
+"""A language model in the workers of a Ray cluster. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from ..errors import Errors, SeqMixError
+from ..parallel.workers import Lost, Piece, RayOptions, Workers, in_order, workers_of
+from ..types import Floats1d
+from .batches import MAX_BATCH_ITEMS
+from .discriminator import PerplexityDiscriminator
+from .scores import TokenNlls
+from .settings import LMSettings
+from .token_scores import Facts, Inference, compute_token_nlls
+
+if TYPE_CHECKING:
+    from .causal_lm import CausalLM
+
+__all__ = ["RemoteLM", "scored_by_workers"]
+
+# Batches of a piece: bfloat16 copies of the weights are made once for each piece.
+TOGETHER = 8
+
+
+class _Known(NamedTuple):
+    """What a worker says of its model.
+
+    packs (bool): see ``Computes``.
+    auto (str): what the dtype "auto" is.
+    """
+
+    facts: Facts
+    packs: bool
+    auto: str
+
+
+class RemoteLM:
+    """A language model that workers have loaded. Its scores are those of ``CausalLM``."""
+
+    def __init__(self, workers: Workers, name: str) -> None:
+        """workers (Workers): made with ``_make``. name (str): of the model, for messages."""
+        self.workers, self.name = workers, name
+
+    @cached_property
+    def _known(self) -> _Known:
+        known: _Known = next(self._results([partial(_known)]))
+        return known
+
+    @property
+    def facts(self) -> Facts:
+        """See ``Computes``."""
+        return self._known.facts
+
+    @property
+    def packs(self) -> bool:
+        """See ``Computes``."""
+        return self._known.packs
+
+    def precision(self, dtype: str | None = None) -> str:
+        """See ``CausalLM.precision``."""
+        return self._known.auto if dtype in (None, "auto") else str(dtype)
+
+    def tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], list[NDArray[Any]]]:
+        """See ``Computes``."""
+        found: tuple[list[list[int]], list[NDArray[Any]]]
+        found = next(self._results([partial(_tokenised, texts=texts)]))
+        return found
+
+    def losses(self, batches: Iterable[Inference], *, bfloat16: bool) -> Iterator[Floats1d]:
+        """See ``Computes``. RAISES (SeqMixError): S574, S773 to S775."""
+        calls = (partial(_losses, batches=some, bfloat16=bfloat16) for some in _groups(batches))
+        for some in self._results(calls):
+            yield from some
+
+    def token_nlls(
+        self,
+        texts: Sequence[str],
+        *,
+        batch_size: int = 32,
+        max_batch_items: int = MAX_BATCH_ITEMS,
+        dtype: str | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> list[TokenNlls]:
+        """See ``CausalLM.token_nlls``."""
+        return compute_token_nlls(
+            self,
+            texts,
+            batch_size=batch_size,
+            max_batch_items=max_batch_items,
+            bfloat16=self.precision(dtype) == "bfloat16",
+            progress=progress,
+        )
+
+    def _results(self, calls: Iterable[Callable[[CausalLM], Any]]) -> Iterator[Any]:
+        pieces = (Piece(number, call) for number, call in enumerate(calls))
+        for result in in_order(self.workers.results(pieces)):
+            if isinstance(result, Lost):
+                values = {"times": result.times, "reason": result.reason}
+                raise SeqMixError(Errors.E775.format(what=f"{self.name!r}", **values))
+            yield result
+
+
+@contextmanager
+def scored_by_workers(discriminators: Iterable[object], ray: RayOptions | None) -> Iterator[None]:
+    """Let workers of a Ray cluster have the language models of discriminators for a while.
+
+    discriminators (Iterable): those with other measures than a language model's stay as they are.
+    ray (RayOptions | None): None leaves the models in this process.
+    RAISES (SeqMixError): S770 to S772.
+    """
+    if ray is None:
+        yield
+        return
+    models: list[tuple[LMSettings, RemoteLM]] = []
+    changed: list[PerplexityDiscriminator] = []
+    with ExitStack() as stack:
+        for one in discriminators:
+            if not isinstance(one, PerplexityDiscriminator):
+                continue
+            same = next((lm for settings, lm in models if settings == one.settings), None)
+            if same is None:
+                workers = stack.enter_context(workers_of(partial(_make, one.settings), ray))
+                same = RemoteLM(workers, one.settings.model)
+                models.append((one.settings, same))
+            changed.append(one)
+            one.remote = same
+        try:
+            yield
+        finally:
+            for one in changed:
+                one.remote = None
+
+
+def _groups(batches: Iterable[Inference]) -> Iterator[list[Inference]]:
+    group: list[Inference] = []
+    for batch in batches:
+        group.append(batch)
+        if len(group) == TOGETHER:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _make(settings: LMSettings) -> Callable[[Callable[[CausalLM], Any]], Any]:
+    """Load the model in a worker. RETURNS (Callable): calls functions with it."""
+    lm = PerplexityDiscriminator(settings).lm
+    return lambda call: call(lm)
+
+
+def _known(lm: CausalLM) -> _Known:
+    return _Known(lm.facts, lm.packs, lm.precision("auto"))
+
+
+def _tokenised(lm: CausalLM, *, texts: Sequence[str]) -> Any:
+    return lm.tokenise(texts)
+
+
+def _losses(lm: CausalLM, *, batches: list[Inference], bfloat16: bool) -> list[Floats1d]:
+    return list(lm.losses(batches, bfloat16=bfloat16))
