@@ -71,7 +71,7 @@ def main(
     docs = [docs[i] for i in sample(len(docs), limit, [seed])]
     planted = plant(docs, share, np.random.default_rng([seed, 1]))
     overrides = {} if epochs is None else {"active.epochs": epochs}
-    new = NewRun(None, fast=fast, encoder=encoder)
+    new = NewRun(fast=fast, encoder=encoder)
     trainer = Trainer.of(new, overrides, seed=seed, use_gpu=gpu_id)
     found, probs, labels = judged(docs, trainer, folds, seed)
     counts = ", ".join(f"{sum(p.kind == kind for p in planted)} {kind}" for kind in KINDS)

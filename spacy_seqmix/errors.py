@@ -52,7 +52,10 @@ class Errors:
     )
 
     # 5xx converters and reports
-    E501 = "[S501] Can't read {path}: {reason}. Give the path of a text file in UTF-8."
+    E501 = (
+        "[S501] Can't read {path}: {reason}. Give the path of a text file in UTF-8, or of a "
+        "Parquet file that is whole."
+    )
     E502 = (
         "[S502] {path} contains no sentences, so nothing was written. Check the path and the "
         "format."
@@ -473,7 +476,8 @@ class Errors:
     E402 = "[S402] Wrong settings in section [active]: {problems}."
     E403 = (
         "[S403] Can't use '{path}': {reason}. Give a .spacy file with labelled docs; a pool that "
-        "people label, and the texts of distill, may also be .txt or .jsonl files of texts."
+        "people label, and the texts of distill, may also be .txt, .jsonl or .parquet files of "
+        "texts."
     )
     E404 = (
         "[S404] '{path}' holds {found}, but active.{field} asks for {wanted}. Lower that "
@@ -611,7 +615,7 @@ class Errors:
     )
     E610 = (
         "[S610] {where}: {reason}. Each line of a .jsonl file of texts is a JSON object with the "
-        'key "text".'
+        'key "text"; a .parquet file of texts has a column "text" with a text in each row.'
     )
     E611 = (
         "[S611] {path}, line {line}: this is no answer: {reason}. Correct the line, or remove it: "
@@ -771,11 +775,11 @@ class Errors:
     )
     E688 = (
         "[S688] {path} has no text. Give a file with a text a line (.txt), lines of JSON with the "
-        'key "text" (.jsonl), or docs (.spacy).'
+        'key "text" (.jsonl), a column "text" (.parquet), or docs (.spacy).'
     )
     E689 = (
         "[S689] The texts in {path} have changed since the run in {run} began, so its answers may "
-        "no longer fit. Set the file back to what it was, or begin a run in another folder."
+        "no longer fit. Set them back to what they were, or begin a run in another folder."
     )
     E690 = (
         "[S690] The options {one} and {other} contradict one another: {one} says which pipeline "
@@ -792,6 +796,10 @@ class Errors:
     E693 = (
         "[S693] Somebody else has labelled the text {key} in the meantime. Look at their labels, "
         "and save yours if you want to replace them."
+    )
+    E694 = (
+        "[S694] The run folder {path} lies in {texts}, so its own files would become texts. Give a "
+        "run folder outside of it."
     )
     E712 = (
         "[S712] The seed model '{name}' can't be loaded: {reason}. Give a pipeline that spacy.load "
@@ -872,6 +880,11 @@ class Errors:
         "Give it more texts or steps; or run the same command with a larger --max-drop, which "
         "trains nothing again."
     )
+    E750 = (
+        "[S750] '{path}': Parquet files need pyarrow. Install it: pip install pyarrow. It also "
+        "comes with pip install 'spacy-seqmix[ray]'."
+    )
+    E751 = "[S751] Rows of scores have no format '{given}'. Give one of these: {known}."
     E760 = (
         "[S760] The pool of the run in '{path}' is not what it was: {what}. Put the files back as "
         "they were, under the same names. New texts go into new files."

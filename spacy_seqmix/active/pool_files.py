@@ -21,12 +21,10 @@ class PoolFile(NamedTuple):
     """A file as the run folder remembers it.
 
     path (str): empty in folders of older versions, whose pools were one file.
-    size (int | None): its lines or docs; None in folders of older versions.
     """
 
     path: str
     sha256: str
-    size: int | None
 
 
 def files_of(pool: Iterable[Path]) -> list[Path]:
@@ -110,7 +108,7 @@ def generations_of(docs: LazyDocs, generations: Iterable[Sequence[Path]]) -> lis
     out = []
     for generation in generations:
         of_generation = [next(files) for _ in generation]
-        out.append([PoolFile(str(one.path), one.sha256, one.size) for one in of_generation])
+        out.append([PoolFile(str(one.path), one.sha256) for one in of_generation])
     return out
 
 
@@ -124,5 +122,6 @@ def generations_in(inputs: Path) -> list[list[PoolFile]]:
         return []
     found: dict[str, Any] = parse_json(inputs.read_bytes())
     if "pool" in found:
-        return [[PoolFile(*file) for file in generation] for generation in found["pool"]]
-    return [[PoolFile("", found["sha256"]["pool"], None)]]
+        # Older versions also wrote how many texts a file has.
+        return [[PoolFile(*file[:2]) for file in generation] for generation in found["pool"]]
+    return [[PoolFile("", found["sha256"]["pool"])]]

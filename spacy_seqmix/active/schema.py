@@ -87,8 +87,9 @@ class ActiveSchema(BaseModel):
     )
     pool: Paths = Field(
         description="The texts to choose from: docs (.spacy), a text a line (.txt), or JSON lines "
-        'with the key "text" (.jsonl), whose other keys are kept. A file, a pattern such as '
-        '"texts/*.jsonl", a folder, or a list of these. Only the gold oracle needs labelled docs.',
+        'with the key "text" (.jsonl), whose other keys are kept, or rows with the column "text" '
+        '(.parquet), whose other columns are kept. A file, a pattern such as "texts/*.jsonl", a '
+        "folder, or a list of these. Only the gold oracle needs labelled docs.",
     )
     dev: Path | None = Field(
         None,

@@ -15,6 +15,7 @@ from thinc.api import Config
 
 from ..active.pool import sample
 from ..annotation.docbins import is_docbin, iter_docs
+from ..annotation.parquet_files import is_parquet
 from ..annotation.texts import KEY, read_texts
 from ..config import build_functions, config_errors, interpolated
 from ..errors import Errors, SeqMixError, plural
@@ -72,7 +73,7 @@ def query_file(
 ) -> Asked:
     """Choose texts of a file and write them as tasks of a format; see ``query``.
 
-    pool (Path): a .spacy file, or a .txt or .jsonl file of texts.
+    pool (Path): a .spacy file, a .txt, .jsonl or .parquet file of texts, a pattern or a folder.
     out_path (Path): the file of tasks, or for brat the folder; it must not exist.
     format (str): one of ``FORMATS``.
     exclude (Sequence[Path]): files of any format with texts that are not asked.
@@ -280,10 +281,13 @@ def _keyed(path: Path) -> Iterator[tuple[str, str]]:
     if is_docbin(path):
         vocab = Language().vocab
         return ((doc.user_data.get(KEY, ""), doc.text) for doc in iter_docs(path, vocab))
+    texts = (("", one.text) for one in read_texts(path))
+    if is_parquet(path):
+        return texts
     try:
         name = detect(path)
     except SeqMixError as err:
         if err.code != "S640" or path.is_dir():
             raise
-        return (("", one.text) for one in read_texts(path))
+        return texts
     return ((row.key, row.text) for row in read_export(path, name)[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,13 +19,13 @@ from spacy.tokens import Doc, DocBin
 from ..errors import Errors, SeqMixError
 from ..files import file_digest
 from .docbins import is_docbin, iter_docs, make_docs, open_docbin
-from .texts import EXTRA_KEY, Text, not_utf8, readable, text_of_line
+from .parquet_files import ParquetTexts, is_parquet
+from .recent import Recent
+from .texts import EXTRA_KEY, Text, not_utf8, read_texts, readable, text_of_line
 
-__all__ = ["DocBins", "IndexedFile", "index_file"]
+__all__ = ["IndexedFile", "index_file"]
 
 Ints: TypeAlias = NDArray[np.int64]
-# Of DocBins in memory, the last ones whose arrays together have so many bytes are kept.
-MAX_BYTES = 2**28
 # Of rows that are read together: docs in memory at a time.
 ROWS = 1024
 BOM = b"\xef\xbb\xbf"
@@ -37,11 +36,11 @@ class IndexedFile:
     """A file of texts, of which memory holds places alone.
 
     sha256 (str): of its content, in hexadecimal.
-    size (int): its lines, or its docs; blank ones count too.
-    numbers (Ints): shape (n,), the line or doc of each text, counted from 0.
+    size (int): its lines, rows or docs; blank ones count too.
+    numbers (Ints): shape (n,), the line, row or doc of each text, counted from 0.
     hashes (NDArray[np.uint64]): shape (n,), of each text; copies have the same.
     docs, texts (Callable): the docs or the texts of some rows, in their order. Both raise S761
-        where the file is another one by then, and S582 for a damaged doc.
+        where the file is another one by then, S582 for a damaged doc, and S501 for a damaged row.
     """
 
     path: Path
@@ -53,43 +52,15 @@ class IndexedFile:
     texts: Callable[[Sequence[int]], Iterator[str]]
 
 
-class DocBins:
-    """The .spacy files that were read last: their docs are compressed together."""
-
-    def __init__(self) -> None:
-        self._open: OrderedDict[Path, tuple[DocBin, int]] = OrderedDict()
-
-    def keep(self, path: Path, docbin: DocBin) -> DocBin:
-        """Keep a file in memory, and forget those for which there is no room."""
-        size = sum(tokens.nbytes for tokens in docbin.tokens)
-        self._open[path] = docbin, size
-        while len(self._open) > 1 and sum(n for _, n in self._open.values()) > MAX_BYTES:
-            self._open.popitem(last=False)
-        return docbin
-
-    def get(self, path: Path, digest: str) -> DocBin:
-        """A file that was indexed. RAISES (SeqMixError): S761 where it is another one by now."""
-        if path in self._open:
-            self._open.move_to_end(path)
-            return self._open[path][0]
-        try:
-            if file_digest(path) != digest:
-                raise _changed(path)
-            docbin = open_docbin(path)
-        except OSError as err:
-            raise _changed(path) from err
-        docbin.strings = set()  # the vocabulary has them
-        return self.keep(path, docbin)
-
-
-def index_file(path: Path, nlp: Language, docbins: DocBins, *, check: bool = False) -> IndexedFile:
-    """Read a .txt, .jsonl or .spacy file.
+def index_file(path: Path, nlp: Language, kept: Recent, *, check: bool = False) -> IndexedFile:
+    """Read a .txt, .jsonl, .parquet or .spacy file.
 
     nlp (Language): tokenises texts, and its vocabulary gets the words of docs.
-    docbins (DocBins): keeps .spacy files for a while.
+    kept (Recent): keeps .spacy files and row groups of .parquet files for a while.
     check (bool): make each doc of a .spacy file once, so that damaged ones are found now.
-    RAISES (SeqMixError): S403 where the file is missing or no DocBin, S501 and S610 for lines that
-        are no texts, S582 for docs that are damaged.
+    RAISES (SeqMixError): S403 where the file is missing or no DocBin, S501 and S610 for lines and
+        rows that are no texts, S582 for docs that are damaged, S750 for a .parquet file without
+        pyarrow, S761 for one that changes meanwhile.
 
     Warns with W612 of texts that the tokenizer can't read; they are left out. Warns with W580 of
     docs whose soft labels contradict their annotation, where docs are checked.
@@ -97,7 +68,9 @@ def index_file(path: Path, nlp: Language, docbins: DocBins, *, check: bool = Fal
     if not path.is_file():
         raise SeqMixError(Errors.E403.format(path=path, reason="there is no such file"))
     if is_docbin(path):
-        return _index_docbin(path, nlp, docbins, check)
+        return _index_docbin(path, nlp, kept, check)
+    if is_parquet(path):
+        return _index_parquet(path, nlp, kept)
     return _index_lines(path, nlp)
 
 
@@ -121,7 +94,7 @@ def _index_lines(path: Path, nlp: Language) -> IndexedFile:
         numbers.append(text.number)
         starts.append(place[0])
         ends.append(place[1])
-        hashes.append(_hash(text.text.encode("utf8", "surrogatepass")))
+        hashes.append(_hash_of_text(text.text))
     kept = np.array(numbers, "int64"), np.array(hashes, "uint64")
 
     def lines(rows: Sequence[int]) -> Iterator[Text]:
@@ -177,7 +150,7 @@ def _same_text(path: Path, number: int, raw: bytes, known: int) -> Text:
         text = text_of_line(path, number, raw.decode("utf8"))
     except (UnicodeDecodeError, SeqMixError) as err:
         raise _changed(path) from err
-    if text is None or _hash(text.text.encode("utf8", "surrogatepass")) != known:
+    if text is None or _hash_of_text(text.text) != known:
         raise _changed(path)
     return text
 
@@ -189,23 +162,79 @@ def _doc(nlp: Language, text: Text) -> Doc:
     return doc
 
 
-def _index_docbin(path: Path, nlp: Language, docbins: DocBins, check: bool) -> IndexedFile:
+def _index_parquet(path: Path, nlp: Language, recent: Recent) -> IndexedFile:
+    numbers, hashes, before = array("q"), array("Q"), _state(path)
+    try:
+        digest, rows = file_digest(path), ParquetTexts(path)
+        for text in readable(read_texts(path), nlp, path):
+            numbers.append(text.number)
+            hashes.append(_hash_of_text(text.text))
+    except SeqMixError as err:
+        raise _changed(path) if _state(path) != before else err from None
+    except OSError as err:
+        raise SeqMixError(Errors.E501.format(path=path, reason=err.strerror)) from err
+    if _state(path) != before:
+        raise _changed(path)
+
+    def texts(wanted: Sequence[int], extra: bool) -> Iterator[Text]:
+        taken = rows.take([numbers[row] for row in wanted], recent, extra=extra)
+        try:
+            for row, one in zip(wanted, taken, strict=True):
+                if _hash_of_text(one.text) != hashes[row]:
+                    raise _changed(path)
+                yield Text(numbers[row], one.text, one.extra)
+        except SeqMixError as err:  # a file that has changed may look damaged
+            raise _changed(path) if _digest(path) != digest else err from None
+
+    return IndexedFile(
+        path,
+        digest,
+        rows.size,
+        np.array(numbers, "int64"),
+        np.array(hashes, "uint64"),
+        lambda wanted: (_doc(nlp, text) for text in texts(wanted, True)),
+        lambda wanted: (text.text for text in texts(wanted, False)),
+    )
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """What tells whether a file was written meanwhile; None where it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return file_digest(path)
+    except OSError:
+        return None
+
+
+def _index_docbin(path: Path, nlp: Language, recent: Recent, check: bool) -> IndexedFile:
     digest, docbin = file_digest(path), open_docbin(path)
     if check:
         for _ in iter_docs(path, nlp.vocab, docbin):
             pass
     for string in docbin.strings:
         nlp.vocab.strings.add(string)
-    docbin.strings = set()
     column = docbin.attrs.index(ORTH)
     numbers = _with_words(docbin, column, nlp)
     hashes = [_hash_of_words(docbin, number, column) for number in numbers]
     kept = np.array(numbers, "int64"), np.array(hashes, "uint64")
-    docbins.keep(path, docbin)
-    docs = partial(_docs, path, digest, numbers, nlp, docbins)
+    _keep(recent, path, docbin)
+    docs = partial(_docs, path, digest, numbers, nlp, recent)
     return IndexedFile(
         path, digest, len(docbin), *kept, docs, lambda rows: (doc.text for doc in docs(rows))
     )
+
+
+def _keep(recent: Recent, path: Path, docbin: DocBin) -> DocBin:
+    docbin.strings = set()  # the vocabulary has them
+    recent.keep(path, docbin, sum(tokens.nbytes for tokens in docbin.tokens))
+    return docbin
 
 
 def _docs(
@@ -213,12 +242,23 @@ def _docs(
     digest: str,
     numbers: Sequence[int],
     nlp: Language,
-    docbins: DocBins,
+    recent: Recent,
     rows: Sequence[int],
 ) -> Iterator[Doc]:
     for low in range(0, len(rows), ROWS):
         some = [numbers[row] for row in rows[low : low + ROWS]]
-        yield from make_docs(docbins.get(path, digest), some, nlp.vocab, path)
+        docbin = recent.get(path) or _docbin_again(path, digest, recent)
+        yield from make_docs(docbin, some, nlp.vocab, path)
+
+
+def _docbin_again(path: Path, digest: str, recent: Recent) -> DocBin:
+    """RAISES (SeqMixError): S761 where the file is another one by now."""
+    try:
+        if file_digest(path) != digest:
+            raise _changed(path)
+        return _keep(recent, path, open_docbin(path))
+    except OSError as err:
+        raise _changed(path) from err
 
 
 def _with_words(docbin: DocBin, column: int, nlp: Language) -> list[int]:
@@ -233,6 +273,10 @@ def _with_words(docbin: DocBin, column: int, nlp: Language) -> list[int]:
 def _hash_of_words(docbin: DocBin, number: int, column: int) -> int:
     words = np.ascontiguousarray(np.asarray(docbin.tokens[number])[:, column])
     return _hash(words.tobytes() + np.asarray(docbin.spaces[number]).tobytes())
+
+
+def _hash_of_text(text: str) -> int:
+    return _hash(text.encode("utf8", "surrogatepass"))
 
 
 def _hash(data: bytes) -> int:

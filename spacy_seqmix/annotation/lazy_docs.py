@@ -15,7 +15,8 @@ from spacy.tokens import Doc, DocBin
 from ..errors import Errors, SeqMixError
 from ..files import progress_bar
 from .docbins import is_docbin
-from .indexed_files import DocBins, IndexedFile, Ints, index_file
+from .indexed_files import IndexedFile, Ints, index_file
+from .recent import Recent
 
 __all__ = ["DocsInOrder", "LazyDocs", "docs_of", "lazy_docs", "unpacked"]
 
@@ -23,8 +24,8 @@ __all__ = ["DocsInOrder", "LazyDocs", "docs_of", "lazy_docs", "unpacked"]
 class LazyDocs(Mapping[int, Doc]):
     """Docs by their numbers, none of them blank.
 
-    A number counts the lines and docs of all files in their order, blank ones too. So it does not
-    depend on how texts are divided into files.
+    A number counts the lines, rows and docs of all files in their order, blank ones too. So it does
+    not depend on how texts are divided into files.
 
     files (tuple[IndexedFile, ...]): the files.
     """
@@ -61,12 +62,12 @@ class LazyDocs(Mapping[int, Doc]):
             yield from file.docs(rows)
 
     def texts(self, numbers: Iterable[int]) -> Iterator[str]:
-        """The texts of docs, which are not made of lines for that."""
+        """The texts of docs, which are not made of lines or rows for that."""
         for file, rows in self._by_file(numbers):
             yield from file.texts(rows)
 
     def packed(self, numbers: Iterable[int]) -> list[list[str] | bytes]:
-        """Docs for another process: the texts of lines, and DocBins of docs. See ``unpacked``."""
+        """Docs for another process: texts of lines and rows, DocBins of docs. See ``unpacked``."""
         out: list[list[str] | bytes] = []
         for file, rows in self._by_file(numbers):
             if is_docbin(file.path):
@@ -159,10 +160,10 @@ def lazy_docs(
 ) -> LazyDocs:
     """Read files of texts and of docs. Arguments and errors as of ``index_file``; and S403 where
     they hold no text."""
-    docbins, files = DocBins(), []
+    kept, files = Recent(), []
     with progress_bar(len(paths), "Reading", shown=progress, unit="file") as bar:
         for path in paths:
-            files.append(index_file(path, nlp, docbins, check=check))
+            files.append(index_file(path, nlp, kept, check=check))
             bar.update()
     docs = LazyDocs(files)
     if not docs:

@@ -16,6 +16,7 @@ from spacy.tokens import Doc
 
 from ..errors import Errors, SeqMixError, Warnings, plural
 from ..files import parse_json
+from .parquet_files import ParquetTexts, is_parquet
 
 __all__ = [
     "EXTRA_KEY",
@@ -39,7 +40,7 @@ _STRETCH = re.compile(r"(?<![^\w\s])[^\w\s]{4000}|(?<!\S)\S{50000}")
 # Where a doc's user data has the key of its text, and the other keys of its line.
 KEY, EXTRA_KEY = "seqmix_key", "seqmix_extra"
 # Files of texts; .spacy files have docs, whose tokens are kept.
-TEXT_SUFFIXES = (".txt", ".jsonl")
+TEXT_SUFFIXES = (".txt", ".jsonl", ".parquet")
 # The lines that a warning names.
 SHOWN = 5
 JSON_SUFFIXES = (".jsonl", ".json")
@@ -49,9 +50,10 @@ JSON_SUFFIXES = (".jsonl", ".json")
 class Text:
     """A text of a file.
 
-    number (int): its place among the lines of the file, counted from 0; blank lines count too.
+    number (int): its place among the lines or rows of the file, counted from 0; blank ones count
+        too.
     text (str): the text, as it stands in the file.
-    extra (dict): the other keys of its JSON line.
+    extra (dict): the other keys of its JSON line, or the other columns of its row.
     """
 
     number: int
@@ -60,14 +62,19 @@ class Text:
 
 
 def read_texts(path: Path) -> Iterator[Text]:
-    """Read a .txt file, a text a line, or a .jsonl file, whose lines have the key "text".
+    """Read a .txt file, a text a line, a .jsonl file, whose lines have the key "text", or a
+    .parquet file, which has a column of that name; of this one without the other columns.
 
     Blank lines and blank texts are left out. No text is changed.
 
     RAISES (SeqMixError): S501 for a file that can't be read, S610 for a line that is no JSON object
-        with a text.
+        with a text, or a row without one, S750 for a .parquet file without pyarrow.
     """
     path = Path(path)
+    if is_parquet(path):
+        rows = enumerate(ParquetTexts(path).texts())
+        yield from (Text(number, text) for number, text in rows if text.strip())
+        return
     for number, line in enumerate(read_lines(path)):
         text = text_of_line(path, number, line)
         if text is not None:

@@ -22,8 +22,13 @@ def annotate_cli(
     ctx: typer.Context,
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of the run")],
     texts: Annotated[
-        Path | None,
-        typer.Option("--texts", "-t", help="Texts to label: .txt, .jsonl or .spacy; begins a run"),
+        list[Path] | None,
+        typer.Option(
+            "--texts",
+            "-t",
+            help="Texts to label: .txt, .jsonl, .parquet or .spacy; a file, a pattern in quotation "
+            "marks or a folder; repeatable. Begins a run",
+        ),
     ] = None,
     labels: Annotated[
         str | None, typer.Option("--labels", "-l", help="Labels, such as PER,ORG; new ones go last")
@@ -81,7 +86,7 @@ def annotate_cli(
     with show_messages():
         check_installed()
         names = () if labels is None else tuple(split_labels(labels))
-        new = NewRun(texts, names, config, lang, fast, encoder, batch, dev)
+        new = NewRun(tuple(texts or ()), names, config, lang, fast, encoder, batch, dev)
         folder = PageFolder(run_dir)
         options = ["--gpu-id", str(use_gpu)]
         options += [] if code is None else ["--code", str(code)]

@@ -79,7 +79,7 @@ def audit_cli(
     name = "jsonl" if format is ToolFormat.auto else format.value
     with show_messages():
         setup_gpu(use_gpu, silent=False)
-        new = NewRun(path, config=config, lang=lang, fast=fast, encoder=encoder)
+        new = NewRun(config=config, lang=lang, fast=fast, encoder=encoder)
         trainer = Trainer.of(new, overrides, seed=seed, use_gpu=use_gpu)
         audit = audit_file(
             path,

@@ -33,7 +33,8 @@ def distill_cli(
     teacher: Annotated[str, typer.Argument(help="Trained pipeline: a folder or a package")],
     student: Annotated[Path, typer.Argument(metavar="STUDENT.cfg", help="Training config")],
     texts: Annotated[
-        Path, typer.Argument(help="Texts without labels: .txt, .jsonl or .spacy, or a folder")
+        Path,
+        typer.Argument(help="Texts without labels: .txt, .jsonl, .parquet or .spacy, or a folder"),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results")],
     more_teachers: Annotated[

@@ -71,7 +71,8 @@ def ingest_cli(
         typer.Option(
             "--pool",
             "-p",
-            help="The texts that were asked (.spacy, .txt or .jsonl): answers are joined with them",
+            help="The texts that were asked (.spacy, .txt, .jsonl or .parquet; one file, a pattern "
+            "or a folder): answers are joined with them",
         ),
     ] = None,
     whole: Annotated[

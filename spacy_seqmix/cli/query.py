@@ -19,7 +19,12 @@ __all__ = ["query_cli"]
 def query_cli(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Pipeline: folder or package")],
     pool: Annotated[
-        Path, typer.Argument(metavar="POOL", help="Texts to choose from: .spacy, .txt or .jsonl")
+        Path,
+        typer.Argument(
+            metavar="POOL",
+            help="Texts to choose from: .spacy, .txt, .jsonl or .parquet files: one, a pattern "
+            "or a folder",
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="File of tasks; for brat a folder")

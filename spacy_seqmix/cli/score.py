@@ -22,11 +22,20 @@ class Written(str, Enum):
     docs = "docs"
 
 
+class RowFormat(str, Enum):
+    """The formats of rows; ``score.row_files.FORMATS`` has their names."""
+
+    jsonl = "jsonl"
+    parquet = "parquet"
+
+
 def score_cli(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Pipeline: folder or package")],
     pool: Annotated[
         list[Path],
-        typer.Argument(metavar="POOL", help="Texts: .spacy, .txt or .jsonl files, or folders"),
+        typer.Argument(
+            metavar="POOL", help="Texts: .spacy, .txt, .jsonl or .parquet files, or folders"
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results")],
     policy: Annotated[
@@ -65,6 +74,9 @@ def score_cli(
         int | None,
         typer.Option("--top", min=1, help="Also write this many texts with the highest scores"),
     ] = None,
+    format: Annotated[
+        RowFormat, typer.Option("--format", "-f", help="Format of the shards and of the top")
+    ] = RowFormat.jsonl,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of policies that draw")] = 0,
     ray_address: RayAddressOption = None,
     ray_workers: WorkersOption = None,
@@ -76,8 +88,8 @@ def score_cli(
 ) -> None:
     """Score every text of a pool, shard by shard.
 
-    Each shard is a file of JSON lines with the key of each text and what was asked for. Run the
-    same command again to compute the shards that are missing. `spacy seqmix query --scores OUTPUT`
+    Each shard is a file with a row for each text: its key and what was asked for. Run the same
+    command again to compute the shards that are missing. `spacy seqmix query --scores OUTPUT`
     chooses texts by these scores.
     """
     import spacy
@@ -113,6 +125,7 @@ def score_cli(
             share=share,
             n_shards=shards,
             top=top,
+            format=format.value,
             ray=ray_options(ray_address, ray_workers, ray_cpus, ray_gpus, code),
             nlp=nlp,
             progress=not quiet,

@@ -88,8 +88,8 @@ def distill(
 
     student (Student): what is trained. Its last model is taken, none is chosen on dev.
     teachers (Teachers): what labels the texts.
-    texts (Path): a .txt, .jsonl or .spacy file, or a folder of such files. Texts that are in dev or
-        labelled are left out.
+    texts (Path): a .txt, .jsonl, .parquet or .spacy file, or a folder of them. Texts that are in
+        dev or labelled are left out.
     out (Path): the folder of all results.
     labelled (Path | None): docs that the student learns as well.
     dev (Path | None): labelled docs on which teachers and student are measured.

@@ -44,7 +44,7 @@ class RawTexts:
 def read_raw(path: Path, nlp: Language, known: Iterable[str], outside: Path) -> RawTexts:
     """Read files of texts and of docs, as docs without labels.
 
-    path (Path): a .txt, .jsonl or .spacy file, a pattern, or a folder.
+    path (Path): a .txt, .jsonl, .parquet or .spacy file, a pattern, or a folder.
     nlp (Language): tokenises texts, and has the vocabulary of docs.
     known (Iterable[str]): texts that are left out; blanks do not tell texts apart.
     outside (Path): a folder whose files are not read, though it may lie in the other one.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,8 @@ from filelock import FileLock, Timeout
 from ..active.kept_settings import keep_settings
 from ..active.run_folder import disk_errors
 from ..errors import Errors, SeqMixError
-from ..files import parse_json, replacing
+from ..files import replacing
+from .row_files import FORMATS, read_rows, write_rows
 from .scorer import Row
 
 __all__ = ["ScoreFolder", "Share", "read_share", "release"]
@@ -38,14 +38,15 @@ def read_share(text: str) -> Share:
 class ScoreFolder:
     """The paths of scores. Several processes may write into it, each other shards."""
 
-    def __init__(self, path: Path, n_shards: int = 0) -> None:
-        self.path, self.n_shards = path, n_shards
+    def __init__(self, path: Path, n_shards: int = 0, format: str = "jsonl") -> None:
+        """format (str): of the rows, one of ``FORMATS``."""
+        self.path, self.n_shards, self.format = path, n_shards, format
         self.settings = path / "score.json"
-        self.top = path / "top.jsonl"
+        self.top = path / f"top.{format}"
 
     def shard(self, number: int) -> Path:
         """The rows of a shard, counted from 0; names count from 1. It is there once it is done."""
-        return self.path / "shards" / f"{self._name(number)}.jsonl"
+        return self.path / "shards" / f"{self._name(number)}.{self.format}"
 
     def docs(self, number: int) -> Path:
         """The docs of a shard, with soft labels."""
@@ -82,20 +83,16 @@ class ScoreFolder:
             if docs is not None:
                 with replacing(self.docs(number)) as temporary:
                     temporary.write_bytes(docs)
-            _write_rows(self.shard(number), rows)
+            write_rows(self.shard(number), rows)
 
     def rows(self, number: int) -> list[Row]:
         """The rows of a shard that is done. RAISES (SeqMixError): S767 where they are damaged."""
-        path = self.shard(number)
-        try:
-            found: list[Row] = [
-                parse_json(line) for line in path.read_text("utf8").splitlines() if line
-            ]
-            if not all(isinstance(row, dict) and isinstance(row["key"], str) for row in found):
-                raise ValueError("a line is no row of scores")
-        except (ValueError, KeyError, OSError) as err:
-            raise SeqMixError(Errors.E767.format(path=path, reason=err)) from err
-        return found
+        return read_rows(self.shard(number))
+
+    def files(self) -> list[Path]:
+        """The files of all shards that are done, however many there are to be."""
+        every = (self.path / "shards").glob("*")
+        return sorted(path for path in every if path.suffix[1:] in FORMATS)
 
     def done(self) -> list[int]:
         """The shards that are done."""
@@ -104,16 +101,10 @@ class ScoreFolder:
     def write_top(self, rows: Sequence[Row]) -> None:
         """Write the rows with the highest scores."""
         with disk_errors():
-            _write_rows(self.top, rows)
+            write_rows(self.top, rows, texts=True)
 
 
 def release(lock: FileLock) -> None:
     """Let other processes have a shard."""
     Path(lock.lock_file).unlink(missing_ok=True)
     lock.release()
-
-
-def _write_rows(path: Path, rows: Sequence[Row]) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf8", newline="\n") as file:
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -21,6 +21,7 @@ from ..errors import Errors, SeqMixError, Warnings, plural
 from ..files import check_output, progress_bar
 from ..parallel.workers import Lost, Piece, RayOptions, results_of
 from .folder import ScoreFolder, Share, release
+from .row_files import check_format, read_rows
 from .scorer import Part, Row, Scorer, Wanted
 
 __all__ = ["ScoreRun", "read_scores", "score_pool"]
@@ -35,7 +36,9 @@ class ScoreRun:
 
     texts, shards (int): of the whole pool.
     new, done (int): the shards that this call computed, and those that are done by now.
-    failed (tuple[Row, ...]): the texts of all shards that are done for which a component failed.
+    failed (tuple[Row, ...]): the texts for which a component failed, of the shards that this call
+        was to compute and that are done by now, whoever computed them: with ``share`` of one shard,
+        else of all.
     component (str | None): the component that was asked.
     top (Path | None): the file of the texts with the highest scores.
     """
@@ -57,6 +60,7 @@ def score_pool(
     share: Share | None = None,
     n_shards: int | None = None,
     top: int | None = None,
+    format: str = "jsonl",
     ray: RayOptions | None = None,
     nlp: Language | None = None,
     progress: bool = True,
@@ -69,18 +73,20 @@ def score_pool(
     share (Share | None): do one shard alone, of so many; None for all.
     n_shards (int | None): divide the pool into so many; None for 2000 texts each.
     top (int | None): also write so many texts with the highest scores, of all that are done.
+    format (str): of the files of rows, one of ``FORMATS``.
     ray (RayOptions | None): let the workers of a Ray cluster compute, see ``results_of``. They need
         the same model at the same place; the files are read and written here.
     nlp (Language | None): the pipeline, where it is loaded already.
     progress (bool): show a progress bar.
     RAISES (SeqMixError): S403, S501 and S610 for texts that can't be read, S549 for an output over
         an input, S761 for a file that changed, S763 for more shards than texts, S765 and S766 for a
-        folder with other results, S769 for shards that kill their workers, those of ``Scorer``, and
-        S770 to S774.
+        folder with other results, S750 and S751 for the format, S769 for shards that kill their
+        workers, those of ``Scorer``, and S770 to S774.
 
     Warns with W760 of texts for which a component failed.
     """
     paths = files_of(pool)
+    check_format(format, out)
     check_output(out, [*paths, Path(wanted.model)])
     scorer = Scorer(wanted, nlp)
     docs = lazy_docs(paths, scorer.nlp, progress=progress)
@@ -90,8 +96,8 @@ def score_pool(
     if n_shards > len(ids):
         found = plural(len(ids), "text")
         raise SeqMixError(Errors.E763.format(shards=n_shards, found=found))
-    folder = ScoreFolder(out, n_shards)
-    folder.open(_settings(wanted, docs, scorer.nlp, n_shards))
+    folder = ScoreFolder(out, n_shards, format)
+    folder.open(_settings(wanted, docs, scorer.nlp, folder))
     numbers = range(n_shards) if share is None else [share.number - 1]
     with progress_bar(len(ids), "Scoring", shown=progress, unit="text") as bar:
         work = _Work(folder, docs, ids, bar.update)
@@ -105,7 +111,7 @@ def score_pool(
     if work.lost:
         raise SeqMixError(_of_lost(folder, work.lost))
     new, done = work.new, folder.done()
-    failed = tuple(row for row in _rows(folder, done) if "error" in row)
+    failed = tuple(work.failed(sorted({*numbers} & {*done})))
     if failed:
         shown = "; ".join(f"{row['key']}: {row['error']}" for row in failed[:3])
         text = Warnings.W760.format(n=plural(len(failed), "text"), shown=shown)
@@ -127,6 +133,7 @@ class _Work:
     ids: Sequence[int]
     update: Callable[[int], object]
     new: int = 0
+    errors: dict[int, list[Row]] = field(default_factory=dict)
     claims: dict[int, FileLock] = field(default_factory=dict)
     lost: dict[int, Lost] = field(default_factory=dict)
 
@@ -148,9 +155,16 @@ class _Work:
             self.lost[number] = result
         else:
             self.folder.write(number, *result)
+            self.errors[number] = _errors(result[0])
             self.new += 1
         release(self.claims.pop(number))
         self.update(len(ids_of(self.ids, number, self.folder.n_shards)))
+
+    def failed(self, numbers: Iterable[int]) -> Iterator[Row]:
+        """The rows of texts that failed; those of other calls are read."""
+        for number in numbers:
+            known = self.errors.get(number)
+            yield from _errors(self.folder.rows(number)) if known is None else known
 
     def release(self) -> None:
         """Let other processes have what is not done."""
@@ -181,23 +195,30 @@ def read_scores(path: Path) -> dict[str, float]:
     if not folder.settings.exists():
         raise SeqMixError(Errors.E766.format(path=path, reason="it has no score.json"))
     found: dict[str, float] = {}
-    for file in sorted((path / "shards").glob("*.jsonl")):
-        number, _, of = file.stem.partition("-of-")
-        rows = ScoreFolder(path, int(of)).rows(int(number) - 1)
+    for file in folder.files():
+        rows = read_rows(file)
         found |= {row["key"]: row["score"] for row in rows if row.get("score") is not None}
     if not found:
         raise SeqMixError(Errors.E768.format(path=path))
     return found
 
 
-def _settings(wanted: Wanted, docs: LazyDocs, nlp: Language, n_shards: int) -> dict[str, object]:
+def _settings(
+    wanted: Wanted, docs: LazyDocs, nlp: Language, folder: ScoreFolder
+) -> dict[str, object]:
+    # Folders of older versions, which have lines of JSON, do not name the format.
     return {
+        **({} if folder.format == "jsonl" else {"format": folder.format}),
         **asdict(wanted),
         "model": pipeline_digest(nlp),
         "pool": [file.sha256 for file in docs.files],
-        "shards": n_shards,
+        "shards": folder.n_shards,
         "version": __version__,
     }
+
+
+def _errors(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if "error" in row]
 
 
 def _rows(folder: ScoreFolder, done: Iterable[int]) -> Iterator[Row]:

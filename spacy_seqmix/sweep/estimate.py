@@ -18,6 +18,7 @@ from ..active.loop import ActiveRun
 from ..active.pool_files import files_of
 from ..annotation.docbins import is_docbin, open_docbin, write_docs
 from ..annotation.lazy_docs import lazy_docs
+from ..annotation.parquet_files import ParquetTexts, is_parquet
 from ..errors import Errors, SeqMixError, plural
 from .folder import runs_of
 from .plan import Arm, Sweep
@@ -137,9 +138,11 @@ def seconds_of(arm: Arm, steps_of: Arm, trial: Trial) -> float:
 
 
 def count_docs(path: Path) -> int:
-    """Count the docs of a .spacy file, or the lines of a file of texts."""
+    """Count the docs of a .spacy file, or the lines or rows of a file of texts."""
     if is_docbin(path):
         return len(open_docbin(path))
+    if is_parquet(path):
+        return ParquetTexts(path).size
     with path.open("rb") as file:
         return sum(1 for _ in file)
 

@@ -17,7 +17,15 @@ PLAIN = {"active.mixing": None, "active.n_rounds": 1}
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("b.txt", "a.jsonl", "more/c.spacy", "more/D.TXT", "x[1].txt", "note.md"):
+    for name in (
+        "b.txt",
+        "a.jsonl",
+        "more/c.spacy",
+        "more/D.TXT",
+        "x[1].txt",
+        "note.md",
+        "more/e.parquet",
+    ):
         path = tmp_path / "texts" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -31,9 +39,12 @@ def folder(tmp_path):
         ("none.txt", ["none.txt"]),
         ("x[1].txt", ["x[1].txt"]),
         ("*.txt", ["b.txt", "x[1].txt"]),
-        ("**/*.*", ["a.jsonl", "b.txt", "more/D.TXT", "more/c.spacy", "x[1].txt"]),
-        (".", ["a.jsonl", "b.txt", "more/D.TXT", "more/c.spacy", "x[1].txt"]),
-        (["more", "?.txt", "b.txt"], ["more/D.TXT", "more/c.spacy", "b.txt"]),
+        (
+            "**/*.*",
+            ["a.jsonl", "b.txt", "more/D.TXT", "more/c.spacy", "more/e.parquet", "x[1].txt"],
+        ),
+        (".", ["a.jsonl", "b.txt", "more/D.TXT", "more/c.spacy", "more/e.parquet", "x[1].txt"]),
+        (["more", "?.txt", "b.txt"], ["more/D.TXT", "more/c.spacy", "more/e.parquet", "b.txt"]),
     ],
 )
 def test_pool_files_that_a_name_stands_for(folder, pool, found):
@@ -44,9 +55,9 @@ def test_pool_files_that_a_name_stands_for(folder, pool, found):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("note.md", "it is no .txt, .jsonl or .spacy file"),
-        ("*.csv", "there is no .txt, .jsonl or .spacy file with such a name"),
-        ("empty", "the folder has no .txt, .jsonl or .spacy files"),
+        ("note.md", "it is no .txt, .jsonl, .parquet or .spacy file"),
+        ("*.csv", "there is no .txt, .jsonl, .parquet or .spacy file with such a name"),
+        ("empty", "the folder has no .txt, .jsonl, .parquet or .spacy files"),
     ],
 )
 def test_pool_files_that_are_not_there(folder, name, reason):
@@ -57,7 +68,7 @@ def test_pool_files_that_are_not_there(folder, name, reason):
 
 def test_pool_files_keep_their_order(folder):
     b, c = folder / "b.txt", folder / "more" / "c.spacy"
-    known = [[PoolFile(str(c), "1", 3)], [PoolFile(str(b), "2", 4)]]
+    known = [[PoolFile(str(c), "1")], [PoolFile(str(b), "2")]]
     assert in_order([b, c], known, folder) == [[c], [b]]
     new = folder / "a.jsonl"
     assert in_order([new, b, c], known, folder) == [[c], [b], [new]]
@@ -127,7 +138,7 @@ def test_loop_goes_on_with_a_pool_that_grew(start, all_news, tmp_path):
     assert again.pool.grown == (18, 27)
     assert again.dev.candidates[: len(run.dev.candidates)] == run.dev.candidates
     known = json.loads((run_dir / "inputs.json").read_text())["pool"]
-    names = [[Path(path).name for path, _, _ in files] for files in known]
+    names = [[Path(path).name for path, _ in files] for files in known]
     assert names == [["000.spacy", "009.spacy"], ["000-more.spacy"], ["zzz.spacy"]]
     assert (
         json.loads(before)["config"] == json.loads((run_dir / "inputs.json").read_text())["config"]
@@ -164,7 +175,10 @@ def test_loop_goes_on_in_a_folder_of_an_older_version(start, tmp_path):
     records = start({**PLAIN, "active.n_rounds": 0}).run()
     path = tmp_path / "run" / "inputs.json"
     inputs = json.loads(path.read_text())
-    ((file,),) = inputs.pop("pool")
+    ((file,),) = inputs["pool"]
+    path.write_text(json.dumps({**inputs, "pool": [[[*file, 22]]]}))  # with its size
+    assert start({**PLAIN, "active.n_rounds": 0}).run() == records
+    inputs.pop("pool")
     inputs["sha256"]["pool"] = file[1]
     path.write_text(json.dumps(inputs))
     assert start({**PLAIN, "active.n_rounds": 0}).run() == records

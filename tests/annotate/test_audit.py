@@ -29,7 +29,7 @@ from spacy_seqmix.query.doubts import DocDoubts, Doubt
 from ..conftest import NEWS
 from .tools import EXPORTS, Said
 
-TRAINER = Trainer.of(NewRun(None, fast=True), {}, progress=False)
+TRAINER = Trainer.of(NewRun(fast=True), {}, progress=False)
 WRONG = 0  # the number of the doc whose PER is called LOC
 
 
@@ -281,17 +281,17 @@ def test_audit_takes_configs_of_spacy_train(corpus: Path, tmp_path: Path) -> Non
     config["components"]["seqmix_ner"] = {"factory": "tagger"}
     config.to_disk(path)
     with pytest.raises(SeqMixError, match=r"\[S408\].*no 'ner'"):
-        Trainer.of(NewRun(corpus, config=path), {})
+        Trainer.of(NewRun(config=path), {})
     config["active"] = {"component": "seqmix_ner"}
     config.to_disk(path)
     with pytest.raises(SeqMixError, match=r"\[S720\] 'seqmix_ner' can't judge"):
-        Trainer.of(NewRun(corpus, config=path), {})
+        Trainer.of(NewRun(config=path), {})
     config["active"]["epochs"] = -1
     config.to_disk(path)
     with pytest.raises(SeqMixError, match=r"\[S402\].*epochs"):
-        Trainer.of(NewRun(corpus, config=path), {})
+        Trainer.of(NewRun(config=path), {})
     with pytest.raises(SeqMixError, match=r"\[S690\]"):
-        Trainer.of(NewRun(corpus, config=path, fast=True), {})
+        Trainer.of(NewRun(config=path, fast=True), {})
 
 
 def test_audit_finds_a_planted_error(labelled: Callable[[str], Doc], tmp_path: Path) -> None:

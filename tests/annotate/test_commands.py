@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
@@ -36,6 +38,14 @@ def docs_of(path: Path) -> list[Doc]:
 
 def jsonl(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text("utf8").splitlines()]
+
+
+@pytest.fixture
+def parquet_pool(pool: Path) -> Path:
+    """The same texts as Parquet."""
+    path = pool.with_suffix(".parquet")
+    pq.write_table(pa.Table.from_pylist(jsonl(pool)), path, row_group_size=8)
+    return path
 
 
 @pytest.fixture
@@ -104,6 +114,24 @@ def test_query_and_ingest_go_round(pipeline, pool, tmp_path, name) -> None:
         ]
 
 
+def test_query_and_ingest_take_pools_of_parquet(pipeline, pool, parquet_pool, tmp_path) -> None:
+    made = []
+    for path in (pool, parquet_pool):
+        tasks, out = tmp_path / f"{path.name}.tasks.jsonl", tmp_path / f"{path.name}.spacy"
+        code, output = run("query", pipeline, path, "-n", 6, "-o", tasks)
+        assert code == 0, output
+        said = {row.key: Said([(0, 3, "ALL")]) for row in read_export(tasks)[1]}
+        export = EXPORTS["jsonl"](tasks, said)
+        words = ["ingest", export, "-o", out, "--pool", path, "--model", pipeline]
+        code, output = run(*words)
+        assert code == 0, output
+        made.append((tasks.read_text("utf8"), [doc.to_json() for doc in docs_of(out)]))
+        assert [EXTRA_KEY in doc.user_data for doc in docs_of(out)] == [True] * 6
+    assert made[0] == made[1]
+    code, output = run(*words[:-4], "--pool", parquet_pool, "--whole", "--model", pipeline)
+    assert "[S724]" in output
+
+
 def test_query_asks_no_text_twice(pipeline, pool, tmp_path) -> None:
     asked: list[str] = []
     files: list[Path] = []
@@ -123,14 +151,16 @@ def test_query_excludes_spacy_files_and_texts(pipeline, pool, tmp_path) -> None:
     (tmp_path / "more.txt").write_text("\n".join(TEXTS[10:20]), "utf8")
     out = tmp_path / "tasks.jsonl"
     options = ["-x", tmp_path / "done.SPACY", "-x", tmp_path / "more.txt"]
+    pq.write_table(pa.table({"text": TEXTS[:2]}), tmp_path / "again.parquet")
+    options += ["-x", tmp_path / "again.parquet"]
     code, output = run("query", pipeline, pool, "-n", 50, "-o", out, *options)
     assert code == 0, output
     assert "20 are known" in output
     assert sorted(json.loads(row["seqmix_extra"])["source"] for row in jsonl(out)) == list(
         range(20, len(TEXTS))
     )
-    (tmp_path / "rest.txt").write_text("\n".join(TEXTS[20:]), "utf8")
-    options += ["-x", tmp_path / "rest.txt"]
+    pq.write_table(pa.table({"text": TEXTS[20:]}), tmp_path / "rest.parquet")
+    options += ["-x", tmp_path / "rest.parquet"]
     code, output = run("query", pipeline, pool, "-o", tmp_path / "none.jsonl", *options)
     assert code == 1
     assert "[S649]" in output

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 import stat
+import sys
 import warnings
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import spacy
 from spacy.tokens import DocBin
@@ -14,11 +19,13 @@ from typer.testing import CliRunner
 
 from spacy_seqmix.active.config import read_active_config
 from spacy_seqmix.active.journal import LOCKED_EXIT_CODE
+from spacy_seqmix.active.pool_files import files_of
 from spacy_seqmix.annotate.page import start
 from spacy_seqmix.annotate.page.folder import PageFolder, begin, go_on
 from spacy_seqmix.annotate.page.labels import read_labels
 from spacy_seqmix.annotate.page.serve import alone, bind, serve
 from spacy_seqmix.annotate.page.start import NewRun, config_of, shipped_config
+from spacy_seqmix.annotation.lazy_docs import lazy_docs
 from spacy_seqmix.cli import app
 from spacy_seqmix.config import load_config
 from spacy_seqmix.errors import SeqMixError
@@ -32,7 +39,7 @@ def texts(tmp_path):
 
 
 def new_run(texts, **more):
-    return NewRun(texts, ("PER", "ORG"), fast=True, **more)
+    return NewRun((texts,), ("PER", "ORG"), fast=True, **more)
 
 
 def code_of(function, *args, **more):
@@ -49,13 +56,13 @@ def test_page_folder_begins_and_goes_on(tmp_path, texts):
     assert (settings.texts, settings.blind) == (str(texts), 0.1)
     assert len(settings.token) >= 32
     assert stat.S_IMODE(folder.settings_path.stat().st_mode) == 0o600
-    again = go_on(folder, NewRun(None, ("PER", "ORG", "LOC")), {})
+    again = go_on(folder, NewRun((), ("PER", "ORG", "LOC")), {})
     assert again == settings
     labels = json.loads(folder.labels_path.read_text("utf8"))
     assert [label["name"] for label in labels] == ["PER", "ORG", "LOC"]
     aside = {"dev_min": 30, "dev_share": 0.2}
     assert folder.facts() == {"lang": "en", **aside, "texts": str(texts)}
-    assert go_on(folder, NewRun(texts), {}, blind=0.3).blind == 0.3
+    assert go_on(folder, NewRun((texts,)), {}, blind=0.3).blind == 0.3
     assert folder.read().blind == 0.3
 
 
@@ -65,7 +72,7 @@ def test_page_folder_is_finished_after_a_kill_at_its_beginning(tmp_path, texts, 
         patch.setattr(PageFolder, "write", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
         begin(folder, new_run(texts), {})
     assert not folder.exists
-    begin(folder, NewRun(texts, ("LOC",), fast=True), {})
+    begin(folder, NewRun((texts,), ("LOC",), fast=True), {})
     assert [label["name"] for label in json.loads(folder.labels_path.read_text("utf8"))] == ["LOC"]
 
 
@@ -75,25 +82,25 @@ def test_page_folder_refuses_other_texts_labels_and_settings(tmp_path, texts):
     go_on(folder, new_run(texts, batch=5), {"active.seed": 1})
     other = tmp_path / "other.txt"
     other.write_text("Other.\n", "utf8")
-    assert code_of(go_on, folder, NewRun(other), {}) == "S684"
-    go_on(folder, NewRun(None, ("PER", "ORG", "role")), {})
+    assert code_of(go_on, folder, NewRun((other,)), {}) == "S684"
+    go_on(folder, NewRun((), ("PER", "ORG", "role")), {})
     answer = {"key": "0-0123456789", "state": "labelled", "text": "Ana"}
     answer["spans"] = [{"start": 0, "end": 3, "label": "ORG"}]
     folder.answers_path.write_text(json.dumps(answer) + "\n", "utf8")
-    assert code_of(go_on, folder, NewRun(None, ("PER",)), {}) == "S681"
-    go_on(folder, NewRun(None, ("PER", "ORG")), {})  # no text has the other one
+    assert code_of(go_on, folder, NewRun((), ("PER",)), {}) == "S681"
+    go_on(folder, NewRun((), ("PER", "ORG")), {})  # no text has the other one
     assert [one.name for one in read_labels(folder.labels_path)] == ["PER", "ORG"]
-    assert code_of(go_on, folder, NewRun(None, batch=6), {}) == "S691"
-    assert code_of(go_on, folder, NewRun(None, encoder="x"), {}) == "S691"
-    assert code_of(go_on, folder, NewRun(None), {"active.seed": 2}) == "S691"
+    assert code_of(go_on, folder, NewRun((), batch=6), {}) == "S691"
+    assert code_of(go_on, folder, NewRun((), encoder="x"), {}) == "S691"
+    assert code_of(go_on, folder, NewRun(()), {"active.seed": 2}) == "S691"
 
 
 def test_page_folder_refuses_folders_of_others(tmp_path, texts):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "letter.txt").write_text("", "utf8")
     assert code_of(begin, PageFolder(tmp_path / "run"), new_run(texts), {}) == "S407"
-    assert code_of(begin, PageFolder(tmp_path / "new"), NewRun(None), {}) == "S685"
-    assert code_of(begin, PageFolder(tmp_path / "new"), NewRun(texts), {}) == "S682"
+    assert code_of(begin, PageFolder(tmp_path / "new"), NewRun(()), {}) == "S685"
+    assert code_of(begin, PageFolder(tmp_path / "new"), NewRun((texts,)), {}) == "S682"
     assert not (tmp_path / "new").exists()
 
 
@@ -105,7 +112,7 @@ def test_page_folder_refuses_folders_of_others(tmp_path, texts):
         ("missing.txt", None, "S501"),
         ("latin.txt", "Größe\n".encode("latin1"), "S501"),
         ("texts.jsonl", b'{"text": 3}\n', "S610"),
-        ("texts.csv", b"a,b\n", "S600"),
+        ("texts.csv", b"a,b\n", "S403"),
         ("missing.spacy", None, "S600"),
     ],
 )
@@ -142,7 +149,7 @@ def test_page_configs_take_the_options(tmp_path, texts):
 def test_page_configs_of_ones_own_get_the_texts_and_the_oracle(tmp_path, texts):
     own = tmp_path / "own.cfg"
     own.write_text(f'[active]\nextends = "{shipped_config("cnn")}"\nn_seed = 5\n', "utf8")
-    config = config_of(NewRun(texts, ("PER",), config=own), {})
+    config = config_of(NewRun((texts,), ("PER",), config=own), {})
     assert config["active"]["n_seed"] == 5
     assert config["active"]["pool"] == str(texts)
     assert "extends" not in config["active"]
@@ -151,11 +158,11 @@ def test_page_configs_of_ones_own_get_the_texts_and_the_oracle(tmp_path, texts):
 def test_page_configs_take_a_cnn_where_no_encoder_can_be_had(texts, monkeypatch):
     monkeypatch.setattr(start, "ENCODERS", {"": "package:no_such_package/model"})
     with pytest.warns(UserWarning, match=r"^\[W680\]"):
-        config = config_of(NewRun(texts, ("PER",)), {})
+        config = config_of(NewRun((texts,), ("PER",)), {})
     assert config["nlp"]["pipeline"] == ["tok2vec", "seqmix_ner"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        wanted = NewRun(texts, ("PER",), encoder="package:no_such_package/model")
+        wanted = NewRun((texts,), ("PER",), encoder="package:no_such_package/model")
         assert code_of(config_of, wanted, {}) == "S224"
 
 
@@ -169,7 +176,7 @@ def test_page_configs_take_a_cnn_where_no_encoder_can_be_had(texts, monkeypatch)
     ],
 )
 def test_page_configs_refuse_options_that_contradict(texts, options):
-    assert code_of(config_of, NewRun(texts, ("PER",), **options), {}) == "S690"
+    assert code_of(config_of, NewRun((texts,), ("PER",), **options), {}) == "S690"
 
 
 def test_page_serve_takes_another_port_unless_one_is_asked_for():
@@ -195,10 +202,97 @@ def test_page_folder_refuses_texts_that_have_changed(tmp_path, texts):
     begin(folder, new_run(texts), {})
     with texts.open("a") as file:
         file.write("One more.\n")
-    assert code_of(go_on, folder, NewRun(None, ("PER", "ORG", "NEW")), {}) == "S689"
+    assert code_of(go_on, folder, NewRun((), ("PER", "ORG", "NEW")), {}) == "S689"
     assert "NEW" not in folder.labels_path.read_text("utf8")
     texts.unlink()
-    assert code_of(go_on, folder, NewRun(None), {}) == "S411"
+    assert code_of(go_on, folder, NewRun(()), {}) == "S411"
+
+
+def test_page_folder_of_older_versions_goes_on(tmp_path, texts):
+    """One file is named and summed up as it was when there could be no more."""
+    folder = PageFolder(tmp_path / "run")
+    settings = begin(folder, new_run(texts), {})
+    found = json.loads(folder.settings_path.read_text("utf8"))
+    assert found["texts"] == str(texts)
+    assert found["digest"] == hashlib.sha256(texts.read_bytes()).hexdigest()
+    assert load_config(folder.config_path, {})["active"]["pool"] == str(texts)
+    assert settings.title == "texts.txt"
+    del found["digest"]
+    folder.settings_path.write_text(json.dumps(found), "utf8")
+    assert go_on(folder, new_run(texts), {}).digest is None
+
+
+@pytest.fixture
+def many(tmp_path):
+    """A folder of texts of several kinds."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    (folder / "b.txt").write_text("Mara Quill left.\n", "utf8")
+    (folder / "a.jsonl").write_text('{"text": "Nobody came."}\n', "utf8")
+    (folder / "empty.txt").write_text("\n", "utf8")
+    pq.write_table(pa.table({"text": ["Ana came."]}), folder / "c.parquet")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("given", "title", "keys"),
+    [
+        (["many"], "many", "0-a.jsonl 1-b.txt 2-c.parquet"),
+        (["many/*.txt"], "*.txt", "0-b.txt"),
+        (["many/c.parquet", "many/a.jsonl"], "c.parquet, a.jsonl", "0-c.parquet 1-a.jsonl"),
+        (["many/c.parquet"], "c.parquet", "0-c.parquet"),
+        (["many/*.txt", "many"], "*.txt, many", "0-b.txt 2-a.jsonl 3-c.parquet"),
+    ],
+)
+def test_page_folder_takes_files_patterns_and_folders(
+    tmp_path, many, monkeypatch, blank_en, given, title, keys
+):
+    monkeypatch.chdir(tmp_path)
+    new = NewRun(tuple(map(Path, given)), ("PER",), fast=True)
+    folder = PageFolder(tmp_path / "run")
+    settings = begin(folder, new, {})
+    assert settings.title == title
+    shown = folder.facts()["texts"]
+    assert shown == (str(tmp_path / given[0]) if len(given) == 1 else None)
+    pool = read_active_config(load_config(folder.config_path, {})).active.pool
+    docs = lazy_docs(files_of(pool), blank_en)
+    of = {"Mara Quill left.": "b.txt", "Nobody came.": "a.jsonl", "Ana came.": "c.parquet"}
+    assert " ".join(f"{i}-{of[docs[i].text]}" for i in docs) == keys
+    # It goes on from wherever it is called, with the same texts or with none.
+    assert go_on(folder, new, {}) == settings
+    monkeypatch.chdir(many)
+    assert go_on(folder, NewRun(()), {}) == settings
+    absolute = tuple(tmp_path / one for one in given)
+    assert go_on(folder, NewRun(absolute), {}) == settings
+    assert code_of(go_on, folder, NewRun((*absolute, many / "b.txt")), {}) == "S684"
+    # What is there stays as it is.
+    file = many / ("c.parquet" if "c.parquet" in keys else "b.txt")
+    content = file.read_bytes()
+    file.write_bytes(content + b"x")
+    assert code_of(go_on, folder, NewRun(()), {}) == "S689"
+    file.write_bytes(content)
+    assert go_on(folder, NewRun(()), {}) == settings
+    (many / "new.txt").write_text("One more.\n", "utf8")
+    if "many" in given or "many/*.txt" in given:
+        assert code_of(go_on, folder, NewRun(()), {}) == "S689"
+    else:
+        assert go_on(folder, NewRun(()), {}) == settings
+
+
+def test_page_folder_refuses_texts_of_which_none_can_be_used(tmp_path, many, monkeypatch):
+    def begun(*names):
+        new = NewRun(tuple(tmp_path / name for name in names), ("PER",), fast=True)
+        return code_of(begin, PageFolder(tmp_path / "run"), new, {})
+
+    assert begun("many/*.csv") == "S403"
+    assert begun("many", "other.txt") == "S501"
+    assert begun("many/e*.txt") == "S688"
+    assert begun(".") == begun("many", "**/*.txt") == "S694"
+    (many / "d.parquet").write_bytes(b"x")
+    assert begun("many") == "S501"
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert begun("many/c.parquet") == "S750"
+    assert not (tmp_path / "run").exists()
 
 
 def test_page_folder_refuses_dev_docs_that_are_none(tmp_path, texts):
@@ -218,6 +312,8 @@ def test_page_command_says_what_is_wrong(tmp_path, texts):
     wrong = invoke(tmp_path / "run", "--texts", tmp_path / "no.txt", "--labels", "A", "--fast")
     assert wrong.exit_code == 1
     assert "[S501]" in wrong.output
+    more = ("--texts", texts, "--texts", tmp_path / "*.csv", "--labels", "A", "--fast")
+    assert "[S403]" in invoke(tmp_path / "run", *more).output
     assert not (tmp_path / "run").exists()
 
 

@@ -169,7 +169,7 @@ def test_lazy_docs_notice_texts_that_changed(tmp_path, blank_en, after):
 
 @pytest.mark.parametrize("how", ["gone", "other"])
 def test_lazy_docs_notice_docs_that_changed(tmp_path, all_news, monkeypatch, how):
-    monkeypatch.setattr("spacy_seqmix.annotation.indexed_files.MAX_BYTES", 1)
+    monkeypatch.setattr("spacy_seqmix.annotation.recent.MAX_BYTES", 1)
     paths = [tmp_path / "a.spacy", tmp_path / "b.spacy"]
     for path in paths:
         DocBin(docs=all_news[:3]).to_disk(path)
@@ -190,7 +190,7 @@ def test_lazy_docs_keep_few_files_in_memory(tmp_path, all_news, monkeypatch):
     monkeypatch.setattr(name, lambda path: opened.append(path.stem) or DocBin().from_disk(path))
     assert [doc.text for doc in docs.values()] == [doc.text for doc in all_news[:30]]
     assert opened == []  # all of them fit
-    monkeypatch.setattr("spacy_seqmix.annotation.indexed_files.MAX_BYTES", 1)
+    monkeypatch.setattr("spacy_seqmix.annotation.recent.MAX_BYTES", 1)
     docs = lazy_docs(paths, Language())
     opened.clear()
     list(docs.values())

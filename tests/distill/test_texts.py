@@ -2,6 +2,8 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import spacy
 
@@ -34,6 +36,15 @@ def test_texts_of_a_folder_come_in_the_order_of_its_files(folder):
     assert read(folder / "b.txt")[1] == ["One.", "Two  three."]
 
 
+def test_texts_of_parquet_are_those_of_lines(folder):
+    rows = [{"text": text, "id": i} for i, text in enumerate(["One.", "", "Two  three."])]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "more" / "b.parquet", row_group_size=1)
+    (parquet, texts), (lines, same) = read(folder / "more" / "b.parquet"), read(folder / "b.txt")
+    assert texts == same
+    assert parquet.digest == lines.digest
+    assert read(folder)[1] == ["Four.", "One.", "Two  three.", *texts, "Five six."]
+
+
 def test_texts_that_are_known_are_left_out(folder):
     whole = read(folder)[0]
     raw, texts = read(folder, ["Two three.", "Five  six.", "Seven."])
@@ -62,7 +73,7 @@ def test_texts_of_a_pattern(folder):
     [
         ("none.txt", None, "no such file"),
         ("blank.txt", "\n \n", "no texts"),
-        ("texts.csv", "a,b", "no .txt, .jsonl or .spacy file"),
+        ("texts.csv", "a,b", "no .txt, .jsonl, .parquet or .spacy file"),
         ("broken.spacy", "x", "not a DocBin"),
         ("empty", "folder", "has no .txt"),
     ],

@@ -6,6 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import spacy
 from spacy.language import Language
@@ -124,7 +126,7 @@ def test_score_computes_what_is_missing(pipeline, texts, tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("spacy_seqmix.score.folder.json", SimpleNamespace(dumps=full))
+    monkeypatch.setattr("spacy_seqmix.score.row_files.json", SimpleNamespace(dumps=full))
     with pytest.raises(SeqMixError, match="S411"):
         score_pool(wanted, [texts], out, n_shards=4, progress=False)
     monkeypatch.undo()
@@ -242,6 +244,19 @@ def test_query_by_scores_asks_what_a_query_asks(pipeline, texts, tmp_path):
     assert "Chose among 30 texts, by the scores in" in output
     a, b = ((tmp_path / name).read_text("utf8") for name in ("a.jsonl", "b.jsonl"))
     assert a == b
+
+
+def test_score_and_query_commands_take_parquet(pipeline, texts, tmp_path):
+    path = tmp_path / "texts.parquet"
+    pq.write_table(pa.table({"text": texts.read_text("utf8").split("\n")}), path)
+    for pool, words in ((texts, []), (path, ["--format", "parquet"])):
+        out = tmp_path / pool.suffix[1:]
+        command("score", pipeline, pool, "-o", out, "-p", "NTE", "-q", *words)
+        ask = ["query", pipeline, pool, "-n", 5, "--scores", out]
+        command(*ask, "-o", tmp_path / f"{out.name}.jsonl")
+    assert [one.suffix for one in (tmp_path / "parquet" / "shards").iterdir()] == [".parquet"]
+    found = [(tmp_path / f"{name}.jsonl").read_text("utf8") for name in ("txt", "parquet")]
+    assert found[0] == found[1]
 
 
 def test_score_command_does_one_shard(pipeline, texts, tmp_path):

@@ -123,7 +123,7 @@ def serve(
             run_dir,
             desk,
             identity=settings.identity,
-            title=Path(settings.texts).name,
+            title=settings.title,
             facts=folder.facts(),
         )
         training = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -13,6 +13,7 @@ import spacy
 from spacy.util import get_lang_class
 from thinc.api import Config
 
+from ...active.pool_files import files_of
 from ...annotation.docbins import is_docbin
 from ...annotation.texts import TEXT_SUFFIXES, read_texts
 from ...config import load_config
@@ -33,7 +34,8 @@ ENCODERS = {
 class NewRun:
     """The options that begin a run.
 
-    texts (Path | None): the file of texts.
+    texts (tuple[Path, ...]): the texts: files, patterns and folders, see ``files_of``; none to go
+        on with a run.
     labels (tuple[str, ...]): what people may label.
     config (Path | None): a config of the user's own; by default one that is shipped.
     lang (str | None): the language of a shipped config; by default English.
@@ -43,7 +45,7 @@ class NewRun:
     dev (Path | None): labelled docs to score on; by default some of what is labelled.
     """
 
-    texts: Path | None
+    texts: tuple[Path, ...] = ()
     labels: tuple[str, ...] = ()
     config: Path | None = None
     lang: str | None = None
@@ -51,6 +53,12 @@ class NewRun:
     encoder: str | None = None
     batch: int | None = None
     dev: Path | None = None
+
+    @property
+    def pool(self) -> str | list[str]:
+        """The texts as a config names them: with one file as it was before there were more."""
+        paths = [str(path.resolve()) for path in self.texts]
+        return paths[0] if len(paths) == 1 else paths
 
     def given(self) -> dict[str, Any]:
         """The options that say what is trained, where they are given."""
@@ -69,9 +77,9 @@ def config_of(new: NewRun, overrides: Mapping[str, Any]) -> Config:
     Warns with W680 where no encoder can be had.
     """
     path, values = base_config(new)
-    if new.texts is None:
+    if not new.texts:
         raise SeqMixError(Errors.E688.format(path="--texts"))
-    values["active.pool"] = str(new.texts.resolve())
+    values["active.pool"] = new.pool
     if new.dev is not None:
         values["active.dev"] = str(new.dev.resolve())
     if new.batch is not None:
@@ -125,15 +133,23 @@ def _encoder(names: str | None, lang: str) -> str | None:
         return None
 
 
-def check_texts(path: Path) -> None:
-    """RAISES (SeqMixError): S501, S600, S610 for a file that can't be read, S688 for an empty
-    one."""
+def check_texts(paths: Sequence[Path]) -> None:
+    """Check that texts can be read.
+
+    paths (Sequence[Path]): files, patterns and folders.
+    RAISES (SeqMixError): S403 for patterns and folders without files and for files of other kinds,
+        S501, S600, S610 and S750 for a file that can't be read, S688 where no file has a text.
+    """
+    if not [path for path in files_of(paths) if _has_text(path)]:
+        raise SeqMixError(Errors.E688.format(path=", ".join(map(str, paths))))
+
+
+def _has_text(path: Path) -> bool:
     if path.suffix.lower() in TEXT_SUFFIXES:
-        if next(read_texts(path), None) is None:
-            raise SeqMixError(Errors.E688.format(path=path))
-    elif not is_docbin(path) or not path.is_file():
-        reason = "it is no .txt, .jsonl or .spacy file" if path.exists() else "no such file"
-        raise SeqMixFileError(Errors.E600.format(path=path, reason=reason))
+        return next(read_texts(path), None) is not None
+    if not is_docbin(path) or not path.is_file():
+        raise SeqMixFileError(Errors.E600.format(path=path, reason="no such file"))
+    return True
 
 
 def shipped_config(name: str) -> Path:
