@@ -1,7 +1,7 @@
 """Measure what a Ray cluster gains, costs and loses, with two nodes on this machine.
 
     python benchmarks/cluster.py MODEL TEXTS.spacy -n 8000
-    python benchmarks/cluster.py MODEL TEXTS.spacy -n 8000 --sweep sweep.cfg --paths.pool P.spacy ...
+    python benchmarks/cluster.py MODEL TEXTS.spacy --sweep sweep.cfg --paths.pool P.spacy ...
 
 The cluster has a head without room for work, and two nodes with one CPU each. N random sentences
 of TEXTS are scored by one process, through Ray by one worker and by two, and by two of which one is

@@ -9,7 +9,7 @@ import spacy
 import torch
 from spacy.tokens import DocBin
 
-from spacy_seqmix.active import querying, round_training
+from spacy_seqmix.active import evidence, round_training
 from spacy_seqmix.active.journal import read_journal
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.active.scores import SCORES
@@ -185,7 +185,7 @@ def test_loop_queries_what_the_policy_wants_most(start, monkeypatch):
         return [np.full((len(doc), 2), 0.5, dtype="float32") for doc in docs]
 
     run = start({"active.n_rounds": 1})
-    monkeypatch.setattr(querying, "evidence", by_length)
+    monkeypatch.setattr(evidence, "evidence", by_length)
     run.policy = type(run.policy)(lambda probs, rng: np.array([len(p) for p in probs], "float32"))
     records = run.run()
     rest = [i for i in range(22) if i not in records[0].queried]

@@ -18,9 +18,8 @@ def cluster() -> Iterator[Any]:
     """A head without room for work, and two nodes with one CPU each."""
     cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed")
     before = dict(os.environ)
-    os.environ |= QUIET
     # Ray's workers give way to all other processes, and would wait for other tests to end.
-    os.environ["RAY_worker_niceness"] = "0"
+    os.environ |= QUIET | {"RAY_worker_niceness": "0"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
