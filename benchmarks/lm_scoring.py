@@ -108,6 +108,23 @@ def main() -> None:
     pairs = [(perplexity(a), perplexity(b)) for a, b in zip(exact, rough, strict=True) if len(a)]
     off = statistics.median(abs(b / a - 1) for a, b in pairs)
     print(f"perplexity in bfloat16 off by {off:.1%} (median), median {np.median(pairs):.0f}")
+    print(in_processes(args.model, texts, args.repeats))
+
+
+def in_processes(model: str, texts: list[str], repeats: int) -> str:
+    """The component in one process and in two, which share the model."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("seqmix_discriminator", config={"model": model})
+    nlp(texts[0])
+    taken: dict[int, list[float]] = {1: [], 2: []}
+    batch = max(1, len(texts) // 4)
+    for _ in range(repeats):
+        for n, of in taken.items():
+            of.append(
+                seconds(lambda n=n: list(nlp.pipe(texts, n_process=n, batch_size=batch)))  # type: ignore[misc]
+            )
+    ratio = statistics.median(two / one for one, two in zip(*taken.values(), strict=True))
+    return f"nlp.pipe, two processes / one: {ratio:.2f}; {len(texts) / min(taken[1]):.1f} texts/s"
 
 
 if __name__ == "__main__":

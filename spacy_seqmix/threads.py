@@ -45,5 +45,6 @@ def single_threaded_forks() -> None:
 
 
 def _use_one_thread() -> None:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for a torch that is imported later
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(1)

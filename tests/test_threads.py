@@ -51,7 +51,9 @@ def test_threads_cores_are_those_that_the_process_may_use(monkeypatch):
 
 def test_threads_are_left_alone_without_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr(os, "environ", {})
     threads._use_one_thread()
+    assert os.environ == {"OMP_NUM_THREADS": "1"}  # for one that is imported later
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

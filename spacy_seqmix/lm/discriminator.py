@@ -1,7 +1,6 @@
 """The discriminator: a filter of mixed docs by a language model. Imports no torch."""
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +8,7 @@ from spacy.tokens import Doc
 from spacy.util import registry
 
 from ..errors import Errors, SeqMixError
+from ..threads import single_threaded_forks
 from ..types import Verdict
 from .scores import TokenNlls, perplexity, window_nats
 from .settings import LMSettings, Range, takes_lm_settings
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 START_ERROR = 6.0
 INNER_ERROR = 3.0
 TERM_ERROR = 0.02
-PROCESS = os.getpid()
 
 
 class PerplexityDiscriminator:
@@ -50,6 +49,7 @@ class PerplexityDiscriminator:
         """Arguments as in ``make_perplexity_discriminator``. Loads nothing yet."""
         if unit not in UNITS:
             raise SeqMixError(Errors.E315.format(unit=unit))
+        single_threaded_forks()
         self.settings = settings
         self.window_nats = Range(min_window_nats, max_window_nats).checked(
             "nats in the mixed window"
@@ -65,12 +65,6 @@ class PerplexityDiscriminator:
 
         RAISES (OSError, ValueError): as ``CausalLM.load``.
         """
-        if os.getpid() != PROCESS:
-            # After a fork, by nlp.pipe(n_process=...), torch would wait forever for the threads of
-            # the parent process.
-            import torch
-
-            torch.set_num_threads(1)
         if self._lm is None:
             from .shared import get_shared
 
