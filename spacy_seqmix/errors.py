@@ -936,6 +936,15 @@ class Errors:
         "({reason}). Give each worker more of a machine with --ray-cpus, or take out texts that "
         "need too much memory."
     )
+    E776 = (
+        "[S776] The node {node} of the Ray cluster has no {path}. All nodes need the folder of the "
+        "sweep, its inputs, and the folder that the command is started in, under the same paths: "
+        "put them on a file system that the nodes share."
+    )
+    E777 = (
+        "[S777] {option} is for work on this machine, but --ray-address or RAY_ADDRESS gives it to "
+        "a cluster. Use {other} in its place."
+    )
 
 
 class Warnings:

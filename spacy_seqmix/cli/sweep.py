@@ -12,6 +12,7 @@ from wasabi.tables import table
 
 from ..errors import plural
 from ._common import CodeOption, GpuOption, read_overrides, show_messages
+from ._ray import CpusOption, GpusOption, RayAddressOption, WorkersOption, ray_options
 
 if TYPE_CHECKING:
     from ..sweep import OneRun, Sweep
@@ -30,8 +31,15 @@ def sweep_cli(
         typer.Option("--arm", "-a", help="Run only this arm; may contain * and ?"),
     ] = None,
     n_process: Annotated[
-        int, typer.Option("--n-process", "-n", min=1, help="Number of runs at the same time")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--n-process", "-n", min=1, help="Number of runs at the same time; by default one"
+        ),
+    ] = None,
+    ray_address: RayAddressOption = None,
+    ray_workers: WorkersOption = None,
+    ray_cpus: CpusOption = 1.0,
+    ray_gpus: GpusOption = 0.0,
     use_gpu: GpuOption = -1,
     code: CodeOption = None,
     dry: Annotated[
@@ -49,11 +57,15 @@ def sweep_cli(
     from tqdm import tqdm
 
     from ..files import progress_bar
+    from ..parallel.ray_calls import ray_calls
     from ..sweep import check_folder, read_sweep, run_sweep, runs_of
     from ..sweep.estimate import duration
+    from ..sweep.run import check_place
 
     overrides = read_overrides(ctx)
+    ray = ray_options(ray_address, ray_workers, ray_cpus, ray_gpus)
     with show_messages():
+        check_place(ray, n_process, -1 if dry else use_gpu)  # --dry tries a run here
         msg.info(f"Reading {config_path} and checking its arms")
         with progress_bar(None, "Checking", shown=not quiet):
             sweep = read_sweep(config_path, overrides, arms or ())
@@ -64,7 +76,9 @@ def sweep_cli(
             f"{plural(len(sweep.arms), 'arm')}, {plural(len(runs), 'run')}; {len(before)} finished"
         )
         if dry:
-            _show_plan(sweep, out_dir, n_process, use_gpu=use_gpu, progress=not quiet)
+            with ray_calls(ray) as calls:
+                n = (n_process or 1) if calls is None else calls.n
+            _show_plan(sweep, out_dir, n, use_gpu=use_gpu, progress=not quiet)
             return
 
         def show_end(run: OneRun) -> None:
@@ -79,6 +93,7 @@ def sweep_cli(
             n_process=n_process,
             use_gpu=use_gpu,
             code=code,
+            ray=ray,
             progress=not quiet,
             on_end=show_end,
         )

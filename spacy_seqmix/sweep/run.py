@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -16,18 +14,22 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeAlias
 
+from .. import __version__
 from ..active.journal import LOCKED_EXIT_CODE
 from ..active.run_folder import locked
-from ..errors import plural
+from ..errors import Errors, SeqMixError, plural
 from ..files import progress_bar, replacing
-from ..threads import cores, environment
+from ..parallel.process import Process, run_on_node
+from ..parallel.ray_calls import RayCalls, ray_calls
+from ..parallel.workers import Lost, RayOptions
+from ..threads import cores
 from .folder import OneRun, check_folder, runs_of, write_arms
 from .plan import Sweep
 
 POLL_SECONDS = 0.5
-# What a run has to end in once it is asked to.
-TERMINATION_SECONDS = 10.0
 LOG_LINES = 20
+# Errors of a node of a cluster. Other runs would meet them as well, so they end the sweep.
+OF_NODES = ("S773", "S774", "S776")
 OnEnd: TypeAlias = Callable[[OneRun], object]
 
 
@@ -39,6 +41,7 @@ class Runner:
     n_process (int): the number of runs at the same time, which share the processor's cores.
     use_gpu (int): GPU id, -1 for the CPU.
     code (Path | None): Python file for the option --code of each process.
+    calls (RayCalls | None): starts the processes on the nodes of a cluster, with its CPUs and GPUs.
     stop (Event): set to end all runs.
     """
 
@@ -46,13 +49,19 @@ class Runner:
     n_process: int = 1
     use_gpu: int = -1
     code: Path | None = None
+    calls: RayCalls | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, run: OneRun, first: Future[bool] | None) -> bool:
-        """Call ``finish``; an error counts as a failure of this run alone."""
+        """Call ``finish``; an error counts as a failure of this run alone, but for some of nodes.
+
+        RAISES (SeqMixError): S773, S774, S776.
+        """
         try:
             return self.finish(run, first)
         except Exception as err:
+            if isinstance(err, SeqMixError) and err.code in OF_NODES:
+                raise
             with suppress(OSError):  # the folder can't be written: the command reports the failure
                 run.end(0.0, repr(err))
             return False
@@ -85,57 +94,43 @@ class Runner:
             shutil.rmtree(run.folder / "models", ignore_errors=True)
         return run.end(perf_counter() - began, error)
 
-    def _run_process(self, run: OneRun) -> int:
-        """Run ``spacy seqmix active`` until it ends or ``stop`` is set; RETURNS its exit code.
-
-        Its standard input is a pipe that nothing is written to: the system closes the pipe when
-        this process ends, even by kill -9, and the run ends with it.
-        """
-        command = ["spacy", "seqmix", "active", str(run.config_path), str(run.folder), "--quiet"]
-        command += ["--gpu-id", str(self.use_gpu), "--end-with-input"]
-        command += [] if self.code is None else ["--code", str(self.code)]
-        with run.log.open("wb") as log, _pipe() as (reader, _):
-            process = subprocess.Popen(
-                [sys.executable, "-m", *command],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=reader,
-                env=environment(cores() // self.n_process),
-            )
-            try:
-                while process.poll() is None and not self.stop.is_set():
-                    self.stop.wait(POLL_SECONDS / 5)
-            finally:
-                if process.poll() is None:
-                    process.terminate()
-                    with suppress(subprocess.TimeoutExpired):
-                        process.wait(TERMINATION_SECONDS)
-                    process.kill()
-                    process.wait()
-        return process.returncode
+    def _run_process(self, run: OneRun) -> int | Lost:
+        """Run ``spacy seqmix active`` until it ends or ``stop`` is set; RETURNS its exit code."""
+        needs = [run.config_path, *([] if self.code is None else [self.code])]
+        use_gpu, threads = self.use_gpu, cores() // self.n_process
+        if self.calls is not None:  # Ray shows a process only the GPUs that are its own
+            use_gpu, threads = (0 if self.calls.gpus else -1), self.calls.threads
+        words = ["spacy", "seqmix", "active", str(run.config_path), str(run.folder), "--quiet"]
+        words += ["--gpu-id", str(use_gpu), "--end-with-input"]
+        words += [] if self.code is None else ["--code", str(self.code)]
+        process = Process(tuple(words), Path.cwd(), run.log, threads)
+        if self.calls is None:
+            return process.run(self.stop)
+        run.log.unlink(missing_ok=True)  # no earlier one is shown where no process can be started
+        given = process, needs, __version__, LOCKED_EXIT_CODE
+        code: int | Lost = self.calls(run_on_node, *given, stop=self.stop)
+        # Network file systems remember for a while that a file was not there. To open its folder
+        # makes them look again.
+        with suppress(OSError):
+            os.listdir(run.folder)
+        return code
 
 
-@contextmanager
-def _pipe() -> Iterator[tuple[int, int]]:
-    """A pipe's two ends, which are closed when the block ends."""
-    ends = os.pipe()
-    try:
-        yield ends
-    finally:
-        for end in ends:
-            os.close(end)
-
-
-def failure(run: OneRun, code: int) -> str | None:
+def failure(run: OneRun, code: int | Lost) -> str | None:
     """Why a run has not ended well: by its exit code and its journal, whatever its log has.
 
-    code (int): the exit code of its process; below 0 the signal that killed it.
+    code (int | Lost): the exit code of its process; below 0 the signal that killed it. Or that the
+        worker of a cluster that it ran on died each time.
     RETURNS (str | None): the end of its log, then the reason; None where it has ended well.
     """
     if code == 0 and run.is_whole:
         return None
-    lines = run.log.read_text("utf8", errors="replace").rstrip().split("\n")[-LOG_LINES:]
-    if code < 0:
+    log = run.log.read_text("utf8", errors="replace") if run.log.exists() else ""
+    lines = log.rstrip().split("\n")[-LOG_LINES:]
+    if isinstance(code, Lost):
+        times, reason = code
+        lines.append(f"its worker of the Ray cluster died {times} times, last of {reason}")
+    elif code < 0:
         lines.append(f"killed by signal {-code}")
     elif code != 1 or not any(lines):  # with 1 the command has said what is wrong
         lines.append(f"ended with exit code {code} and {plural(run.finished_rounds, 'round')}")
@@ -146,27 +141,42 @@ def run_sweep(
     sweep: Sweep,
     out: Path,
     *,
-    n_process: int = 1,
+    n_process: int | None = None,
     use_gpu: int = -1,
     code: Path | None = None,
+    ray: RayOptions | None = None,
     progress: bool = True,
     on_end: OnEnd | None = None,
 ) -> list[OneRun]:
     """Run all runs that are not finished yet. A failure is recorded and ends only its own run.
 
     out (Path): folder of the sweep: new, empty, or of this sweep; arms and seeds may be added.
-    n_process (int): number of runs at the same time, which share the processor's cores.
+    n_process (int | None): number of runs at the same time, which share the processor's cores; None
+        for one, or as many as a cluster has room for.
     use_gpu (int): GPU id, -1 for the CPU.
     code (Path | None): Python file with registered functions, which each process imports.
+    ray (RayOptions | None): the cluster that runs the processes, and what each gets of it. Nodes
+        need ``out``, all inputs and the working directory under the same paths.
     progress (bool): show finished rounds and the time left, in terminals.
     on_end (Callable | None): called with each run that ends, well or not.
     RETURNS (list[OneRun]): the runs that failed, or that another process has in progress.
-    RAISES (SeqMixError): S411, S412, S522, S604, S606, S607.
+    RAISES (SeqMixError): S411, S412, S522, S604, S606, S607; with ``ray``, S770 to S774, S776
+        and S777.
     """
+    check_place(ray, n_process, use_gpu)
     check_folder(sweep, out)  # before anything is written
-    runner = Runner(sweep.settings.keep_models, n_process, use_gpu, code)
+    with _signals_as_exits(), ray_calls(ray) as calls:  # Ray sets handlers, too
+        n = (n_process or 1) if calls is None else calls.n
+        runner = Runner(sweep.settings.keep_models, n, use_gpu, code, calls)
+        return _run_all(runner, sweep, out, n, progress=progress, on_end=on_end)
+
+
+def _run_all(
+    runner: Runner, sweep: Sweep, out: Path, n: int, *, progress: bool, on_end: OnEnd | None
+) -> list[OneRun]:
+    """Run all runs that are not finished yet, ``n`` at the same time; see ``run_sweep``."""
     ended: dict[tuple[str, int], Future[bool]] = {}
-    with locked(out), _signals_as_exits(), ThreadPoolExecutor(n_process) as pool:
+    with locked(out), ThreadPoolExecutor(n) as pool:
         check_folder(sweep, out)  # again, since another process may have had it
         write_arms(sweep, out)
         runs = runs_of(sweep, out)
@@ -184,6 +194,19 @@ def run_sweep(
                 runner.stop.set()
                 raise
     return [run for run in left if not ended[run.arm.name, run.seed].result()]
+
+
+def check_place(ray: RayOptions | None, n_process: int | None, use_gpu: int) -> None:
+    """Check that options for runs on this machine are not given for a cluster.
+
+    RAISES (SeqMixError): S777.
+    """
+    for name, other, given in (
+        ("--n-process", "--ray-workers", n_process is not None),
+        ("--gpu-id", "--ray-gpus", use_gpu >= 0),
+    ):
+        if given and ray is not None:
+            raise SeqMixError(Errors.E777.format(option=name, other=other))
 
 
 @contextmanager

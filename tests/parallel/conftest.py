@@ -1,10 +1,15 @@
-"""A Ray cluster of two nodes, which are on this machine."""
+"""A Ray cluster of two nodes, which are on this machine, and what a test does with a command that
+gives it work."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,25 +17,71 @@ import pytest
 from spacy_seqmix.parallel.cluster import QUIET
 from spacy_seqmix.parallel.workers import RayOptions
 
+from ..active.conftest import write_files as write_files
 
-@pytest.fixture(scope="module")
+
+@pytest.fixture(scope="session")
 def cluster() -> Iterator[Any]:
     """A head without room for work, and two nodes with one CPU each."""
     cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed")
-    before = dict(os.environ)
-    # Ray's workers give way to all other processes, and would wait for other tests to end.
-    os.environ |= QUIET | {"RAY_worker_niceness": "0"}
-    with warnings.catch_warnings():
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        # Ray's workers give way to all other processes, and would wait for other tests to end.
+        # More threads would change the last digits.
+        given = {"RAY_worker_niceness": "0", "OMP_NUM_THREADS": "1"}
+        for name, value in (QUIET | given).items():
+            patch.setenv(name, value)
         made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
         for _ in range(2):
             made.add_node(num_cpus=1)
         yield made
         made.shutdown()
-    os.environ.clear()
-    os.environ |= before
 
 
 @pytest.fixture
 def options(cluster: Any) -> RayOptions:
     return RayOptions(cluster.address)
+
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """A function that starts one of our commands; what it prints is in commands.txt."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def begin(*words: object) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "spacy", "seqmix", *map(str, words)]
+        with (tmp_path / "commands.txt").open("ab") as log:
+            begun.append(subprocess.Popen(command, stdout=log, stderr=log))
+        return begun[-1]
+
+    yield begin
+    for process in begun:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def until(tmp_path: Path) -> Callable[[Callable[[], bool]], None]:
+    """A function that waits until something is so."""
+
+    def wait(holds: Callable[[], bool]) -> None:
+        last = time.monotonic() + 120.0
+        while not holds():
+            log = tmp_path / "commands.txt"
+            shown = log.read_text(errors="replace") if log.exists() else ""
+            assert time.monotonic() < last, shown
+            time.sleep(0.05)
+
+    return wait
+
+
+def runs(pid: int) -> bool:
+    """Whether a process of this number has not ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

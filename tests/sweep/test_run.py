@@ -19,6 +19,7 @@ from spacy_seqmix.active.journal import LOCKED_EXIT_CODE
 from spacy_seqmix.active.run_folder import RunFolder, locked
 from spacy_seqmix.cli import app
 from spacy_seqmix.errors import SeqMixError
+from spacy_seqmix.parallel.workers import Lost
 from spacy_seqmix.sweep import run as sweep_run
 from spacy_seqmix.sweep.estimate import Trial, duration, seconds_of, try_out
 from spacy_seqmix.sweep.folder import OneRun, check_folder, known_arms, runs_of, write_arms
@@ -206,7 +207,7 @@ def test_run_sweep_refuses_a_damaged_folder(planned, tmp_path, content):
 
 def test_run_sweep_reports_each_run_as_it_ends(planned, tmp_path, monkeypatch, capfd):
     process = type("Process", (Ended,), {"returncode": 0, "commands": [], "n_rounds": 2})
-    monkeypatch.setattr(sweep_run.subprocess, "Popen", process)
+    monkeypatch.setattr(subprocess, "Popen", process)
     sweep = planned(
         {**QUICK, "active.mixing": None, "sweep.seeds": [0, 1]}, "[sweep]\nseeds = []\n"
     )
@@ -230,7 +231,7 @@ def test_run_sweep_shares_the_cores(planned, tmp_path, monkeypatch, n_process, u
             seen.append(env["OMP_NUM_THREADS"])
             super().__init__(command, stdout)
 
-    monkeypatch.setattr(sweep_run.subprocess, "Popen", Process)
+    monkeypatch.setattr(subprocess, "Popen", Process)
     monkeypatch.setattr(sweep_run, "cores", lambda: 6)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     if users is not None:
@@ -269,7 +270,7 @@ def test_run_sweep_that_is_terminated_ends_its_runs(planned, tmp_path, monkeypat
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(10)
 
-    monkeypatch.setattr(sweep_run.subprocess, "Popen", Process)
+    monkeypatch.setattr(subprocess, "Popen", Process)
     monkeypatch.setattr(sweep_run, "_follow", follow)
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit):
@@ -372,13 +373,13 @@ def test_run_sweep_does_not_take_a_run_that_ended_without_a_word_for_done(
     planned, tmp_path, monkeypatch, returncode, n_rounds, reason
 ):
     values = {"returncode": returncode, "n_rounds": n_rounds, "said": b"", "commands": []}
-    monkeypatch.setattr(sweep_run.subprocess, "Popen", type("Process", (Ended,), values))
+    monkeypatch.setattr(subprocess, "Popen", type("Process", (Ended,), values))
     sweep = planned({**QUICK, "active.mixing": None}, "[sweep]\nseeds = [0]\n")
     for _ in range(2):  # what has failed is run again
         (run,) = run_sweep(sweep, tmp_path / "out", progress=False)
         assert (run.is_done, run.error) == (False, reason)
     assert len(Ended.commands) == 0
-    assert len(sweep_run.subprocess.Popen.commands) == 2
+    assert len(subprocess.Popen.commands) == 2
 
 
 def test_run_with_the_status_done_and_a_short_journal_is_run_again(planned, tmp_path):
@@ -396,7 +397,7 @@ def test_run_with_the_status_done_and_a_short_journal_is_run_again(planned, tmp_
 
 def test_sweep_command_says_that_a_run_was_killed(config_path, tmp_path, planned, monkeypatch):
     values = {"returncode": -9, "said": b"", "commands": []}
-    monkeypatch.setattr(sweep_run.subprocess, "Popen", type("Process", (Ended,), values))
+    monkeypatch.setattr(subprocess, "Popen", type("Process", (Ended,), values))
     planned(section="[sweep]\nseeds = [0]\n")
     code, output = command(config_path, tmp_path / "out", **QUICK)
     assert code == 1
@@ -424,7 +425,7 @@ def test_run_sweep_knows_a_locked_folder_by_its_exit_code(
     planned, tmp_path, monkeypatch, returncode
 ):
     process = type("Process", (Ended,), {"returncode": returncode, "commands": []})
-    monkeypatch.setattr(sweep_run.subprocess, "Popen", process)
+    monkeypatch.setattr(subprocess, "Popen", process)
     sweep = planned({**QUICK, "active.mixing": None}, "[sweep]\nseeds = [0]\n")
     (run,) = run_sweep(sweep, tmp_path / "out", code=tmp_path / "own.py", progress=False)
     assert run.status_path.exists() == (returncode == 1)
@@ -491,3 +492,53 @@ def test_estimate_tries_arms_that_train_twice(planned):
     values = {**QUICK, "active.max_steps": None, "active.second_epochs": 2, "active.mixing": None}
     sweep = planned(values, "[sweep]\nseeds = [0]\n")
     assert try_out(sweep.arms[0], -1).step >= 0
+
+
+class Calls:
+    """A cluster whose nodes have GPUs and four cores for each run; it does not start any."""
+
+    n, threads, gpus = 3, 4, 0.5
+
+    def __init__(self, *results):
+        self.results, self.given = list(results), []
+
+    def __call__(self, function, process, *given, stop):
+        self.given.append((process, *given))
+        result = self.results.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+def test_runner_gives_runs_to_a_cluster(planned, tmp_path):
+    (run,) = runs_of(planned({**QUICK, "active.mixing": None}, "[sweep]\nseeds = [0]\n"), tmp_path)
+    run.log.parent.mkdir()
+    run.log.write_text("of an earlier call")
+    calls = Calls(Lost(3, "OutOfMemoryError: full"), OSError(28, "full"), 0, LOCKED_EXIT_CODE)
+    runner = Runner(code=tmp_path / "own.py", calls=calls)
+    assert not runner(run, None)
+    assert run.error == "its worker of the Ray cluster died 3 times, last of OutOfMemoryError: full"
+    assert json.loads(run.status_path.read_text())["error"] == run.error  # and no earlier log
+    assert not runner(run, None)
+    assert run.error == "OSError(28, 'full')"
+    assert not runner(run, None)
+    assert run.error == "ended with exit code 0 and 0 rounds"
+    assert not runner(run, None)  # another process has it
+    assert not run.status_path.exists()
+    process, needs, _, busy = calls.given[0]
+    assert (process.threads, process.folder, process.log) == (4, Path.cwd(), run.log)
+    assert process.words[process.words.index("--gpu-id") + 1] == "0"
+    assert "--end-with-input" in process.words
+    assert (needs, busy) == ([run.config_path, tmp_path / "own.py"], LOCKED_EXIT_CODE)
+    calls.gpus, calls.results = 0, [1]
+    assert not runner(run, None)
+    words = calls.given[-1][0].words
+    assert words[words.index("--gpu-id") + 1] == "-1"
+
+
+@pytest.mark.parametrize("code", ["S773", "S774", "S776"])
+def test_runner_ends_with_errors_of_nodes(planned, tmp_path, code):
+    (run,) = runs_of(planned({**QUICK, "active.mixing": None}, "[sweep]\nseeds = [0]\n"), tmp_path)
+    with pytest.raises(SeqMixError, match=code):
+        Runner(calls=Calls(SeqMixError(f"[{code}] of a node")))(run, None)
+    assert not run.status_path.exists()
