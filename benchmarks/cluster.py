@@ -35,7 +35,7 @@ import typer
 from spacy.tokens import DocBin
 from wasabi.tables import table
 
-from spacy_seqmix.parallel.cluster import QUIET
+from spacy_seqmix.parallel.cluster import SETTINGS
 from spacy_seqmix.parallel.workers import RayOptions
 from spacy_seqmix.score.run import score_pool
 from spacy_seqmix.score.scorer import Wanted
@@ -68,7 +68,7 @@ def main(
 @contextmanager
 def cluster() -> Iterator[str]:
     """A cluster whose processes have one thread each. YIELDS (str): its address."""
-    os.environ.update(QUIET | ONE_THREAD)
+    os.environ.update(SETTINGS | ONE_THREAD)
     from ray.cluster_utils import Cluster
 
     with warnings.catch_warnings():

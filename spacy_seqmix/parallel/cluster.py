@@ -16,8 +16,13 @@ __all__ = ["connected", "resources", "room"]
 
 # To reach the head of a cluster.
 SECONDS = 10.0
-# Ray reports no statistics of use to its makers, and says nothing of settings to come.
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+# Ray reports no statistics of use to its makers, and says nothing of settings to come. Workers of
+# a cluster that it starts here are as important as this process: else they wait for all others.
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",
+}
 
 
 @contextmanager
@@ -34,7 +39,7 @@ def connected(options: RayOptions) -> Iterator[Any]:
     if ray.is_initialized():  # by whoever calls
         yield ray
         return
-    for name, value in QUIET.items():
+    for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     try:
         _check_reachable(options.address)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from spacy_seqmix.parallel.cluster import QUIET
+from spacy_seqmix.parallel.cluster import SETTINGS
 from spacy_seqmix.parallel.workers import RayOptions
 
 from ..active.conftest import write_files as write_files
@@ -26,10 +26,8 @@ def cluster() -> Iterator[Any]:
     cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed")
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # Ray's workers give way to all other processes, and would wait for other tests to end.
         # More threads would change the last digits.
-        given = {"RAY_worker_niceness": "0", "OMP_NUM_THREADS": "1"}
-        for name, value in (QUIET | given).items():
+        for name, value in (SETTINGS | {"OMP_NUM_THREADS": "1"}).items():
             patch.setenv(name, value)
         made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
         for _ in range(2):
