@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import Errors, SeqMixError, SeqMixFileError, describe
 from ..model_names import is_silent, resolve
 from ..types import Floats1d
-from .batches import MAX_BATCH_ITEMS, Chunk, position_limit
+from .batches import Chunk, position_limit
 from .gguf import converted_folder
 from .inputs import MAX_PACKED, MAX_PACKED_CHUNK, packed, padded
 from .loading import (
@@ -30,7 +30,7 @@ from .loading import (
 from .safety import as_paths
 from .scores import TokenNlls, perplexity, trim_offsets, window_nats
 from .settings import check_dtype
-from .token_scores import Facts, Inference, compute_token_nlls
+from .token_scores import Facts, Inference, LanguageModel
 
 __all__ = ["CausalLM", "TokenNlls", "perplexity", "window_nats"]
 
@@ -38,7 +38,7 @@ MAX_WINDOW = 2048  # tokens of context: attention and logits of more cost memory
 LOSS_ROWS = 32  # tokens whose logits are held in float32 at a time: few fit into a CPU's cache
 
 
-class CausalLM:
+class CausalLM(LanguageModel):
     """A causal language model with its tokenizer and start token; see ``load``."""
 
     def __init__(
@@ -144,40 +144,6 @@ class CausalLM:
             return "bfloat16" if fast_bfloat16(self.device.type) else "float32"
         return dtype
 
-    def token_nlls(
-        self,
-        texts: Sequence[str],
-        *,
-        batch_size: int = 32,
-        max_batch_items: int = MAX_BATCH_ITEMS,
-        dtype: str | None = None,
-        progress: Callable[[int], object] | None = None,
-    ) -> list[TokenNlls]:
-        """Score every token of every text once, each text by itself (the terms of Eq. 9).
-
-        Texts longer than the model's context are scored in chunks that overlap by half, so that
-        tokens after the first chunk have at least half a context before them.
-
-        texts (Sequence[str]): the texts; an empty one has no tokens.
-        batch_size (int): the most texts (or chunks) of a batch.
-        max_batch_items (int): the most tokens of a batch, padding included. A batch holds fewer
-            where the vocabulary is large, and always at least one chunk.
-        dtype (str | None): "float32", "bfloat16" (weights stay float32), "auto" (``precision``);
-            None for the object's own.
-        progress (Callable[[int], object] | None): called with the number of texts after each batch.
-        RETURNS (list[TokenNlls]): one for each text, in the order of the texts.
-        RAISES (SeqMixError): S311 if a size is below 1, S307 if the dtype is unknown, S574 if
-            scores are not numbers.
-        """
-        return compute_token_nlls(
-            self,
-            texts,
-            batch_size=batch_size,
-            max_batch_items=max_batch_items,
-            bfloat16=self.precision(dtype) == "bfloat16",
-            progress=progress,
-        )
-
     @property
     def facts(self) -> Facts:
         """See ``Facts``."""
@@ -190,7 +156,7 @@ class CausalLM:
         return self._packs
 
     def tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], list[NDArray[np.int64]]]:
-        """Tokenise at least one text; see ``Computes``."""
+        """Tokenise texts; see ``LanguageModel``."""
         encoded = self.tokenizer(
             list(texts),
             add_special_tokens=False,  # what "special" means differs: see the start token
@@ -204,7 +170,7 @@ class CausalLM:
         ]
 
     def losses(self, batches: Iterable[Inference], *, bfloat16: bool) -> Iterator[Floats1d]:
-        """Compute batches; see ``Computes``. RAISES (SeqMixError): S574."""
+        """Compute batches; see ``LanguageModel``. RAISES (SeqMixError): S574."""
         # One autocast around all batches: it casts each weight once and keeps the copy until the
         # end (not in inference mode). A bfloat16 copy of the model is up to 1.2 times as fast, but
         # its rounding errors in log perplexity are four times as large, so far more texts would

@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from ..errors import Errors, SeqMixError
 from ..parallel.workers import Lost, Piece, RayOptions, Workers, in_order, workers_of
 from ..types import Floats1d
-from .batches import MAX_BATCH_ITEMS
 from .discriminator import PerplexityDiscriminator
-from .scores import TokenNlls
 from .settings import LMSettings
-from .token_scores import Facts, Inference, compute_token_nlls
+from .token_scores import Facts, Inference, LanguageModel
 
 if TYPE_CHECKING:
     from .causal_lm import CausalLM
@@ -30,7 +28,7 @@ TOGETHER = 8
 class _Known(NamedTuple):
     """What a worker says of its model.
 
-    packs (bool): see ``Computes``.
+    packs (bool): see ``LanguageModel``.
     auto (str): what the dtype "auto" is.
     """
 
@@ -39,7 +37,7 @@ class _Known(NamedTuple):
     auto: str
 
 
-class RemoteLM:
+class RemoteLM(LanguageModel):
     """A language model that workers have loaded. Its scores are those of ``CausalLM``."""
 
     def __init__(self, workers: Workers, name: str) -> None:
@@ -53,48 +51,29 @@ class RemoteLM:
 
     @property
     def facts(self) -> Facts:
-        """See ``Computes``."""
+        """See ``LanguageModel``."""
         return self._known.facts
 
     @property
     def packs(self) -> bool:
-        """See ``Computes``."""
+        """See ``LanguageModel``."""
         return self._known.packs
 
     def precision(self, dtype: str | None = None) -> str:
-        """See ``CausalLM.precision``."""
+        """See ``LanguageModel``."""
         return self._known.auto if dtype in (None, "auto") else str(dtype)
 
     def tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], list[NDArray[Any]]]:
-        """See ``Computes``."""
+        """See ``LanguageModel``."""
         found: tuple[list[list[int]], list[NDArray[Any]]]
         found = next(self._results([partial(_tokenised, texts=texts)]))
         return found
 
     def losses(self, batches: Iterable[Inference], *, bfloat16: bool) -> Iterator[Floats1d]:
-        """See ``Computes``. RAISES (SeqMixError): S574, S773 to S775."""
+        """See ``LanguageModel``. RAISES (SeqMixError): S574, S773 to S775."""
         calls = (partial(_losses, batches=some, bfloat16=bfloat16) for some in _groups(batches))
         for some in self._results(calls):
             yield from some
-
-    def token_nlls(
-        self,
-        texts: Sequence[str],
-        *,
-        batch_size: int = 32,
-        max_batch_items: int = MAX_BATCH_ITEMS,
-        dtype: str | None = None,
-        progress: Callable[[int], object] | None = None,
-    ) -> list[TokenNlls]:
-        """See ``CausalLM.token_nlls``."""
-        return compute_token_nlls(
-            self,
-            texts,
-            batch_size=batch_size,
-            max_batch_items=max_batch_items,
-            bfloat16=self.precision(dtype) == "bfloat16",
-            progress=progress,
-        )
 
     def _results(self, calls: Iterable[Callable[[CausalLM], Any]]) -> Iterator[Any]:
         pieces = (Piece(number, call) for number, call in enumerate(calls))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from .batches import MAX_BATCH_ITEMS, check_sizes, cut
 from .inputs import Inputs, has_several_short, make_batches
 from .scores import TokenNlls
 
-__all__ = ["Computes", "Facts", "Inference", "LanguageModel", "compute_token_nlls"]
+__all__ = ["Facts", "Inference", "LanguageModel"]
 
 MAX_LOGITS = 1 << 27  # numbers in the logits of one batch: 256 MB in bfloat16
 
@@ -45,8 +46,38 @@ class Inference(NamedTuple):
     targets: NDArray[np.int64]
 
 
-class LanguageModel(Protocol):
-    """What scores texts. See ``CausalLM``, whose methods these are."""
+class LanguageModel(ABC):
+    """A causal language model, in this process or in others.
+
+    The batches do not depend on who computes them, so the scores are equal to the last digit.
+    """
+
+    @property
+    @abstractmethod
+    def facts(self) -> Facts:
+        """What is known of the model."""
+
+    @property
+    @abstractmethod
+    def packs(self) -> bool:
+        """Whether it scores packed chunks like single ones."""
+
+    @abstractmethod
+    def precision(self, dtype: str | None = None) -> str:
+        """Resolve "auto": bfloat16 where the hardware is fast at it, else float32."""
+
+    @abstractmethod
+    def tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], list[NDArray[np.int64]]]:
+        """The tokens of at least one text after the start token, and the characters of each but
+        that one."""
+
+    @abstractmethod
+    def losses(self, batches: Iterable[Inference], *, bfloat16: bool) -> Iterator[Floats1d]:
+        """The nats of the targets of each batch, in the order of the batches.
+
+        bfloat16 (bool): compute in bfloat16.
+        RAISES (SeqMixError): S574 if scores are not numbers.
+        """
 
     def token_nlls(
         self,
@@ -56,75 +87,54 @@ class LanguageModel(Protocol):
         max_batch_items: int = MAX_BATCH_ITEMS,
         dtype: str | None = None,
         progress: Callable[[int], object] | None = None,
-    ) -> list[TokenNlls]: ...
+    ) -> list[TokenNlls]:
+        """Score every token of every text once, each text by itself (the terms of Eq. 9).
 
-    def precision(self, dtype: str | None = None) -> str: ...
+        Texts longer than the model's context are scored in chunks that overlap by half, so that
+        tokens after the first chunk have at least half a context before them.
 
-
-class Computes(Protocol):
-    """A language model in this process or in others."""
-
-    @property
-    def facts(self) -> Facts: ...
-
-    @property
-    def packs(self) -> bool:
-        """Whether it scores packed chunks like single ones."""
-        ...
-
-    def tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], list[NDArray[np.int64]]]:
-        """The tokens of texts after the start token, and the characters of each but that one."""
-        ...
-
-    def losses(self, batches: Iterable[Inference], *, bfloat16: bool) -> Iterator[Floats1d]:
-        """The nats of the targets of each batch, in the order of the batches."""
-        ...
-
-
-def compute_token_nlls(
-    lm: Computes,
-    texts: Sequence[str],
-    *,
-    batch_size: int,
-    max_batch_items: int,
-    bfloat16: bool,
-    progress: Callable[[int], object] | None,
-) -> list[TokenNlls]:
-    """Score texts; see ``CausalLM.token_nlls``. The batches do not depend on who computes them, so
-    the scores are equal to the last digit.
-
-    bfloat16 (bool): compute in bfloat16.
-    """
-    check_sizes(batch_size=batch_size, max_batch_items=max_batch_items)
-    ids, offsets = lm.tokenise(texts) if texts else ([], [])
-    nlls = [np.zeros(len(one) - 1, dtype=np.float32) for one in ids]
-    start_id, window, vocab_size, device = lm.facts
-    chunks = [c for i, one in enumerate(ids) for c in cut(i, len(one) - 1, window)]
-    most = min(max_batch_items, MAX_LOGITS // vocab_size)
-    if progress is not None:
-        progress(sum(len(one) == 1 for one in ids))
-    pack = batch_size > 1 and has_several_short(chunks) and lm.packs
-    # In bfloat16 on a CPU, torch compiles kernels for every shape and keeps them: more than a
-    # megabyte each. A few shapes only, then.
-    few = bfloat16 and device == "cpu"
-    sizes = batch_size, most, window
-    batches = make_batches(chunks, ids, start_id, *sizes, pack=pack, few=few)
-    taken: deque[Inputs] = deque()  # whose losses are to come: masks are large
-
-    def inferences() -> Iterator[Inference]:
-        for one in batches:
-            taken.append(one)
-            yield Inference(one, _targets(one, ids))
-
-    for flat in lm.losses(inferences(), bfloat16=bfloat16):
-        batch = taken.popleft()
-        done = 0
-        for text, _, end, first in batch.chunks:
-            nlls[text][first:end] = flat[done : done + end - first]
-            done += end - first
+        texts (Sequence[str]): the texts; an empty one has no tokens.
+        batch_size (int): the most texts (or chunks) of a batch.
+        max_batch_items (int): the most tokens of a batch, padding included. A batch holds fewer
+            where the vocabulary is large, and always at least one chunk.
+        dtype (str | None): "float32", "bfloat16" (weights stay float32), "auto" (``precision``);
+            None for the object's own.
+        progress (Callable[[int], object] | None): called with the number of texts after each batch.
+        RETURNS (list[TokenNlls]): one for each text, in the order of the texts.
+        RAISES (SeqMixError): S311 if a size is below 1, S307 if the dtype is unknown, S574 if
+            scores are not numbers.
+        """
+        bfloat16 = self.precision(dtype) == "bfloat16"
+        check_sizes(batch_size=batch_size, max_batch_items=max_batch_items)
+        ids, offsets = self.tokenise(texts) if texts else ([], [])
+        nlls = [np.zeros(len(one) - 1, dtype=np.float32) for one in ids]
+        start_id, window, vocab_size, device = self.facts
+        chunks = [c for i, one in enumerate(ids) for c in cut(i, len(one) - 1, window)]
+        most = min(max_batch_items, MAX_LOGITS // vocab_size)
         if progress is not None:
-            progress(sum(c.end == len(ids[c.text]) - 1 for c in batch.chunks))
-    return [TokenNlls(*pair) for pair in zip(nlls, offsets, strict=True)]
+            progress(sum(len(one) == 1 for one in ids))
+        pack = batch_size > 1 and has_several_short(chunks) and self.packs
+        # In bfloat16 on a CPU, torch compiles kernels for every shape and keeps them: more than a
+        # megabyte each. A few shapes only, then.
+        few = bfloat16 and device == "cpu"
+        sizes = batch_size, most, window
+        batches = make_batches(chunks, ids, start_id, *sizes, pack=pack, few=few)
+        taken: deque[Inputs] = deque()  # whose losses are to come: masks are large
+
+        def inferences() -> Iterator[Inference]:
+            for one in batches:
+                taken.append(one)
+                yield Inference(one, _targets(one, ids))
+
+        for flat in self.losses(inferences(), bfloat16=bfloat16):
+            batch = taken.popleft()
+            done = 0
+            for text, _, end, first in batch.chunks:
+                nlls[text][first:end] = flat[done : done + end - first]
+                done += end - first
+            if progress is not None:
+                progress(sum(c.end == len(ids[c.text]) - 1 for c in batch.chunks))
+        return [TokenNlls(*pair) for pair in zip(nlls, offsets, strict=True)]
 
 
 def _targets(batch: Inputs, ids: list[list[int]]) -> NDArray[np.int64]:
