@@ -137,7 +137,7 @@ def read_data(
         return docs
 
     known = folder.pool_files()
-    generations = in_order(files_of(active.pool), known, folder.path)
+    generations = in_order(files_of(active.pool, folder.path), known, folder.path)
     paths = [path for generation in generations for path in generation]
     if gold and (texts := [path for path in paths if not is_docbin(path)]):
         raise _without_labels(config, texts[0])

@@ -27,38 +27,45 @@ class PoolFile(NamedTuple):
     sha256: str
 
 
-def files_of(pool: Iterable[Path]) -> list[Path]:
+def files_of(pool: Iterable[Path], outside: Path | None = None) -> list[Path]:
     """The files that a pool names: each is a file, a pattern with ``*``, ``?`` or ``**``, or a
     folder, for all files of texts in it.
 
+    outside (Path | None): a folder whose files do not count for patterns and folders: that of the
+        output, which may lie among the texts.
     RETURNS (list[Path]): each file once, those of a pattern or a folder by their names.
     RAISES (SeqMixError): S403 for a pattern or a folder without files, for files of other kinds.
     """
     found: dict[Path, None] = {}
     for one in pool:
-        found |= dict.fromkeys(_files(one))
+        found |= dict.fromkeys(_files(one, outside))
     return list(found)
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, outside: Path | None) -> list[Path]:
     name = str(path)
     if path.is_dir():
-        inside = sorted(one for one in path.rglob("*") if _is_pool(one))
+        inside = _pools(path.rglob("*"), outside)
         if not inside:
-            raise _unusable(path, f"the folder has no {_kinds()} files")
+            other = "" if outside is None else f" outside of {outside}"
+            raise _unusable(path, f"the folder has no {_kinds()} files{other}")
         return inside
     if path.exists() or glob.escape(name) == name:
         if path.exists() and path.suffix.lower() not in SUFFIXES:
             raise _unusable(path, f"it is no {_kinds()} file")
         return [path]
-    inside = sorted(one for one in map(Path, glob.glob(name, recursive=True)) if _is_pool(one))
+    inside = _pools(map(Path, glob.glob(name, recursive=True)), outside)
     if not inside:
         raise _unusable(path, f"there is no {_kinds()} file with such a name")
     return inside
 
 
-def _is_pool(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+def _pools(paths: Iterable[Path], outside: Path | None) -> list[Path]:
+    some = sorted(one for one in paths if one.suffix.lower() in SUFFIXES and one.is_file())
+    if outside is None:
+        return some
+    folder = outside.resolve()
+    return [one for one in some if folder not in one.resolve().parents]
 
 
 def _kinds() -> str:

@@ -47,16 +47,13 @@ def read_raw(path: Path, nlp: Language, known: Iterable[str], outside: Path) -> 
     path (Path): a .txt, .jsonl, .parquet or .spacy file, a pattern, or a folder.
     nlp (Language): tokenises texts, and has the vocabulary of docs.
     known (Iterable[str]): texts that are left out; blanks do not tell texts apart.
-    outside (Path): a folder whose files are not read, though it may lie in the other one.
+    outside (Path): see ``files_of``.
     RAISES (SeqMixError): S403 where there are no files or no texts, S501, S582 and S610 for files
         that can't be read.
 
     Warns with W612 of texts that the tokenizer can't read.
     """
-    files = [one for one in files_of([path]) if outside.resolve() not in one.resolve().parents]
-    if not files:
-        raise SeqMixError(Errors.E403.format(path=path, reason="all its files are of the output"))
-    docs = lazy_docs(files, nlp)
+    docs = lazy_docs(files_of([path], outside), nlp)
     same = {normal(text) for text in known}
     numbers = list(docs)
     if same:

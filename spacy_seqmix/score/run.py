@@ -85,7 +85,7 @@ def score_pool(
 
     Warns with W760 of texts for which a component failed.
     """
-    paths = files_of(pool)
+    paths = files_of(pool, out)
     check_format(format, out)
     check_output(out, [*paths, Path(wanted.model)])
     scorer = Scorer(wanted, nlp)

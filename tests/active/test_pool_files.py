@@ -66,6 +66,13 @@ def test_pool_files_that_are_not_there(folder, name, reason):
         files_of([folder / name])
 
 
+def test_pool_files_are_not_those_of_the_output(folder):
+    names = [[folder], [folder / "**/*.*"], [folder / "more/c.spacy", folder]]
+    for pool, kept in zip(names, ((), (), ("more/c.spacy",)), strict=True):
+        found = [path.relative_to(folder).as_posix() for path in files_of(pool, folder / "more")]
+        assert found == [*kept, "a.jsonl", "b.txt", "x[1].txt"]
+
+
 def test_pool_files_keep_their_order(folder):
     b, c = folder / "b.txt", folder / "more" / "c.spacy"
     known = [[PoolFile(str(c), "1")], [PoolFile(str(b), "2")]]
