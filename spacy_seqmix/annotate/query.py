@@ -15,6 +15,7 @@ from thinc.api import Config
 
 from ..active.pool import sample
 from ..annotation.docbins import is_docbin, iter_docs
+from ..annotation.lazy_docs import DocsInOrder
 from ..annotation.parquet_files import is_parquet
 from ..annotation.texts import KEY, read_texts
 from ..config import build_functions, config_errors, interpolated
@@ -150,14 +151,12 @@ def query(
         texts = [text for text in texts if text.key in scores]
     numbers = sample(len(texts), score_size, [seed, SAMPLE])
     rng = np.random.default_rng([seed, TIES])
-    docs: Mapping[int, Doc]
+    docs = _Made(texts)
     if scores is None:
-        docs = {number: texts[number].doc() for number in numbers}
+        in_order = DocsInOrder(docs, numbers)
         evidence_of = partial(_evidence, policy, nlp, component)
-        found = score_docs(policy, list(docs.values()), evidence_of, rng)
-        found = policy.adjusted(found, list(docs.values()))
+        found = policy.adjusted(score_docs(policy, in_order, evidence_of, rng), in_order)
     else:
-        docs = _Made(texts)
         found = np.array([scores[texts[number].key] for number in numbers], dtype="float32")
     vectors = partial(doc_vectors, nlp, component) if diverse else None
     chosen = select(ranked(found, numbers, rng), docs, budget, asked, vectors, seed)
