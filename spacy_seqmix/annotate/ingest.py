@@ -44,7 +44,7 @@ def ingest_file(
     nlp: Language,
     *,
     format: str | None = None,
-    pool: Path | None = None,
+    pool: Sequence[Path] = (),
     rules: Rules | None = None,
     annotators: str | None = None,
     skip: bool = False,
@@ -58,8 +58,8 @@ def ingest_file(
     out_path (Path): the .spacy file.
     nlp (Language): whose tokenizer makes the docs, where no pool has them.
     format (str | None): one of ``FORMATS``; None to detect it.
-    pool (Path | None): the texts that were asked: a .spacy file or texts. None takes the texts of
-        the exports.
+    pool (Sequence[Path]): the texts that were asked: files, patterns and folders. None takes the
+        texts of the exports.
     rules (Rules | None): what is done with spans that do not fit.
     annotators (str | None): "soft" or "vote" joins the answers of several people to a text, see
         ``join_answers``; a name counts those of one person; None counts the last one.
@@ -76,10 +76,10 @@ def ingest_file(
     with W731 of people with one text.
     """
     out_path = out_path / f"{paths[0].stem}.spacy" if out_path.is_dir() else out_path
-    check_output(out_path, [*paths, *([] if pool is None else [pool])])
-    if whole and (pool is None or not is_docbin(pool)):
+    check_output(out_path, [*paths, *pool])
+    if whole and not (len(pool) == 1 and is_docbin(pool[0])):
         raise SeqMixError(Errors.E724)
-    texts = None if pool is None else by_key(read_pool(pool, nlp))
+    texts = by_key(read_pool(pool, nlp)) if pool else None
     name, rows = _read(paths, format, skip=skip, confirmed=confirmed)
     made = ingest(name, rows, nlp, texts, rules or Rules(), annotators=annotators, skip=skip)
     if not made.docs:
@@ -88,7 +88,7 @@ def ingest_file(
             hint = "If the export is of confirmed texts only, pass --confirmed. "
         shown = ", ".join(map(str, paths))
         raise SeqMixError(Errors.E648.format(path=shown, counts=made.counts(), hint=hint))
-    write_docs(_among_others(made.docs, pool, nlp) if whole and pool else made.docs, out_path)
+    write_docs(_among_others(made.docs, pool[0], nlp) if whole else made.docs, out_path)
     return made
 
 

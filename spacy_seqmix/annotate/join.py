@@ -55,16 +55,19 @@ def with_key(doc: Doc, key: str, extra: Mapping[str, Any]) -> Doc:
     return doc
 
 
-def read_pool(path: Path, nlp: Language) -> Iterator[PoolText]:
+def read_pool(
+    paths: Sequence[Path], nlp: Language, outside: Path | None = None
+) -> Iterator[PoolText]:
     """Read a pool: .spacy files, whose docs keep their tokens, and files of texts.
 
-    path (Path): a file, a pattern or a folder.
+    paths (Sequence[Path]): files, patterns and folders.
+    outside (Path | None): see ``files_of``.
     nlp (Language): whose tokenizer and vocabulary the docs get.
     RAISES (SeqMixError): S403, S501, S582, S610, S761.
 
     Warns with W612 of texts that the tokenizer can't read, and leaves them out.
     """
-    docs = lazy_docs(files_of([path]), nlp)
+    docs = lazy_docs(files_of(paths, outside), nlp)
     for number, text in zip(docs, docs.texts(docs), strict=True):
         yield PoolText(task_key(number, text), text, number, partial(docs.__getitem__, number))
 
@@ -169,7 +172,8 @@ def _chosen(given: Sequence[Joined], who: str | None, noted: Noted) -> Joined:
     for other in given:
         if other.row.state != "not yet" and _says(other.row) != _says(chosen.row):
             by = f" by {other.row.who}" if other.row.who else ""
-            what = f"{other.row.state}{by}; {chosen.row.where} counts"
+            counting = f" by {chosen.row.who}" if chosen.row.who else ""
+            what = f"{other.row.state}{by}; that{counting} in {chosen.row.where} counts"
             noted(Note("replaced", other.row.where, what))
     return chosen
 

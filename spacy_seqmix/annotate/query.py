@@ -58,7 +58,7 @@ class Asked:
 
 def query_file(
     nlp: Language,
-    pool: Path,
+    pool: Sequence[Path],
     out_path: Path,
     policy: QueryPolicy,
     budget: Budget,
@@ -71,27 +71,29 @@ def query_file(
     seed: int = 0,
     model: str | None = None,
     scores: Mapping[str, float] | None = None,
+    outside: Path | None = None,
 ) -> Asked:
-    """Choose texts of a file and write them as tasks of a format; see ``query``.
+    """Choose texts of files and write them as tasks of a format; see ``query``.
 
-    pool (Path): a .spacy file, a .txt, .jsonl or .parquet file of texts, a pattern or a folder.
+    pool (Sequence[Path]): .spacy, .txt, .jsonl and .parquet files, patterns and folders.
     out_path (Path): the file of tasks, or for brat the folder; it must not exist.
     format (str): one of ``FORMATS``.
     exclude (Sequence[Path]): files of any format with texts that are not asked.
+    outside (Path | None): a folder whose files are no texts, see ``files_of``.
     RAISES (SeqMixError): S549, S640, S649 where no text is left, S651 where the output exists, and
         those of ``query``.
     """
     chosen = format_of(format)
-    check_output(out_path, [pool, *exclude])
+    check_output(out_path, [*pool, *exclude])
     if out_path.exists():
         raise SeqMixError(Errors.E651.format(path=out_path))
     keys, texts = known_texts(exclude)
-    every = list(read_pool(pool, nlp))
+    every = list(read_pool(pool, nlp, outside))
     left = [one for one in every if one.key not in keys and one.text not in texts]
     known = len(every) - len(left)
     if not left:
         reason = f"it has {plural(len(every), 'text')}, of which {known} are known"
-        raise SeqMixError(Errors.E649.format(path=pool, reason=reason))
+        raise SeqMixError(Errors.E649.format(path=", ".join(map(str, pool)), reason=reason))
     near = NearDuplicates(texts=texts)
     name = component_of(nlp, policy, component)
     tasks, scored = query(
@@ -109,7 +111,7 @@ def query_file(
     )
     if not tasks:
         reason = f"{plural(len(left), 'text')}, all of them nearly the same as known ones"
-        raise SeqMixError(Errors.E649.format(path=pool, reason=reason))
+        raise SeqMixError(Errors.E649.format(path=", ".join(map(str, pool)), reason=reason))
     chosen.write(tasks, out_path, _labels(nlp, name))
     return Asked(tasks, name, scored, known)
 

@@ -33,12 +33,29 @@ GpusOption = Annotated[
 
 
 def ray_options(
-    address: str | None, workers: int | None, cpus: float, gpus: float, code: Path | None = None
+    address: str | None,
+    workers: int | None,
+    cpus: float,
+    gpus: float,
+    code: Path | None = None,
+    *,
+    use_gpu: int = -1,
 ) -> RayOptions | None:
     """What the options say; None to work without Ray.
 
     code (Path | None): the file of the option --code.
+    use_gpu (int): --gpu-id of a command that leaves all that needs a GPU to the cluster.
+    RAISES (SeqMixError): S777 for --gpu-id with a cluster, S780 for other options without one.
     """
+    from ..errors import Errors, SeqMixError
     from ..parallel.workers import RayOptions
 
-    return RayOptions(address, workers, cpus, gpus, code) if address else None
+    if address:
+        if use_gpu >= 0:
+            raise SeqMixError(Errors.E777.format(option="--gpu-id", other="--ray-gpus"))
+        return RayOptions(address, workers, cpus, gpus, code)
+    given = {"--ray-workers": workers is not None, "--ray-cpus": cpus != 1.0, "--ray-gpus": gpus}
+    for option, is_given in given.items():
+        if is_given:
+            raise SeqMixError(Errors.E780.format(option=option))
+    return None

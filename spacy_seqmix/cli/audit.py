@@ -102,7 +102,12 @@ def audit_cli(
     msg.info(f"All {plural(len(audit.suspects), 'suspicious place')}: {audit.folder.table}")
     msg.good(f"Wrote {plural(len(audit.tasks), 'task')} to {output}")
     options = f"--pool {shlex.quote(str(path))} --whole"
-    msg.info(f"Once they are corrected: spacy seqmix ingest EXPORT -o FILE.spacy {options}")
+    is_edited = format.value == "brackets"  # in the file itself, which no tool exports
+    export = shlex.quote(str(output)) if is_edited else "EXPORT"
+    if is_edited:
+        msg.info("Write 'done' in place of 'todo' above each text that you have looked at")
+    command = f"python -m spacy seqmix ingest {export} -o FILE.spacy {options}"
+    msg.info(f"Once they are corrected: {command}")
 
 
 def _show_fold(done: FoldDone, folds: int) -> None:

@@ -81,12 +81,13 @@ def calibrate_cli(
         if output is not None:
             require_matplotlib()
             check_output(picture_path(output), [*paths, Path(model)])
+        given = ray_address, ray_workers, ray_cpus, ray_gpus
+        ray = ray_options(*given, use_gpu=use_gpu)
         setup_gpu(use_gpu, silent=False)
         settings = LMSettings(
             model, revision=revision, start_token=start_token, trust_remote_code=trust or ()
         )
         discriminator = PerplexityDiscriminator(settings, unit="sentence" if sentences else "doc")
-        ray = ray_options(ray_address, ray_workers, ray_cpus, ray_gpus)
         with scored_by_workers([discriminator], ray):
             calibration = calibrate(
                 discriminator, paths, quantiles=limits, windows=windows, limit=limit, lang=lang

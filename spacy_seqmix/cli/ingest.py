@@ -67,12 +67,12 @@ def ingest_cli(
         ToolFormat, typer.Option("--format", "-f", help="Format of the export; auto: detect it")
     ] = ToolFormat.auto,
     pool: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             "--pool",
             "-p",
-            help="The texts that were asked (.spacy, .txt, .jsonl or .parquet; one file, a pattern "
-            "or a folder): answers are joined with them",
+            help="The texts that were asked: a .spacy, .txt, .jsonl or .parquet file, a pattern or "
+            "a folder; repeatable. Answers are joined with them",
         ),
     ] = None,
     whole: Annotated[
@@ -143,7 +143,7 @@ def ingest_cli(
             output,
             nlp,
             format=None if format is ToolFormat.auto else format.value,
-            pool=pool,
+            pool=pool or (),
             rules=rules,
             annotators=annotators,
             skip=skip,
@@ -158,7 +158,7 @@ def ingest_cli(
         _show_annotators(made.annotators)
         msg.info(f"{made.soft} of {plural(made.tokens, 'token')} have soft labels")
     written = f"{plural(len(made.docs), 'doc')} ({plural(made.entities, 'entity')})"
-    others = f", and all others of {pool}" if whole else ""
+    others = f", and all others of {pool[0]}" if whole and pool else ""
     msg.good(f"Wrote {written}{others} to {output}")
 
 

@@ -19,11 +19,11 @@ __all__ = ["query_cli"]
 def query_cli(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Pipeline: folder or package")],
     pool: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
-            metavar="POOL",
-            help="Texts to choose from: .spacy, .txt, .jsonl or .parquet files: one, a pattern "
-            "or a folder",
+            metavar="POOL...",
+            help="Texts to choose from: .spacy, .txt, .jsonl or .parquet files, patterns or "
+            "folders",
         ),
     ],
     output: Annotated[
@@ -109,6 +109,7 @@ def query_cli(
                 seed=seed,
                 model=Path(model).name,
                 scores=None if scores is None else read_scores(scores),
+                outside=scores,
             )
     known = f"; {asked.known} are known" if asked.known else ""
     by = f" by '{asked.component}'" if asked.component else ""
@@ -118,5 +119,6 @@ def query_cli(
     n_tokens = sum(len(task.doc) for task in asked.tasks)
     written = f"{plural(len(asked.tasks), 'text')} ({plural(n_tokens, 'token')})"
     msg.good(f"Wrote {written} to {output}")
-    options = f"--pool {shlex.quote(str(pool))} --model {shlex.quote(model)}"
+    options = " ".join(f"--pool {shlex.quote(str(one))}" for one in pool)
+    options += f" --model {shlex.quote(model)}"
     msg.info(f"Once they are labelled: spacy seqmix ingest EXPORT -o FILE.spacy {options}")

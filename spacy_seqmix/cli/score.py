@@ -105,6 +105,8 @@ def score_cli(
         share = None if shard is None else read_share(shard)
         if share is not None and shards not in (None, share.of):
             raise SeqMixError(Errors.E764.format(given=f"{shard} and --shards {shards}"))
+        given = ray_address, ray_workers, ray_cpus, ray_gpus
+        ray = ray_options(*given, code, use_gpu=use_gpu)
         setup_gpu(use_gpu, silent=False)
         nlp = spacy.load(model)
         if policy is None:
@@ -126,7 +128,7 @@ def score_cli(
             n_shards=shards,
             top=top,
             format=format.value,
-            ray=ray_options(ray_address, ray_workers, ray_cpus, ray_gpus, code),
+            ray=ray,
             nlp=nlp,
             progress=not quiet,
         )

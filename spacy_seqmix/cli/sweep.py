@@ -63,8 +63,8 @@ def sweep_cli(
     from ..sweep.run import check_place
 
     overrides = read_overrides(ctx)
-    ray = ray_options(ray_address, ray_workers, ray_cpus, ray_gpus)
     with show_messages():
+        ray = ray_options(ray_address, ray_workers, ray_cpus, ray_gpus)
         check_place(ray, n_process, -1 if dry else use_gpu)  # --dry tries a run here
         msg.info(f"Reading {config_path} and checking its arms")
         with progress_bar(None, "Checking", shown=not quiet):

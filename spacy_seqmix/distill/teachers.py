@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -23,7 +24,7 @@ from ..types import SoftLabels, TokenProbs
 from .student import Student
 from .targets import Targets, mean_rows, tag_matrix, target_tags, tempered
 
-__all__ = ["Teacher", "Teachers", "load_teachers", "pipeline_digest"]
+__all__ = ["Teacher", "Teachers", "check_same_pipeline", "load_teachers", "pipeline_digest"]
 
 WHAT = {ENTS: "entities"}
 
@@ -187,3 +188,9 @@ def pipeline_digest(nlp: Language) -> str:
     for path in sorted(one for one in folder.rglob("*") if one.is_file()):
         whole.update(f"{path.relative_to(folder)} {file_digest(path)}\n".encode())
     return whole.hexdigest()
+
+
+def check_same_pipeline(nlp: Language, name: str, digest: str) -> None:
+    """RAISES (SeqMixError): S779 where this machine has another pipeline of the name."""
+    if pipeline_digest(nlp) != digest:
+        raise SeqMixError(Errors.E779.format(node=platform.node(), name=name))

@@ -17,7 +17,7 @@ from ..parallel.workers import Lost, Make, Piece, RayOptions, results_of
 from .folder import DistillFolder
 from .student import Student
 from .targets import Targets
-from .teachers import Teachers, load_teachers
+from .teachers import Teachers, check_same_pipeline, load_teachers
 from .texts import RawTexts
 
 __all__ = ["PART", "teach_texts"]
@@ -30,11 +30,12 @@ PART = 500
 class _Wanted:
     """What another process needs to load the same teachers.
 
-    names (tuple[str, ...]): of the pipelines.
+    names, digests (tuple[str, ...]): of the pipelines.
     component (str | None): of all of them; None where each is found as in this process.
     """
 
     names: tuple[str, ...]
+    digests: tuple[str, ...]
     component: str | None
     student: Student
     targets: Targets
@@ -69,9 +70,11 @@ def teach_texts(
                     yield Piece(number, raw.docs.packed(numbers))
 
         lost: dict[int, Lost] = {}
-        make: Make = partial(_make, _wanted(teachers, student))
+        make: Make
         if ray is None:  # they are in memory
             make = partial(partial, _taught, teachers, nlp, bar.update)
+        else:
+            make = partial(_make, _wanted(teachers, student))
         for number, result in results_of(make, pieces(), ray):
             if isinstance(result, Lost):
                 lost[number] = result
@@ -100,12 +103,15 @@ def _taught(
 
 def _wanted(teachers: Teachers, student: Student) -> _Wanted:
     names = tuple(one.name for one in teachers.members)
+    digests = tuple(one.digest() for one in teachers.members)
     components = {one.component for one in teachers.members}
     component = components.pop() if len(components) == 1 else None
-    return _Wanted(names, component, student, teachers.targets)
+    return _Wanted(names, digests, component, student, teachers.targets)
 
 
 def _make(wanted: _Wanted) -> Callable[[Sequence[Any]], bytes]:
     """Load the teachers in a worker. RETURNS (Callable): from packed texts to a part's file."""
     teachers = load_teachers(wanted.names, wanted.student, wanted.targets, wanted.component)
+    for one, digest in zip(teachers.members, wanted.digests, strict=True):
+        check_same_pipeline(one.nlp, one.name, digest)
     return partial(_taught, teachers, wanted.student.blank(), None)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from ..errors import Errors, SeqMixError
-from ..parallel.workers import Lost, Piece, RayOptions, Workers, in_order, workers_of
+from ..parallel.workers import Lost, RayOptions, Workers, in_order, workers_of
 from ..types import Floats1d
 from .discriminator import PerplexityDiscriminator
 from .settings import LMSettings
@@ -40,9 +40,9 @@ class _Known(NamedTuple):
 class RemoteLM(LanguageModel):
     """A language model that workers have loaded. Its scores are those of ``CausalLM``."""
 
-    def __init__(self, workers: Workers, name: str) -> None:
-        """workers (Workers): made with ``_make``. name (str): of the model, for messages."""
-        self.workers, self.name = workers, name
+    def __init__(self, workers: Workers, settings: LMSettings) -> None:
+        """workers (Workers): made with ``_make``. settings (LMSettings): of the model."""
+        self.workers, self.settings = workers, settings
 
     @cached_property
     def _known(self) -> _Known:
@@ -70,17 +70,17 @@ class RemoteLM(LanguageModel):
         return found
 
     def losses(self, batches: Iterable[Inference], *, bfloat16: bool) -> Iterator[Floats1d]:
-        """See ``LanguageModel``. RAISES (SeqMixError): S574, S773 to S775."""
+        """See ``LanguageModel``. RAISES (SeqMixError): S574, S773 to S775, S778."""
         calls = (partial(_losses, batches=some, bfloat16=bfloat16) for some in _groups(batches))
         for some in self._results(calls):
             yield from some
 
     def _results(self, calls: Iterable[Callable[[CausalLM], Any]]) -> Iterator[Any]:
-        pieces = (Piece(number, call) for number, call in enumerate(calls))
-        for result in in_order(self.workers.results(pieces)):
+        given = ((self.settings, call) for call in calls)
+        for result in in_order(self.workers, given):
             if isinstance(result, Lost):
                 values = {"times": result.times, "reason": result.reason}
-                raise SeqMixError(Errors.E775.format(what=f"{self.name!r}", **values))
+                raise SeqMixError(Errors.E775.format(what=self.settings.model, **values))
             yield result
 
 
@@ -95,23 +95,14 @@ def scored_by_workers(discriminators: Iterable[object], ray: RayOptions | None) 
     if ray is None:
         yield
         return
-    models: list[tuple[LMSettings, RemoteLM]] = []
-    changed: list[PerplexityDiscriminator] = []
-    with ExitStack() as stack:
-        for one in discriminators:
-            if not isinstance(one, PerplexityDiscriminator):
-                continue
-            same = next((lm for settings, lm in models if settings == one.settings), None)
-            if same is None:
-                workers = stack.enter_context(workers_of(partial(_make, one.settings), ray))
-                same = RemoteLM(workers, one.settings.model)
-                models.append((one.settings, same))
-            changed.append(one)
-            one.remote = same
+    some = [one for one in discriminators if isinstance(one, PerplexityDiscriminator)]
+    with workers_of(_make, ray) as workers:
+        for one in some:
+            one.remote = RemoteLM(workers, one.settings)
         try:
             yield
         finally:
-            for one in changed:
+            for one in some:
                 one.remote = None
 
 
@@ -126,10 +117,14 @@ def _groups(batches: Iterable[Inference]) -> Iterator[list[Inference]]:
         yield group
 
 
-def _make(settings: LMSettings) -> Callable[[Callable[[CausalLM], Any]], Any]:
-    """Load the model in a worker. RETURNS (Callable): calls functions with it."""
-    lm = PerplexityDiscriminator(settings).lm
-    return lambda call: call(lm)
+def _make() -> Callable[[tuple[LMSettings, Callable[[CausalLM], Any]]], Any]:
+    """RETURNS (Callable): calls a function with a model, which is loaded once."""
+
+    def call(given: tuple[LMSettings, Callable[[CausalLM], Any]]) -> Any:
+        settings, function = given
+        return function(PerplexityDiscriminator(settings).lm)
+
+    return call
 
 
 def _known(lm: CausalLM) -> _Known:

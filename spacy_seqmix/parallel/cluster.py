@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import Errors, SeqMixError, SeqMixFileError, describe
 from .workers import RayOptions
 
-__all__ = ["connected", "resources", "room"]
+__all__ = ["connected", "is_full", "resources", "room"]
 
 # To reach the head of a cluster.
 SECONDS = 10.0
@@ -76,6 +76,12 @@ def room(ray: Any, options: RayOptions) -> int:
         wanted = ", ".join(f"{amount:g} {name}" for name, amount in needs.items())
         raise SeqMixError(Errors.E772.format(having=having, wanted=wanted))
     return found if options.workers is None else min(found, options.workers)
+
+
+def is_full(ray: Any, options: RayOptions) -> bool:
+    """Whether other work has what a worker needs."""
+    free = ray.available_resources()
+    return bool(free.get("CPU", 0) < options.cpus or free.get("GPU", 0) < options.gpus)
 
 
 def resources(options: RayOptions) -> dict[str, float]:

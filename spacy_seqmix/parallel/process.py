@@ -84,14 +84,16 @@ def _pipe() -> Iterator[tuple[int, int]]:
             os.close(end)
 
 
-def run_on_node(process: Process, needs: Sequence[Path], version: str, busy: int) -> int:
+def run_on_node(
+    process: Process, needs: Sequence[Path], version: str, busy: int
+) -> tuple[int, float]:
     """Run a process on the node of a cluster that this is called on.
 
     needs (Sequence[Path]): files that must be there.
     version (str): of this package, where the work is given out.
     busy (int): its exit code where another process has its folder. The process of an earlier try
         may need a while to end, so it is started again until then.
-    RETURNS (int): its exit code.
+    RETURNS (tuple): its exit code and seconds.
     RAISES (SeqMixError): S774 for another version here, S776 for a file that is not here.
     RAISES (OSError): where it can't be started.
     """
@@ -100,7 +102,8 @@ def run_on_node(process: Process, needs: Sequence[Path], version: str, busy: int
     for path in (process.folder, *(process.folder / path for path in needs)):
         if not path.exists():
             raise SeqMixError(Errors.E776.format(node=platform.node(), path=path))
-    until = time.monotonic() + BUSY_SECONDS
+    began = time.monotonic()
+    until = began + BUSY_SECONDS
     while (code := process.run(Event())) == busy and time.monotonic() < until:
         time.sleep(1.0)
-    return code
+    return code, time.monotonic() - began

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+import os
+import time
+import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import Errors, SeqMixError, describe
-from .cluster import connected, resources, room
+from ..errors import Errors, SeqMixError, Warnings, describe
+from .cluster import connected, is_full, resources, room
 from .workers import Lost, Make, Piece, RayOptions
 
 __all__ = ["ray_workers"]
 
 # A piece is done so often before it is set aside: it may be what kills its worker.
 MAX_TIMES = 3
-# For a first worker to start: to load a model, once there is room.
+# For a first worker to start, once the cluster has room: to load a model.
 START_SECONDS = 900.0
+# After so long it is looked why nothing happens.
+LOOK_SECONDS = 30.0
+# Errors of users, which have a message.
+CODED = (ValueError, OSError, ImportError)
 
 
 class Worker:
     """Does pieces in a process of its own."""
 
-    def start(self, make: Make, version: str, options: RayOptions) -> str:
-        """Load what is needed. RETURNS (str): the version of this package here."""
+    def start(self, make: Make, version: str, options: RayOptions, folder: str) -> str:
+        """Load what is needed. RETURNS (str): the version of this package here.
+
+        folder (str): the one that the driver works in. Names are relative to it, where it is here.
+        """
         if version == __version__:
             import spacy
 
+            with suppress(OSError):
+                os.chdir(folder)
             if options.gpus:
                 spacy.require_gpu()  # type: ignore[attr-defined]
             if options.code is not None:
@@ -39,6 +52,10 @@ class Worker:
     def do(self, given: Any) -> Any:
         """Do a piece."""
         return self.function(given)
+
+    def answer(self) -> bool:
+        """Show that the process is there."""
+        return True
 
 
 @dataclass
@@ -56,7 +73,7 @@ class _Handle:
 
 @contextmanager
 def ray_workers(make: Make, options: RayOptions) -> Iterator[RayWorkers]:
-    """Start workers on a Ray cluster; see ``workers_of``.
+    """Have workers on a Ray cluster; see ``workers_of``.
 
     RAISES (SeqMixError): S770 without Ray, S771 without a cluster, S772 where it has no room for a
         worker.
@@ -70,51 +87,66 @@ def ray_workers(make: Make, options: RayOptions) -> Iterator[RayWorkers]:
 
 
 class RayWorkers:
-    """Gives pieces to workers, few at a time, and replaces those that die."""
+    """Gives pieces to workers, few at a time, and replaces those that die.
+
+    size (int): how many workers there are at most. They start when there are pieces for them.
+    """
 
     def __init__(self, ray: Any, make: Make, options: RayOptions) -> None:
         self.ray, self.options = ray, options
         self.make = ray.put(make)
+        self.size = room(ray, options)
         self.failed_starts = 0
-        self.workers = [self._begun() for _ in range(room(ray, options))]
+        self.workers: list[_Handle] = []
 
-    def results(self, pieces: Iterable[Piece]) -> Iterator[tuple[int, Any]]:
+    def results(
+        self, pieces: Iterable[Piece], hold: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[int, Any]]:
         """Do pieces; see ``Workers``.
 
         A worker that dies, with its node or alone, is replaced, and its piece is done again.
 
+        hold (Callable): whether to take no new pieces for now.
         YIELDS (tuple): numbers and results; ``Lost`` for a piece whose worker died three times.
-        RAISES (SeqMixError): S773 where a worker can't start, S774 where it has another version of
-            this package.
+        RAISES (SeqMixError): S773 where no worker can start, S774 where one has another version of
+            this package, S778 where one fails for no reason that has a code.
         """
-        # Of earlier pieces whose results nobody took.
-        self.workers = [self._begun() if one.piece else one for one in self.workers]
-        queue, again, is_empty = iter(pieces), deque[tuple[Piece, int]](), False
+        self._drop_dead()
+        queue, left = iter(pieces), deque[tuple[Piece, int]]()
+        more, idle_since = True, time.monotonic()
         while True:
+            # A piece for each worker that has none, and one more, which may want a new worker.
+            while more and len(left) <= self._without_piece() and not hold():
+                piece = next(queue, None)
+                more = piece is not None
+                if piece is not None:
+                    left.append((piece, 0))
+                self._begin(len(left))
+            self._begin(len(left))
             for worker in self.workers:
-                if worker.coming is None and not (is_empty and not again):
-                    given = again.popleft() if again else _first(queue)
-                    is_empty = is_empty or given is None
-                    if given is not None:
-                        worker.piece = given
-                        worker.coming = worker.actor.do.remote(given[0].given)
-            if is_empty and not again and not any(worker.piece for worker in self.workers):
+                if worker.coming is None and left:
+                    worker.piece = left.popleft()
+                    worker.coming = worker.actor.do.remote(worker.piece[0].given)
+            if not left and not any(worker.piece for worker in self.workers):
                 return
             found = self._next_done()
             if found is None:
+                self._check_progress(idle_since)
                 continue
+            idle_since = time.monotonic()
             worker, ref = found
             try:
                 result = self.ray.get(ref)
-            except self.ray.exceptions.RayActorError as err:
-                lost = self._replace(worker, err, again)
-                if lost is not None:
-                    yield lost
             except self.ray.exceptions.RayTaskError as err:
                 raise self._error_of(worker, err) from err
+            except self.ray.exceptions.RayError as err:  # with its process, its node or its result
+                lost = self._replace(worker, err, left)
+                if lost is not None:
+                    yield lost
             else:
                 of, worker.piece, worker.coming = worker.piece, None, None
                 if of is None:
+                    self.failed_starts = 0
                     self._check_version(result)
                 else:
                     yield of[0].number, result
@@ -124,43 +156,68 @@ class RayWorkers:
         that is starting can block its node."""
         self.workers.clear()
 
+    def _begin(self, wanted: int) -> None:
+        """Start workers, so that as many have no piece yet as are wanted, if there is room."""
+        while wanted > self._without_piece() and len(self.workers) < self.size:
+            self.workers.append(self._begun())
+
+    def _without_piece(self) -> int:
+        return sum(worker.piece is None for worker in self.workers)
+
+    def _drop_dead(self) -> None:
+        """Let go of workers that died since the last call, and of those whose results of earlier
+        pieces nobody took."""
+        kept = [worker for worker in self.workers if worker.piece is None]
+        asked = {id(one): one.actor.answer.remote() for one in kept if one.coming is None}
+        self.workers = []
+        for worker in kept:
+            with suppress(self.ray.exceptions.RayError):
+                if worker.coming is None:
+                    self.ray.get(asked[id(worker)])
+                self.workers.append(worker)
+
     def _next_done(self) -> tuple[_Handle, Any] | None:
         """The next worker that has done something, and its result to get. A worker that replaces
         one may wait for room for ever; the others go on."""
         coming = {one.coming: one for one in self.workers if one.coming is not None}
-        done, _ = self.ray.wait(list(coming), num_returns=1, timeout=START_SECONDS)
-        if done:
-            return coming[done[0]], done[0]
-        if not any(one.piece for one in self.workers):
+        done, _ = self.ray.wait(list(coming), num_returns=1, timeout=LOOK_SECONDS)
+        return (coming[done[0]], done[0]) if done else None
+
+    def _check_progress(self, since: float) -> None:
+        """Warn (W770) where the cluster is full of other work. RAISES (SeqMixError): S773."""
+        if any(one.piece for one in self.workers):
+            return
+        if is_full(self.ray, self.options):
+            warnings.warn(Warnings.W770, stacklevel=2)
+        elif time.monotonic() - since > START_SECONDS:
             reason = f"none has started in {START_SECONDS / 60:.0f} minutes"
             raise SeqMixError(Errors.E773.format(reason=reason))
-        return None
 
     def _replace(
-        self, worker: _Handle, err: Exception, again: deque[tuple[Piece, int]]
+        self, worker: _Handle, err: Exception, left: deque[tuple[Piece, int]]
     ) -> tuple[int, Lost] | None:
-        """Replace a worker that died, and have its piece done again, unless it is lost."""
-        lost = None
+        """Let go of a worker that died, and have its piece done again, unless it is lost."""
+        self.workers.remove(worker)
         if worker.piece is None:
             self.failed_starts += 1
-            if self.failed_starts >= MAX_TIMES:
+            others = [one for one in self.workers if one.piece or one.coming is None]
+            if self.failed_starts >= MAX_TIMES and not others:
                 raise SeqMixError(Errors.E773.format(reason=describe(err))) from err
-        else:
-            piece, times = worker.piece
-            if times + 1 < MAX_TIMES:
-                again.append((piece, times + 1))
-            else:
-                lost = piece.number, Lost(times + 1, describe(err))
-        self.workers[self.workers.index(worker)] = self._begun()
-        return lost
+            return None
+        piece, times = worker.piece
+        if times + 1 == MAX_TIMES:
+            return piece.number, Lost(MAX_TIMES, describe(err))
+        left.append((piece, times + 1))
+        return None
 
     def _error_of(self, worker: _Handle, err: Exception) -> Exception:
-        """What a worker raised: with a code, where it could not start."""
+        """What a worker raised, with a code."""
         cause = getattr(err, "cause", None)
         cause = cause if isinstance(cause, Exception) else err
-        if worker.piece is None and not isinstance(cause, SeqMixError):
-            return SeqMixError(Errors.E773.format(reason=describe(cause)))
-        return cause
+        if isinstance(cause, SeqMixError) or (worker.piece and isinstance(cause, CODED)):
+            return cause
+        text = Errors.E773 if worker.piece is None else Errors.E778
+        return SeqMixError(text.format(reason=describe(cause)))
 
     def _check_version(self, version: str) -> None:
         if version != __version__:
@@ -168,9 +225,5 @@ class RayWorkers:
 
     def _begun(self) -> _Handle:
         actor = self.ray.remote(**resources(self.options))(Worker).remote()
-        return _Handle(actor, actor.start.remote(self.make, __version__, self.options))
-
-
-def _first(queue: Iterator[Piece]) -> tuple[Piece, int] | None:
-    piece = next(queue, None)
-    return None if piece is None else (piece, 0)
+        given = self.make, __version__, self.options, str(Path.cwd())
+        return _Handle(actor, actor.start.remote(*given))

@@ -67,29 +67,41 @@ class RayOptions:
 
 
 class Workers(Protocol):
-    """What does pieces."""
+    """What does pieces.
 
-    def results(self, pieces: Iterable[Piece]) -> Iterator[tuple[int, Any]]:
+    size (int): how many are done at the same time.
+    """
+
+    size: int
+
+    def results(
+        self, pieces: Iterable[Piece], hold: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[int, Any]]:
         """Do pieces of work; may be called again, once all results were taken.
 
         pieces (Iterable[Piece]): they are taken as workers become free: few are in memory.
+        hold (Callable): whether to take no new pieces for now.
         YIELDS (tuple): the number of a piece and its result, in the order in which they are done.
-        RAISES: what the function raises; with Ray, S773 and S774.
+        RAISES: what the function raises; with Ray, S773, S774 and S778.
         """
         ...
 
 
-@dataclass
 class _Here:
     """This process, which does one piece after the other."""
 
-    make: Make
+    size = 1
+
+    def __init__(self, make: Make) -> None:
+        self.make = make
 
     @cached_property
     def do(self) -> Callable[[Any], Any]:
         return self.make()
 
-    def results(self, pieces: Iterable[Piece]) -> Iterator[tuple[int, Any]]:
+    def results(
+        self, pieces: Iterable[Piece], hold: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[int, Any]]:
         for piece in pieces:
             yield piece.number, self.do(piece.given)
 
@@ -136,11 +148,16 @@ def results_of(
         yield from workers.results(pieces)
 
 
-def in_order(results: Iterable[tuple[int, Any]]) -> Iterator[Any]:
-    """Results in the order of their numbers, which count from 0."""
+def in_order(workers: Workers, calls: Iterable[Any]) -> Iterator[Any]:
+    """Have pieces done, and give their results in the order of the pieces.
+
+    calls (Iterable): what the function takes, piece by piece.
+    YIELDS: results. Where one is late, few others are computed before it: they wait in memory.
+    """
     waiting: dict[int, Any] = {}
     number = 0
-    for of, result in results:
+    pieces = (Piece(k, given) for k, given in enumerate(calls))
+    for of, result in workers.results(pieces, lambda: len(waiting) > 2 * workers.size):
         waiting[of] = result
         while number in waiting:
             yield waiting.pop(number)

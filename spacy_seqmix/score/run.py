@@ -22,7 +22,7 @@ from ..files import check_output, progress_bar
 from ..parallel.workers import Lost, Piece, RayOptions, results_of
 from .folder import ScoreFolder, Share, release
 from .row_files import check_format, read_rows
-from .scorer import Part, Row, Scorer, Wanted
+from .scorer import Part, Row, Scorer, Wanted, make_scorer
 
 __all__ = ["ScoreRun", "read_scores", "score_pool"]
 
@@ -89,6 +89,7 @@ def score_pool(
     check_format(format, out)
     check_output(out, [*paths, Path(wanted.model)])
     scorer = Scorer(wanted, nlp)
+    digest = pipeline_digest(scorer.nlp)
     docs = lazy_docs(paths, scorer.nlp, progress=progress)
     ids = list(docs)
     n_shards = n_shards if share is None else share.of
@@ -97,12 +98,12 @@ def score_pool(
         found = plural(len(ids), "text")
         raise SeqMixError(Errors.E763.format(shards=n_shards, found=found))
     folder = ScoreFolder(out, n_shards, format)
-    folder.open(_settings(wanted, docs, scorer.nlp, folder))
+    folder.open(_settings(wanted, docs, digest, folder))
     numbers = range(n_shards) if share is None else [share.number - 1]
     with progress_bar(len(ids), "Scoring", shown=progress, unit="text") as bar:
         work = _Work(folder, docs, ids, bar.update)
         # Here the pipeline is in memory already.
-        make = (lambda: scorer) if ray is None else partial(Scorer, wanted)
+        make = (lambda: scorer) if ray is None else partial(make_scorer, wanted, digest)
         try:
             for number, result in results_of(make, work.pieces(numbers), ray):
                 work.keep(number, result)
@@ -204,13 +205,13 @@ def read_scores(path: Path) -> dict[str, float]:
 
 
 def _settings(
-    wanted: Wanted, docs: LazyDocs, nlp: Language, folder: ScoreFolder
+    wanted: Wanted, docs: LazyDocs, digest: str, folder: ScoreFolder
 ) -> dict[str, object]:
     # Folders of older versions, which have lines of JSON, do not name the format.
     return {
         **({} if folder.format == "jsonl" else {"format": folder.format}),
         **asdict(wanted),
-        "model": pipeline_digest(nlp),
+        "model": digest,
         "pool": [file.sha256 for file in docs.files],
         "shards": folder.n_shards,
         "version": __version__,

@@ -18,6 +18,7 @@ from ..active.pseudo_labels import pseudo_labelled, tag_columns
 from ..annotate.query import component_of, policy_of
 from ..annotation.lazy_docs import unpacked
 from ..annotation.texts import KEY, task_key
+from ..distill.teachers import check_same_pipeline
 from ..errors import Errors, SeqMixError, describe
 from ..lm.discriminator import PerplexityDiscriminator
 from ..lm.scores import perplexity
@@ -25,7 +26,7 @@ from ..lm.settings import LMSettings
 from ..query.policies import QueryPolicy, evidence, score_docs
 from ..query.suggestions import suggest
 
-__all__ = ["Part", "Scored", "Scorer", "Wanted"]
+__all__ = ["Part", "Scored", "Scorer", "Wanted", "make_scorer"]
 
 # A line of the output. What was not asked for has no key.
 Row = dict[str, Any]
@@ -168,3 +169,14 @@ class Scorer:
         """The language model; its scores are those of float32, whatever else is in a batch."""
         assert self.wanted.lm is not None
         return PerplexityDiscriminator(LMSettings(model=self.wanted.lm, dtype="float32"))
+
+
+def make_scorer(wanted: Wanted, digest: str) -> Scorer:
+    """Make a scorer on another machine.
+
+    digest (str): of the pipeline, see ``pipeline_digest``.
+    RAISES (ValueError, OSError): as ``Scorer``, and S779 where the machine has another pipeline.
+    """
+    scorer = Scorer(wanted)
+    check_same_pipeline(scorer.nlp, wanted.model, digest)
+    return scorer

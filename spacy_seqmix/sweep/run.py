@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from .. import __version__
 from ..active.journal import LOCKED_EXIT_CODE
 from ..active.run_folder import locked
+from ..config import interpolated, named_paths
 from ..errors import Errors, SeqMixError, plural
 from ..files import progress_bar, replacing
 from ..parallel.process import Process, run_on_node
@@ -79,24 +80,28 @@ class Runner:
             return run.end(0.0, f"the arm {run.arm.steps_of!r}, whose steps it takes, failed")
         try:
             config = run.config()
+            inputs = named_paths(interpolated(config))
         except ValueError as err:  # a damaged journal of the other arm
             return run.end(0.0, str(err))
         with replacing(run.config_path) as temporary:
             config.to_disk(temporary)
-        began = perf_counter()
         run.status_path.unlink(missing_ok=True)
-        code = self._run_process(run)
+        code, seconds = self._run_process(run, inputs)
         # A run that another process has in progress is neither done nor failed.
         if code == LOCKED_EXIT_CODE or self.stop.is_set():
             return False
         error = failure(run, code)
         if error is None and not self.keep_models:
             shutil.rmtree(run.folder / "models", ignore_errors=True)
-        return run.end(perf_counter() - began, error)
+        return run.end(seconds, error)
 
-    def _run_process(self, run: OneRun) -> int | Lost:
-        """Run ``spacy seqmix active`` until it ends or ``stop`` is set; RETURNS its exit code."""
-        needs = [run.config_path, *([] if self.code is None else [self.code])]
+    def _run_process(self, run: OneRun, inputs: Sequence[Path]) -> tuple[int | Lost, float]:
+        """Run ``spacy seqmix active`` until it ends or ``stop`` is set.
+
+        inputs (Sequence[Path]): files and folders that its config names.
+        RETURNS (tuple): its exit code, and seconds, without those of waiting for a node.
+        """
+        needs = [run.config_path, *inputs, *([] if self.code is None else [self.code])]
         use_gpu, threads = self.use_gpu, cores() // self.n_process
         if self.calls is not None:  # Ray shows a process only the GPUs that are its own
             use_gpu, threads = (0 if self.calls.gpus else -1), self.calls.threads
@@ -105,15 +110,16 @@ class Runner:
         words += [] if self.code is None else ["--code", str(self.code)]
         process = Process(tuple(words), Path.cwd(), run.log, threads)
         if self.calls is None:
-            return process.run(self.stop)
+            began = perf_counter()
+            return process.run(self.stop), perf_counter() - began
         run.log.unlink(missing_ok=True)  # no earlier one is shown where no process can be started
         given = process, needs, __version__, LOCKED_EXIT_CODE
-        code: int | Lost = self.calls(run_on_node, *given, stop=self.stop)
+        result = self.calls(run_on_node, *given, stop=self.stop)
         # Network file systems remember for a while that a file was not there. To open its folder
         # makes them look again.
         with suppress(OSError):
             os.listdir(run.folder)
-        return code
+        return (result, 0.0) if isinstance(result, Lost) else (result or (1, 0.0))
 
 
 def failure(run: OneRun, code: int | Lost) -> str | None:

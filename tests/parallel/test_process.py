@@ -52,7 +52,7 @@ def test_process_starts_in_its_folder(ended, tmp_path, monkeypatch):
 def test_run_on_node_waits_for_the_process_of_an_earlier_try(ended, tmp_path, codes, code, times):
     ended[1].extend(codes)
     given = Process(("info",), tmp_path, tmp_path / "log.txt", 1)
-    assert run_on_node(given, [], __version__, BUSY) == code
+    assert run_on_node(given, [], __version__, BUSY)[0] == code
     assert len(ended[0]) == times
 
 
@@ -61,7 +61,7 @@ def test_run_on_node_waits_a_while_only(ended, tmp_path, monkeypatch):
     now = iter(range(0, 1000, 40))
     monkeypatch.setattr(process.time, "monotonic", lambda: next(now))
     given = Process(("info",), tmp_path, tmp_path / "log.txt", 1)
-    assert run_on_node(given, [], __version__, BUSY) == BUSY
+    assert run_on_node(given, [], __version__, BUSY)[0] == BUSY
     assert len(ended[0]) == 3  # at 40, 80 and 120 seconds
 
 

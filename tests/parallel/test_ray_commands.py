@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from spacy_seqmix.lm.remote import scored_by_workers
 from spacy_seqmix.lm.settings import LMSettings
 from spacy_seqmix.parallel.workers import Lost, RayOptions
 from spacy_seqmix.query import policies
+from spacy_seqmix.score.scorer import Wanted, make_scorer
 
 from ..active.conftest import configure as configure
 from ..active.conftest import files as files
@@ -90,7 +93,10 @@ def test_scores_of_a_language_model_are_equal_through_ray(
     texts = [*TEXTS, *(f"number {k} " * k for k in range(1, 30))]
     seen: list[int] = []
     want = one.score(texts)
-    with scored_by_workers([one, object()], options):
+    # Other limits do not need other workers, of which there would be none.
+    other = PerplexityDiscriminator(LMSettings(str(tiny_lm_dir), max_perplexity=300.0))
+    with scored_by_workers([one, object(), other], options):
+        assert np.array_equal(other.score(texts[:1])[0].nlls, want[0].nlls)
         found = one.score(texts, progress=seen.append)
         again = one.score(texts[:3], dtype="bfloat16")
     for a, b in zip(found, want, strict=True):
@@ -147,7 +153,33 @@ def test_distill_names_the_parts_that_kill_their_workers(
 
 
 def test_active_names_what_killed_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence, "results_of", lambda *given: [(0, Lost(3, "killed"))])
+    monkeypatch.setattr(evidence, "in_order", lambda *given: [Lost(3, "killed")])
+    monkeypatch.setattr(evidence, "workers_of", lambda *given: nullcontext())
     how = evidence.Evidence("tokens", "ner", "en", "highest")
     with pytest.raises(SeqMixError, match=r"S775\].* scoring the pool .*3 times \(killed\)"):
         list(evidence.computed_by_workers(how, [], [[]], RayOptions("auto")))
+
+
+class Dying:
+    """Workers that die of every piece."""
+
+    size = 1
+
+    def results(self, given: Any, hold: Any = None) -> Any:
+        return ((piece.number, Lost(3, "killed")) for piece in given)
+
+
+def test_a_language_model_that_kills_its_workers_is_named() -> None:
+    lm = remote.RemoteLM(Dying(), LMSettings("owner/large"))
+    with pytest.raises(SeqMixError, match=r"S775\].* owner/large .*3 times \(killed\)"):
+        lm.token_nlls(["one"])
+
+
+def test_nodes_need_the_same_pipeline(teacher: Path, student: Path) -> None:
+    with pytest.raises(SeqMixError, match=r"S779\].*first' than this machine"):
+        make_scorer(Wanted(str(teacher)), "0")
+    config = Student.of(student, {})
+    wanted = teaching._wanted(load_teachers([str(teacher)], config, Targets()), config)
+    teaching._make(wanted)
+    with pytest.raises(SeqMixError, match=r"S779\].*first' than this machine"):
+        teaching._make(replace(wanted, digests=("0",)))

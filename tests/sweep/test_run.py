@@ -514,7 +514,8 @@ def test_runner_gives_runs_to_a_cluster(planned, tmp_path):
     (run,) = runs_of(planned({**QUICK, "active.mixing": None}, "[sweep]\nseeds = [0]\n"), tmp_path)
     run.log.parent.mkdir()
     run.log.write_text("of an earlier call")
-    calls = Calls(Lost(3, "OutOfMemoryError: full"), OSError(28, "full"), 0, LOCKED_EXIT_CODE)
+    ends = (0, 7.5), (LOCKED_EXIT_CODE, 1.0)
+    calls = Calls(Lost(3, "OutOfMemoryError: full"), OSError(28, "full"), *ends)
     runner = Runner(code=tmp_path / "own.py", calls=calls)
     assert not runner(run, None)
     assert run.error == "its worker of the Ray cluster died 3 times, last of OutOfMemoryError: full"
@@ -523,14 +524,17 @@ def test_runner_gives_runs_to_a_cluster(planned, tmp_path):
     assert run.error == "OSError(28, 'full')"
     assert not runner(run, None)
     assert run.error == "ended with exit code 0 and 0 rounds"
+    assert run.seconds == 7.5  # of the node
     assert not runner(run, None)  # another process has it
     assert not run.status_path.exists()
     process, needs, _, busy = calls.given[0]
     assert (process.threads, process.folder, process.log) == (4, Path.cwd(), run.log)
     assert process.words[process.words.index("--gpu-id") + 1] == "0"
     assert "--end-with-input" in process.words
-    assert (needs, busy) == ([run.config_path, tmp_path / "own.py"], LOCKED_EXIT_CODE)
-    calls.gpus, calls.results = 0, [1]
+    pool = Path(run.config().interpolate()["paths"]["pool"])
+    assert {run.config_path, pool, tmp_path / "own.py"} <= {*needs}
+    assert busy == LOCKED_EXIT_CODE
+    calls.gpus, calls.results = 0, [(1, 1.0)]
     assert not runner(run, None)
     words = calls.given[-1][0].words
     assert words[words.index("--gpu-id") + 1] == "-1"

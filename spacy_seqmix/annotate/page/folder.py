@@ -115,7 +115,7 @@ def begin(
     """Begin a run: write its config, labels and settings. Nothing is trained.
 
     overrides (Mapping[str, Any]): values of the config by dotted name.
-    RAISES (SeqMixError): S403 for dev docs that can't be read, S407, S412, S682, S685, S694, and
+    RAISES (SeqMixError): S403 for dev docs that can't be read, S407, S412, S682, S685, and
         those of ``check_texts`` and ``config_of``. Where it raises, nothing was written.
     """
     # A kill while a run begins leaves the folder "page" without settings.
@@ -127,9 +127,7 @@ def begin(
         raise SeqMixError(Errors.E407.format(path=folder.run_dir, reason=reason))
     if not new.labels:
         raise SeqMixError(Errors.E682.format(path=folder.run_dir))
-    if holding := [path for path in new.texts if _holds(path.resolve(), folder.run_dir.resolve())]:
-        raise SeqMixError(Errors.E694.format(path=folder.run_dir, texts=holding[0]))
-    check_texts(new.texts)
+    check_texts(new.texts, folder.run_dir)
     if new.dev is not None:
         open_docbin(new.dev)
     config = config_of(new, overrides)
@@ -139,7 +137,7 @@ def begin(
         token=secrets.token_urlsafe(24),
         blind=blind,
         options=_options(new, overrides),
-        digest=texts_digest([path.resolve() for path in new.texts]),
+        digest=texts_digest([path.resolve() for path in new.texts], folder.run_dir),
     )
     with locked(folder.path):
         if folder.exists:  # another process was faster
@@ -173,7 +171,7 @@ def go_on(
         text = Errors.E684.format(path=folder.run_dir, known=shown, given=_listed(new.texts))
         raise SeqMixError(text)
     with disk_errors():
-        if settings.digest not in (None, texts_digest(settings.paths)):
+        if settings.digest not in (None, texts_digest(settings.paths, folder.run_dir)):
             raise SeqMixError(Errors.E689.format(path=shown, run=folder.run_dir))
     answers = AnswerFile(folder.answers_path, PageAnswer).read().values()
     used = {span.label for one in answers for span in one.spans}
@@ -184,22 +182,16 @@ def go_on(
     return settings
 
 
-def _holds(texts: Path, run_dir: Path) -> bool:
-    """Whether the files of a run would be among the texts of a folder, or of a pattern with **."""
-    if "**" in texts.parts:
-        texts = Path(*texts.parts[: texts.parts.index("**")])
-    return texts in (run_dir, *run_dir.parents)
-
-
-def texts_digest(paths: Sequence[Path]) -> str:
+def texts_digest(paths: Sequence[Path], run_dir: Path) -> str:
     """SHA-256 of texts: of the file, where one file was given, else of the names and digests of all
     files.
 
     paths (Sequence[Path]): files, patterns and folders.
+    run_dir (Path): the folder of the run, whose own files are no texts.
     RAISES (SeqMixError): S403 where they name no files.
     RAISES (OSError): where a file can't be read.
     """
-    files = files_of(paths)
+    files = files_of(paths, run_dir)
     if files == list(paths) and len(files) == 1:
         return file_digest(files[0])
     lines = [f"{file_digest(path)}  {path}\n" for path in files]

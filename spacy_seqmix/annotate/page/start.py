@@ -133,14 +133,15 @@ def _encoder(names: str | None, lang: str) -> str | None:
         return None
 
 
-def check_texts(paths: Sequence[Path]) -> None:
+def check_texts(paths: Sequence[Path], run_dir: Path) -> None:
     """Check that texts can be read.
 
     paths (Sequence[Path]): files, patterns and folders.
+    run_dir (Path): the folder of the run, whose own files are no texts.
     RAISES (SeqMixError): S403 for patterns and folders without files and for files of other kinds,
         S501, S600, S610 and S750 for a file that can't be read, S688 where no file has a text.
     """
-    if not [path for path in files_of(paths) if _has_text(path)]:
+    if not [path for path in files_of(paths, run_dir) if _has_text(path)]:
         raise SeqMixError(Errors.E688.format(path=", ".join(map(str, paths))))
 
 
