@@ -86,6 +86,9 @@ def ingest_file(
         hint = ""
         if "doccano" in name and made.not_yet and not confirmed:
             hint = "If the export is of confirmed texts only, pass --confirmed. "
+        if pool and any(note.kind == "not placed" for note in made.notes):
+            given = ", ".join(map(str, pool))
+            hint += f"Texts that are not in '{given}' are not placed: give the asked ones. "
         shown = ", ".join(map(str, paths))
         raise SeqMixError(Errors.E648.format(path=shown, counts=made.counts(), hint=hint))
     write_docs(_among_others(made.docs, pool[0], nlp) if whole else made.docs, out_path)

@@ -156,10 +156,19 @@ def ingest_cli(
     msg.info(made.counts())
     if made.annotators:
         _show_annotators(made.annotators)
-        msg.info(f"{made.soft} of {plural(made.tokens, 'token')} have soft labels")
+        if made.soft:
+            msg.info(f"{made.soft} of {plural(made.tokens, 'token')} have soft labels")
+    elif annotators is None and (n := _of_others(made.notes)):
+        of = f"{plural(n, 'answer')} of other people to the same texts"
+        msg.info(f"{of}: --annotators soft or vote joins them")
     written = f"{plural(len(made.docs), 'doc')} ({plural(made.entities, 'entity')})"
     others = f", and all others of {pool[0]}" if whole and pool else ""
     msg.good(f"Wrote {written}{others} to {output}")
+
+
+def _of_others(notes: list[Note]) -> int:
+    """How many answers do not count since another person's does."""
+    return sum(note.kind == "replaced" and " by " in note.what for note in notes)
 
 
 def _show_notes(notes: list[Note], most: int | None) -> None:

@@ -406,6 +406,21 @@ def test_ingest_takes_the_last_of_two_answers(tmp_path) -> None:
     assert code == 0, output
     assert [ent.label_ for doc in docs_of(out) for ent in doc.ents] == ["PER"]
     assert output.count("Not counted: ") == 2
+    assert "--annotators" not in output  # nobody has a name
+    (tmp_path / "b.jsonl").write_text(json.dumps(rows[0] | {"at": "2026-01-04"}) + "\n", "utf8")
+    code, output = run("ingest", tmp_path / "a.jsonl", tmp_path / "b.jsonl", "-o", out)
+    assert code == 0, output
+    assert "that by b in" in " ".join(output.split())
+    assert "--annotators soft or vote joins them" in " ".join(output.split())
+
+
+def test_ingest_says_where_the_pool_is_another(tmp_path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "Ana left.", "spans": []}\n', "utf8")
+    (tmp_path / "other.txt").write_text("Bo left.\n", "utf8")
+    given = tmp_path / "a.jsonl", "--pool", tmp_path / "other.txt"
+    code, output = run("ingest", *given, "-o", tmp_path / "out.spacy")
+    assert code == 1
+    assert "other.txt' are not placed: give the asked ones." in " ".join(output.split())
 
 
 BAD = {
