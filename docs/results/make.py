@@ -66,6 +66,11 @@ STUDIES = {
         "spacy seqmix sweep configs/sweeps/default_parts.cfg SWEEP_DIR --paths.pool train.spacy "
         "--paths.dev dev.spacy --paths.test test.spacy",
     ),
+    "default-conll03": Study(
+        "The default on CoNLL-2003, 200 sentences that were asked for",
+        "spacy seqmix sweep configs/sweeps/default.cfg SWEEP_DIR --paths.pool train.spacy "
+        "--paths.dev dev.spacy --paths.test test.spacy",
+    ),
     "default-parts-wikigold": Study(
         "The default on WikiGold, 200 sentences",
         "spacy seqmix sweep configs/sweeps/default_parts.cfg SWEEP_DIR --paths.pool train.spacy "

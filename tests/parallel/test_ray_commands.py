@@ -49,24 +49,16 @@ def without_seconds(run: ActiveRun) -> list[dict[str, Any]]:
     return [{k: v for k, v in one.items() if "seconds" not in k} for one in records]
 
 
-POLICIES: dict[str, dict[str, Any]] = {
-    "NTE": {},
-    "committee": {"active.policy": {"@misc": "spacy-seqmix.QBC.v1"}},
-}
-
-
-@pytest.mark.parametrize("policy", list(POLICIES))
 def test_active_through_ray_has_the_same_journal(
     start: Callable[..., ActiveRun],
     options: RayOptions,
     monkeypatch: pytest.MonkeyPatch,
-    policy: str,
     tiny_lm_dir: Path,
 ) -> None:
     monkeypatch.setattr(policies, "TOGETHER", 5)
     monkeypatch.setattr(querying, "TOGETHER", 5)
     overrides = {
-        **POLICIES[policy],
+        "active.policy": {"@misc": "spacy-seqmix.QBC.v1"},
         "active.n_rounds": 1,
         "active.mixing.discriminator": {
             "@misc": "spacy-seqmix.PerplexityDiscriminator.v1",
