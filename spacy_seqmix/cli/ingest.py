@@ -156,7 +156,7 @@ def ingest_cli(
     msg.info(made.counts())
     if made.annotators:
         _show_annotators(made.annotators)
-        if made.soft:
+        if annotators == "soft":
             msg.info(f"{made.soft} of {plural(made.tokens, 'token')} have soft labels")
     elif annotators is None and (n := _of_others(made.notes)):
         of = f"{plural(n, 'answer')} of other people to the same texts"
