@@ -11,9 +11,8 @@ from spacy.language import Language
 
 from ..annotation.docbins import docbin_of
 from ..annotation.lazy_docs import unpacked
-from ..errors import Errors, SeqMixError, plural
 from ..files import progress_bar, replacing
-from ..parallel.workers import Lost, Make, Piece, RayOptions, results_of
+from ..parallel.workers import Lost, Make, Piece, RayOptions, error_of_lost, results_of
 from .folder import DistillFolder
 from .student import Student
 from .targets import Targets
@@ -84,11 +83,7 @@ def teach_texts(
             if ray is not None:
                 bar.update(len(raw.numbers[(number - 1) * PART : number * PART]) * times)
     if lost:
-        worst = next(iter(lost.values()))
-        names = ", ".join(folder.part(number).stem for number in sorted(lost)[:3])
-        shown = f"{names} ({worst.reason})"
-        values = {"n": plural(len(lost), "part"), "times": worst.times, "shown": shown}
-        raise SeqMixError(Errors.E769.format(**values))
+        raise error_of_lost(lost, "part", lambda number: folder.part(number).stem)
 
 
 def _taught(

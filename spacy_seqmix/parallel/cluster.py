@@ -1,4 +1,4 @@
-"""A Ray cluster, and the room it has. Only this file and ``ray_workers`` import Ray."""
+"""A Ray cluster, and the room it has. Nothing else imports Ray."""
 
 from __future__ import annotations
 

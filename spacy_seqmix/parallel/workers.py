@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from ..errors import Errors, SeqMixError, plural
 
 __all__ = [
     "Lost",
@@ -16,6 +18,7 @@ __all__ = [
     "RayOptions",
     "Workers",
     "cluster_of",
+    "error_of_lost",
     "in_order",
     "results_of",
     "workers_of",
@@ -46,6 +49,19 @@ class Lost(NamedTuple):
 
     times: int
     reason: str
+
+
+def error_of_lost(lost: Mapping[int, Lost], kind: str, name: Callable[[int], str]) -> SeqMixError:
+    """The error S769, which names the pieces that are set aside.
+
+    lost (Mapping[int, Lost]): by the numbers of the pieces.
+    kind (str): what a piece is.
+    name (Callable): the name of a piece, from its number.
+    """
+    worst = next(iter(lost.values()))
+    shown = f"{', '.join(map(name, sorted(lost)[:3]))} ({worst.reason})"
+    values = {"n": plural(len(lost), kind), "times": worst.times, "shown": shown}
+    return SeqMixError(Errors.E769.format(**values))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ..annotation.texts import number_in
 from ..distill.teachers import pipeline_digest
 from ..errors import Errors, SeqMixError, Warnings, plural
 from ..files import check_output, progress_bar
-from ..parallel.workers import Lost, Piece, RayOptions, results_of
+from ..parallel.workers import Lost, Piece, RayOptions, error_of_lost, results_of
 from .folder import ScoreFolder, Share, release
 from .row_files import check_format, read_rows
 from .scorer import Part, Row, Scorer, Wanted, make_scorer
@@ -110,7 +110,7 @@ def score_pool(
         finally:
             work.release()
     if work.lost:
-        raise SeqMixError(_of_lost(folder, work.lost))
+        raise error_of_lost(work.lost, "shard", lambda number: folder.shard(number).stem)
     new, done = work.new, folder.done()
     failed = tuple(work.failed(sorted({*numbers} & {*done})))
     if failed:
@@ -171,14 +171,6 @@ class _Work:
         """Let other processes have what is not done."""
         for claim in self.claims.values():
             release(claim)
-
-
-def _of_lost(folder: ScoreFolder, lost: dict[int, Lost]) -> str:
-    names = ", ".join(folder.shard(number).stem for number in sorted(lost)[:3])
-    worst = next(iter(lost.values()))
-    return Errors.E769.format(
-        n=plural(len(lost), "shard"), times=worst.times, shown=f"{names} ({worst.reason})"
-    )
 
 
 def ids_of(ids: Sequence[int], number: int, n_shards: int) -> Sequence[int]:
