@@ -16,8 +16,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotation.lazy_docs import unpacked
-from ..errors import Errors, SeqMixError
-from ..parallel.workers import Lost, RayOptions, in_order, workers_of
+from ..parallel.workers import RayOptions, in_order, workers_of
 from ..query.dropout import dropout_probs
 from ..query.policies import evidence
 from ..query.probabilities import Needs, token_probs
@@ -84,11 +83,7 @@ def computed_by_workers(
     """
     make = partial(_make, how, tuple(pipelines))
     with workers_of(make, ray) as workers:
-        for result in in_order(workers, docs):
-            if isinstance(result, Lost):
-                values = {"times": result.times, "reason": result.reason}
-                raise SeqMixError(Errors.E775.format(what="scoring the pool", **values))
-            yield result
+        yield from in_order(workers, docs, "scoring the pool")
 
 
 def packed_pipeline(path: Path) -> bytes:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from ..errors import Errors, SeqMixError
-from ..parallel.workers import Lost, RayOptions, Workers, in_order, workers_of
+from ..parallel.workers import RayOptions, Workers, in_order, workers_of
 from ..types import Floats1d
 from .discriminator import PerplexityDiscriminator
 from .settings import LMSettings
@@ -77,11 +76,7 @@ class RemoteLM(LanguageModel):
 
     def _results(self, calls: Iterable[Callable[[CausalLM], Any]]) -> Iterator[Any]:
         given = ((self.settings, call) for call in calls)
-        for result in in_order(self.workers, given):
-            if isinstance(result, Lost):
-                values = {"times": result.times, "reason": result.reason}
-                raise SeqMixError(Errors.E775.format(what=self.settings.model, **values))
-            yield result
+        return in_order(self.workers, given, self.settings.model)
 
 
 @contextmanager

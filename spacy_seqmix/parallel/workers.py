@@ -164,11 +164,13 @@ def results_of(
         yield from workers.results(pieces)
 
 
-def in_order(workers: Workers, calls: Iterable[Any]) -> Iterator[Any]:
+def in_order(workers: Workers, calls: Iterable[Any], what: str) -> Iterator[Any]:
     """Have pieces done, and give their results in the order of the pieces.
 
     calls (Iterable): what the function takes, piece by piece.
+    what (str): the work, for messages.
     YIELDS: results. Where one is late, few others are computed before it: they wait in memory.
+    RAISES (SeqMixError): S775 for a piece whose worker died each time; those of ``results``.
     """
     waiting: dict[int, Any] = {}
     number = 0
@@ -176,5 +178,8 @@ def in_order(workers: Workers, calls: Iterable[Any]) -> Iterator[Any]:
     for of, result in workers.results(pieces, lambda: len(waiting) > 2 * workers.size):
         waiting[of] = result
         while number in waiting:
-            yield waiting.pop(number)
+            ready = waiting.pop(number)
+            if isinstance(ready, Lost):
+                raise SeqMixError(Errors.E775.format(what=what, **ready._asdict()))
+            yield ready
             number += 1

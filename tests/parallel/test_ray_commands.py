@@ -145,8 +145,7 @@ def test_distill_names_the_parts_that_kill_their_workers(
 
 
 def test_active_names_what_killed_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence, "in_order", lambda *given: [Lost(3, "killed")])
-    monkeypatch.setattr(evidence, "workers_of", lambda *given: nullcontext())
+    monkeypatch.setattr(evidence, "workers_of", lambda *given: nullcontext(Dying()))
     how = evidence.Evidence("tokens", "ner", "en", "highest")
     with pytest.raises(SeqMixError, match=r"S775\].* scoring the pool .*3 times \(killed\)"):
         list(evidence.computed_by_workers(how, [], [[]], RayOptions("auto")))

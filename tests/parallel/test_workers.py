@@ -178,13 +178,13 @@ class Late:
 
 def test_results_in_order_wait_for_a_late_one_few_at_a_time():
     late = Late()
-    assert list(in_order(late, range(100))) == list(range(100))
+    assert list(in_order(late, range(100), "a test")) == list(range(100))
     assert late.taken == 5
 
 
 def test_results_in_order_here():
     with workers_of(squares) as here:
-        assert list(in_order(here, [3, 1, 2])) == [9, 1, 4]
+        assert list(in_order(here, [3, 1, 2], "a test")) == [9, 1, 4]
         assert here.size == 1
 
 
