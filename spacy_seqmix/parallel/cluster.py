@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ from typing import Any
 from ..errors import Errors, SeqMixError, SeqMixFileError, describe
 from .workers import RayOptions
 
-__all__ = ["connected", "is_full", "resources", "room"]
+__all__ = ["connected", "handler_kept", "is_full", "resources", "room"]
 
 # To reach the head of a cluster.
 SECONDS = 10.0
@@ -41,21 +43,33 @@ def connected(options: RayOptions) -> Iterator[Any]:
         return
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    with handler_kept():
+        try:
+            _check_reachable(options.address)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                given: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+                if options.address == "local":
+                    given["include_dashboard"] = False
+                ray.init(address=options.address, **given)
+        except Exception as err:  # of ConnectionError, ValueError, RuntimeError, by the address
+            text = Errors.E771.format(address=options.address, reason=describe(err))
+            raise SeqMixFileError(text) from err
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def handler_kept() -> Iterator[None]:
+    """Restore the handler of SIGTERM at the end: Ray sets one of its own, and leaves it."""
+    before = signal.getsignal(signal.SIGTERM)
     try:
-        _check_reachable(options.address)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            given: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-            if options.address == "local":
-                given["include_dashboard"] = False
-            ray.init(address=options.address, **given)
-    except Exception as err:  # of ConnectionError, ValueError, RuntimeError, by the address
-        text = Errors.E771.format(address=options.address, reason=describe(err))
-        raise SeqMixFileError(text) from err
-    try:
-        yield ray
+        yield
     finally:
-        ray.shutdown()
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def room(ray: Any, options: RayOptions) -> int:

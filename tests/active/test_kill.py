@@ -22,7 +22,7 @@ CASES = {
     "before anything": ("os:replace:inputs.json", 1, "before"),
     "after inputs.json": ("os:replace:config.cfg", 1, "before"),
     "first training": ("spacy_seqmix.active.round_training:fit", 1, "before"),
-    "query": ("spacy_seqmix.active.querying:evidence", 1, "before"),
+    "query": ("spacy_seqmix.active.evidence:evidence", 1, "before"),
     "annotate": ("spacy_seqmix.active.labelling:Labelling.collect", 2, "before"),
     "mix": ("spacy_seqmix.active.round_mixing:mix_round", 2, "before"),
     "mixed docs half written": ("os:replace:round-01.spacy", 1, "before"),
@@ -40,12 +40,12 @@ COMMITTEE_CASES = {
     "second member": ("spacy_seqmix.active.round_training:fit", 2, "before"),
     "member half written": ("os:replace:round-00-member-2", 1, "before"),
     "members written": ("os:replace:round-00-member-3", 1, "after"),
-    "committee's query": ("spacy_seqmix.active.committee:token_probs", 2, "before"),
+    "committee's query": ("spacy_seqmix.active.evidence:token_probs", 2, "before"),
     "members not tidied": ("spacy_seqmix.active.run_folder:RunFolder.tidy", 2, "before"),
 }
 # and with one by dropout, which has no models of its own
 DROPOUT_CASES = {
-    "dropout query": ("spacy_seqmix.active.committee:dropout_probs", 1, "before"),
+    "dropout query": ("spacy_seqmix.active.evidence:dropout_probs", 1, "before"),
     "one pass done": ("spacy_seqmix.query.dropout:token_probs", 1, "after"),
     "queried by dropout": ("spacy_seqmix.active.querying:ranked", 1, "after"),
 }

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from spacy_seqmix.parallel.cluster import SETTINGS
+from spacy_seqmix.parallel.cluster import SETTINGS, handler_kept
 from spacy_seqmix.parallel.workers import RayOptions
 
 from ..active.conftest import write_files as write_files
@@ -29,11 +29,19 @@ def cluster() -> Iterator[Any]:
         # More threads would change the last digits.
         for name, value in (SETTINGS | {"OMP_NUM_THREADS": "1"}).items():
             patch.setenv(name, value)
-        made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-        for _ in range(2):
-            made.add_node(num_cpus=1)
+        with handler_kept():
+            made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+            for _ in range(2):
+                made.add_node(num_cpus=1)
         yield made
         made.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Nodes that a test adds leave a handler that kills this process."""
+    with handler_kept():
+        yield
 
 
 @pytest.fixture

@@ -18,7 +18,14 @@ import pytest
 
 from spacy_seqmix.errors import SeqMixError, SeqMixFileError
 from spacy_seqmix.parallel import ray_workers
-from spacy_seqmix.parallel.workers import Lost, Piece, RayOptions, results_of, workers_of
+from spacy_seqmix.parallel.workers import (
+    Lost,
+    Piece,
+    RayOptions,
+    cluster_of,
+    results_of,
+    workers_of,
+)
 from spacy_seqmix.score.folder import Share
 from spacy_seqmix.score.run import score_pool
 from spacy_seqmix.score.scorer import Wanted
@@ -62,6 +69,14 @@ def test_ray_gives_the_results_of_one_process(options, tmp_path):
     found = dict(results_of(make, pieces(*range(6)), options))
     assert found == dict(results_of(partial(make_squares, tmp_path), pieces(*range(6))))
     assert len(list(tmp_path.iterdir())) in (2, 3)  # this process, and one or two workers
+
+
+def test_ray_leaves_the_handler_of_signals(options):
+    before = signal.getsignal(signal.SIGTERM)
+    with cluster_of(options):
+        during = signal.getsignal(signal.SIGTERM)
+    assert during is not before  # Ray's own
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_ray_takes_pieces_as_workers_become_free(options, tmp_path):

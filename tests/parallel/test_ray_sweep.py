@@ -34,13 +34,11 @@ pytestmark = pytest.mark.slow
 
 SECTION = """
 [sweep]
-seeds = [0, 1]
-
-[sweep.grid]
-active.mixing.rate = [0.5, 1.0]
+seeds = [0, 1, 2]
+controls = false
 """
 OVERRIDES = {
-    "active.n_rounds": 2,
+    "active.n_rounds": 1,
     "active.max_steps": 2,
     "active.mixing.strategy": {"@misc": "spacy-seqmix.MentionReplacement.v1"},
     "active.mixing.realiser": {"@misc": "spacy-seqmix.Interpolated.v1"},
@@ -87,7 +85,7 @@ if any(word.endswith("seed-1.cfg") for word in sys.argv):
 
 @pytest.fixture(scope="module")
 def config_path(tmp_path_factory, write_files) -> Path:
-    """A config with [sweep]; its sweep has four runs of three rounds."""
+    """A config with [sweep]; its sweep has three runs of two rounds."""
     folder = tmp_path_factory.mktemp("sweep")
     return write_sweep(folder, write_files(folder), SECTION)
 
@@ -105,7 +103,7 @@ def whole(sweep, config_path) -> dict[str, Any]:
         out = config_path.parent / "whole"
         assert run_sweep(sweep, out, n_process=2, progress=False) == []
     found = journals(out)
-    assert [len(records) for records in found.values()] == [3] * 4
+    assert [len(records) for records in found.values()] == [2] * 3
     return found
 
 
@@ -135,19 +133,10 @@ def repeated(folder: Path) -> list[str]:
     return [text for text in times if times[text] == 2]
 
 
-def test_ray_sweep_is_that_without_ray(sweep, whole, options, tmp_path):
-    ended = []
-    assert (
-        run_sweep(sweep, tmp_path / "out", ray=options, progress=False, on_end=ended.append) == []
-    )
-    assert len(ended) == 4
-    assert journals(tmp_path / "out") == whole
-    assert states(tmp_path / "out") == ["done"] * 4
-
-
 def test_ray_sweep_goes_on_when_a_node_dies(cluster, sweep, whole, options, tmp_path, code, until):
     node = cluster.add_node(num_cpus=1)
-    given = {"ray": options, "code": code(RUN_WAITS), "progress": False}
+    ended: list[object] = []
+    given = {"ray": options, "code": code(RUN_WAITS), "progress": False, "on_end": ended.append}
     thread = Thread(target=run_sweep, args=(sweep, tmp_path / "out"), kwargs=given)
     thread.start()
     try:
@@ -158,10 +147,10 @@ def test_ray_sweep_goes_on_when_a_node_dies(cluster, sweep, whole, options, tmp_
         (tmp_path / "go on").touch()
         thread.join()
     assert journals(tmp_path / "out") == whole
-    assert states(tmp_path / "out") == ["done"] * 4
+    assert states(tmp_path / "out") == ["done"] * len(ended) == ["done"] * 3
     (again,) = repeated(tmp_path)  # the round in progress
     assert again.endswith(" 1")
-    assert len({pid for pid, _ in done(tmp_path)} - first) == 2  # of that run, and of the fourth
+    assert len({pid for pid, _ in done(tmp_path)} - first) == 1  # of that run
     logs = [path.read_text() for path in tmp_path.glob("out/*/*.log")]
     assert sum("after 1 finished round" in log for log in logs) == 1
 
@@ -183,7 +172,7 @@ def test_ray_sweep_goes_on_after_its_command_was_killed(
     (tmp_path / "go on").touch()
     assert second.wait() == 0, (tmp_path / "commands.txt").read_text()
     assert journals(out) == whole
-    assert states(out) == ["done"] * 4
+    assert states(out) == ["done"] * 3
     assert len(repeated(tmp_path)) == 2
     assert all(text.endswith(" 1") for text in repeated(tmp_path))
 
@@ -191,21 +180,20 @@ def test_ray_sweep_goes_on_after_its_command_was_killed(
 def test_ray_sweep_records_a_run_that_kills_its_workers(sweep, whole, options, tmp_path):
     code = tmp_path / "code.py"
     code.write_text(KILLS)
-    one = Sweep(sweep.settings, sweep.arms[:1])
-    (failed,) = run_sweep(one, tmp_path / "out", ray=options, code=code, progress=False)
+    (failed,) = run_sweep(sweep, tmp_path / "out", ray=options, code=code, progress=False)
     assert failed.seed == 1
     assert failed.error.startswith("its worker of the Ray cluster died 3 times, last of Worker")
-    assert states(tmp_path / "out") == ["done", "failed"]
+    assert states(tmp_path / "out") == ["done", "failed", "done"]
     found = journals(tmp_path / "out")
     assert found == {name: whole[name] for name in found}
-    assert len(found) == 1
+    assert len(found) == 2
 
 
 def test_ray_sweep_ends_where_a_node_can_not_be_used(sweep, options, tmp_path, monkeypatch):
     monkeypatch.setattr(sweep_run, "__version__", "0.0.1")
     with pytest.raises(SeqMixError, match=r"S774.*and 0\.0\.1 runs here"):
         run_sweep(sweep, tmp_path / "out", ray=options, progress=False)
-    assert states(tmp_path / "out") == ["none"] * 4  # none has failed
+    assert states(tmp_path / "out") == ["none"] * 3  # none has failed
     with pytest.raises(SeqMixError, match=r"S772.*needs 3 CPU"):
         run_sweep(sweep, tmp_path / "new", ray=RayOptions(options.address, cpus=3.0))
     assert not (tmp_path / "new").exists()
