@@ -956,6 +956,35 @@ class Errors:
     )
     E780 = "[S780] {option} is for a Ray cluster: give --ray-address as well."
 
+    # 78x Label Studio
+    E781 = (
+        "[S781] Label Studio at {url} can't be reached: {reason}. Start it, or check the address; "
+        "then run the same command again. Nothing is lost."
+    )
+    E782 = (
+        "[S782] Label Studio at {url} can't be used: {reason}. Copy a token from its page 'Account "
+        "& Settings', then: export {env}=TOKEN. It refuses legacy tokens unless the organization "
+        "allows them."
+    )
+    E783 = (
+        "[S783] There is no Label Studio at {url}: {reason}. Give the address of its first page, "
+        "such as http://localhost:8080"
+    )
+    E784 = (
+        "[S784] Label Studio at {url} does not have {what}: {detail}. Was it deleted, or is it "
+        "another server? Answers that were read are in the run folder."
+    )
+    E785 = (
+        "[S785] The labelling interface of {where} does not fit: {reason}. Change it in the "
+        "project's settings (Labeling Interface), or name another project."
+    )
+    E786 = "[S786] Label Studio at {url} refuses {what} with status {status}: {detail}"
+    E787 = (
+        "[S787] The project {project!r} of Label Studio can't be taken: {reason}. Give the number "
+        "that its address has after /projects/."
+    )
+    E788 = "[S788] {option} is for Label Studio: {fix}."
+
 
 class Warnings:
     """Messages of warnings."""
@@ -1112,6 +1141,12 @@ class Warnings:
     W770 = (
         "[W770] The Ray cluster has no room: other work has it. Waiting. Lower --ray-cpus or "
         "--ray-gpus to need less."
+    )
+    W780 = "[W780] Label Studio at {url} has the version {version}; versions {tested} were tested."
+    W781 = "[W781] {problem} Trying again."
+    W782 = (
+        "[W782] {n} of {where} were deleted there before they were labelled. They are sent again; "
+        "to refuse a text, skip it."
     )
     W640 = "[W640] {where}: {kind}: {what}."
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

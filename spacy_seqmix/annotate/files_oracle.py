@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import warnings
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from math import inf
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from spacy.language import Language
-from spacy.tokens import Doc
 
-from ..annotation.docbins import iter_docs, write_docs
 from ..annotation.layers import ENTS, RELATIONS
-from ..annotation.texts import KEY
-from ..errors import Errors, SeqMixError, Warnings
-from ..types import Answer, Oracle, Suggestion, Task
+from ..errors import Errors, SeqMixError
+from ..types import Answer, Oracle, Task
 from .annotators import is_joining
 from .formats import Format, format_of, read_export
 from .formats.prodigy import sortable
-from .ingest import read_answers
-from .join import PoolText, with_key
-from .place import Note, Rules, annotated
+from .place import Note, Rules
 from .rows import Row
+from .sent import Sent, refused
 
 __all__ = ["FilesOracle", "make_files_oracle"]
 
-# Notes of answers that the run goes without.
-WITHOUT = ("not placed", "replaced", "refused")
 # What a file was when it was read: unchanged ones are not read again.
 Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
-# Where the user data of a task's doc has its suggestions.
-SHOWN = "seqmix_shown"
 
 
 @dataclass
@@ -43,27 +32,20 @@ class FilesOracle(Oracle):
 
     name (str): the format.
     folder (Path | None): where the files are; None for "tasks" in the run folder.
-    rules (Rules): what is done with spans that do not fit.
-    who (str | None): whose answers count; None for all.
+    sent (Sent): the texts that were asked.
     confirmed (bool): for doccano, whether exports are of confirmed texts only.
-    notes (list[Note]): what was moved or left out in the files that were read last.
     """
 
     name: str
     folder: Path | None
-    rules: Rules
-    who: str | None = None
+    sent: Sent
     confirmed: bool = False
-    notes: list[Note] = field(default_factory=list)
-    # All texts that were asked and what was suggested, by key, and the keys of each file of tasks.
-    _docs: dict[str, Doc] = field(default_factory=dict)
-    _shown: dict[str, tuple[Suggestion, ...] | None] = field(default_factory=dict)
+    # The keys of each file of tasks.
     _keys: dict[Path, list[str]] = field(default_factory=dict)
     _read: dict[Path, tuple[Stamp, list[Row]]] = field(default_factory=dict)
     _unread: dict[Path, list[Note]] = field(default_factory=dict)
     # The files whose answers were all taken.
     _taken: dict[Path, Stamp] = field(default_factory=dict)
-    _warned: set[Note] = field(default_factory=set)
 
     @property
     def format(self) -> Format:
@@ -87,21 +69,14 @@ class FilesOracle(Oracle):
             self.folder = run_dir / "tasks"
         self.exports.mkdir(parents=True, exist_ok=True)
         for path in self._task_files():
-            docs = list(iter_docs(_docs_of(path), nlp.vocab))
-            self._keys[path] = [doc.user_data.pop(KEY) for doc in docs]
-            self._docs |= zip(self._keys[path], docs, strict=True)
-            for key, doc in zip(self._keys[path], docs, strict=True):
-                shown = doc.user_data.pop(SHOWN, None)
-                self._shown[key] = None if shown is None else tuple(Suggestion(*s) for s in shown)
+            self._keys[path] = self.sent.read(_docs_of(path), nlp)
 
     def advise(self, tasks: Sequence[Task]) -> str:
         """Say which files to label, and where the export goes."""
         lacking = {task.key for task in tasks}
         paths = [path for path in self._task_files() if lacking & set(self._keys.get(path, ()))]
         shown = " and ".join(map(str, paths)) or str(self.folder)
-        kinds = Counter[str](note.kind for note in self.notes)
-        left = ", ".join(f"{kinds[kind]} {kind}" for kind in WITHOUT if kinds[kind])
-        hint = f"; of the answers so far {left}, see the warnings (W640)" if left else ""
+        hint = self.sent.left_out()
         if self.format.in_place:
             return f"label {shown}{hint}"
         tool = f"import {shown} into the tool ({self.name})"
@@ -122,50 +97,21 @@ class FilesOracle(Oracle):
         files = {path: _stamp(path) for path in self._answer_files()}
         if files == self._taken:
             return
-        self.notes.clear()
+        self.sent.notes.clear()
         by_age = sorted(files.items(), key=lambda pair: _age(pair[1]))
-        rows = [row for path, stamp in by_age for row in self._rows(path, stamp)]
-        pool = {key: _pool_text(key, doc) for key, doc in self._docs.items()}
-        related = any(row.relations for row in rows)
-        for one in read_answers(rows, pool, self.who, self.notes.append):
-            if one.row.state != "not yet" and (answer := self._answer(one.row, related)):
-                yield answer
+        yield from self.sent.answers(
+            [row for path, stamp in by_age for row in self._rows(path, stamp)]
+        )
         self._taken = files
-        for note in self.notes:
-            if note not in self._warned:
-                self._warned.add(note)
-                warnings.warn(Warnings.W640.format(**vars(note)), stacklevel=2)
+        self.sent.warn()
 
     def _write(self, tasks: Sequence[Task]) -> None:
         """Write a new file of tasks. Their docs stand beside it: answers need the same tokens."""
         path = self._free_path(tasks[0].round)
-        docs = {task.key: with_key(task.doc.copy(), task.key, {}) for task in tasks}
-        for task in tasks:
-            if task.suggestions is not None:
-                docs[task.key].user_data[SHOWN] = [astuple(one) for one in task.suggestions]
-        write_docs(docs.values(), _docs_of(path))
-        self.format.write(tasks, path, list(self.rules.labels or ()))
-        self._docs |= {task.key: task.doc for task in tasks}
-        self._shown |= {task.key: task.suggestions for task in tasks}
-        self._keys[path] = list(docs)
+        self.sent.write(tasks, _docs_of(path))
+        self.format.write(tasks, path, list(self.sent.rules.labels or ()))
+        self._keys[path] = [task.key for task in tasks]
         self._taken.clear()  # there may be answers to them already
-
-    def _answer(self, row: Row, related: bool) -> Answer | None:
-        """The answer of a row; None where it can't be used, which is noted."""
-        doc = None
-        if row.state == "labelled":
-            text = self._docs[row.key]
-            try:
-                doc = annotated(row, text, self.rules, self.notes.append, related=related)
-            except SeqMixError as err:
-                self.notes.append(_refused(row.where, err))
-                return None
-            if not doc.has_annotation("ENT_IOB"):
-                what = "all tags of the text are unknown"
-                self.notes.append(Note("refused", row.where, what))
-                return None
-        seconds = row.seconds if row.seconds is not None and 0 <= row.seconds < inf else None
-        return Answer(row.key, doc, row.who, seconds, self._shown.get(row.key))
 
     def _task_files(self) -> list[Path]:
         assert self.folder is not None
@@ -197,9 +143,9 @@ class FilesOracle(Oracle):
                 found = read_export(path, self.name, skip=True, confirmed=self.confirmed)[1]
                 rows += [row if row.when else replace(row, when=when) for row in found]
             except SeqMixError as err:
-                self._unread[path].append(_refused(str(path), err))
+                self._unread[path].append(refused(str(path), err))
             self._read[path] = stamp, rows
-        self.notes += self._unread[path]
+        self.sent.notes += self._unread[path]
         return rows
 
 
@@ -230,21 +176,13 @@ def make_files_oracle(
         raise SeqMixError(Errors.E731.format(how=annotators))
     rules = Rules(cut, overlap, labels)
     return FilesOracle(
-        format, None if folder is None else Path(folder), rules, annotators, confirmed
+        format, None if folder is None else Path(folder), Sent(rules, annotators), confirmed
     )
-
-
-def _refused(where: str, err: SeqMixError) -> Note:
-    return Note("refused", where, str(err).removesuffix("."))
 
 
 def _docs_of(path: Path) -> Path:
     """The file of the docs of a file of tasks."""
     return path.with_name(f".{path.stem}.spacy")
-
-
-def _pool_text(key: str, doc: Doc) -> PoolText:
-    return PoolText(key, doc.text, 0, lambda: doc)
 
 
 def _age(stamp: Stamp) -> int:

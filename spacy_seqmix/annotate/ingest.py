@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -33,7 +34,7 @@ from .join import (
 from .place import Note, Noted, Rules, annotated, bare, says_nothing
 from .rows import Row
 
-__all__ = ["ingest", "ingest_file", "read_answers"]
+__all__ = ["ingest", "ingest_file", "ingest_rows", "read_answers"]
 
 UNKNOWN = "all of the text is unknown"
 
@@ -44,53 +45,81 @@ def ingest_file(
     nlp: Language,
     *,
     format: str | None = None,
-    pool: Sequence[Path] = (),
-    rules: Rules | None = None,
-    annotators: str | None = None,
     skip: bool = False,
     confirmed: bool = False,
-    whole: bool = False,
+    pool: Sequence[Path] = (),
+    **how: Any,
 ) -> Ingested:
     """Read exports and write their labelled texts to a .spacy file, whole or not at all.
 
     paths (Sequence[Path]): the exports: files, or for brat folders. Where there are several, the
         name of a file stands for the person, unless the file says who labelled.
     out_path (Path): the .spacy file.
-    nlp (Language): whose tokenizer makes the docs, where no pool has them.
     format (str | None): one of ``FORMATS``; None to detect it.
+    skip (bool): leave out what can't be read, with a warning each.
+    confirmed (bool): for doccano, whether the export is of confirmed texts only.
+    **how: see ``ingest_rows``.
+    RAISES (SeqMixError): S549 where the output is an input, and those of the reader and of
+        ``ingest_rows``.
+
+    Warns with W540 for what is left out, and as ``ingest_rows`` does.
+    """
+    out_path = out_path / f"{paths[0].stem}.spacy" if out_path.is_dir() else out_path
+    check_output(out_path, [*paths, *pool])
+    name, rows = _read(paths, format, skip=skip, confirmed=confirmed)
+    hint = ""
+    if "doccano" in name and not confirmed:
+        hint = "If the export is of confirmed texts only, pass --confirmed. "
+    shown = ", ".join(map(str, paths))
+    return ingest_rows(name, rows, shown, out_path, nlp, pool=pool, skip=skip, hint=hint, **how)
+
+
+def ingest_rows(
+    name: str,
+    rows: Iterable[Row],
+    where: str,
+    out_path: Path,
+    nlp: Language,
+    *,
+    pool: Sequence[Path] = (),
+    rules: Rules | None = None,
+    annotators: str | None = None,
+    skip: bool = False,
+    whole: bool = False,
+    hint: str = "",
+) -> Ingested:
+    """Write the labelled texts of rows to a .spacy file, whole or not at all.
+
+    name (str): the format.
+    where (str): where the rows are from, for messages.
+    out_path (Path): the .spacy file.
+    nlp (Language): whose tokenizer makes the docs, where no pool has them.
     pool (Sequence[Path]): the texts that were asked: files, patterns and folders. None takes the
         texts of the exports.
     rules (Rules | None): what is done with spans that do not fit.
     annotators (str | None): "soft" or "vote" joins the answers of several people to a text, see
         ``join_answers``; a name counts those of one person; None counts the last one.
-    skip (bool): leave out what can't be read, with a warning each.
-    confirmed (bool): for doccano, whether the export is of confirmed texts only.
+    skip (bool): leave out what can't be used, with a warning each.
     whole (bool): write all docs of the pool, in their order: those that are labelled in the exports
         with their annotation, all others as they are.
+    hint (str): what to do where texts are not labelled yet.
     RETURNS (Ingested): what they said.
-    RAISES (SeqMixError): S549 where the output is an input, S648 without a labelled text, S724 for
-        a pool without docs to write, S730 for an unknown person, and those of the reader and of
-        ``annotated``.
+    RAISES (SeqMixError): S648 without a labelled text, S724 for a pool without docs to write, S730
+        for an unknown person, and those of ``annotated``.
 
     Warns with W540 for what is left out, with W730 where no text has answers of two people, and
     with W731 of people with one text.
     """
-    out_path = out_path / f"{paths[0].stem}.spacy" if out_path.is_dir() else out_path
-    check_output(out_path, [*paths, *pool])
     if whole and not (len(pool) == 1 and is_docbin(pool[0])):
         raise SeqMixError(Errors.E724)
     texts = by_key(read_pool(pool, nlp)) if pool else None
-    name, rows = _read(paths, format, skip=skip, confirmed=confirmed)
     made = ingest(name, rows, nlp, texts, rules or Rules(), annotators=annotators, skip=skip)
     if not made.docs:
-        hint = ""
-        if "doccano" in name and made.not_yet and not confirmed:
-            hint = "If the export is of confirmed texts only, pass --confirmed. "
+        hint = hint if made.not_yet else ""
         if pool and any(note.kind == "not placed" for note in made.notes):
             given = ", ".join(map(str, pool))
             hint += f"Texts that are not in '{given}' are not placed: give the asked ones. "
-        shown = ", ".join(map(str, paths))
-        raise SeqMixError(Errors.E648.format(path=shown, counts=made.counts(), hint=hint))
+        raise SeqMixError(Errors.E648.format(path=where, counts=made.counts(), hint=hint))
     write_docs(_among_others(made.docs, pool[0], nlp) if whole else made.docs, out_path)
     return made
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from spacy.language import Language
@@ -14,10 +15,7 @@ from spacy.util import registry
 from thinc.api import Config
 
 from ..active.pool import sample
-from ..annotation.docbins import is_docbin, iter_docs
 from ..annotation.lazy_docs import DocsInOrder
-from ..annotation.parquet_files import is_parquet
-from ..annotation.texts import KEY, read_texts
 from ..config import build_functions, config_errors, interpolated
 from ..errors import Errors, SeqMixError, plural
 from ..files import check_output
@@ -28,10 +26,19 @@ from ..query.probabilities import ENTITY_FACTORIES, SOURCES, check_enabled, chec
 from ..query.selection import Budget, NearDuplicates, ranked, select
 from ..query.suggestions import suggest
 from ..types import Task
-from .formats import detect, format_of, read_export
+from .formats import format_of
 from .join import PoolText, read_pool
+from .known import known_texts
 
-__all__ = ["Asked", "known_texts", "policy_of", "query", "query_file", "usual_policy"]
+__all__ = [
+    "Asked",
+    "labels_of",
+    "policy_of",
+    "query",
+    "query_file",
+    "query_pool",
+    "usual_policy",
+]
 
 # See docs/policies.md: measured on two corpora.
 USUAL = "TagCount"
@@ -64,8 +71,34 @@ def query_file(
     budget: Budget,
     *,
     format: str = "jsonl",
-    component: str | None = None,
     exclude: Sequence[Path] = (),
+    **how: Any,
+) -> Asked:
+    """Choose texts of files and write them as tasks of a format.
+
+    out_path (Path): the file of tasks, or for brat the folder; it must not exist.
+    format (str): one of ``FORMATS``.
+    exclude (Sequence[Path]): files of any format with texts that are not asked.
+    **how: see ``query_pool``.
+    RAISES (SeqMixError): S549, S640, S651 where the output exists, and those of ``query_pool``.
+    """
+    chosen = format_of(format)
+    check_output(out_path, [*pool, *exclude])
+    if out_path.exists():
+        raise SeqMixError(Errors.E651.format(path=out_path))
+    asked = query_pool(nlp, pool, policy, budget, known=known_texts(exclude), **how)
+    chosen.write(asked.tasks, out_path, labels_of(nlp, asked.component))
+    return asked
+
+
+def query_pool(
+    nlp: Language,
+    pool: Sequence[Path],
+    policy: QueryPolicy,
+    budget: Budget,
+    *,
+    known: tuple[Set[str], Set[str]] = (frozenset(), frozenset()),
+    component: str | None = None,
     score_size: int | None = None,
     diverse: bool = False,
     seed: int = 0,
@@ -73,26 +106,19 @@ def query_file(
     scores: Mapping[str, float] | None = None,
     outside: Path | None = None,
 ) -> Asked:
-    """Choose texts of files and write them as tasks of a format; see ``query``.
+    """Choose texts of files; see ``query``.
 
     pool (Sequence[Path]): .spacy, .txt, .jsonl and .parquet files, patterns and folders.
-    out_path (Path): the file of tasks, or for brat the folder; it must not exist.
-    format (str): one of ``FORMATS``.
-    exclude (Sequence[Path]): files of any format with texts that are not asked.
+    known (tuple): the keys and the texts that are not asked, nor what is nearly the same.
     outside (Path | None): a folder whose files are no texts, see ``files_of``.
-    RAISES (SeqMixError): S549, S640, S649 where no text is left, S651 where the output exists, and
-        those of ``query``.
+    RAISES (SeqMixError): S649 where no text is left, and those of ``query``.
     """
-    chosen = format_of(format)
-    check_output(out_path, [*pool, *exclude])
-    if out_path.exists():
-        raise SeqMixError(Errors.E651.format(path=out_path))
-    keys, texts = known_texts(exclude)
+    keys, texts = known
     every = list(read_pool(pool, nlp, outside))
     left = [one for one in every if one.key not in keys and one.text not in texts]
-    known = len(every) - len(left)
+    n_known = len(every) - len(left)
     if not left:
-        reason = f"it has {plural(len(every), 'text')}, of which {known} are known"
+        reason = f"it has {plural(len(every), 'text')}, of which {n_known} are known"
         raise SeqMixError(Errors.E649.format(path=", ".join(map(str, pool)), reason=reason))
     near = NearDuplicates(texts=texts)
     name = component_of(nlp, policy, component)
@@ -112,8 +138,7 @@ def query_file(
     if not tasks:
         reason = f"{plural(len(left), 'text')}, all of them nearly the same as known ones"
         raise SeqMixError(Errors.E649.format(path=", ".join(map(str, pool)), reason=reason))
-    chosen.write(tasks, out_path, _labels(nlp, name))
-    return Asked(tasks, name, scored, known)
+    return Asked(tasks, name, scored, n_known)
 
 
 def query(
@@ -199,7 +224,7 @@ def _evidence(
     return evidence(policy.needs, nlp, component, docs)
 
 
-def _labels(nlp: Language, component: str | None) -> list[str]:
+def labels_of(nlp: Language, component: str | None) -> list[str]:
     """The labels of a component that predicts spans."""
     if component not in components_with_spans(nlp):
         return []
@@ -262,33 +287,3 @@ def policy_of(name: str) -> QueryPolicy:
     if not isinstance(made, QueryPolicy):
         raise SeqMixError(Errors.E652.format(policy=name))
     return made
-
-
-def known_texts(paths: Iterable[Path]) -> tuple[set[str], set[str]]:
-    """The keys and the texts of files in any format, whatever their state.
-
-    RAISES (SeqMixError): those of the readers.
-    """
-    keys: set[str] = set()
-    texts: set[str] = set()
-    for path in paths:
-        for key, text in _keyed(path):
-            keys.add(key)
-            texts.add(text)
-    return keys - {""}, texts
-
-
-def _keyed(path: Path) -> Iterator[tuple[str, str]]:
-    if is_docbin(path):
-        vocab = Language().vocab
-        return ((doc.user_data.get(KEY, ""), doc.text) for doc in iter_docs(path, vocab))
-    texts = (("", one.text) for one in read_texts(path))
-    if is_parquet(path):
-        return texts
-    try:
-        name = detect(path)
-    except SeqMixError as err:
-        if err.code != "S640" or path.is_dir():
-            raise
-        return texts
-    return ((row.key, row.text) for row in read_export(path, name)[1])

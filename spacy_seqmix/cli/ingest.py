@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from wasabi import msg
 
 from ..errors import plural
 from ._common import names_of, printable, show_messages
+from ._label_studio import TOKEN_ENV, ProjectOption, TokenOption, server_of
 
 if TYPE_CHECKING:
     from ..annotate.annotators import Annotator, Confusion
@@ -58,11 +59,17 @@ class Overlap(str, Enum):
 
 
 def ingest_cli(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="EXPORT...", help="Files of a tool; for brat folders"),
-    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="DocBin to write")],
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="EXPORT...", help="Files of a tool; for brat folders"),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", help="Address of a Label Studio server: read a project of it"),
+    ] = None,
+    project: ProjectOption = None,
+    token_env: TokenOption = TOKEN_ENV,
     format: Annotated[
         ToolFormat, typer.Option("--format", "-f", help="Format of the export; auto: detect it")
     ] = ToolFormat.auto,
@@ -122,7 +129,8 @@ def ingest_cli(
         bool, typer.Option("--verbose", "-v", help="List everything that was moved or left out")
     ] = False,
 ) -> None:
-    """Make a .spacy file of what people labelled in an annotation tool.
+    """Make a .spacy file of what people labelled in an annotation tool, from its exports or from a
+    project of Label Studio.
 
     Give all exports at once: where several people labelled, one file each, the name of a file
     stands for the person.
@@ -133,24 +141,27 @@ def ingest_cli(
     import spacy
 
     from ..annotate.ingest import ingest_file
+    from ..annotate.label_studio.transfer import ingest_project
     from ..annotate.place import Rules
 
     with show_messages():
         nlp = spacy.blank(lang) if model is None else spacy.load(model)
         rules = Rules(cut.value, overlap.value, None if labels is None else names_of(labels))
-        made = ingest_file(
-            paths,
-            output,
-            nlp,
-            format=None if format is ToolFormat.auto else format.value,
-            pool=pool or (),
-            rules=rules,
-            annotators=annotators,
-            skip=skip,
-            confirmed=confirmed,
-            whole=whole,
-        )
-    if format is ToolFormat.auto:
+        how: dict[str, Any] = {
+            "pool": pool or (),
+            "rules": rules,
+            "annotators": annotators,
+            "skip": skip,
+            "whole": whole,
+        }
+        server = server_of("--from", source, project, token_env, paths, "EXPORT")
+        if server is not None and project is not None:
+            made, there = ingest_project(server, project, output, nlp, **how)
+            msg.info(f"Read {there.where}")
+        else:
+            name = None if format is ToolFormat.auto else format.value
+            made = ingest_file(paths or (), output, nlp, format=name, confirmed=confirmed, **how)
+    if format is ToolFormat.auto and source is None:
         msg.info(f"Format: {made.format} (detected; --format names another)")
     _show_notes(made.notes, None if verbose else MOST)
     msg.info(made.counts())

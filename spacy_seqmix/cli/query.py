@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from wasabi import msg
 
 from ..errors import plural
 from ._common import CodeOption, GpuOption, show_messages
+from ._label_studio import TOKEN_ENV, ProjectOption, TokenOption, server_of
 from .ingest import ToolFormat
 
 __all__ = ["query_cli"]
@@ -27,8 +28,8 @@ def query_cli(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="File of tasks; for brat a folder")
-    ],
+        Path | None, typer.Option("--output", "-o", help="File of tasks; for brat a folder")
+    ] = None,
     n_docs: Annotated[
         int | None, typer.Option("--n-docs", "-n", min=1, help="Number of texts; by default 50")
     ] = None,
@@ -57,6 +58,12 @@ def query_cli(
     format: Annotated[
         ToolFormat, typer.Option("--format", "-f", help="Format of the tasks; auto: jsonl")
     ] = ToolFormat.auto,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help="Address of a Label Studio server: send the tasks there"),
+    ] = None,
+    project: ProjectOption = None,
+    token_env: TokenOption = TOKEN_ENV,
     score_size: Annotated[
         int | None,
         typer.Option("--score-size", min=1, help="Score a random sample of this many texts"),
@@ -73,7 +80,8 @@ def query_cli(
     use_gpu: GpuOption = -1,
     code: CodeOption = None,
 ) -> None:
-    """Choose the texts that a person labels next, and write them as tasks for an annotation tool.
+    """Choose the texts that a person labels next, and write them as tasks for an annotation tool,
+    or send them to a project of Label Studio.
 
     Each task has a key, and what MODEL predicts, with its confidence. Near-duplicates are asked
     once. Read what was labelled with `spacy seqmix ingest`.
@@ -81,36 +89,37 @@ def query_cli(
     import spacy
     from spacy.cli._util import setup_gpu
 
+    from ..annotate.label_studio.transfer import query_project
     from ..annotate.query import policy_of, query_file, usual_policy
     from ..files import progress_bar
     from ..query.selection import Budget
     from ..score.run import read_scores
 
-    name = "jsonl" if format is ToolFormat.auto else format.value
     with show_messages():
+        server = server_of("--to", to, project, token_env, output, "--output FILE")
         chosen = None if policy is None else policy_of(policy)
         setup_gpu(use_gpu, silent=False)
         nlp = spacy.load(model)
         if chosen is None:
             policy = usual_policy(nlp, component)
             chosen = policy_of(policy)
+        budget = Budget(50 if n_docs is None and tokens is None else n_docs, tokens)
+        settings: dict[str, Any] = {
+            "component": component,
+            "exclude": exclude or (),
+            "score_size": score_size,
+            "diverse": diverse,
+            "seed": seed,
+            "model": Path(model).name,
+            "scores": None if scores is None else read_scores(scores),
+            "outside": scores,
+        }
         with progress_bar(None, "Scoring"):
-            asked = query_file(
-                nlp,
-                pool,
-                output,
-                chosen,
-                Budget(50 if n_docs is None and tokens is None else n_docs, tokens),
-                format=name,
-                component=component,
-                exclude=exclude or (),
-                score_size=score_size,
-                diverse=diverse,
-                seed=seed,
-                model=Path(model).name,
-                scores=None if scores is None else read_scores(scores),
-                outside=scores,
-            )
+            if server is not None and project is not None:
+                asked, there = query_project(server, project, nlp, pool, chosen, budget, **settings)
+            elif output is not None:
+                name = "jsonl" if format is ToolFormat.auto else format.value
+                asked = query_file(nlp, pool, output, chosen, budget, format=name, **settings)
     known = f"; {asked.known} are known" if asked.known else ""
     by = f" by '{asked.component}'" if asked.component else ""
     how = f" with {policy}" if scores is None else f", by the scores in {scores}"
@@ -118,7 +127,11 @@ def query_cli(
     msg.info(f"{verb} {plural(asked.scored, 'text')}{by if scores is None else ''}{how}{known}")
     n_tokens = sum(len(task.doc) for task in asked.tasks)
     written = f"{plural(len(asked.tasks), 'text')} ({plural(n_tokens, 'token')})"
-    msg.good(f"Wrote {written} to {output}")
+    if to is not None:
+        msg.good(f"Sent {written} to {there.where}")
+    else:
+        msg.good(f"Wrote {written} to {output}")
     options = " ".join(f"--pool {shlex.quote(str(one))}" for one in pool)
     options += f" --model {shlex.quote(model)}"
-    msg.info(f"Once they are labelled: spacy seqmix ingest EXPORT -o FILE.spacy {options}")
+    source = "EXPORT" if to is None else f"--from {to} --project {there.id}"
+    msg.info(f"Once they are labelled: spacy seqmix ingest {source} -o FILE.spacy {options}")

@@ -119,6 +119,17 @@ def text_vectors(docs: Sequence[Doc]) -> Floats2d:
     return np.asarray(steps.fit_transform([doc.text for doc in docs]), dtype="float32")
 
 
+def text_clusters(docs: Sequence[Doc], n: int) -> list[int]:
+    """Divide docs into at most n clusters by their characters.
+
+    RETURNS (list[int]): the cluster of each doc.
+    """
+    if len(docs) <= n:
+        return list(range(len(docs)))
+    clusters, _ = _k_means(normed(text_vectors(docs)), n, 0)
+    return [int(one) for one in clusters]
+
+
 def normed(vectors: Floats2d) -> Floats2d:
     """Vectors of length 1; those of zeros stay as they are."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

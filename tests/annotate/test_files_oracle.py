@@ -175,7 +175,7 @@ def test_files_oracle_leaves_out_texts_of_others(tmp_path: Path) -> None:
     (oracle.exports / "a.jsonl").write_text('{"key": "7-ab", "text": "Who?", "spans": []}', "utf8")
     with pytest.warns(UserWarning, match=r"W640.*not placed: the pool has no such text"):
         assert list(oracle(tasks)) == []
-    assert [note.kind for note in oracle.notes] == ["not placed"]
+    assert [note.kind for note in oracle.sent.notes] == ["not placed"]
 
 
 def test_files_oracle_leaves_out_damaged_lines_until_they_are_corrected(tmp_path: Path) -> None:

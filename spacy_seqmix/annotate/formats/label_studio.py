@@ -22,7 +22,14 @@ from ...files import replacing
 from ...types import Task
 from ..rows import CharSpan, Row, note_field, other_keys, packed_keys, suggested
 
-__all__ = ["KEY_FIELD", "read_label_studio", "write_label_studio"]
+__all__ = [
+    "KEY_FIELD",
+    "prediction_of",
+    "read_label_studio",
+    "rows_of",
+    "task_data",
+    "write_label_studio",
+]
 
 # The name of the key in the tasks' data, and what a labelling interface calls its tags.
 KEY_FIELD, FROM, TO = "seqmix_key", "label", "text"
@@ -95,24 +102,37 @@ def write_label_studio(tasks: Sequence[Task], path: Path) -> None:
 
 
 def _task(task: Task) -> dict[str, Any]:
-    data = {TO: task.doc.text, KEY_FIELD: task.key, **note_field(task), **packed_keys(task)}
-    out: dict[str, Any] = {"data": data, "meta": {}}
+    out: dict[str, Any] = {"data": task_data(task), "meta": {}}
     if task.suggestions is not None:
-        results = [_result(f"s{n}", one) for n, one in enumerate(suggested(task))]
-        prediction: dict[str, Any] = {
-            "model_version": task.model or "spacy-seqmix",
-            "result": results,
-        }
-        if task.score is not None:
-            # Its order by uncertainty shows the lowest score first.
-            prediction["score"] = -task.score
-        out["predictions"] = [prediction]
+        out["predictions"] = [prediction_of(task)]
     return out
 
 
-def _result(name: str, one: CharSpan) -> dict[str, Any]:
+def task_data(task: Task, field: str = TO) -> dict[str, Any]:
+    """The data of a task.
+
+    field (str): the key of the text.
+    """
+    return {field: task.doc.text, KEY_FIELD: task.key, **note_field(task), **packed_keys(task)}
+
+
+def prediction_of(task: Task, labels_tag: str = FROM, text_tag: str = TO) -> dict[str, Any]:
+    """The suggestions of a task as a prediction.
+
+    labels_tag, text_tag (str): what the labelling interface calls its tags.
+    """
+    names = {"from_name": labels_tag, "to_name": text_tag, "type": "labels"}
+    results = [_result(f"s{n}", one, names) for n, one in enumerate(suggested(task))]
+    out: dict[str, Any] = {"model_version": task.model or "spacy-seqmix", "result": results}
+    if task.score is not None:
+        # Its order by uncertainty shows the lowest score first.
+        out["score"] = -task.score
+    return out
+
+
+def _result(name: str, one: CharSpan, names: dict[str, str]) -> dict[str, Any]:
     value = {"start": one.start, "end": one.end, "text": one.text, "labels": [one.label]}
-    out = {"id": name, "from_name": FROM, "to_name": TO, "type": "labels", "value": value}
+    out = {"id": name, **names, "value": value}
     return out if one.confidence is None else {**out, "score": one.confidence}
 
 
@@ -126,14 +146,19 @@ def read_label_studio(path: Path, *, skip: bool = False) -> Iterator[Row]:
     ):
         name = item.get("id") if isinstance(item, dict) else None
         where = f"{path}, task {number}" + (f" (id {name})" if name is not None else "")
-        yield from attempt(skip, _rows, item, where) or ()
+        yield from attempt(skip, rows_of, item, where) or ()
 
 
-def _rows(item: Any, where: str) -> list[Row]:
+def rows_of(item: Any, where: str, field: str = TO) -> list[Row]:
+    """The rows of a task of an export: one for each annotation, or one that says "not yet".
+
+    field (str): the key of the text in the task's data.
+    RAISES (SeqMixError): S646.
+    """
     if isinstance(item, dict) and "data" not in item:
         return [_of_min(item, where)]
     task = validated(_Task, item, where, Errors.E646)
-    text, key, extra = _of_data(task.data, where)
+    text, key, extra = _of_data(task.data, where, field)
     if not task.annotations:
         notes = ("it has a draft, which was not submitted",) if task.drafts else ()
         return [Row(where, text, "not yet", key, extra=extra, notes=notes)]
@@ -141,12 +166,12 @@ def _rows(item: Any, where: str) -> list[Row]:
     return [_of_annotation(one, row) for one in task.annotations]
 
 
-def _of_data(data: dict[str, Any], where: str) -> tuple[str, str, dict[str, Any]]:
+def _of_data(data: dict[str, Any], where: str, field: str = TO) -> tuple[str, str, dict[str, Any]]:
     """The text of a task, its key, and what else it has."""
     extra = dict(data)
-    key, text = extra.pop(KEY_FIELD, ""), extra.pop(TO, None)
+    key, text = extra.pop(KEY_FIELD, ""), extra.pop(field, None)
     if not isinstance(text, str):
-        what = f"the task's data have no {TO!r}"
+        what = f"the task's data have no {field!r}"
         raise SeqMixError(Errors.E646.format(where=where, what=what))
     return text, str(key), other_keys(extra, where)
 

@@ -1,0 +1,256 @@
+"""The oracle that asks people in a project of a Label Studio server."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from math import isqrt
+from pathlib import Path
+from typing import Any, Literal
+
+from spacy.language import Language
+
+from ...annotation.layers import ENTS, RELATIONS
+from ...errors import Errors, SeqMixError, Warnings, plural
+from ...files import parse_json, replacing
+from ...query.diverse import text_clusters
+from ...types import Answer, Oracle, Task
+from ..annotators import is_joining
+from ..place import Rules
+from ..rows import Row
+from ..sent import Sent
+from .project import SAMPLING, Project, take_project
+from .server import TOKEN_ENV, Server
+
+__all__ = ["FOLDER", "NUDGED", "LabelStudioOracle", "make_label_studio_oracle"]
+
+# Of the run folder: what the oracle knows, and what `spacy seqmix serve` touches for each change.
+FOLDER, NUDGED = "label-studio", "nudged"
+STATE = "project.json"
+# Seconds between two looks at the server where nobody says that something has changed.
+POLL = 5.0
+
+
+@dataclass
+class LabelStudioOracle(Oracle):
+    """Sends the tasks of each round to a project, and reads what people labelled there.
+
+    server (Server): where the project is.
+    name (str | int): the project's title or number.
+    sent (Sent): the texts that were asked.
+    labels, relations (Sequence[str]): what people can mark.
+    poll (float): seconds between two looks at the server, unless something is known to have
+        changed.
+    """
+
+    server: Server
+    name: str | int
+    sent: Sent
+    labels: Sequence[str] = ()
+    relations: Sequence[str] = ()
+    poll: float = POLL
+    _folder: Path | None = None
+    _project: Project | None = None
+    # The server's tasks of each text that is known to be there, and all that was said, by task.
+    _numbers: dict[str, list[int]] = field(default_factory=dict)
+    _rows: dict[int, list[Row]] = field(default_factory=dict)
+    # The texts that are there, those of them with the suggestions of a version of the model.
+    _ready: set[str] = field(default_factory=set)
+    _predicted: set[str] = field(default_factory=set)
+    _version: str | None = None
+    _looked: tuple[float, float] = (-1.0, -1.0)  # when, and the time of the nudge
+    _problem: str = ""  # why the server can't be reached
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """People mark entities and relations."""
+        return (ENTS, RELATIONS)
+
+    @property
+    def folder(self) -> Path:
+        """What is kept of the run's tasks."""
+        assert self._folder is not None
+        return self._folder
+
+    def begin(self, run_dir: Path, nlp: Language) -> None:
+        """Read the texts that were asked before. Nothing is asked of the server yet."""
+        self._folder = run_dir / FOLDER
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(self.folder.glob("round-*.spacy")):
+            self.sent.read(path, nlp)
+
+    def advise(self, tasks: Sequence[Task]) -> str:
+        """Say where to label."""
+        if self._problem:
+            return self._problem
+        assert self._project is not None
+        return f"label them at {self._project.where}{self.sent.left_out()}"
+
+    def __call__(self, tasks: Sequence[Task]) -> Iterator[Answer]:
+        """Send tasks that the project lacks, and yield the answers that are there by now.
+
+        Answers to tasks of earlier rounds are yielded, too: they may have been corrected. A server
+        that can't be reached is asked again later.
+
+        RAISES (SeqMixError): S782 to S787.
+
+        Warns with W640 of spans that were moved or left out and of answers that can't be used, with
+        W780 of a server of another version, with W781 of one that can't be reached, and with W782
+        of tasks that were deleted.
+        """
+        if self._problem and not self._is_due():
+            return
+        try:
+            project = self._take()
+            if any(task.key not in self._ready for task in tasks):
+                self._send(project, tasks)
+            elif not self._is_due():
+                return
+            yield from self._answers(project, tasks)
+        except SeqMixError as err:
+            if err.code != "S781":
+                raise
+            if not self._problem:
+                warnings.warn(Warnings.W781.format(problem=err), stacklevel=2)
+            self._problem = str(err)
+            self._looked = (time.monotonic(), self._nudge())
+        else:
+            self._problem = ""
+
+    def _take(self) -> Project:
+        """The project: the one that the run has, or the one of the config."""
+        if self._project is None:
+            path = self.folder / STATE
+            known: dict[str, Any] = parse_json(path.read_bytes()) if path.exists() else {}
+            given = {"url": self.server.url, "name": self.name}
+            name = known["id"] if known.items() >= given.items() else self.name
+            self._project = take_project(self.server, name, self.labels, self.relations)
+            if not known:
+                self._project.change(sampling=SAMPLING)
+            with replacing(path) as temporary:
+                temporary.write_text(json.dumps({**given, "id": self._project.id}) + "\n", "utf8")
+        return self._project
+
+    def _send(self, project: Project, tasks: Sequence[Task]) -> None:
+        """Add tasks that the project lacks, and the suggestions of the round's model to all.
+
+        A run that was killed does it again: what is there already is not added twice.
+        """
+        if new := [task for task in tasks if task.key not in self.sent.docs]:
+            self.sent.write(new, self._free_path(tasks[0].round))
+        self._find(project)
+        project.add([task for task in tasks if task.key not in self._numbers])
+        self._find(project)
+        version = next((task.model for task in tasks if task.suggestions is not None), None)
+        if version != self._version:
+            self._predicted.clear()
+            project.remove_predictions(n for numbers in self._numbers.values() for n in numbers)
+            self._version = version
+        self._predict(project, [task for task in tasks if task.suggestions is not None])
+        if version is not None:  # the server refuses a version that no task has
+            project.change(model_version=version)
+        self._ready |= {task.key for task in tasks}
+
+    def _predict(self, project: Project, tasks: Sequence[Task]) -> None:
+        """Add suggestions to tasks that have none of this version."""
+        wanted = [task for task in tasks if task.key not in self._predicted]
+        clusters = text_clusters([task.doc for task in wanted], isqrt(len(wanted)) + 1)
+        for task, cluster in zip(wanted, clusters, strict=True):
+            for number in self._numbers[task.key]:
+                project.predict(number, task, cluster)
+            self._predicted.add(task.key)
+
+    def _find(self, project: Project) -> None:
+        """Look up the project's tasks of the texts that were sent."""
+        found: dict[str, list[int]] = {}
+        for number, key, _ in project.tasks():
+            if key in self.sent.docs:
+                found.setdefault(key, []).append(number)
+        self._numbers = found
+
+    def _answers(self, project: Project, tasks: Sequence[Task]) -> Iterator[Answer]:
+        looked = (time.monotonic(), self._nudge())
+        described = project.describe()
+        project.interface.check(self.labels, project.where)
+        changed = dict(project.changed())
+        before = {number: self._rows.get(number) for number in changed}
+        self._rows |= changed
+        known = sum(map(len, self._numbers.values()))
+        if (described.get("task_number") or 0) < known:
+            self._restore(project, tasks)
+        if any(rows != before[number] for number, rows in changed.items()):
+            self.sent.notes.clear()
+            yield from self.sent.answers(self._own_rows())
+            self.sent.warn()
+        self._looked = looked
+
+    def _own_rows(self) -> list[Row]:
+        """What was said of the texts that were sent: the project may have other tasks."""
+        texts = {doc.text for doc in self.sent.docs.values()}
+        every = [row for number in sorted(self._rows) for row in self._rows[number]]
+        return [row for row in every if row.key in self.sent.docs or row.text in texts]
+
+    def _restore(self, project: Project, tasks: Sequence[Task]) -> None:
+        """Send tasks again that somebody has deleted before they were labelled."""
+        self._find(project)
+        if lost := [task for task in tasks if task.key not in self._numbers]:
+            text = Warnings.W782.format(n=plural(len(lost), "task"), where=project.where)
+            warnings.warn(text, stacklevel=3)
+            self._predicted -= {task.key for task in lost}
+            self._send(project, tasks)
+
+    def _is_due(self) -> bool:
+        """Whether to look at the server again."""
+        at, nudge = self._looked
+        return self._nudge() != nudge or time.monotonic() >= at + self.poll
+
+    def _nudge(self) -> float:
+        """When the last change was told."""
+        path = self.folder / NUDGED
+        return path.stat().st_mtime if path.exists() else 0.0
+
+    def _free_path(self, number: int) -> Path:
+        """A new file for tasks of a round, which may get more tasks in place of skipped ones."""
+        more = 1
+        while (path := self.folder / f"round-{number:02d}-{more}.spacy").exists():
+            more += 1
+        return path
+
+
+def make_label_studio_oracle(
+    url: str,
+    project: str | int,
+    labels: list[str] | None = None,
+    relations: list[str] | None = None,
+    token_env: str = TOKEN_ENV,
+    annotators: str | None = None,
+    cut: Literal["snap", "refuse"] = "snap",
+    overlap: Literal["longest", "refuse"] = "longest",
+    poll: float = POLL,
+) -> LabelStudioOracle:
+    """Create the oracle that asks people in a project of Label Studio.
+
+    url (str): the server's address, such as "http://localhost:8080".
+    project (str | int): the project's number, or its title. Where no project has the title, one is
+        created, which needs labels.
+    labels (list[str] | None): what people can mark; other labels are refused. None accepts all that
+        the project has.
+    relations (list[str] | None): the labels of relations, for a new project.
+    token_env (str): the environment variable that has the token of a user.
+    annotators (str | None): count the answers of this person only, by e-mail address.
+    cut (str): "snap" moves the ends of spans that cut a token outwards, "refuse" refuses them.
+    overlap (str): "longest" keeps the longest of overlapping spans, "refuse" refuses them.
+    poll (float): seconds between two looks at the server; `spacy seqmix serve` lets it look at once
+        where something has changed.
+    RAISES (SeqMixError): S731 for "soft" or "vote", which ``ingest`` knows, S781 for what is no
+        address, S782 where the variable is not set.
+    """
+    if is_joining(annotators):
+        raise SeqMixError(Errors.E731.format(how=annotators))
+    sent = Sent(Rules(cut, overlap, labels), annotators)
+    return LabelStudioOracle(
+        Server(url, token_env), project, sent, labels or (), relations or (), poll
+    )
