@@ -133,6 +133,8 @@ class RoundRecord(Record):
     n_mixed_new (int): the mixed docs that the round added.
     queried_tokens, queried_entities (list[int]): the sizes of the newly labelled docs.
     judged (list[Judged] | None): the discriminator's verdict on each candidate.
+    seconds_of_people (float | None): what they spent on the texts that the round has labelled or
+        that they skipped; None where that is not known of all.
     end (str | None): in the last round, why no other follows; None before, and in older journals.
     """
 
@@ -153,6 +155,7 @@ class RoundRecord(Record):
     scores: dict[str, Scores]
     seconds: Seconds
     seconds_mixing: MixingSeconds | None = None
+    seconds_of_people: NonNegativeFloat | None = None
     end: End | None = None
 
     def score(self, split: str) -> float | None:

@@ -94,12 +94,22 @@ class Labelling:
                     raise SeqMixError(Errors.E413.format(n=len(batch)))
                 return batch
 
-    def fields(self, pool: Pool, records: Sequence[RoundRecord]) -> dict[str, Any]:
-        """What a record says of the people who label; nothing of a gold oracle."""
+    def fields(
+        self, pool: Pool, queried: Sequence[int], records: Sequence[RoundRecord]
+    ) -> dict[str, Any]:
+        """What a record says of the people who label; nothing of a gold oracle.
+
+        queried (Sequence[int]): the texts that the round has labelled.
+        """
         if not self.of_people:
             return {}
         known = {number for record in records for number in record.skipped}
-        return {"skipped": [number for number in pool.skipped if number not in known]}
+        skipped = [number for number in pool.skipped if number not in known]
+        found = [self.asking.answers.get(number) for number in (*queried, *skipped)]
+        spent = [None if one is None else one.seconds for one in found]
+        seconds = [one for one in spent if one is not None]
+        total = round(sum(seconds), 2) if len(seconds) == len(spent) else None
+        return {"skipped": skipped, "seconds_of_people": total}
 
     def _choose(self, query: Query, wanted: int, before: Sequence[int]) -> Asked:
         reserve = max(TIMES * wanted, RESERVE) if self.of_people else 0

@@ -243,7 +243,7 @@ class ActiveRun:
             seconds_mixing=MixingSeconds(**counts.seconds()) if counts else None,
             end=end_of(number, self.active.n_rounds, pool.unlabelled),
             **self.dev.fields(pool, queried),
-            **self.labelling.fields(pool, self.records),
+            **self.labelling.fields(pool, queried, self.records),
             **agreed,
         )
         self.folder.append(self.records, record)

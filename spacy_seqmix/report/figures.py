@@ -57,6 +57,26 @@ def learning_curves(report: ReportSummary, tall: bool) -> Figure | None:
     return figure
 
 
+def effort(report: ReportSummary, tall: bool) -> Figure | None:
+    """Scores on dev and test against the minutes that people spent."""
+    arms = [(style, arm) for style, arm in _styled(report.arms) if arm.minutes]
+    splits = [s for s in report.splits if any(s in arm.curves for _, arm in arms)]
+    if not splits:
+        return None
+    figure, axes = new_figure(len(splits), tall=tall)
+    for ax, split in zip(axes, splits, strict=True):
+        for style, arm in arms:
+            if split in arm.curves:
+                curve = [100 * s.mean for s in arm.curves[split]]
+                ax.plot(arm.minutes, curve, label=_label(arm.name), **style)
+        ax.set_title(split)
+        ax.set_xlabel("minutes of labelling")
+        ax.set_xlim(left=0)
+    _label_y(axes, f"{report.measure} (%)", tall)
+    _legend(figure, axes[0])
+    return figure
+
+
 def gains(report: ReportSummary, tall: bool) -> Figure | None:
     """Differences to the baseline at each data usage point, with intervals over seeds."""
     splits = [s for s in report.splits if any(s in arm.gains for arm in report.arms)]
@@ -135,6 +155,7 @@ def queries(report: ReportSummary, tall: bool) -> Figure | None:
 
 FIGURES: dict[str, tuple[str, Callable[[ReportSummary, bool], Any]]] = {
     "curves": ("Learning curves", learning_curves),
+    "effort": ("Learning curves over minutes of labelling", effort),
     "gains": ("Gains at each data usage point", gains),
     "queries": ("Length and entities of queried docs", queries),
     "perplexity": ("Scores of the discriminator", perplexities),

@@ -20,7 +20,12 @@ MARKUP = re.compile(r"[\\`*\[\]<>|~&]|_(?=_*\b)|(?<!\w)_|(?<=_)_")
 OPENING = re.compile(r"^(\d*)([-+#=.)])")
 
 # The pictures that stand after each table.
-PLACES = {"scores": ("curves", "gains"), "overlap": ("queries",), "counts": ("perplexity",)}
+PLACES = {
+    "scores": ("curves", "gains"),
+    "minutes": ("effort",),
+    "overlap": ("queries",),
+    "counts": ("perplexity",),
+}
 
 
 def to_markdown(

@@ -20,6 +20,7 @@ __all__ = ["to_html"]
 BLOCKS = (
     ("curves", "Learning curves", ("curves",), ("scores",)),
     ("gains", "Gains", ("gains",), ("statistics", "tokens")),
+    ("effort", "Effort", ("effort",), ("minutes",)),
     ("types", "Types", (), ("types", "confusion")),
     ("queries", "Queries", ("queries",), ("overlap",)),
     ("mixing", "Mixing", ("perplexity",), ("mixed", "counts")),

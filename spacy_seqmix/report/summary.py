@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import accumulate, combinations
 from statistics import mean
 from typing import Any, TypeAlias
 
@@ -63,6 +63,7 @@ class ArmSummary:
     counts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     lm_seconds: float | None = None  # of those of "mix"
+    minutes: list[float] = field(default_factory=list)  # of people, up to each point, if known
     judged: list[Judged] = field(default_factory=list)
     ranges: dict[str, float] = field(default_factory=dict)
 
@@ -163,9 +164,25 @@ def _one(arm: Arm, baseline: Arm | None) -> ArmSummary:
     one.seconds = {name: sum(getattr(r.seconds, name) for r in every) for name in PHASES}
     parts = [r.seconds_mixing for r in every if r.seconds_mixing is not None]
     one.lm_seconds = sum(part.lm for part in parts) if parts else None
+    one.minutes = _minutes(arm)
     one.judged = [judged for r in every for judged in r.judged or ()]
     one.ranges = _ranges(arm.runs[0].active)
     return one
+
+
+def _minutes(arm: Arm) -> list[float]:
+    """The minutes that people spent up to each point, mean over seeds; none where a run of the arm
+    does not say."""
+    spent = [[one.seconds_of_people for one in run.rounds] for run in arm.runs]
+    totals = [
+        dict(zip((r.n_labelled for r in run.rounds), accumulate(map(float, seconds)), strict=True))
+        for run, of_run in zip(arm.runs, spent, strict=True)
+        if len(seconds := [one for one in of_run if one is not None]) == len(of_run)
+    ]
+    if len(totals) < len(arm.runs):
+        return []
+    having = [[of[point] for of in totals if point in of] for point in arm.points]
+    return [mean(of_seeds) / 60 for of_seeds in having]
 
 
 def _types(last: Iterable[RoundRecord]) -> tuple[dict[str, Summary], dict[tuple[str, str], int]]:

@@ -72,6 +72,7 @@ def make_tables(report: ReportSummary) -> list[Table]:
         _scores(report),
         _statistics(report),
         _tokens(report),
+        _minutes(report),
         _types(report),
         *(_confusion(arm) for arm in report.arms),
         _overlap(report),
@@ -167,6 +168,21 @@ def _tokens(report: ReportSummary) -> Table:
     )
     head = ["tokens", *(f"{split} {name}" for split, name in columns)]
     return Table("tokens", "At equal labelled tokens", note, head, rows)
+
+
+def _minutes(report: ReportSummary) -> Table:
+    """A row for each number of labelled sentences."""
+    arms = [arm for arm in report.arms if arm.minutes]
+    rows = []
+    for point in report.points:
+        spent = [dict(zip(arm.points, arm.minutes, strict=True)).get(point) for arm in arms]
+        if any(one is not None for one in spent):
+            rows.append([str(point), *(NONE if one is None else f"{one:.1f}" for one in spent)])
+    note = (
+        "Minutes that people spent up to there on what they labelled or skipped, mean over seeds. "
+        "Only of arms whose answers all have a time."
+    )
+    return Table("minutes", "Minutes", note, ["labelled", *(arm.name for arm in arms)], rows)
 
 
 def _types(report: ReportSummary) -> Table:

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,22 @@ def weights(run: ActiveRun) -> bytes:
 
 def few(n: int) -> Callable[[Sequence[Task]], Sequence[Task]]:
     return lambda tasks: tasks[:n]
+
+
+def test_waiting_counts_the_seconds_of_people(begin: Any, person: Person) -> None:
+    person.skips = set(list(person.gold)[:6])
+    label, seconds = person.answer, iter([2.0] * 99)
+    person.answer = lambda task: replace(label(task), seconds=next(seconds))  # type: ignore[method-assign]
+    run = begin()
+    run.run()
+    skipped = [number for one in run.records for number in one.skipped]
+    assert skipped
+    asked = [number for one in run.records for number in one.queried]
+    assert sum(one.seconds_of_people for one in run.records) == 2.0 * len([*asked, *skipped])
+    person.answer = label  # type: ignore[method-assign]
+    other = begin(name="other")
+    other.run()
+    assert [one.seconds_of_people for one in other.records] == [None] * len(other.records)
 
 
 def test_waiting_oracle_that_answers_nothing(begin: Any, person: Person, tmp_path: Path) -> None:

@@ -105,6 +105,21 @@ def test_report_table_has_a_row_a_usage_point(tmp_path: Path, runs: dict[str, Pa
     assert socket.gethostname() not in text
 
 
+def test_report_shows_scores_over_minutes_of_people(tmp_path: Path) -> None:
+    timed = [_round(i, 0.7, seconds_of_people=60.0 * (i + 1)) for i in range(3)]
+    lacking = [_round(i, 0.7, seconds_of_people=None if i else 9.0) for i in range(3)]
+    runs = {"timed": _write(tmp_path / "a", timed), "lacking": _write(tmp_path / "b", lacking)}
+    text = _report(runs, tmp_path / "out")
+    assert "| labelled | timed |" in text
+    for n, minutes in ((200, "1.0"), (300, "3.0"), (400, "6.0")):
+        assert _line(text, str(n), minutes)
+    assert "](effort.png)" in text
+    assert (tmp_path / "out" / "effort.png").read_bytes().startswith(PNG)
+    page = (tmp_path / "out" / "report.html").read_text("utf8")
+    assert 'id="effort"' in page
+    assert "Effort" not in _report({"lacking": runs["lacking"]}, tmp_path / "other")
+
+
 def test_report_writes_numbers_and_pictures(tmp_path: Path, runs: dict[str, Path]) -> None:
     out = tmp_path / "out"
     _report(runs, out)

@@ -6,7 +6,7 @@ import json
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
 from typing import Any, Literal
@@ -42,6 +42,7 @@ class LabelStudioOracle(Oracle):
     name (str | int): the project's title or number.
     sent (Sent): the texts that were asked.
     labels, relations (Sequence[str]): what people can mark.
+    n_annotators (int): how many people label each text; an answer counts once all have.
     poll (float): seconds between two looks at the server, unless something is known to have
         changed.
     """
@@ -51,6 +52,7 @@ class LabelStudioOracle(Oracle):
     sent: Sent
     labels: Sequence[str] = ()
     relations: Sequence[str] = ()
+    n_annotators: int = 1
     poll: float = POLL
     _folder: Path | None = None
     _project: Project | None = None
@@ -129,7 +131,7 @@ class LabelStudioOracle(Oracle):
             name = known["id"] if known.items() >= given.items() else self.name
             self._project = take_project(self.server, name, self.labels, self.relations)
             if not known:
-                self._project.change(sampling=SAMPLING)
+                self._project.change(sampling=SAMPLING, maximum_annotations=self.n_annotators)
             with replacing(path) as temporary:
                 temporary.write_text(json.dumps({**given, "id": self._project.id}) + "\n", "utf8")
         return self._project
@@ -175,6 +177,9 @@ class LabelStudioOracle(Oracle):
         looked = (time.monotonic(), self._nudge())
         described = project.describe()
         project.interface.check(self.labels, project.where)
+        if self._version not in (None, described.get("model_version")):
+            # A backend that is connected puts its own name there, and tasks come at random.
+            project.change(model_version=self._version)
         changed = dict(project.changed())
         before = {number: self._rows.get(number) for number in changed}
         self._rows |= changed
@@ -188,10 +193,20 @@ class LabelStudioOracle(Oracle):
         self._looked = looked
 
     def _own_rows(self) -> list[Row]:
-        """What was said of the texts that were sent: the project may have other tasks."""
-        texts = {doc.text for doc in self.sent.docs.values()}
-        every = [row for number in sorted(self._rows) for row in self._rows[number]]
-        return [row for row in every if row.key in self.sent.docs or row.text in texts]
+        """What was said of the texts that were sent, of each once enough people have: the project
+        may have other tasks, and drafts come and go. The time is that of all people together."""
+        docs = self.sent.docs
+        texts = {doc.text for doc in docs.values()}
+        found = []
+        for number in sorted(self._rows):
+            said = [row for row in self._rows[number] if row.state != "not yet"]
+            said = [row for row in said if row.key in docs or row.text in texts]
+            if len({row.who for row in said}) >= self.n_annotators:
+                seconds = [row.seconds for row in said]
+                known = [one for one in seconds if one is not None]
+                total = sum(known) if len(known) == len(seconds) else None
+                found += [replace(row, seconds=total) for row in said]
+        return found
 
     def _restore(self, project: Project, tasks: Sequence[Task]) -> None:
         """Send tasks again that somebody has deleted before they were labelled."""
@@ -226,6 +241,7 @@ def make_label_studio_oracle(
     labels: list[str] | None = None,
     relations: list[str] | None = None,
     token_env: str = TOKEN_ENV,
+    n_annotators: int = 1,
     annotators: str | None = None,
     cut: Literal["snap", "refuse"] = "snap",
     overlap: Literal["longest", "refuse"] = "longest",
@@ -240,6 +256,8 @@ def make_label_studio_oracle(
         the project has.
     relations (list[str] | None): the labels of relations, for a new project.
     token_env (str): the environment variable that has the token of a user.
+    n_annotators (int): how many people label each text. An answer counts once all have, and the
+        last one counts; ``ingest`` can join them.
     annotators (str | None): count the answers of this person only, by e-mail address.
     cut (str): "snap" moves the ends of spans that cut a token outwards, "refuse" refuses them.
     overlap (str): "longest" keeps the longest of overlapping spans, "refuse" refuses them.
@@ -252,5 +270,5 @@ def make_label_studio_oracle(
         raise SeqMixError(Errors.E731.format(how=annotators))
     sent = Sent(Rules(cut, overlap, labels), annotators)
     return LabelStudioOracle(
-        Server(url, token_env), project, sent, labels or (), relations or (), poll
+        Server(url, token_env), project, sent, labels or (), relations or (), n_annotators, poll
     )
