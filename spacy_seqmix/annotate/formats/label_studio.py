@@ -22,7 +22,13 @@ from ...files import replacing
 from ...types import Task
 from ..rows import CharSpan, Row, note_field, other_keys, packed_keys, suggested
 
-__all__ = ["KEY_FIELD", "read_label_studio", "write_label_studio"]
+__all__ = [
+    "KEY_FIELD",
+    "read_label_studio",
+    "region",
+    "relation",
+    "write_label_studio",
+]
 
 # The name of the key in the tasks' data, and what a labelling interface calls its tags.
 KEY_FIELD, FROM, TO = "seqmix_key", "label", "text"
@@ -98,7 +104,7 @@ def _task(task: Task) -> dict[str, Any]:
     data = {TO: task.doc.text, KEY_FIELD: task.key, **note_field(task), **packed_keys(task)}
     out: dict[str, Any] = {"data": data, "meta": {}}
     if task.suggestions is not None:
-        results = [_result(f"s{n}", one) for n, one in enumerate(suggested(task))]
+        results = [region(f"s{n}", one, FROM, TO) for n, one in enumerate(suggested(task))]
         prediction: dict[str, Any] = {
             "model_version": task.model or "spacy-seqmix",
             "result": results,
@@ -110,10 +116,22 @@ def _task(task: Task) -> dict[str, Any]:
     return out
 
 
-def _result(name: str, one: CharSpan) -> dict[str, Any]:
+def region(name: str, one: CharSpan, from_name: str, to_name: str) -> dict[str, Any]:
+    """A labelled span, as predictions and annotations have it.
+
+    name (str): tells it apart from the others of its task.
+    from_name, to_name (str): the names of the tags <Labels> and <Text> of the labelling interface.
+    """
     value = {"start": one.start, "end": one.end, "text": one.text, "labels": [one.label]}
-    out = {"id": name, "from_name": FROM, "to_name": TO, "type": "labels", "value": value}
+    out = {"id": name, "from_name": from_name, "to_name": to_name, "type": "labels", "value": value}
     return out if one.confidence is None else {**out, "score": one.confidence}
+
+
+def relation(head: str, tail: str, label: str, confidence: float | None) -> dict[str, Any]:
+    """A relation from one region to another, by their names."""
+    ends = {"from_id": head, "to_id": tail, "type": "relation", "direction": "right"}
+    out: dict[str, Any] = {**ends, "labels": [label]}
+    return out if confidence is None else {**out, "score": confidence}
 
 
 def read_label_studio(path: Path, *, skip: bool = False) -> Iterator[Row]:
