@@ -6,6 +6,7 @@ import pytest
 import spacy
 from spacy.language import Language
 from spacy.training import Example
+from spacy.util import fix_random_seed
 
 from spacy_seqmix.convert import parse_markup
 
@@ -25,6 +26,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def trained(tmp_path_factory: pytest.TempPathFactory, steps: int) -> Path:
+    fix_random_seed(0)
     nlp = spacy.blank("en")
     nlp.add_pipe("ner")
     examples = [example(nlp, markup) for markup in NEWS]

@@ -10,6 +10,7 @@ import spacy
 from spacy_seqmix.annotate.backend.models import Source
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.files import link_folder
+from spacy_seqmix.query.suggestions import predict
 
 from .backends import Server, add_round, found, interface, new_run, request
 
@@ -59,14 +60,14 @@ def test_backend_models_never_mix_in_one_answer(tmp_path, learned, ruled, monkey
     add_round(run, 0, ruled)
     server = Server(run.path)
     server.models.look()
-    before, began, go_on = server.backend._check, threading.Event(), threading.Event()
+    began, go_on = threading.Event(), threading.Event()
 
-    def check():
+    def slowly(*args, **kwargs):
         began.set()
         assert go_on.wait(20)
-        before()
+        return predict(*args, **kwargs)
 
-    monkeypatch.setattr(server.backend, "_check", check)
+    monkeypatch.setattr("spacy_seqmix.annotate.backend.suggesting.predict", slowly)
     answers = []
     with server.client as client:
 

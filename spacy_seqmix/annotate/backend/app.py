@@ -43,7 +43,7 @@ class WrongRequestError(ValueError):
 
 
 class EndedError(Exception):
-    """The server ends while it predicts."""
+    """While it was predicted, the server was told to end, or whoever asked has gone."""
 
 
 class Backend:
@@ -76,10 +76,12 @@ class Backend:
         read_interface(str(body.get("config")))
         return {"valid": True}
 
-    def predict(self, body: Body) -> Body:
+    def predict(self, body: Body, gone: Event) -> Body:
         """A prediction for each task, all of one pipeline.
 
+        gone (Event): set once nobody waits for the answer. Label Studio waits 100 seconds.
         RAISES (WrongRequestError): where "tasks" is no list.
+        RAISES (EndedError): where it is not worth going on.
         """
         tasks, model = body.get("tasks"), self.models.current
         if not isinstance(tasks, list):
@@ -88,9 +90,13 @@ class Backend:
         if model is None or interface is None:
             version = NO_MODEL if model is None else model.version
             return {"results": [empty(version, ASKED_FIRST) for _ in tasks]}
-        found = suggestions(
-            model, tasks, interface, self.log, hidden=self._set_aside(), check=self._check
-        )
+
+        def check() -> None:
+            if self.ended.is_set() or gone.is_set():
+                raise EndedError
+
+        hidden = self._set_aside()
+        found = suggestions(model, tasks, interface, self.log, hidden=hidden, check=check)
         return {"results": found}
 
     def _interface(self, xml: Any) -> Interface | None:
@@ -108,21 +114,21 @@ class Backend:
                 self._dev |= {one.key for one in asked.texts if one.dev} if asked else set()
             return set(self._dev)
 
-    def _check(self) -> None:
-        if self.ended.is_set():
-            raise EndedError
-
 
 def make_app(backend: Backend, key: str) -> ASGIApp:
     """The server's application. key (str): the secret of its address."""
     pool = ThreadPoolExecutor(AT_ONCE, "predict")
 
     async def predict(request: Request) -> Response:
-        content = await request.body()
+        content, gone = await request.body(), Event()
         loop, context = asyncio.get_running_loop(), copy_context()  # it says which GPU is used
-        return await loop.run_in_executor(
-            pool, context.run, lambda: JSONResponse(backend.predict(_object(content)))
-        )
+        waiting = asyncio.create_task(_wait_until_gone(request, gone))
+        try:
+            return await loop.run_in_executor(
+                pool, context.run, lambda: JSONResponse(backend.predict(_object(content), gone))
+            )
+        finally:
+            waiting.cancel()
 
     async def webhook(request: Request) -> Response:
         body = await run_in_threadpool(_object, await request.body())
@@ -156,6 +162,13 @@ def make_app(backend: Backend, key: str) -> ASGIApp:
     return KeyGuard(Starlette(routes=routes), key)
 
 
+async def _wait_until_gone(request: Request, gone: Event) -> None:
+    """Notice that whoever asked has closed the connection; the body has been read by now."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    gone.set()
+
+
 def _of_action(backend: Backend, action: str) -> Response:
     message = {"message": backend.webhooks.answer(action)}
     return JSONResponse(message, background=BackgroundTask(backend.webhooks.act, action))
@@ -183,7 +196,7 @@ def _safe(endpoint: Endpoint, log: Log) -> Endpoint:
         except (WrongRequestError, SeqMixError) as err:
             return JSONResponse({"message": str(err)}, 400)
         except EndedError:
-            return JSONResponse({"message": "the server ends"}, 503)
+            return JSONResponse({"message": "ended before it was answered"}, 503)
         except Exception as err:
             log.once(f"{request.url.path}: {describe(err)}")
             return JSONResponse({"message": "it failed: the server's terminal says why"}, 500)
