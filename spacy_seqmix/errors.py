@@ -1136,7 +1136,10 @@ class Warnings:
         "[W791] The pipeline suggests {label!r}, which the labelling interface does not have: it "
         "is left out. To see it, add it to {tag} in Settings > Labeling Interface."
     )
-    W792 = "[W792] The pipeline {path} can't be loaded, so {version} goes on answering: {reason}"
+    W792 = (
+        "[W792] The pipeline {path} can't be loaded, so the one of before goes on answering "
+        "({version}): {reason}"
+    )
     W793 = (
         "[W793] The training has failed; Start Training in Label Studio, or a new start of this "
         "command, tries again. All that it said is in {path}; the end of it:\n{reason}"

@@ -97,7 +97,7 @@ def test_backend_models_stay_where_the_next_one_fails(tmp_path, learned, ruled):
         server.models.look()
     assert version(server) == "round-00"
     assert server.codes() == ["W792"]
-    assert "round-01" in server.messages[0] and "so round-00 goes on" in server.messages[0]
+    assert "round-01" in server.messages[0] and "(round-00)" in server.messages[0]
     add_round(run, 2, learned)
     server.models.look()
     assert (version(server), server.codes()) == ("round-02", ["W792"])

@@ -409,8 +409,18 @@ def test_backend_ends_a_prediction_that_nobody_waits_for(server, monkeypatch):
         listener.close()
 
 
-def test_backend_lets_one_request_after_the_other_use_the_pipeline(server):
+def test_backend_lets_one_request_after_the_other_use_the_pipeline(server, monkeypatch):
     wanted = server.predict(ROME)
+    inside, most = [], []
+
+    def slowly(*args, **kwargs):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.02)
+        yield from predict(*args, **kwargs)
+        inside.pop()
+
+    monkeypatch.setattr("spacy_seqmix.annotate.backend.suggesting.predict", slowly)
     with server.client as client:
         answers = []
 
@@ -423,3 +433,4 @@ def test_backend_lets_one_request_after_the_other_use_the_pipeline(server):
         for thread in threads:
             thread.join()
     assert answers == [wanted] * 8
+    assert most == [1] * 8

@@ -197,9 +197,7 @@ def test_may_suggest():
 
 def test_predict_is_as_certain_as_of_the_least_sure_word(trained, unlabelled):
     docs = [doc for doc in unlabelled if doc.text.strip()]
-    found = dict(
-        predict(trained, "seqmix_ner", [*docs, trained.make_doc(" ")], words=True, batch_size=3)
-    )
+    found = dict(predict(trained, "seqmix_ner", [*docs, trained.make_doc(" ")], words=True))
     of_spans = dict(predict(trained, "seqmix_ner", docs))
     assert sorted(found) == list(range(len(docs)))
     suggested = suggest(trained, "seqmix_ner", docs)
