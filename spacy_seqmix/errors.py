@@ -767,13 +767,10 @@ class Errors:
         "PER,ORG, and a folder that is new or empty."
     )
     E686 = (
-        "[S686] The page is served by starlette and uvicorn, which are not installed ({missing} is "
-        "missing). Run: pip install 'spacy-seqmix[annotate]'."
+        "[S686] This command serves with starlette and uvicorn, which are not installed "
+        "({missing} is missing). Run: pip install 'spacy-seqmix[annotate]'."
     )
-    E687 = (
-        "[S687] Can't serve the page at {host}:{port}: {reason}. Give another port with --port, or "
-        "leave it out."
-    )
+    E687 = "[S687] Can't serve at {host}:{port}: {reason}. Give another port with --port."
     E688 = (
         "[S688] {path} has no text. Give a file with a text a line (.txt), lines of JSON with the "
         'key "text" (.jsonl), a column "text" (.parquet), or docs (.spacy).'
@@ -984,6 +981,23 @@ class Errors:
         "that its address has after /projects/."
     )
     E788 = "[S788] {option} is for Label Studio: {fix}."
+    # 79x the backend of Label Studio
+    E790 = (
+        "[S790] There is nothing to train with --train: {reason}. Give the folder of a run that "
+        "`spacy seqmix active` began with an oracle, or leave out --train."
+    )
+    E791 = (
+        "[S791] '{name}' is neither the folder of a run nor a pipeline. Give a folder in which "
+        "`spacy seqmix active` has begun, a folder with a meta.json, or an installed package."
+    )
+    E792 = (
+        "[S792] The environment variable {name} of --key-env {what}. Set it to 16 to 200 letters, "
+        "digits, hyphens and underscores: they become part of the address."
+    )
+    E793 = (
+        "[S793] The labelling interface can't have suggestions: {reason}. It needs, say, <Labels "
+        'name="label" toName="text"> and <Text name="text" value="$text"/>.'
+    )
 
 
 class Warnings:
@@ -1147,6 +1161,22 @@ class Warnings:
     W782 = (
         "[W782] {n} of {where} were deleted there before they were labelled. They are sent again; "
         "to refuse a text, skip it."
+    )
+    W790 = (
+        "[W790] {n} got no suggestions, for instance that of task {task}: the pipeline can't read "
+        "it ({reason})."
+    )
+    W791 = (
+        "[W791] The pipeline suggests {label!r}, which the labelling interface does not have: it "
+        "is left out. To see it, add it to {tag} in Settings > Labeling Interface."
+    )
+    W792 = (
+        "[W792] The pipeline {path} can't be loaded, so the one of before goes on answering "
+        "({version}): {reason}"
+    )
+    W793 = (
+        "[W793] The training has failed; Start Training in Label Studio, or a new start of this "
+        "command, tries again. All that it said is in {path}; the end of it:\n{reason}"
     )
     W640 = "[W640] {where}: {kind}: {what}."
     W210 = "[W210] {kept} mixed docs instead of {wanted}: {reason}."

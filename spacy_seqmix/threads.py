@@ -11,7 +11,7 @@ import os
 import sys
 from functools import lru_cache
 
-__all__ = ["cores", "environment", "single_threaded_forks"]
+__all__ = ["cores", "environment", "single_threaded_forks", "use_threads"]
 
 
 def cores() -> int:
@@ -32,6 +32,16 @@ def environment(threads: int) -> dict[str, str]:
     """
     ours = {"OMP_NUM_THREADS": str(max(1, threads)), "OMP_WAIT_POLICY": "PASSIVE"}
     return {**ours, **os.environ}
+
+
+def use_threads(threads: int) -> None:
+    """Let torch compute with so many threads in this process, unless the user's environment says
+    otherwise. It must be imported by now.
+
+    threads (int): the least is 1.
+    """
+    if "OMP_NUM_THREADS" not in os.environ and (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(max(1, threads))
 
 
 @lru_cache

@@ -107,6 +107,7 @@ def test_configs_can_be_read(path: Path) -> None:
         "query",
         "ingest",
         "report",
+        "serve",
         "sweep",
         "confidence",
     ],

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from spacy_seqmix import threads
-from spacy_seqmix.threads import cores, environment
+from spacy_seqmix.threads import cores, environment, use_threads
 
 # A fork of a process that has used two threads multiplies; without our hook, it may wait forever.
 FORK = """
@@ -62,3 +62,19 @@ def test_threads_of_a_fork_are_one():
     env = {**os.environ, "OMP_NUM_THREADS": "2"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=env)
     assert done.stdout.split() == ["1", "2"]
+
+
+@pytest.mark.parametrize(("variable", "wanted"), [(None, (3, 1)), ("2", (0, 0))])
+def test_threads_of_this_process_are_limited_unless_the_user_says_otherwise(
+    monkeypatch, variable, wanted
+):
+    import torch
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    set_to = []
+    monkeypatch.setattr(torch, "set_num_threads", set_to.append)
+    use_threads(3)
+    use_threads(0)
+    assert set_to == [number for number in wanted if number]

@@ -27,11 +27,14 @@ MISSING = object()
 DAMAGED = (ValueError, TypeError, KeyError, AttributeError)
 # What people's answers need. It outlives a run that failed in its first round, so that they are not
 # lost, and the config can be corrected.
-OF_PEOPLE = ("asked.jsonl", "answers.jsonl", "status.json", "page")
+OF_PEOPLE = ("asked.jsonl", "answers.jsonl", "status.json", "page", "label-studio")
 # Settings of oracles that change how answers are read, not which texts are asked: a new label comes
 # up in mid-run.
 READING = ("labels", "annotators", "confirmed", "cut", "overlap")
 OF_READING = frozenset(f"active.oracle.{name}" for name in READING)
+# Settings that a run may go on without: of the config that another one extends, every value counts,
+# but not its name. So the run's own config.cfg, which has all values, can take its place.
+NOT_COMPARED = OF_READING | {"active.extends"}
 # Why a folder can't be used: the config of each round names the files in it.
 DOLLAR = "its name has a '$', which begins a variable in configs"
 
@@ -167,7 +170,7 @@ class RunFolder:
                 (section, name)
                 for section in ("config", "sha256")
                 for name in sorted({*known[section], *started[section]})
-                if name not in OF_READING
+                if name not in NOT_COMPARED
                 and (section, name) != ("sha256", "pool")
                 and known[section].get(name, MISSING) != started[section].get(name, MISSING)
             ]

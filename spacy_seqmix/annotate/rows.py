@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
+
+from spacy.tokens import Doc
 
 from ..annotation.texts import EXTRA_KEY
 from ..errors import Errors, SeqMixError
 from ..files import parse_json
-from ..types import Task
+from ..types import Suggestion, Task
 
 __all__ = [
     "NOTE_FIELD",
@@ -21,6 +23,7 @@ __all__ = [
     "note_field",
     "other_keys",
     "packed_keys",
+    "placed",
     "suggested",
 ]
 
@@ -88,12 +91,16 @@ class Row:
 
 def suggested(task: Task) -> tuple[CharSpan, ...]:
     """The suggestions of a task, in characters of its text."""
-    text, doc = task.doc.text, task.doc
+    return placed(task.doc, task.suggestions or ())
+
+
+def placed(doc: Doc, suggestions: Sequence[Suggestion]) -> tuple[CharSpan, ...]:
+    """Suggestions in characters of a doc's text."""
     out = []
-    for one in task.suggestions or ():
+    for one in suggestions:
         span = doc[one.start : one.end]
         start, end = span.start_char, span.end_char
-        out.append(CharSpan(start, end, one.label, one.confidence, text[start:end]))
+        out.append(CharSpan(start, end, one.label, one.confidence, doc.text[start:end]))
     return tuple(out)
 
 

@@ -22,6 +22,7 @@ from .ingest import ingest_cli
 from .query import query_cli
 from .report import report_cli
 from .score import score_cli
+from .serve import serve_cli
 from .show import show_cli
 from .sweep import sweep_cli
 
@@ -46,5 +47,6 @@ app.command("ingest", no_args_is_help=True)(ingest_cli)
 app.command("query", no_args_is_help=True)(query_cli)
 app.command("report", no_args_is_help=True)(report_cli)
 app.command("score", no_args_is_help=True)(score_cli)
+app.command("serve", no_args_is_help=True)(serve_cli)
 
 spacy_app.add_typer(app, name="seqmix")

@@ -79,8 +79,9 @@ def annotate_cli(
     """
     from ..annotate.page.folder import PageFolder, begin, go_on
     from ..annotate.page.labels import read_labels, split_labels
-    from ..annotate.page.serve import check_installed, serve
+    from ..annotate.page.serve import serve
     from ..annotate.page.start import NewRun
+    from ..annotate.serving import check_installed
 
     overrides = read_overrides(ctx)
     with show_messages():

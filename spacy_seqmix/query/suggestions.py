@@ -1,7 +1,8 @@
 """Entities that a pipeline suggests to a person, with confidence where it gives any."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from spacy.language import Language
@@ -11,7 +12,7 @@ from spacy.util import filter_spans
 from ..annotation.texts import tokenise
 from ..annotation.whitespace import is_blank
 from ..types import Suggestion
-from .confidence import WITH_SPANS, spans_of_component, tempered_probs
+from .confidence import WITH_SPANS, TemperedProbs, spans_of_component, tempered_probs
 from .probabilities import Progress, annotate, check_enabled, copy_tokens, encoded_lengths
 from .temperature import temperature_of
 
@@ -19,6 +20,30 @@ from .temperature import temperature_of
 Confidences: TypeAlias = dict[tuple[int, int, str], float]
 # What components say they set that has entities or spans.
 ASSIGNED = ("doc.ents", "doc.spans", "token.ent_")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a pipeline finds in a text.
+
+    doc (Doc): the text as the pipeline has annotated it.
+    suggestions (tuple[Suggestion, ...]): its entities, in the order of the text.
+    certainty (float | None): the least of their confidences, and of the probabilities that the
+        components with probabilities give to the best tag of each word: a word that may be an
+        entity counts, too. None where nothing has a probability.
+    """
+
+    doc: Doc
+    suggestions: tuple[Suggestion, ...]
+    certainty: float | None
+
+
+@dataclass
+class _Known:
+    """What components with probabilities say of a doc: confidences, and the least sure word."""
+
+    spans: Confidences = field(default_factory=dict)
+    words: list[float] = field(default_factory=list)
 
 
 def suggest(
@@ -53,21 +78,53 @@ def suggest(
     RAISES (SeqMixError): S570 for a component that is disabled; S601 for a text that takes the
         pipeline's tokenizer minutes.
     """
+    out: list[tuple[Suggestion, ...]] = [()] * len(docs)
+    found = predict(
+        nlp,
+        component,
+        docs,
+        labels,
+        retokenise=retokenise,
+        batch_size=batch_size,
+        progress=progress,
+    )
+    for number, one in found:
+        out[number] = one.suggestions
+    return out
+
+
+def predict(
+    nlp: Language,
+    component: str | None,
+    docs: Sequence[Doc],
+    labels: Mapping[str, str] | None = None,
+    *,
+    words: bool = False,
+    retokenise: bool = False,
+    batch_size: int = 128,
+    progress: Progress | None = None,
+) -> Iterator[tuple[int, Prediction]]:
+    """Predict entities of docs, as ``suggest`` does.
+
+    words (bool): let the certainty count words; otherwise it is that of the suggestions.
+    YIELDS (tuple[int, Prediction]): the number of a doc, and what was found; in the order of their
+        lengths, without docs that have no words.
+    RAISES (SeqMixError): S570 and S601, as ``suggest``.
+    """
     if component is not None:
         check_enabled(nlp, component)
     lengths = encoded_lengths([proc for _, proc in nlp.pipeline], docs)
     order = sorted((i for i, doc in enumerate(docs) if not is_blank(doc)), key=lengths.__getitem__)
-    out: list[tuple[Suggestion, ...]] = [()] * len(docs)
     for at in range(0, len(order), batch_size):
         numbers = order[at : at + batch_size]
-        given = [docs[i] for i in numbers]
-        predicted, known = _predict(nlp, component, [_copy(nlp, doc, retokenise) for doc in given])
-        for i, doc, confidences in zip(numbers, predicted, known, strict=True):
-            found = _spans(nlp, component, doc)
-            out[i] = _suggestions(docs[i], found, confidences, labels, retokenise)
+        copies = [_copy(nlp, docs[i], retokenise) for i in numbers]
+        for i, doc, known in zip(numbers, *_predict(nlp, component, copies, words), strict=True):
+            spans = _spans(nlp, component, doc)
+            found = _suggestions(docs[i], spans, known.spans, labels, retokenise)
+            sure = [*known.words, *(s.confidence for s in found if s.confidence is not None)]
+            yield i, Prediction(doc, found, min(sure, default=None))
         if progress is not None:
             progress(len(numbers))
-    return out
 
 
 def may_suggest(nlp: Language) -> bool:
@@ -87,24 +144,33 @@ def _copy(nlp: Language, doc: Doc, retokenise: bool) -> Doc:
 
 
 def _predict(
-    nlp: Language, component: str | None, docs: list[Doc]
-) -> tuple[list[Doc], list[Confidences]]:
+    nlp: Language, component: str | None, docs: list[Doc], words: bool
+) -> tuple[list[Doc], list[_Known]]:
     """Run the pipeline, and ask components with probabilities before others change the docs: an
     encoder that follows would replace theirs."""
-    known: list[Confidences] = [{} for _ in docs]
+    known = [_Known() for _ in docs]
     for name, proc in nlp.pipeline:
         docs = annotate(proc, docs)
         asked = component in (None, name)
         if asked and nlp.get_pipe_meta(name).factory in WITH_SPANS:
-            spans_at = tempered_probs(nlp, name, docs).spans
-            assert spans_at is not None
-            values_of = spans_at(temperature_of(nlp, name))
-            for doc, values, confidences in zip(docs, values_of, known, strict=True):
+            probs, temperature = tempered_probs(nlp, name, docs), temperature_of(nlp, name)
+            assert probs.spans is not None
+            values_of = probs.spans(temperature)
+            for doc, values, one in zip(docs, values_of, known, strict=True):
                 spans = spans_of_component(nlp, name, doc)
-                confidences |= zip(map(_place, spans), values.tolist(), strict=True)
+                one.spans |= zip(map(_place, spans), values.tolist(), strict=True)
+            if words:
+                _ask_words(probs, temperature, known)
         if name == component:
             break
     return docs, known
+
+
+def _ask_words(probs: TemperedProbs, temperature: float, known: list[_Known]) -> None:
+    """The probability of the best tag of the least sure word."""
+    for rows, one in zip(probs.tokens(temperature), known, strict=True):
+        if rows.size:
+            one.words.append(min(1.0, float(rows.max(axis=1).min())))
 
 
 def _spans(nlp: Language, component: str | None, doc: Doc) -> list[tuple[Span, Any]]:

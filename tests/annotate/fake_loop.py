@@ -21,7 +21,7 @@ from spacy_seqmix.annotate.page.desk import Desk
 from spacy_seqmix.annotate.page.labels import update_labels
 from spacy_seqmix.annotate.page.progress import Progress
 from spacy_seqmix.annotate.page.rows import PageAnswer, now_utc
-from spacy_seqmix.annotate.page.training import Training
+from spacy_seqmix.annotate.training import Training
 from spacy_seqmix.annotation.texts import task_key
 from spacy_seqmix.types import Suggestion, Task
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from spacy_seqmix.annotate.page.training import Training
+from spacy_seqmix.annotate.training import Training
 from spacy_seqmix.annotation.texts import task_key
 
 from .fake_loop import TEXTS, FakeLoop

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spacy_seqmix.annotate.page.training import Training
+from spacy_seqmix.annotate.training import Training
 
 from .fake_loop import TEXTS, FakeLoop
 from .person import READS

@@ -15,7 +15,7 @@ from spacy_seqmix.annotate.page.blind import ENOUGH, blind_result
 from spacy_seqmix.annotate.page.curve import interval
 from spacy_seqmix.annotate.page.progress import WHY, Progress
 from spacy_seqmix.annotate.page.rows import PageAnswer
-from spacy_seqmix.annotate.page.training import Training
+from spacy_seqmix.annotate.training import Training
 
 from ..registered import POLICIES
 from .fake_loop import FakeLoop

@@ -6,7 +6,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from spacy_seqmix.query.confidence import tempered_probs
-from spacy_seqmix.query.suggestions import may_suggest, suggest
+from spacy_seqmix.query.suggestions import may_suggest, predict, suggest
 from spacy_seqmix.types import Suggestion
 
 from .conftest import PIPES, bare
@@ -193,3 +193,27 @@ def test_may_suggest():
     assert not may_suggest(nlp)
     nlp.add_pipe("suggestions_by_word")
     assert may_suggest(nlp)
+
+
+def test_predict_is_as_certain_as_of_the_least_sure_word(trained, unlabelled):
+    docs = [doc for doc in unlabelled if doc.text.strip()]
+    found = dict(predict(trained, "seqmix_ner", [*docs, trained.make_doc(" ")], words=True))
+    of_spans = dict(predict(trained, "seqmix_ner", docs))
+    assert sorted(found) == list(range(len(docs)))
+    suggested = suggest(trained, "seqmix_ner", docs)
+    annotated = [found[i].doc for i in range(len(docs))]
+    rows = tempered_probs(trained, "seqmix_ner", annotated).tokens(1.0)
+    for i, probs in enumerate(rows):
+        assert found[i].suggestions == of_spans[i].suggestions == suggested[i]
+        spans = [one.confidence for one in suggested[i]]
+        assert of_spans[i].certainty == min(spans, default=None)
+        wanted = min([float(probs.max(axis=1).min()), *spans])
+        assert found[i].certainty == pytest.approx(wanted, abs=1e-5)
+
+
+def test_predict_knows_no_certainty_without_probabilities():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("suggestions_by_word")
+    docs = [nlp.make_doc("Ann saw Rome"), nlp.make_doc("Ann"), nlp.make_doc(" ")]
+    found = dict(predict(nlp, None, docs, words=True))
+    assert {i: one.certainty for i, one in found.items()} == {0: 0.75, 1: None}

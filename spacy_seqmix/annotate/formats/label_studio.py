@@ -7,7 +7,7 @@ each annotation and loses skips and relations.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ __all__ = [
     "KEY_FIELD",
     "prediction_of",
     "read_label_studio",
+    "region",
+    "relation",
     "rows_of",
     "task_data",
     "write_label_studio",
@@ -116,13 +118,22 @@ def task_data(task: Task, field: str = TO) -> dict[str, Any]:
     return {field: task.doc.text, KEY_FIELD: task.key, **note_field(task), **packed_keys(task)}
 
 
-def prediction_of(task: Task, labels_tag: str = FROM, text_tag: str = TO) -> dict[str, Any]:
+def prediction_of(
+    task: Task,
+    place: Callable[[str], tuple[str, str] | None] = lambda label: (FROM, label),
+    text_tag: str = TO,
+) -> dict[str, Any]:
     """The suggestions of a task as a prediction.
 
-    labels_tag, text_tag (str): what the labelling interface calls its tags.
+    place (Callable): from a label to the <Labels> tag that has it, and its name there; None for
+        one that is not suggested.
+    text_tag (str): the name of the <Text> tag.
     """
-    names = {"from_name": labels_tag, "to_name": text_tag, "type": "labels"}
-    results = [_result(f"s{n}", one, names) for n, one in enumerate(suggested(task))]
+    results = []
+    for n, one in enumerate(suggested(task)):
+        if (found := place(one.label)) is not None:
+            tag, label = found
+            results.append(region(f"s{n}", replace(one, label=label), tag, text_tag))
     out: dict[str, Any] = {"model_version": task.model or "spacy-seqmix", "result": results}
     if task.score is not None:
         # Its order by uncertainty shows the lowest score first.
@@ -130,10 +141,22 @@ def prediction_of(task: Task, labels_tag: str = FROM, text_tag: str = TO) -> dic
     return out
 
 
-def _result(name: str, one: CharSpan, names: dict[str, str]) -> dict[str, Any]:
+def region(name: str, one: CharSpan, from_name: str, to_name: str) -> dict[str, Any]:
+    """A labelled span, as predictions and annotations have it.
+
+    name (str): tells it apart from the others of its task.
+    from_name, to_name (str): the names of the tags <Labels> and <Text> of the labelling interface.
+    """
     value = {"start": one.start, "end": one.end, "text": one.text, "labels": [one.label]}
-    out = {"id": name, **names, "value": value}
+    out = {"id": name, "from_name": from_name, "to_name": to_name, "type": "labels", "value": value}
     return out if one.confidence is None else {**out, "score": one.confidence}
+
+
+def relation(head: str, tail: str, label: str, confidence: float | None) -> dict[str, Any]:
+    """A relation from one region to another, by their names."""
+    ends = {"from_id": head, "to_id": tail, "type": "relation", "direction": "right"}
+    out: dict[str, Any] = {**ends, "labels": [label]}
+    return out if confidence is None else {**out, "score": confidence}
 
 
 def read_label_studio(path: Path, *, skip: bool = False) -> Iterator[Row]:

@@ -13,7 +13,7 @@ from ...errors import Errors, SeqMixError, Warnings
 from ...types import Task
 from ..formats.label_studio import KEY_FIELD, prediction_of, rows_of, task_data
 from ..rows import Row
-from .interface import Interface, interface_xml
+from .interface import Interface, interface_xml, read_interface
 from .server import Server
 
 __all__ = ["Project", "take_project"]
@@ -62,7 +62,7 @@ class Project:
         RAISES (SeqMixError): S781 to S786.
         """
         found: dict[str, Any] = self.server.get(f"projects/{self.id}/")
-        self.interface = Interface.of(found, self.where)
+        self.interface = _interface_of(found, self.where)
         return found
 
     def change(self, **values: Any) -> None:
@@ -73,14 +73,14 @@ class Project:
         """Its tasks. RAISES (SeqMixError): S781 to S786."""
         for task in self._pages(include="id,data"):
             data = task["data"]
-            text = str(data.get(self.interface.field, ""))
+            text = str(data.get(self.interface.key, ""))
             yield Placed(task["id"], str(data.get(KEY_FIELD, "")), text)
 
     def add(self, tasks: Sequence[Task]) -> None:
         """Add tasks, without suggestions."""
         for low in range(0, len(tasks), TOGETHER):
             rows = [
-                {"data": task_data(task, self.interface.field)}
+                {"data": task_data(task, self.interface.key)}
                 for task in tasks[low : low + TOGETHER]
             ]
             self.server.post(f"projects/{self.id}/import", rows)
@@ -90,7 +90,7 @@ class Project:
         for low in range(0, len(tasks), TOGETHER):
             rows = [
                 {
-                    "data": task_data(task, self.interface.field),
+                    "data": task_data(task, self.interface.key),
                     "predictions": [self._prediction(task)] * (task.suggestions is not None),
                 }
                 for task in tasks[low : low + TOGETHER]
@@ -107,7 +107,7 @@ class Project:
         self.server.post("predictions/", given)
 
     def _prediction(self, task: Task) -> dict[str, Any]:
-        return prediction_of(task, self.interface.labels_tag, self.interface.text_tag)
+        return prediction_of(task, self.interface.place, self.interface.text)
 
     def remove_predictions(self, numbers: Iterable[int]) -> None:
         """Remove all predictions of some of its tasks: old ones would be shown beside new ones."""
@@ -134,7 +134,7 @@ class Project:
         for task in self._pages(fields="all", **query):
             times.append(datetime.fromisoformat(task["updated_at"].replace("Z", "+00:00")))
             where = f"{self.where}, task {task['id']}"
-            rows = rows_of(task, where, self.interface.field)
+            rows = rows_of(task, where, self.interface.key)
             yield task["id"], [self._named(row) for row in rows]
         self._seen = max(times, default=None)
 
@@ -187,9 +187,16 @@ def take_project(
             given = {"title": name, "label_config": interface_xml(labels, relations)}
             found = server.post("projects/", {**given, "sampling": SAMPLING})
     where = f"{server.url}/projects/{found['id']}"
-    interface = Interface.of(found, where)
+    interface = _interface_of(found, where)
     interface.check(labels, where)
     return Project(server, found["id"], interface)
+
+
+def _interface_of(described: Mapping[str, Any], where: str) -> Interface:
+    try:
+        return read_interface(described["label_config"])
+    except SeqMixError as err:
+        raise SeqMixError(Errors.E785.format(where=where, reason=err)) from err
 
 
 def _check_version(server: Server) -> None:

@@ -16,11 +16,12 @@ from starlette.types import ASGIApp
 
 from ...errors import Errors, SeqMixError
 from ...files import parse_json
+from ..asgi import TooLargeError
+from ..training import Training
 from .desk import Desk
 from .progress import Progress
 from .rows import PageAnswer, posted_answer
-from .security import Guard, TooLargeError
-from .training import Training
+from .security import Guard
 
 __all__ = ["make_app"]
 

@@ -14,11 +14,11 @@ from ...active.journal import RoundRecord, read_journal
 from ...active.run_folder import RunFolder
 from ...errors import SeqMixError
 from ...query.agreement import ROUNDS, Agreement, should_stop
+from ..training import Training
 from .blind import blind_result
 from .curve import curve_of, types_of
 from .desk import Desk
 from .rows import PageAnswer
-from .training import Training
 from .watched import Watched
 
 __all__ = ["WHY", "Progress"]

@@ -9,6 +9,8 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from ..asgi import limited, refuse
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -67,9 +69,9 @@ class Guard:
             await send(message)
 
         if problem is not None:
-            await _refuse(send_safely, *problem)
+            await refuse(send_safely, *problem)
             return
-        await self.app(scope, _limited(receive), send_safely)
+        await self.app(scope, limited(receive, MAX_BODY), send_safely)
 
     def _problem(
         self, scope: Scope, headers: dict[str, str], from_link: bool
@@ -111,31 +113,6 @@ class Guard:
 
     def _is_token(self, text: str) -> bool:
         return hmac.compare_digest(text.encode(), self.token.encode())
-
-
-class TooLargeError(Exception):
-    """A body that grows beyond the limit while it is read."""
-
-
-def _limited(receive: Receive) -> Receive:
-    """A body without a length is cut off at the limit."""
-    size = 0
-
-    async def limited() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > MAX_BODY:
-            raise TooLargeError
-        return message
-
-    return limited
-
-
-async def _refuse(send: Send, status: int, reason: str) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": reason.encode()})
 
 
 def _is_address(name: str) -> bool:

@@ -4,39 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import socket
 import sys
 import threading
 import warnings
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ...active.run_folder import locked
-from ...errors import Errors, SeqMixError, SeqMixFileError, Warnings
+from ...errors import Errors, SeqMixError, Warnings
 from ...threads import cores, environment
+from .. import serving
+from ..training import Training
 from .desk import Desk
 from .folder import PageFolder, PageSettings
 from .progress import Progress
-from .training import Training
 
-__all__ = ["bind", "check_installed", "serve"]
+__all__ = ["bind", "serve"]
 
 # The port that is tried first, so that a bookmark works.
 PORT = 8642
-
-
-def check_installed() -> None:
-    """RAISES (SeqMixError): S686 where the web server is not installed."""
-    try:
-        import starlette
-        import uvicorn  # noqa: F401
-
-        del starlette
-    except ImportError as err:
-        raise SeqMixError(Errors.E686.format(missing=err.name)) from err
 
 
 def bind(host: str, port: int | None, usual: int | None = None) -> socket.socket:
@@ -46,17 +35,7 @@ def bind(host: str, port: int | None, usual: int | None = None) -> socket.socket
     usual (int | None): where the run was served before; by default 8642.
     RAISES (SeqMixFileError): S687 where it can't be had.
     """
-    wanted = [port] if port is not None else [usual or PORT, 0]
-    for number in wanted:
-        try:
-            family = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0][0]
-            listener = socket.create_server((host, number), family=family)
-        except OSError as err:
-            text = Errors.E687.format(host=host, port=number, reason=err.strerror)
-            problem = SeqMixFileError(text)
-        else:
-            return listener
-    raise problem
+    return serving.bind(host, [port] if port is not None else [usual or PORT, 0])
 
 
 @contextmanager
@@ -98,17 +77,13 @@ def serve(
 
     Warns with W681 where the page moves.
     """
-    import uvicorn
-
     from .app import make_app
 
     folder = PageFolder(run_dir)
     with ExitStack() as stack:
         usual = folder.read().port if folder.exists else None
         listener = stack.enter_context(bind(host, port, usual))
-        shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
-        shown = f"[{shown}]" if ":" in shown else shown
-        address = f"http://{shown}:{listener.getsockname()[1]}/"
+        address = serving.address_of(host, listener)
         if not folder.exists:
             begin()
         stack.enter_context(alone(folder, address))
@@ -127,7 +102,7 @@ def serve(
             facts=folder.facts(),
         )
         training = None
-        stack.enter_context(_like_ctrl_c())
+        stack.enter_context(serving.like_ctrl_c())
         if train is not None:
             env = environment(cores() - 1)  # one is left for the page
             training = Training(folder.config_path, run_dir, train, env)
@@ -141,31 +116,7 @@ def serve(
         on_start(link)
         if browser and _has_screen():
             threading.Timer(0.5, webbrowser.open, [link]).start()
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=2,
-            lifespan="off",
-            ws="none",
-        )
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
-
-
-@contextmanager
-def _like_ctrl_c() -> Iterator[None]:
-    """Let the signals of a closed terminal, and of a system that shuts down, end the server as
-    Ctrl-C does. uvicorn would raise SIGTERM again once it has ended, and nothing could follow."""
-    numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []  # signals belong to the main thread
-    before = {n: signal.signal(n, signal.default_int_handler) for n in numbers if n is not None}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        serving.run(app, listener)
 
 
 def _has_screen() -> bool:

@@ -1,4 +1,4 @@
-"""The process that trains: ``spacy seqmix active``, which ends with the page's server."""
+"""The process that trains beside a server: ``spacy seqmix active``, which ends with the server."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from click import unstyle
 
 __all__ = ["Training"]
 
-# What it has to end in once it is asked to; the end of its log that the page shows.
+# What it has to end in once it is asked to; the end of its log that people are shown.
 TERMINATION_SECONDS, LOG_BYTES, LOG_LINES = 10.0, 20_000, 12
-# A person waits for the page, nobody for the training.
+# A person waits for the server, nobody for the training.
 NICENESS = 10
 
 
@@ -34,15 +34,18 @@ class Training:
         run_dir: Path,
         options: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
+        log: Path | None = None,
     ) -> None:
         """Nothing is started yet.
 
         options (Sequence[str]): further options of ``spacy seqmix active``.
         env (Mapping | None): its environment; by default that of this process.
+        log (Path | None): the file of what it prints, in a folder that exists; by default the
+            page's.
         """
         command = ["spacy", "seqmix", "active", str(config), str(run_dir), "--quiet"]
         self.command = [sys.executable, "-m", *command, "--wait", "--end-with-input", *options]
-        self.log = run_dir / "page" / "training.log"
+        self.log = run_dir / "page" / "training.log" if log is None else log
         self.env = env
         self.since = 0.0  # when it was started last
         self._process: subprocess.Popen[bytes] | None = None
