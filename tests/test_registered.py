@@ -55,6 +55,7 @@ ORACLES = ("spacy-seqmix.GoldOracle.v1",)
 OTHERS = (
     # Oracles that wait for people: tests/annotate.
     "spacy-seqmix.Files.v1",
+    "spacy-seqmix.LabelStudio.v1",
     "spacy-seqmix.Page.v1",
     "spacy-seqmix.PerplexityDiscriminator.v1",
     "spacy-seqmix.Duplication.v1",  # no mixing: tests/mixing/test_duplication.py
