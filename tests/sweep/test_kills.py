@@ -25,7 +25,7 @@ TRIALS = int(os.environ.get("KILL_TRIALS", "1"))
 OPTIONS = {
     "active.max_steps": None,
     "active.epochs": 1.0,
-    "active.n_rounds": 2,
+    "active.n_rounds": 1,
     "active.mixing.strategy": {"@misc": "spacy-seqmix.MentionReplacement.v1"},
     "active.mixing.realiser": {"@misc": "spacy-seqmix.Interpolated.v1"},
     "sweep.seeds": [0, 1],
