@@ -55,6 +55,21 @@ def test_backend_models_change_with_the_rounds_of_a_run(tmp_path, learned, ruled
     assert server.messages == []
 
 
+def test_backend_waits_for_the_first_model_but_not_too_long(tmp_path, ruled, monkeypatch):
+    run = new_run(tmp_path / "run")
+    add_round(run, 0, ruled)
+    server = Server(run.path)
+    monkeypatch.setattr("spacy_seqmix.annotate.backend.app.SETUP_SECONDS", 0.1)
+    sent = {"project": "1.2", "schema": interface(), "hostname": "h", "access_token": "t"}
+    assert server.client.post("/setup", json=sent).json() == {"model_version": "no-model"}
+    threading.Timer(1.0, server.models.look).start()
+    (entry,) = server.predict(TEXT)
+    assert (found(entry), entry["model_version"]) == ([("Turin", "LOC")], "round-00")
+    late = Server(run.path)
+    monkeypatch.setattr("spacy_seqmix.annotate.backend.app.PREDICT_SECONDS", 0.1)
+    assert late.predict(TEXT)[0]["model_version"] == "no-model"
+
+
 def test_backend_models_never_mix_in_one_answer(tmp_path, learned, ruled, monkeypatch):
     run = new_run(tmp_path / "run")
     add_round(run, 0, ruled)

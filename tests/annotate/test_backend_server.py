@@ -72,6 +72,7 @@ def rules(tmp_path):
 
 def test_backend_says_that_it_is_there_before_there_is_a_model(tmp_path):
     server = Server(new_run(tmp_path / "run").path)
+    server.models.look()
     for path in ("/health", "/"):
         answer = server.client.get(path)
         assert answer.json() == {"status": "UP", "model_class": "spacy-seqmix"}

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from pathlib import Path
 from threading import Event, Lock
+from time import monotonic
 from typing import Any, TypeAlias
 
 from starlette.applications import Starlette
@@ -36,6 +37,8 @@ Body: TypeAlias = dict[str, Any]
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 # Requests that are predicted at the same time, a batch of each in turn; others wait.
 AT_ONCE = 4
+# How long a first pipeline is waited for: Label Studio waits 3 and 100 seconds.
+SETUP_SECONDS, PREDICT_SECONDS, STEP_SECONDS = 1.5, 60.0, 0.2
 
 
 class WrongRequestError(ValueError):
@@ -65,6 +68,7 @@ class Backend:
 
     def setup(self, body: Body) -> Body:
         """The version of the pipeline: tasks with predictions of another one are sent again."""
+        self.models.has_looked(SETUP_SECONDS)
         return {"model_version": self.models.version}
 
     def versions(self) -> Body:
@@ -83,18 +87,22 @@ class Backend:
         RAISES (WrongRequestError): where "tasks" is no list.
         RAISES (EndedError): where it is not worth going on.
         """
-        tasks, model = body.get("tasks"), self.models.current
+        tasks = body.get("tasks")
         if not isinstance(tasks, list):
             raise WrongRequestError('"tasks" is no list')
         interface = self._interface(body.get("label_config"))
-        if model is None or interface is None:
-            version = NO_MODEL if model is None else model.version
-            return {"results": [empty(version, ASKED_FIRST) for _ in tasks]}
 
         def check() -> None:
             if self.ended.is_set() or gone.is_set():
                 raise EndedError
 
+        until = monotonic() + PREDICT_SECONDS  # empty suggestions would be kept
+        while not self.models.has_looked(STEP_SECONDS) and monotonic() < until:
+            check()
+        model = self.models.current
+        if model is None or interface is None:
+            version = NO_MODEL if model is None else model.version
+            return {"results": [empty(version, ASKED_FIRST) for _ in tasks]}
         hidden = self._set_aside()
         found = suggestions(model, tasks, interface, self.log, hidden=hidden, check=check)
         return {"results": found}
@@ -144,7 +152,8 @@ def make_app(backend: Backend, key: str) -> ASGIApp:
         return JSONResponse(backend.versions())
 
     async def setup(request: Request) -> Response:
-        return JSONResponse(backend.setup(_object(await request.body())))
+        body = _object(await request.body())
+        return JSONResponse(await run_in_threadpool(backend.setup, body))
 
     async def validate(request: Request) -> Response:
         return JSONResponse(backend.validate(_object(await request.body())))

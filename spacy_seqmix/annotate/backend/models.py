@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import TypeAlias
 
 import spacy
@@ -89,6 +89,7 @@ class Models:
         """Nothing is loaded yet."""
         self.source, self.log = source, log
         self.current: Served | None = None
+        self._looked = Event()
         self._seen: Stamp | None = None
 
     @property
@@ -96,9 +97,20 @@ class Models:
         """That of the pipeline that answers."""
         return NO_MODEL if self.current is None else self.current.version
 
+    def has_looked(self, seconds: float) -> bool:
+        """Whether it is known if there is a pipeline; while a first one is loaded, it is waited for
+        so long."""
+        return self._looked.wait(seconds)
+
     def look(self) -> None:
         """Load the pipeline that there is, if it is another one than was tried last; logs W792 for
         one that fails, and the old one stays."""
+        try:
+            self._look()
+        finally:
+            self._looked.set()
+
+    def _look(self) -> None:
         found = self.source.find()
         if found is None or found == self._seen:
             return
