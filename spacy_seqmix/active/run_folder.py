@@ -28,9 +28,12 @@ DAMAGED = (ValueError, TypeError, KeyError, AttributeError)
 # What people's answers need. It outlives a run that failed in its first round, so that they are not
 # lost, and the config can be corrected.
 OF_PEOPLE = ("asked.jsonl", "answers.jsonl", "status.json", "page", "label-studio")
-# Settings of oracles that change how answers are read, not which texts are asked: a new label comes
-# up in mid-run.
-READING = ("labels", "annotators", "confirmed", "cut", "overlap")
+# Settings of oracles that change where or how answers are read, not which texts are asked: a new
+# label comes up in mid-run, a server moves, a person leaves.
+READING = (
+    *("labels", "relations", "annotators", "n_annotators", "confirmed", "cut", "overlap"),
+    *("url", "project", "token_env", "poll"),
+)
 OF_READING = frozenset(f"active.oracle.{name}" for name in READING)
 # Settings that a run may go on without: of the config that another one extends, every value counts,
 # but not its name. So the run's own config.cfg, which has all values, can take its place.

@@ -56,6 +56,10 @@ class Sent:
         self.docs |= zip(keys, docs, strict=True)
         return keys
 
+    def has(self, task: Task) -> bool:
+        """Whether a task was sent with these suggestions."""
+        return task.key in self.docs and self._shown.get(task.key) == task.suggestions
+
     def write(self, tasks: Sequence[Task], path: Path) -> None:
         """Keep the texts of tasks, and what is suggested, in a .spacy file."""
         docs = {task.key: with_key(task.doc.copy(), task.key, {}) for task in tasks}

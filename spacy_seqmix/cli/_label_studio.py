@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -34,12 +35,14 @@ def server_of(
     token_env: str,
     files: Path | list[Path] | None,
     instead: str,
+    unused: Mapping[str, bool],
 ) -> Server | None:
     """The server that a command names, if it names one.
 
     option (str): what names it, such as "--to".
     files (object): what is given in place of a server.
     instead (str): how that is given, for messages.
+    unused (Mapping): options that files alone have, and whether they are given.
     RAISES (SeqMixError): S781, S782, and S788 where both are given, or none, or a part.
     """
     if url is None:
@@ -52,6 +55,9 @@ def server_of(
         raise SeqMixError(Errors.E788.format(option=option, fix="give --project as well"))
     if files:
         raise SeqMixError(Errors.E788.format(option=option, fix=f"leave out {instead}"))
+    for name, is_given in unused.items():
+        if is_given:
+            raise SeqMixError(Errors.E788.format(option=option, fix=f"leave out {name}"))
     from ..annotate.label_studio.server import Server
 
     return Server(url, token_env)

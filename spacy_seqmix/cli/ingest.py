@@ -154,7 +154,8 @@ def ingest_cli(
             "skip": skip,
             "whole": whole,
         }
-        server = server_of("--from", source, project, token_env, paths, "EXPORT")
+        unused = {"--format": format is not ToolFormat.auto, "--confirmed": confirmed}
+        server = server_of("--from", source, project, token_env, paths, "EXPORT", unused)
         if server is not None and project is not None:
             made, there = ingest_project(server, project, output, nlp, **how)
             msg.info(f"Read {there.where}")

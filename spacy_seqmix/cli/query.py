@@ -96,7 +96,8 @@ def query_cli(
     from ..score.run import read_scores
 
     with show_messages():
-        server = server_of("--to", to, project, token_env, output, "--output FILE")
+        unused = {"--format": format is not ToolFormat.auto}
+        server = server_of("--to", to, project, token_env, output, "--output FILE", unused)
         chosen = None if policy is None else policy_of(policy)
         setup_gpu(use_gpu, silent=False)
         nlp = spacy.load(model)
@@ -110,7 +111,7 @@ def query_cli(
             "score_size": score_size,
             "diverse": diverse,
             "seed": seed,
-            "model": Path(model).name,
+            "model": Path(model).resolve().name,
             "scores": None if scores is None else read_scores(scores),
             "outside": scores,
         }

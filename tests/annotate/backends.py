@@ -69,10 +69,9 @@ class Server:
         log = Log(self.messages.append)
         source = Source(str(name))
         folder = None if source.run is None else BackendFolder(source.run.path)
-        asked = None if source.run is None else source.run.asked
         self.models = Models(source, log)
         self.webhooks = Webhooks(folder, training, log)
-        self.backend = Backend(self.models, self.webhooks, log, asked)
+        self.backend = Backend(self.models, self.webhooks, log, source.run)
         app = make_app(self.backend, KEY)
         self.anyone = testclient.TestClient(app, base_url=HOST, raise_server_exceptions=False)
         self.client = testclient.TestClient(

@@ -212,6 +212,14 @@ def test_backend_gives_no_suggestions_for_texts_that_measure(tmp_path, learned):
     entries = server.client.post("/predict", json=body).json()["results"]
     assert entries[1] == {"result": [], "score": 0.0, "model_version": "round-00"}
     assert found(entries[0]) and entries[0] == entries[2]
+    # An earlier round has set aside the third text.
+    scores = {"ents_p": 0.5, "ents_r": 0.5, "ents_f": 0.5}
+    record = {"round": 0, "queried": [2, 4], "held_out": [2], "n_labelled": 1, "n_mixed": 0}
+    record |= {"steps": 1, "scores": {"dev": scores}}
+    record |= {"seconds": dict.fromkeys(("query", "mix", "train", "evaluate"), 1.0)}
+    run.journal.write_text(json.dumps(record) + "\n", "utf8")
+    entries = server.client.post("/predict", json=body).json()["results"]
+    assert [bool(one["result"]) for one in entries] == [True, False, False]
 
 
 @pytest.mark.parametrize("path", ["/predict", "/setup", "/webhook", "/validate"])

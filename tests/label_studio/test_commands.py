@@ -91,6 +91,8 @@ def test_label_studio_query_sends_and_ingest_reads(studio: LabelStudio, run: Run
         ("query model pool.txt --to localhost:8080 --project 1", "[S781]"),
         ("ingest -o out.spacy", "[S788] --from is for Label Studio: give it, or EXPORT"),
         ("ingest x.json --from URL --project 1 -o out.spacy", "leave out EXPORT"),
+        ("ingest --from URL --project 1 -o out.spacy --confirmed", "leave out --confirmed"),
+        ("query model pool.txt --to URL --project 1 -f brat", "leave out --format"),
         ("ingest --from URL/some/page --project 1 -o out.spacy", "[S783]"),
     ],
 )

@@ -279,12 +279,12 @@ def test_label_studio_tokens_of_both_kinds(
     monkeypatch.setenv("PERSONAL", personal)
     oracle, tasks = begin(token_env="PERSONAL"), make_tasks()
     assert list(oracle(tasks)) == []
-    oracle.server._session.headers["Authorization"] = "Bearer expired.or.wrong"
+    oracle.server._header = "Bearer expired.or.wrong"
     of = tasks_of(studio, number_of(oracle))
     submit(studio, of[EMPTY], [])
     assert list(by_text(oracle(tasks))) == [EMPTY]
     studio.call("POST", "token/blacklist/", json={"refresh": personal})
-    oracle.server._session.headers["Authorization"] = "Bearer expired.or.wrong"
+    oracle.server._header = "Bearer expired.or.wrong"
     with pytest.raises(SeqMixError, match=r"S782.* the token of PERSONAL is refused"):
         list(oracle(tasks))
     monkeypatch.setenv("LABEL_STUDIO_TOKEN", "0" * 40)

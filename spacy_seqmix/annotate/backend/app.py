@@ -7,8 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from time import monotonic
 from typing import Any, TypeAlias
 
@@ -20,14 +19,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from ...active.asked import Asked
+from ...active.run_folder import RunFolder
 from ...errors import SeqMixError, describe
 from ..asgi import TooLargeError
 from ..label_studio.interface import Interface, read_interface
-from ..page.watched import Watched
 from .guard import KeyGuard
 from .log import Log
 from .models import NO_MODEL, Models
+from .set_aside import SetAside
 from .suggesting import ASKED_FIRST, empty, suggestions
 from .webhooks import START, Webhooks
 
@@ -53,14 +52,12 @@ class Backend:
     """What Label Studio asks for: JSON objects in, JSON objects out."""
 
     def __init__(
-        self, models: Models, webhooks: Webhooks, log: Log, asked: Path | None = None
+        self, models: Models, webhooks: Webhooks, log: Log, run: RunFolder | None = None
     ) -> None:
-        """asked (Path | None): the run's ``asked.jsonl``, which says what is set aside."""
+        """run (RunFolder | None): says which texts are set aside."""
         self.models, self.webhooks, self.log = models, webhooks, log
         self.ended = Event()
-        self._asked = None if asked is None else Watched(asked)
-        self._dev: set[str] = set()
-        self._lock = Lock()
+        self._aside = None if run is None else SetAside(run)
 
     def health(self) -> Body:
         """Whether there is a server."""
@@ -103,7 +100,7 @@ class Backend:
         if model is None or interface is None:
             version = NO_MODEL if model is None else model.version
             return {"results": [empty(version, ASKED_FIRST) for _ in tasks]}
-        hidden = self._set_aside()
+        hidden = () if self._aside is None else self._aside.now()
         found = suggestions(model, tasks, interface, self.log, hidden=hidden, check=check)
         return {"results": found}
 
@@ -113,14 +110,6 @@ class Backend:
         except SeqMixError as err:
             self.log.once(str(err))
             return None
-
-    def _set_aside(self) -> set[str]:
-        """The keys of the texts that the rounds are scored on."""
-        with self._lock:
-            if self._asked is not None and self._asked.changed():
-                asked = Asked.read(self._asked.path)
-                self._dev |= {one.key for one in asked.texts if one.dev} if asked else set()
-            return set(self._dev)
 
 
 def make_app(backend: Backend, key: str) -> ASGIApp:

@@ -66,8 +66,7 @@ def serve(
             stack.callback(training.stop)
             training.start()
         models, webhooks = Models(source, log), Webhooks(folder, training, log)
-        asked = None if source.run is None else source.run.asked
-        backend, ended = Backend(models, webhooks, log, asked), Event()
+        backend, ended = Backend(models, webhooks, log, source.run), Event()
         stack.callback(backend.ended.set)
         stack.callback(ended.set)
         _watch(models, webhooks, ended)

@@ -13,6 +13,7 @@ from ...active.run_folder import disk_errors
 from ...config import problems_of
 from ...errors import Errors, SeqMixError, SeqMixFileError
 from ...files import parse_json, replacing
+from ..label_studio.folder import FOLDER, NUDGED
 
 __all__ = ["BackendFolder", "new_key"]
 
@@ -32,10 +33,10 @@ class BackendFolder:
     """The folder ``label-studio`` of a run."""
 
     def __init__(self, run_dir: Path) -> None:
-        self.path = Path(run_dir) / "label-studio"
+        self.path = Path(run_dir) / FOLDER
         self.settings = self.path / "serve.json"
         # Touched when people have done something: whoever reads their answers looks at its time.
-        self.nudged = self.path / "nudged"
+        self.nudged = self.path / NUDGED
         # What is trained: the run's config, which stands alone here.
         self.config = self.path / "config.cfg"
         self.log = self.path / "training.log"

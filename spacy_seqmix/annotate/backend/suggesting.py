@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -38,14 +38,14 @@ def suggestions(
     interface: Interface,
     log: Log,
     *,
-    hidden: Collection[str] = (),
+    hidden: Container[str] = (),
     check: Callable[[], object] = lambda: None,
 ) -> list[Entry]:
     """Predict tasks with one pipeline.
 
     tasks (Sequence[Any]): as Label Studio sends them. The score of one whose text is missing or
         can't be read is 1.0: it is asked last.
-    hidden (Collection[str]): keys of tasks that get no suggestions, since a model is measured with
+    hidden (Container[str]): keys of tasks that get no suggestions, since a model is measured with
         them; their score is 0.0.
     check (Callable): called before every batch; what it raises ends all.
     RETURNS (list): one prediction for each task. Its score is the least confidence in an entity, a

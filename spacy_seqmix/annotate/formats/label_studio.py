@@ -47,11 +47,13 @@ class _Value(Schema):
 class _Result(Schema):
     type: str = "labels"
     id: str | None = None
-    value: _Value = _Value()
+    to_name: Any = None
+    value: Any = None  # of many kinds: comments, choices, parts of HTML
     score: float | int | None = None
     from_id: str | None = None
     to_id: str | None = None
-    labels: list[Text] = Field(default_factory=list)
+    direction: str | None = None
+    labels: list[Text] | None = None
 
 
 class _Person(Schema):
@@ -172,10 +174,12 @@ def read_label_studio(path: Path, *, skip: bool = False) -> Iterator[Row]:
         yield from attempt(skip, rows_of, item, where) or ()
 
 
-def rows_of(item: Any, where: str, field: str = TO) -> list[Row]:
+def rows_of(item: Any, where: str, field: str = TO, text_tag: str | None = None) -> list[Row]:
     """The rows of a task of an export: one for each annotation, or one that says "not yet".
 
     field (str): the key of the text in the task's data.
+    text_tag (str | None): the name of the <Text> tag; what is marked in others is left out. None
+        takes it for granted that there is only one.
     RAISES (SeqMixError): S646.
     """
     if isinstance(item, dict) and "data" not in item:
@@ -186,7 +190,7 @@ def rows_of(item: Any, where: str, field: str = TO) -> list[Row]:
         notes = ("it has a draft, which was not submitted",) if task.drafts else ()
         return [Row(where, text, "not yet", key, extra=extra, notes=notes)]
     row = Row(where, text, "labelled", key, extra=extra)
-    return [_of_annotation(one, row) for one in task.annotations]
+    return [_of_annotation(one, row, text_tag) for one in task.annotations]
 
 
 def _of_data(data: dict[str, Any], where: str, field: str = TO) -> tuple[str, str, dict[str, Any]]:
@@ -199,13 +203,15 @@ def _of_data(data: dict[str, Any], where: str, field: str = TO) -> tuple[str, st
     return text, str(key), other_keys(extra, where)
 
 
-def _of_annotation(one: _Annotation, row: Row) -> Row:
+def _of_annotation(one: _Annotation, row: Row, text_tag: str | None) -> Row:
     spans: list[CharSpan] = []
     numbers: dict[str | None, int] = {}
     notes: list[str] = []
     for result in one.result:
-        value = result.value
-        if result.type == "labels" and value.start is not None and value.end is not None:
+        value = _value(result, row.where)
+        if value is not None and text_tag is not None and result.to_name != text_tag:
+            notes.append(f"a region of {result.to_name!r}")
+        elif value is not None and value.start is not None and value.end is not None:
             numbers[result.id] = len(spans)
             place = CharSpan(value.start, value.end, "", text=value.text)
             spans += [replace(place, label=label) for label in value.labels]
@@ -215,8 +221,10 @@ def _of_annotation(one: _Annotation, row: Row) -> Row:
     relations = []
     for result in one.result:
         if result.type == "relation" and {result.from_id, result.to_id} <= numbers.keys():
-            ends = numbers[result.from_id], numbers[result.to_id]
-            relations += [(*ends, label) for label in result.labels]
+            head, tail = numbers[result.from_id], numbers[result.to_id]
+            right, left = result.direction != "left", result.direction in ("left", "bi")
+            ends = [(head, tail)] * right + [(tail, head)] * left
+            relations += [(*pair, label) for label in result.labels or () for pair in ends]
             notes += [] if result.labels else ["a relation without a label"]
     return replace(
         row,
@@ -231,6 +239,13 @@ def _of_annotation(one: _Annotation, row: Row) -> Row:
     )
 
 
+def _value(result: _Result, where: str) -> _Value | None:
+    """The place of a labelled region; None for other results."""
+    if result.type != "labels":
+        return None
+    return validated(_Value, result.value or {}, where, Errors.E646)
+
+
 def _shown(prediction: Any, where: str) -> tuple[CharSpan, ...] | None:
     """The suggestions that a person saw; an annotation from scratch has an empty prediction."""
     if not isinstance(prediction, dict) or not prediction.get("result"):
@@ -239,8 +254,8 @@ def _shown(prediction: Any, where: str) -> tuple[CharSpan, ...] | None:
     return tuple(
         CharSpan(value.start, value.end, label, result.score, value.text)
         for result in given.result
-        for value in [result.value]
-        if value.start is not None and value.end is not None
+        for value in [_value(result, where)]
+        if value is not None and value.start is not None and value.end is not None
         for label in value.labels[:1]
     )
 

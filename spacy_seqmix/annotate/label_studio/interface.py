@@ -47,12 +47,18 @@ class Interface:
             raise SeqMixError(Errors.E785.format(where=where, reason=reason))
 
 
-def interface_xml(labels: Sequence[str], relations: Sequence[str] = ()) -> str:
-    """The labelling interface of a new project. Marks begin and end with words."""
+def interface_xml(
+    labels: Sequence[str], relations: Sequence[str] = (), *, words: bool = True
+) -> str:
+    """The labelling interface of a new project.
+
+    words (bool): whether marks begin and end with words; not for scripts without blanks.
+    """
     tags = "".join(f"<Label value={quoteattr(label)}/>" for label in labels)
     kinds = "".join(f"<Relation value={quoteattr(label)}/>" for label in relations)
     related = f"<Relations>{kinds}</Relations>" if relations else ""
-    text = '<Text name="text" value="$text" granularity="word"/>'
+    unit = "word" if words else "symbol"
+    text = f'<Text name="text" value="$text" granularity="{unit}"/>'
     return f'<View><Labels name="label" toName="text">{tags}</Labels>{related}{text}</View>'
 
 

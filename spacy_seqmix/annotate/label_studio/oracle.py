@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import isqrt
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from spacy.language import Language
 
 from ...annotation.layers import ENTS, RELATIONS
 from ...errors import Errors, SeqMixError, Warnings, plural
-from ...files import parse_json, replacing
+from ...files import replacing
 from ...query.diverse import text_clusters
 from ...types import Answer, Oracle, Task
 from ..annotators import is_joining
 from ..place import Rules
 from ..rows import Row
 from ..sent import Sent
-from .project import SAMPLING, Project, take_project
+from .folder import FOLDER, NUDGED, STATE, State
+from .project import SAMPLING, Project, by_enough_people, take_project
 from .server import TOKEN_ENV, Server
 
-__all__ = ["FOLDER", "NUDGED", "LabelStudioOracle", "make_label_studio_oracle"]
+__all__ = ["LabelStudioOracle", "make_label_studio_oracle"]
 
-# Of the run folder: what the oracle knows, and what `spacy seqmix serve` touches for each change.
-FOLDER, NUDGED = "label-studio", "nudged"
-STATE = "project.json"
 # Seconds between two looks at the server where nobody says that something has changed.
 POLL = 5.0
 
@@ -55,14 +52,17 @@ class LabelStudioOracle(Oracle):
     n_annotators: int = 1
     poll: float = POLL
     _folder: Path | None = None
+    _words: bool = True
     _project: Project | None = None
-    # The server's tasks of each text that is known to be there, and all that was said, by task.
-    _numbers: dict[str, list[int]] = field(default_factory=dict)
+    # The server's tasks of each text, None where they have to be looked up.
+    _numbers: dict[str, list[int]] | None = None
+    # All that was said, by task, and whether some of it was not yielded yet.
     _rows: dict[int, list[Row]] = field(default_factory=dict)
-    # The texts that are there, those of them with the suggestions of a version of the model.
+    _is_new: bool = False
+    # The texts that are there, with the suggestions of the version, as far as they have any.
     _ready: set[str] = field(default_factory=set)
-    _predicted: set[str] = field(default_factory=set)
     _version: str | None = None
+    _n_tasks: int | None = None  # of the whole project
     _looked: tuple[float, float] = (-1.0, -1.0)  # when, and the time of the nudge
     _problem: str = ""  # why the server can't be reached
 
@@ -80,6 +80,8 @@ class LabelStudioOracle(Oracle):
     def begin(self, run_dir: Path, nlp: Language) -> None:
         """Read the texts that were asked before. Nothing is asked of the server yet."""
         self._folder = run_dir / FOLDER
+        # In others a mark may begin and end anywhere.
+        self._words = bool(nlp.vocab.writing_system["has_letters"])
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in sorted(self.folder.glob("round-*.spacy")):
             self.sent.read(path, nlp)
@@ -97,11 +99,11 @@ class LabelStudioOracle(Oracle):
         Answers to tasks of earlier rounds are yielded, too: they may have been corrected. A server
         that can't be reached is asked again later.
 
-        RAISES (SeqMixError): S782 to S787.
+        RAISES (SeqMixError): S600, S782 to S787.
 
         Warns with W640 of spans that were moved or left out and of answers that can't be used, with
-        W780 of a server of another version, with W781 of one that can't be reached, and with W782
-        of tasks that were deleted.
+        W540 of tasks that can't be read, with W780 of a server of another version, with W781 of one
+        that can't be reached, and with W782 of tasks that were deleted.
         """
         if self._problem and not self._is_due():
             return
@@ -119,6 +121,7 @@ class LabelStudioOracle(Oracle):
                 warnings.warn(Warnings.W781.format(problem=err), stacklevel=2)
             self._problem = str(err)
             self._looked = (time.monotonic(), self._nudge())
+            self._numbers = None  # the server may have done what it did not answer
         else:
             self._problem = ""
 
@@ -126,14 +129,20 @@ class LabelStudioOracle(Oracle):
         """The project: the one that the run has, or the one of the config."""
         if self._project is None:
             path = self.folder / STATE
-            known: dict[str, Any] = parse_json(path.read_bytes()) if path.exists() else {}
-            given = {"url": self.server.url, "name": self.name}
-            name = known["id"] if known.items() >= given.items() else self.name
-            self._project = take_project(self.server, name, self.labels, self.relations)
-            if not known:
-                self._project.change(sampling=SAMPLING, maximum_annotations=self.n_annotators)
+            known = State.read(path)
+            given = State(url=self.server.url, name=self.name)
+            is_known = known is not None and (known.url, known.name) == (given.url, given.name)
+            name = known.id if known is not None and is_known else self.name
+            self._project = take_project(
+                self.server, name, self.labels, self.relations, words=self._words
+            )
+            if not is_known:
+                described = self._project.describe()
+                most = max(described.get("maximum_annotations") or 1, self.n_annotators)
+                self._project.change(sampling=SAMPLING, maximum_annotations=most)
             with replacing(path) as temporary:
-                temporary.write_text(json.dumps({**given, "id": self._project.id}) + "\n", "utf8")
+                state = given.model_copy(update={"id": self._project.id})
+                temporary.write_text(state.model_dump_json() + "\n", "utf8")
         return self._project
 
     def _send(self, project: Project, tasks: Sequence[Task]) -> None:
@@ -141,80 +150,85 @@ class LabelStudioOracle(Oracle):
 
         A run that was killed does it again: what is there already is not added twice.
         """
-        if new := [task for task in tasks if task.key not in self.sent.docs]:
+        if new := [task for task in tasks if not self.sent.has(task)]:
             self.sent.write(new, self._free_path(tasks[0].round))
-        self._find(project)
-        project.add([task for task in tasks if task.key not in self._numbers])
-        self._find(project)
-        version = next((task.model for task in tasks if task.suggestions is not None), None)
-        if version != self._version:
-            self._predicted.clear()
-            project.remove_predictions(n for numbers in self._numbers.values() for n in numbers)
+        fresh = self._numbers is None
+        numbers = self._found(project) if self._numbers is None else self._numbers
+        lacking = [task for task in tasks if task.key not in numbers]
+        for task, number in zip(lacking, project.add(lacking), strict=True):
+            numbers[task.key] = [number]
+        self._numbers = numbers
+        wanted = [task for task in tasks if task.suggestions is not None]
+        version = wanted[0].model if wanted else self._version
+        if wanted and (fresh or version != self._version):
+            self._ready.clear()
+            project.remove_predictions(n for some in numbers.values() for n in some)
+        self._predict(project, [task for task in wanted if task.key not in self._ready])
+        if wanted and version is not None:
             self._version = version
-        self._predict(project, [task for task in tasks if task.suggestions is not None])
-        if version is not None:  # the server refuses a version that no task has
-            project.change(model_version=version)
+            self._name_version(project)
         self._ready |= {task.key for task in tasks}
 
     def _predict(self, project: Project, tasks: Sequence[Task]) -> None:
-        """Add suggestions to tasks that have none of this version."""
-        wanted = [task for task in tasks if task.key not in self._predicted]
-        clusters = text_clusters([task.doc for task in wanted], isqrt(len(wanted)) + 1)
-        for task, cluster in zip(wanted, clusters, strict=True):
+        """Add suggestions to tasks."""
+        assert self._numbers is not None
+        clusters = text_clusters([task.doc for task in tasks], isqrt(len(tasks)) + 1)
+        for task, cluster in zip(tasks, clusters, strict=True):
             for number in self._numbers[task.key]:
-                project.predict(number, task, cluster)
-            self._predicted.add(task.key)
+                try:
+                    project.predict(number, task, cluster)
+                except SeqMixError as err:
+                    if err.code not in ("S784", "S786"):
+                        raise
+                    self._n_tasks = None  # somebody has just deleted it
 
-    def _find(self, project: Project) -> None:
+    def _name_version(self, project: Project) -> None:
+        """Let the project order its tasks by the suggestions of the round's model."""
+        try:
+            project.change(model_version=self._version)
+        except SeqMixError as err:
+            # The server refuses a version that no task has: somebody has deleted the suggestions.
+            if err.code != "S786":
+                raise
+
+    def _found(self, project: Project) -> dict[str, list[int]]:
         """Look up the project's tasks of the texts that were sent."""
         found: dict[str, list[int]] = {}
         for number, key, _ in project.tasks():
             if key in self.sent.docs:
                 found.setdefault(key, []).append(number)
-        self._numbers = found
+        return found
 
     def _answers(self, project: Project, tasks: Sequence[Task]) -> Iterator[Answer]:
         looked = (time.monotonic(), self._nudge())
         described = project.describe()
         project.interface.check(self.labels, project.where)
-        if self._version not in (None, described.get("model_version")):
-            # A backend that is connected puts its own name there, and tasks come at random.
-            project.change(model_version=self._version)
-        changed = dict(project.changed())
-        before = {number: self._rows.get(number) for number in changed}
-        self._rows |= changed
-        known = sum(map(len, self._numbers.values()))
-        if (described.get("task_number") or 0) < known:
+        named = described.get("model_version")
+        if self._version is not None and named not in (None, "", self._version):
+            # A backend that was connected puts its own name there, and tasks come at random.
+            self._name_version(project)
+        own = self.sent.docs.keys()
+        for number, rows in project.changed(own=lambda key, text: key in own, skip=True):
+            self._is_new |= rows != self._rows.get(number)
+            self._rows[number] = rows
+        n_tasks = described.get("task_number")
+        if n_tasks != self._n_tasks or self._numbers is None:
             self._restore(project, tasks)
-        if any(rows != before[number] for number, rows in changed.items()):
+        self._n_tasks = n_tasks
+        if self._is_new:
             self.sent.notes.clear()
-            yield from self.sent.answers(self._own_rows())
+            yield from self.sent.answers(by_enough_people(self._rows, self.n_annotators))
             self.sent.warn()
+            self._is_new = False
         self._looked = looked
-
-    def _own_rows(self) -> list[Row]:
-        """What was said of the texts that were sent, of each once enough people have: the project
-        may have other tasks, and drafts come and go. The time is that of all people together."""
-        docs = self.sent.docs
-        texts = {doc.text for doc in docs.values()}
-        found = []
-        for number in sorted(self._rows):
-            said = [row for row in self._rows[number] if row.state != "not yet"]
-            said = [row for row in said if row.key in docs or row.text in texts]
-            if len({row.who for row in said}) >= self.n_annotators:
-                seconds = [row.seconds for row in said]
-                known = [one for one in seconds if one is not None]
-                total = sum(known) if len(known) == len(seconds) else None
-                found += [replace(row, seconds=total) for row in said]
-        return found
 
     def _restore(self, project: Project, tasks: Sequence[Task]) -> None:
         """Send tasks again that somebody has deleted before they were labelled."""
-        self._find(project)
+        self._numbers = self._found(project)
         if lost := [task for task in tasks if task.key not in self._numbers]:
             text = Warnings.W782.format(n=plural(len(lost), "task"), where=project.where)
             warnings.warn(text, stacklevel=3)
-            self._predicted -= {task.key for task in lost}
+            self._ready -= {task.key for task in lost}
             self._send(project, tasks)
 
     def _is_due(self) -> bool:
@@ -230,7 +244,7 @@ class LabelStudioOracle(Oracle):
     def _free_path(self, number: int) -> Path:
         """A new file for tasks of a round, which may get more tasks in place of skipped ones."""
         more = 1
-        while (path := self.folder / f"round-{number:02d}-{more}.spacy").exists():
+        while (path := self.folder / f"round-{number:02d}-{more:03d}.spacy").exists():
             more += 1
         return path
 
@@ -263,9 +277,11 @@ def make_label_studio_oracle(
     overlap (str): "longest" keeps the longest of overlapping spans, "refuse" refuses them.
     poll (float): seconds between two looks at the server; `spacy seqmix serve` lets it look at once
         where something has changed.
-    RAISES (SeqMixError): S731 for "soft" or "vote", which ``ingest`` knows, S781 for what is no
-        address, S782 where the variable is not set.
+    RAISES (SeqMixError): S311 for less than one person, S731 for "soft" or "vote", which
+        ``ingest`` knows, S781 for what is no address, S782 where the variable is not set.
     """
+    if n_annotators < 1:
+        raise SeqMixError(Errors.E311.format(what="n_annotators", value=n_annotators))
     if is_joining(annotators):
         raise SeqMixError(Errors.E731.format(how=annotators))
     sent = Sent(Rules(cut, overlap, labels), annotators)

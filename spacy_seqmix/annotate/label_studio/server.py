@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import requests
@@ -11,7 +14,7 @@ from urllib3.util import Retry
 
 from ...errors import Errors, SeqMixError, SeqMixFileError, describe
 
-__all__ = ["TOKEN_ENV", "Server"]
+__all__ = ["TOKEN_ENV", "Server", "expected"]
 
 # The environment variable that has the token, unless another one is named.
 TOKEN_ENV = "LABEL_STUDIO_TOKEN"
@@ -20,13 +23,16 @@ TIMEOUT = (5.0, 120.0)
 # Requests that change nothing are sent again where the server is busy or restarts.
 RETRIES = Retry(
     total=3,
+    read=0,
     backoff_factor=0.3,
+    respect_retry_after_header=False,
     status_forcelist=(429, 502, 503, 504),
     allowed_methods=("GET",),
     raise_on_status=False,
 )
-# What a proxy, or the server itself, answers while it can't work.
-DOWN = (429, 502, 503, 504)
+# What the server, or a proxy, answers while it can't work. 500 may be a locked SQLite.
+BUSY, BROKEN = 429, 500
+TOKEN = r"[!-~]+"
 
 
 class Server:
@@ -46,15 +52,16 @@ class Server:
             raise SeqMixFileError(Errors.E781.format(url=url, reason=reason))
         self._token = os.environ.get(token_env, "").strip()
         if not self._token:
-            reason = f"the environment variable {token_env} is not set"
-            raise self._refused(reason)
+            raise self._refused(f"the environment variable {token_env} is not set")
+        if not re.fullmatch(TOKEN, self._token):  # it must not come into a message
+            raise self._refused(f"{token_env} has characters that no token has")
         self._session = requests.Session()
         adapter = HTTPAdapter(max_retries=RETRIES)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
         self._is_personal = self._token.count(".") == 2
-        if not self._is_personal:
-            self._session.headers["Authorization"] = f"Token {self._token}"
+        self._header = "" if self._is_personal else f"Token {self._token}"
+        self._session.auth = self._authorised  # else requests would take passwords of ~/.netrc
 
     def get(self, path: str, **params: Any) -> Any:
         """Ask for JSON. RAISES (SeqMixError): S781 to S784."""
@@ -75,7 +82,7 @@ class Server:
         RAISES (SeqMixError): S782 for a token that is refused, S783 for what is no Label Studio,
             S784 for what is not there, S786 for another refusal.
         """
-        if self._is_personal and "Authorization" not in self._session.headers:
+        if not self._header:
             self._refresh()
         answer = self._send(method, path, **given)
         if answer.status_code == 401 and self._is_personal:  # the short-lived token has expired
@@ -94,20 +101,23 @@ class Server:
 
     def _refresh(self) -> None:
         """Get a short-lived token for the personal one."""
-        self._session.headers.pop("Authorization", None)
+        self._header = ""
         answer = self._send("POST", "token/refresh/", json={"refresh": self._token})
         if answer.status_code in (400, 401, 403):
             raise self._refused(f"the token of {self.token_env} is refused: {_detail(answer)}")
-        access = self._read(answer, "token/refresh/").get("access")
-        self._session.headers["Authorization"] = f"Bearer {access}"
+        with expected(self):
+            self._header = f"Bearer {self._read(answer, 'token/refresh/')['access']}"
+
+    def _authorised(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._header:
+            request.headers["Authorization"] = self._header
+        return request
 
     def _read(self, answer: requests.Response, path: str) -> Any:
         status = answer.status_code
-        if status in DOWN:
+        if status == BUSY or status >= BROKEN:
             reason = f"it answers with status {status}"
             raise SeqMixFileError(Errors.E781.format(url=self.url, reason=reason))
-        if status in (401, 403):
-            raise self._refused(f"the token of {self.token_env} is refused: {_detail(answer)}")
         if 300 <= status < 400:
             reason = f"it leads to {answer.headers.get('location')}"
             raise SeqMixError(Errors.E783.format(url=self.url, reason=reason))
@@ -118,6 +128,8 @@ class Server:
         except ValueError as err:
             reason = f"its answer to /api/{path} is no JSON (status {status})"
             raise SeqMixError(Errors.E783.format(url=self.url, reason=reason)) from err
+        if status in (401, 403):
+            raise self._refused(f"the token of {self.token_env} is refused: {_detail(answer)}")
         if status == 404:
             text = Errors.E784.format(url=self.url, what=f"/api/{path}", detail=_detail(answer))
             raise SeqMixError(text)
@@ -130,6 +142,16 @@ class Server:
 
     def _refused(self, reason: str) -> SeqMixError:
         return SeqMixError(Errors.E782.format(url=self.url, reason=reason, env=self.token_env))
+
+
+@contextmanager
+def expected(server: Server) -> Iterator[None]:
+    """Take values out of an answer. RAISES (SeqMixError): S783 where it has another form."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError) as err:
+        reason = f"its answers have another form than those of Label Studio ({describe(err)})"
+        raise SeqMixError(Errors.E783.format(url=server.url, reason=reason)) from err
 
 
 def _detail(answer: requests.Response) -> str:

@@ -47,7 +47,7 @@ def query_project(
     RAISES (SeqMixError): S781 to S787, and those of ``query_pool``.
     """
     component = component_of(nlp, policy, component)
-    project = take_project(server, name, labels_of(nlp, component))
+    project = take_project(server, name, labels_of(nlp, component), needed=False)
     keys, texts = known_texts(exclude)
     for _, key, text in project.tasks():
         keys.add(key)
@@ -56,24 +56,33 @@ def query_project(
     asked = query_pool(
         nlp, pool, policy, budget, known=known, component=component, model=model, **how
     )
-    project.add_with_predictions(asked.tasks)
+    project.add(asked.tasks, suggest=True)
     # The server refuses a version that no task has.
     project.change(sampling=SAMPLING, model_version=asked.tasks[0].model)
     return asked, project
 
 
 def ingest_project(
-    server: Server, name: str | int, out_path: Path, nlp: Language, **how: Any
+    server: Server,
+    name: str | int,
+    out_path: Path,
+    nlp: Language,
+    *,
+    skip: bool = False,
+    **how: Any,
 ) -> tuple[Ingested, Project]:
     """Write what people labelled in a project to a .spacy file.
 
     name (str | int): the project's number, or its title.
+    skip (bool): leave out what can't be read, with a warning each.
     **how: see ``ingest_rows``.
     RETURNS (tuple): what they said, and the project.
     RAISES (SeqMixError): S549, S781 to S787, and those of ``ingest_rows``.
     """
+    if out_path.is_dir():
+        out_path = out_path / f"{name}.spacy"
     check_output(out_path, list(how.get("pool", ())))
     project = take_project(server, name)
-    rows = [row for _, rows in project.changed() for row in rows]
-    made = ingest_rows("label-studio", rows, project.where, out_path, nlp, **how)
+    rows = [row for _, rows in project.changed(skip=skip) for row in rows]
+    made = ingest_rows("label-studio", rows, project.where, out_path, nlp, skip=skip, **how)
     return made, project
