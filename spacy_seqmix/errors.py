@@ -969,7 +969,8 @@ class Errors:
     )
     E784 = (
         "[S784] Label Studio at {url} does not have {what}: {detail}. Was it deleted, or is it "
-        "another server? Answers that were read are in the run folder."
+        "another server? Answers that were read are in the run folder. To go on in a new project, "
+        "name it in the config, or remove label-studio/project.json there."
     )
     E785 = (
         "[S785] The labelling interface of {where} does not fit: {reason}. Change it in the "
@@ -978,7 +979,7 @@ class Errors:
     E786 = "[S786] Label Studio at {url} refuses {what} with status {status}: {detail}"
     E787 = (
         "[S787] The project {project!r} of Label Studio can't be taken: {reason}. Give the number "
-        "that its address has after /projects/."
+        "that its address has after /projects/; to make a new one, name its labels."
     )
     E788 = "[S788] {option} is for Label Studio: {fix}."
     # 79x the backend of Label Studio

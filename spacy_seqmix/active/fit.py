@@ -22,6 +22,7 @@ from ..annotation.docbins import write_docs
 from ..config import MIXERS
 from ..errors import Errors, SeqMixError, Warnings
 from ..files import progress_bar
+from ..model_names import first_available
 from ..models.interpolation_layers import check_recipes
 from ..training.augmenter import make_example
 from .annotation import GoldLabels, all_labels, entity_labels, gold_labels
@@ -196,6 +197,21 @@ def check_training_config(config: Config, component: str) -> None:
         raise SeqMixError(Errors.E408.format(reason=reason))
     for field in ("train_corpus", "dev_corpus"):
         _corpus_section(config, field)
+
+
+def check_encoders(section: Any) -> None:
+    """Check that the encoders of components are there.
+
+    section (Any): [components] of a training config, or a part of it.
+    RAISES (SeqMixFileError): S224 for one that is not.
+    """
+    if not isinstance(section, dict):
+        return
+    name = section.get("name")
+    if "Transformer" in str(section.get("@architectures")) and isinstance(name, str):
+        first_available(name, check=True)
+    for part in section.values():
+        check_encoders(part)
 
 
 def without_own_mixing(config: Config) -> Config:

@@ -24,7 +24,7 @@ from .asking import Asking, Waiting
 from .committee import Committee, save_model
 from .config import read_active_config
 from .dev_set import DevSet
-from .fit import warn_of_unseen
+from .fit import check_encoders, warn_of_unseen
 from .journal import Clock, Mixing, MixingSeconds, RoundRecord, Scores, Seconds, end_of
 from .labelling import Labelling, Pause
 from .memory import frozen_objects, release_memory
@@ -131,7 +131,7 @@ class ActiveRun:
             ``waiting`` says what the round waits for.
         on_wait (Callable | None): called with what a round waits for, each time that it waits.
         RETURNS (list): the whole journal.
-        RAISES (ValueError, OSError): S220, S409, S411, S412 and others.
+        RAISES (ValueError, OSError): S220, S224, S409, S411, S412 and others.
         """
 
         def pause(waiting: Waiting) -> bool:
@@ -145,6 +145,8 @@ class ActiveRun:
         precision = matmul_precision(self.active.matmul_precision)
         with self.folder.lock(), precision, frozen_objects(), cluster_of(self.ray):
             self._read_state()  # another process may have had the folder since it was read
+            if self.labelling.of_people and not self.records:
+                check_encoders(self.training["components"])  # before people spend their time
             if self.records:  # a kill may have come before the last round's tidying
                 self.folder.tidy(len(self.records) - 1, self.active.keep_models)
             self.asking.oracle.begin(self.folder.path, self.blank)

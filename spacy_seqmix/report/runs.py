@@ -88,7 +88,8 @@ def read_run(name: str, folder: Path) -> Run:
     RETURNS (Run): its finished rounds.
     """
     path = folder / "journal.jsonl"
-    rounds = read_journal(path, name)
+    begun = not path.exists() and (folder / "inputs.json").exists()
+    rounds = [] if begun else read_journal(path, name)
     if not rounds:
         raise SeqMixError(Errors.E511.format(name=name, path=path))
     config = _read_config(folder / "config.cfg")

@@ -104,6 +104,16 @@ def few(n: int) -> Callable[[Sequence[Task]], Sequence[Task]]:
     return lambda tasks: tasks[:n]
 
 
+def test_waiting_for_people_needs_the_encoder(begin: Any, person: Person, tmp_path: Path) -> None:
+    architecture = "spacy-transformers.TransformerModel.v3"
+    lacking = {"@architectures": architecture, "name": str(tmp_path / "no encoder")}
+    run = begin()
+    run.training["components"]["transformer"] = {"factory": "transformer", "model": lacking}
+    with pytest.raises(SeqMixError, match=r"S224.*no encoder"):
+        run.run()
+    assert person.seen == []
+
+
 def test_waiting_counts_the_seconds_of_people(begin: Any, person: Person) -> None:
     person.skips = set(list(person.gold)[:6])
     label, seconds = person.answer, iter([2.0] * 99)

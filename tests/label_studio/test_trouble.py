@@ -210,8 +210,7 @@ def test_label_studio_two_people_on_the_twins_of_a_task(studio: LabelStudio, beg
     submit(studio, twins[0], [mark(FIRST, "Ana", "PER")], ANN)
     assert list(oracle(tasks)) == []
     submit(studio, twins[1], [mark(FIRST, "Ana", "PER")], BOB)
-    with pytest.warns(UserWarning, match="W640.* that by bob@example"):
-        answer = by_text(oracle(tasks))[FIRST]
+    answer = by_text(oracle(tasks))[FIRST]
     assert (answer.who, answer.seconds) == (BOB, 5.0)
 
 
@@ -310,6 +309,8 @@ def test_label_studio_idle_project_is_not_read_again(
     assert len(dict(oracle._project.changed())) == 1
 
 
-def test_label_studio_needs_a_person(studio: LabelStudio) -> None:
+def test_label_studio_needs_a_person(studio: LabelStudio, begin: Begin) -> None:
+    with pytest.raises(SeqMixError, match=r"S730.*'cy@example.org'.*'ann@example.org'"):
+        list(begin(annotators="cy@example.org")(make_tasks()))
     with pytest.raises(SeqMixError, match=r"S311.*n_annotators"):
         make_label_studio_oracle(studio.url, "nobody", ["PER"], n_annotators=0)

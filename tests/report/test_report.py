@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
 from spacy_seqmix.cli import app
+from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.report import read_arms, read_run, write_report
 from spacy_seqmix.report.runs import pairing_differences, step_differences
 
@@ -103,6 +104,13 @@ def test_report_table_has_a_row_a_usage_point(tmp_path: Path, runs: dict[str, Pa
     assert _line(text, "PER", "88.0", "90.0")
     assert _line(text, "none", "seqmix", "100 %")  # overlap
     assert socket.gethostname() not in text
+
+
+def test_report_of_a_run_whose_first_round_waits(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "inputs.json").write_text("{}")
+    with pytest.raises(SeqMixError, match=r"S511.* has no finished round"):
+        read_run("mine", tmp_path / "run")
 
 
 def test_report_shows_scores_over_minutes_of_people(tmp_path: Path) -> None:

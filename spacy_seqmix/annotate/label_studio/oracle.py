@@ -99,7 +99,7 @@ class LabelStudioOracle(Oracle):
         Answers to tasks of earlier rounds are yielded, too: they may have been corrected. A server
         that can't be reached is asked again later.
 
-        RAISES (SeqMixError): S600, S782 to S787.
+        RAISES (SeqMixError): S600, S730 for a person that the server does not know, S782 to S787.
 
         Warns with W640 of spans that were moved or left out and of answers that can't be used, with
         W540 of tasks that can't be read, with W780 of a server of another version, with W781 of one
@@ -136,6 +136,10 @@ class LabelStudioOracle(Oracle):
             self._project = take_project(
                 self.server, name, self.labels, self.relations, words=self._words
             )
+            who = self.sent.who
+            if who is not None and who not in (people := self._project.people().values()):
+                known_people = ", ".join(map(repr, people))
+                raise SeqMixError(Errors.E730.format(name=who, known=known_people))
             if not is_known:
                 described = self._project.describe()
                 most = max(described.get("maximum_annotations") or 1, self.n_annotators)
@@ -218,6 +222,8 @@ class LabelStudioOracle(Oracle):
         if self._is_new:
             self.sent.notes.clear()
             yield from self.sent.answers(by_enough_people(self._rows, self.n_annotators))
+            if self.n_annotators > 1 or self.sent.who is not None:  # that is as it was wanted
+                self.sent.notes[:] = [one for one in self.sent.notes if one.kind != "replaced"]
             self.sent.warn()
             self._is_new = False
         self._looked = looked

@@ -169,13 +169,15 @@ class Project:
 
         return [replace(row, spans=tuple(map(here, row.spans))) for row in rows]
 
+    def people(self) -> dict[str, str]:
+        """The e-mail addresses of the server's users, by number."""
+        people = self.server.get("users")
+        with expected(self.server):
+            return {str(one["id"]): one.get("email") or str(one["id"]) for one in people}
+
     def _named(self, row: Row) -> Row:
         if row.who and row.who not in self._people:
-            people = self.server.get("users")
-            with expected(self.server):
-                for one in people:
-                    self._people[str(one["id"])] = one.get("email") or str(one["id"])
-            self._people.setdefault(row.who, row.who)
+            self._people = {row.who: row.who, **self.people()}
         return replace(row, who=self._people.get(row.who, row.who))
 
     def _pages(self, **given: Any) -> Iterator[dict[str, Any]]:

@@ -164,4 +164,4 @@ def _detail(answer: requests.Response) -> str:
         return str(found)[:200]
     detail = str(found.get("detail") or f"status {answer.status_code}")
     problems = found.get("validation_errors")
-    return f"{detail} {problems}"[:400] if problems else detail[:400]
+    return f"{detail} {problems}"[:400] if problems else detail[:400].removesuffix(".")
