@@ -200,6 +200,19 @@ def test_label_studio_project_keeps_its_number_of_people(
     assert studio.call("GET", f"projects/{project}/")["maximum_annotations"] == 3
 
 
+def test_label_studio_new_run_takes_what_the_project_has(
+    studio: LabelStudio, begin: Begin, tmp_path: Path
+) -> None:
+    oracle, tasks = begin(), make_tasks()
+    list(oracle(tasks))
+    of = tasks_of(studio, number_of(oracle))
+    submit(studio, of[FIRST], [mark(FIRST, "Ana", "PER")])
+    other = begin(project=number_of(oracle))
+    other.begin(tmp_path / "other", NLP)
+    answer = by_text(other(make_tasks(0, None)))[FIRST]
+    assert (ents(answer), answer.shown) == ([("Ana", "PER")], None)
+
+
 def test_label_studio_two_people_on_the_twins_of_a_task(studio: LabelStudio, begin: Begin) -> None:
     oracle, tasks = begin(n_annotators=2), make_tasks()
     list(oracle(tasks))
