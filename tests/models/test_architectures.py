@@ -129,7 +129,7 @@ def test_shipped_config_of_a_cnn_can_be_pretrained(name: str, tmp_path: Path) ->
 @pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.name)
 def test_config_of_a_command_names_it_in_its_first_line(path: Path) -> None:
     command = "sweep" if path.parent.name == "sweeps" else path.stem
-    command = "active" if command in ("default", "label") else command
+    command = "active" if command in ("default", "label", "label_studio") else command
     first = path.read_text("utf8").split("\n")[0]
     assert first == f"# For `spacy seqmix {command}`, not for `spacy train`."
 

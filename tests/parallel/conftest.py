@@ -20,9 +20,10 @@ from spacy_seqmix.parallel.workers import RayOptions
 from ..active.conftest import write_files as write_files
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A head without room for work, and two nodes with one CPU each."""
+    """A head without room for work, and two nodes with one CPU each. It ends with the file: its
+    processes are busy even where they have nothing to do."""
     cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed")
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -46,7 +47,14 @@ def handlers() -> Iterator[None]:
 
 @pytest.fixture
 def options(cluster: Any) -> RayOptions:
+    """A worker on each node."""
     return RayOptions(cluster.address)
+
+
+@pytest.fixture
+def one(cluster: Any) -> RayOptions:
+    """One worker, which is enough for most: each takes seconds to start."""
+    return RayOptions(cluster.address, workers=1)
 
 
 Start = Callable[..., "subprocess.Popen[bytes]"]

@@ -71,9 +71,9 @@ def test_ray_gives_the_results_of_one_process(options, tmp_path):
     assert len(list(tmp_path.iterdir())) in (2, 3)  # this process, and one or two workers
 
 
-def test_ray_leaves_the_handler_of_signals(options):
+def test_ray_leaves_the_handler_of_signals(one):
     before = signal.getsignal(signal.SIGTERM)
-    with cluster_of(options):
+    with cluster_of(one):
         during = signal.getsignal(signal.SIGTERM)
     assert during is not before  # Ray's own
     assert signal.getsignal(signal.SIGTERM) is before
@@ -94,17 +94,17 @@ def test_ray_takes_pieces_as_workers_become_free(options, tmp_path):
     assert not ray.is_initialized()
 
 
-def test_ray_does_the_pieces_of_a_worker_that_dies_again(options, tmp_path):
+def test_ray_does_the_pieces_of_a_worker_that_dies_again(one, tmp_path):
     make = partial(make_squares, tmp_path)
-    found = dict(results_of(make, pieces(*range(10)), options))
+    found = dict(results_of(make, pieces(*range(10)), one))
     assert found == {number: number**2 for number in range(10)}
     assert len(done(tmp_path, 7)) == 2
     assert sum(len(done(tmp_path, number)) for number in range(10)) <= 13
 
 
-def test_ray_sets_aside_a_piece_that_kills_its_worker_three_times(options, tmp_path):
+def test_ray_sets_aside_a_piece_that_kills_its_worker_three_times(one, tmp_path):
     make = partial(make_squares, tmp_path)
-    found = dict(results_of(make, pieces(12, 13, 14, 15), options))
+    found = dict(results_of(make, pieces(12, 13, 14, 15), one))
     lost = found.pop(13)
     assert isinstance(lost, Lost)
     assert lost.times == 3
@@ -112,9 +112,9 @@ def test_ray_sets_aside_a_piece_that_kills_its_worker_three_times(options, tmp_p
     assert found == {12: 144, 14: 196, 15: 225}
 
 
-def test_ray_raises_what_a_piece_raises(options, tmp_path):
+def test_ray_raises_what_a_piece_raises(one, tmp_path):
     with pytest.raises(ValueError, match="-3 is negative"):
-        list(results_of(partial(make_squares, tmp_path), pieces(1, -3), options))
+        list(results_of(partial(make_squares, tmp_path), pieces(1, -3), one))
 
 
 def make_rows() -> Callable[[int], Any]:
@@ -140,28 +140,28 @@ def test_ray_workers_may_die_while_they_are_idle(options, tmp_path):
         assert dict(workers.results(pieces(3))) == {3: 9}
 
 
-def test_ray_workers_work_in_the_folder_of_the_command(options, tmp_path, monkeypatch):
+def test_ray_workers_work_in_the_folder_of_the_command(one, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make = partial(partial, os.path.abspath)
-    assert list(results_of(make, [Piece(0, "a")], options)) == [(0, str(tmp_path / "a"))]
+    assert list(results_of(make, [Piece(0, "a")], one)) == [(0, str(tmp_path / "a"))]
 
 
 def fails(error: Exception) -> Callable[[Any], Any]:
     raise error
 
 
-def test_ray_says_why_a_worker_can_not_start(options):
+def test_ray_says_why_a_worker_can_not_start(one):
     with pytest.raises(SeqMixError, match=r"S773.*RuntimeError: out of memory"):
-        list(results_of(partial(fails, RuntimeError("out of memory")), pieces(1), options))
+        list(results_of(partial(fails, RuntimeError("out of memory")), pieces(1), one))
     with pytest.raises(SeqMixError, match=r"^\[S401\] no such") as error:
-        list(results_of(partial(fails, SeqMixError("[S401] no such")), pieces(1), options))
+        list(results_of(partial(fails, SeqMixError("[S401] no such")), pieces(1), one))
     assert error.value.code == "S401"
 
 
-def test_ray_wants_the_same_version_everywhere(options, tmp_path, monkeypatch):
+def test_ray_wants_the_same_version_everywhere(one, tmp_path, monkeypatch):
     monkeypatch.setattr(ray_workers, "__version__", "0.0.1")
     with pytest.raises(SeqMixError, match=r"S774.* version \d.*and 0\.0\.1 runs here"):
-        list(results_of(partial(make_squares, tmp_path), pieces(1), options))
+        list(results_of(partial(make_squares, tmp_path), pieces(1), one))
 
 
 @pytest.mark.parametrize(("cpus", "gpus", "wanted"), [(64, 0, "64 CPU"), (1, 1, "1 CPU, 1 GPU")])
@@ -194,7 +194,7 @@ def test_ray_scores_a_pool_as_one_process_does(options, pipeline, texts, tmp_pat
     assert contents(out) == contents(tmp_path / "here")
 
 
-def test_ray_score_names_the_shard_that_kills_its_workers(options, pipeline, texts, tmp_path):
+def test_ray_score_names_the_shard_that_kills_its_workers(one, pipeline, texts, tmp_path):
     code = tmp_path / "code.py"
     code.write_text(
         "import os\n"
@@ -208,9 +208,7 @@ def test_ray_score_names_the_shard_that_kills_its_workers(options, pipeline, tex
     )
     wanted, out = Wanted(str(pipeline), policy="NTE"), tmp_path / "out"
     with pytest.raises(SeqMixError, match=r"S769\] 1 shard killed .* 3 times: 00002-of-00003 \("):
-        score_pool(
-            wanted, [texts], out, n_shards=3, ray=replace(options, code=code), progress=False
-        )
+        score_pool(wanted, [texts], out, n_shards=3, ray=replace(one, code=code), progress=False)
     assert sorted(path.name for path in (out / "shards").iterdir()) == [
         "00001-of-00003.jsonl",
         "00003-of-00003.jsonl",
