@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
+from spacy_seqmix.annotate.label_studio import server as server_module
 from spacy_seqmix.annotate.label_studio.project import take_project
 from spacy_seqmix.annotate.label_studio.server import Server
 from spacy_seqmix.errors import SeqMixError
@@ -27,12 +29,14 @@ class Fake:
         self.status, self.body, self.kind = 200, b"{}", "application/json"
         self.paths: dict[str, Any] = {}
         self.location = ""
+        self.seconds = 0.0
         self.headers: list[dict[str, str]] = []
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 fake.headers.append(dict(self.headers))
+                time.sleep(fake.seconds)
                 path = self.path.split("?")[0]
                 body = json.dumps(fake.paths[path]).encode() if path in fake.paths else fake.body
                 self.send_response(fake.status)
@@ -136,6 +140,14 @@ def test_label_studio_server_gets_no_password_of_another(fake, monkeypatch, tmp_
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     assert Server(fake.url).get("version") == {}
     assert fake.headers[0]["Authorization"] == f"Token {TOKEN}"
+
+
+def test_label_studio_server_that_is_slow(fake, monkeypatch):
+    monkeypatch.setattr(server_module, "TIMEOUT", (5.0, 0.1))
+    fake.seconds = 0.5
+    with pytest.raises(SeqMixError, match=r"S781.*timed out"):
+        Server(fake.url).post("x", {})
+    assert len(fake.headers) == 1  # what changes something is never sent twice
 
 
 def test_label_studio_server_that_is_not_there(monkeypatch):
