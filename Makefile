@@ -14,7 +14,7 @@ CURATED := $(VENV)/curated
 LABEL_STUDIO := $(VENV)/label-studio
 # Processes that run tests side by side, each with one thread. A third of their time is waiting: for
 # browsers, kills, and processes that end.
-WORKERS ?= 4
+WORKERS ?= 3
 CODE := spacy_seqmix tests $(wildcard benchmarks docs/results)
 
 .PHONY: demo annotate-demo test test-label-studio lint format docs package-check clean setup

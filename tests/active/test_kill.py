@@ -288,7 +288,7 @@ print(json.dumps([kills, names]))
 @pytest.mark.parametrize("group", ["plain", "people"])
 def test_kill_at_random_moments_and_start_again(group, folder, overrides):
     """KILL_TRIALS in the environment is the least number of kills."""
-    trials = int(os.environ.get("KILL_TRIALS", "3"))
+    trials = int(os.environ.get("KILL_TRIALS", "2"))
     settings = {**overrides[group], "active.n_rounds": 4 if group == "plain" else 2}
     kills, names = run_script(RANDOM, str(folder), group, settings, trials, timeout=3600)
     print(f"{kills} kills, {len(names)} runs")

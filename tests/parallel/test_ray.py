@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -194,21 +193,21 @@ def test_ray_scores_a_pool_as_one_process_does(options, pipeline, texts, tmp_pat
     assert contents(out) == contents(tmp_path / "here")
 
 
-def test_ray_score_names_the_shard_that_kills_its_workers(one, pipeline, texts, tmp_path):
-    code = tmp_path / "code.py"
-    code.write_text(
-        "import os\n"
-        "from spacy_seqmix.score.scorer import Scorer\n"
-        "whole = Scorer.__call__\n"
-        "def call(self, part):\n"
-        "    if part.number == 1:\n"
-        "        os.kill(os.getpid(), 9)\n"
-        "    return whole(self, part)\n"
-        "Scorer.__call__ = call\n"
-    )
+def lost(make: Any, pieces: Any, ray: Any) -> Iterator[tuple[int, Any]]:
+    """Workers that die of the second piece."""
+    do = make()
+    for piece in pieces:
+        yield piece.number, Lost(3, "killed") if piece.number == 1 else do(piece.given)
+
+
+def test_ray_score_names_the_shard_that_kills_its_workers(pipeline, texts, tmp_path, monkeypatch):
     wanted, out = Wanted(str(pipeline), policy="NTE"), tmp_path / "out"
-    with pytest.raises(SeqMixError, match=r"S769\] 1 shard killed .* 3 times: 00002-of-00003 \("):
-        score_pool(wanted, [texts], out, n_shards=3, ray=replace(one, code=code), progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr("spacy_seqmix.score.run.results_of", lost)
+        with pytest.raises(
+            SeqMixError, match=r"S769\] 1 shard killed .* 3 times: 00002-of-00003 \("
+        ):
+            score_pool(wanted, [texts], out, n_shards=3, progress=False)
     assert sorted(path.name for path in (out / "shards").iterdir()) == [
         "00001-of-00003.jsonl",
         "00003-of-00003.jsonl",

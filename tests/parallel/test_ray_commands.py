@@ -59,6 +59,7 @@ def test_active_through_ray_has_the_same_journal(
     monkeypatch.setattr(querying, "TOGETHER", 5)
     overrides = {
         "active.policy": {"@misc": "spacy-seqmix.QBC.v1"},
+        "active.committee.members": 2,
         "active.n_rounds": 1,
         "active.mixing.discriminator": {
             "@misc": "spacy-seqmix.PerplexityDiscriminator.v1",

@@ -29,7 +29,7 @@ OPTIONS = {
     "active.mixing.strategy": {"@misc": "spacy-seqmix.MentionReplacement.v1"},
     "active.mixing.realiser": {"@misc": "spacy-seqmix.Interpolated.v1"},
     "sweep.seeds": [0, 1],
-    "sweep.controls": ["steps"],
+    "sweep.controls": False,
 }
 SECTION = "[sweep]\nseeds = []\n"
 
@@ -101,7 +101,7 @@ def whole(start, folder):
     assert start(folder / "whole").wait() == 0
     seconds = time.monotonic() - began
     found = journals(folder / "whole")
-    assert len(found) == 4
+    assert len(found) == 2
     assert all(records[-1]["end"] == "rounds finished" for records in found.values())
     return found, seconds
 
@@ -116,7 +116,7 @@ def test_sweep_that_is_killed_with_its_runs_ends_equal(start, whole, tmp_path):
         killed = 0
         while sweep.poll() is None:
             for pid in children(sweep.pid):
-                # Two of the four run at the same time. Nearly half of the time goes into imports.
+                # Nearly half of the time goes into imports.
                 doomed.setdefault(pid, time.monotonic() + rng.uniform(0.0, 0.5) * seconds)
             for pid, moment in doomed.items():
                 if moment < time.monotonic() and pid in children(sweep.pid):
@@ -137,4 +137,4 @@ def test_sweep_that_is_killed_with_its_runs_ends_equal(start, whole, tmp_path):
         assert ended(seen, 60.0)
         assert start(out).wait() == 0
         assert journals(out) == uninterrupted
-        assert states(out) == ["done"] * 4
+        assert states(out) == ["done"] * 2
