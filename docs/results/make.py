@@ -77,6 +77,11 @@ STUDIES = {
         "--paths.dev dev.spacy --paths.test test.spacy --active.pool_size null "
         '--sweep.seeds "[10,11,12]" --arm softmax --arm "CRF and word shapes"',
     ),
+    "protocol-webpage": Study(
+        "WebPage, trained as in the SeqMix paper",
+        "spacy seqmix sweep configs/sweeps/protocol_webpage.cfg SWEEP_DIR --paths.pool train.spacy "
+        "--paths.dev dev.spacy --paths.test test.spacy",
+    ),
     "controls-conll03": Study(
         "CoNLL-2003, 700 sentences: controls and self-training, one seed",
         'spacy project run results-conll03 . --vars.results_seeds "[0]" '
