@@ -2,7 +2,7 @@
 
 LABEL_STUDIO names the program; by default it is the one that `make label-studio` installs. The
 first start makes the database, which takes a minute or two. LABEL_STUDIO_DATA names a folder that
-keeps it from one session to the next.
+keeps it from one run of the tests to the next.
 """
 
 from __future__ import annotations
