@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from ..annotate.label_studio.names import TOKEN_ENV
 from ..errors import Errors, SeqMixError
 
 if TYPE_CHECKING:
     from ..annotate.label_studio.server import Server
 
 __all__ = ["TOKEN_ENV", "ProjectOption", "TokenOption", "server_of"]
-
-# That of ``annotate.label_studio.server``, which takes a while to import.
-TOKEN_ENV = "LABEL_STUDIO_TOKEN"
 
 ProjectOption: TypeAlias = Annotated[
     str | None,

@@ -287,7 +287,9 @@ def test_label_studio_direction_of_relations(
     assert {(doc[r.head[0]].text, doc[r.tail[0]].text) for r in doc._.relations} == wanted
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"url": "u", "name": "n", "id": "x"}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"url": "u", "name": "n"}', '{"url": "u", "name": "n", "id": "x"}']
+)
 def test_label_studio_state_that_is_damaged(
     studio: LabelStudio, begin: Begin, tmp_path: Path, content: str
 ) -> None:

@@ -7,13 +7,13 @@ import re
 import secrets
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ...active.run_folder import disk_errors
-from ...config import problems_of
-from ...errors import Errors, SeqMixError, SeqMixFileError
-from ...files import parse_json, replacing
-from ..label_studio.folder import FOLDER, NUDGED
+from ...errors import Errors, SeqMixError
+from ...files import replacing
+from ..label_studio.names import FOLDER, NUDGED
+from ..stored import read_stored
 
 __all__ = ["BackendFolder", "new_key"]
 
@@ -46,14 +46,8 @@ class BackendFolder:
 
         RAISES (SeqMixFileError): S411 where it can't be written, S600 where the file is damaged.
         """
-        try:
-            return _Settings.model_validate(parse_json(self.settings.read_bytes())).key
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError) as err:
-            reason = problems_of(err) if isinstance(err, ValidationError) else err
-            text = Errors.E600.format(path=self.settings, reason=reason)
-            raise SeqMixFileError(text) from None
+        if self.settings.exists():
+            return read_stored(_Settings, self.settings).key
         made = _Settings(key=new_key())
         with disk_errors(), replacing(self.settings) as temporary:
             os.chmod(temporary, 0o600)

@@ -1,38 +1,26 @@
-"""What the oracle and the backend keep in the folder of a run."""
+"""The project that a run has, as its folder says."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from ...config import problems_of
-from ...errors import Errors, SeqMixFileError
-from ...files import parse_json
+from ..stored import read_stored
 
-__all__ = ["FOLDER", "NUDGED", "STATE", "State"]
-
-# The folder, the file in it whose time changes when people have done something, and the file that
-# names the project.
-FOLDER, NUDGED, STATE = "label-studio", "nudged", "project.json"
+__all__ = ["State"]
 
 
 class State(BaseModel):
-    """``project.json``: the project that a run has."""
+    """``project.json``: the address and the name in the config, and the project's number."""
 
     model_config = ConfigDict(frozen=True)
 
     url: str
     name: str | int
-    id: int = 0
+    id: int
 
     @classmethod
     def read(cls, path: Path) -> State | None:
         """Read it; None where there is none. RAISES (SeqMixFileError): S600 where it is damaged."""
-        try:
-            return cls.model_validate(parse_json(path.read_bytes()))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as err:
-            reason = problems_of(err) if isinstance(err, ValidationError) else err
-            raise SeqMixFileError(Errors.E600.format(path=path, reason=reason)) from None
+        return read_stored(cls, path) if path.exists() else None

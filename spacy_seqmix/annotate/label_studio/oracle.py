@@ -21,9 +21,10 @@ from ..annotators import is_joining
 from ..place import Rules
 from ..rows import Row
 from ..sent import Sent
-from .folder import FOLDER, NUDGED, STATE, State
+from .folder import State
+from .names import FOLDER, NUDGED, STATE, TOKEN_ENV
 from .project import SAMPLING, Project, by_enough_people, take_project
-from .server import TOKEN_ENV, Server
+from .server import Server
 
 __all__ = ["LabelStudioOracle", "make_label_studio_oracle"]
 
@@ -130,9 +131,10 @@ class LabelStudioOracle(Oracle):
         if self._project is None:
             path = self.folder / STATE
             known = State.read(path)
-            given = State(url=self.server.url, name=self.name)
-            is_known = known is not None and (known.url, known.name) == (given.url, given.name)
-            name = known.id if known is not None and is_known else self.name
+            url = self.server.url
+            if known is not None and (known.url, known.name) != (url, self.name):
+                known = None  # the config names another one by now
+            name = self.name if known is None else known.id
             self._project = take_project(
                 self.server, name, self.labels, self.relations, words=self._words
             )
@@ -140,12 +142,12 @@ class LabelStudioOracle(Oracle):
             if who is not None and who not in (people := self._project.people().values()):
                 known_people = ", ".join(map(repr, people))
                 raise SeqMixError(Errors.E730.format(name=who, known=known_people))
-            if not is_known:
+            if known is None:
                 described = self._project.describe()
                 most = max(described.get("maximum_annotations") or 1, self.n_annotators)
                 self._project.change(sampling=SAMPLING, maximum_annotations=most)
             with replacing(path) as temporary:
-                state = given.model_copy(update={"id": self._project.id})
+                state = State(url=url, name=self.name, id=self._project.id)
                 temporary.write_text(state.model_dump_json() + "\n", "utf8")
         return self._project
 
@@ -161,6 +163,8 @@ class LabelStudioOracle(Oracle):
         lacking = [task for task in tasks if task.key not in numbers]
         for task, number in zip(lacking, project.add(lacking), strict=True):
             numbers[task.key] = [number]
+        if self._n_tasks is not None:  # these are no reason to look them all up again
+            self._n_tasks += len(lacking)
         self._numbers = numbers
         wanted = [task for task in tasks if task.suggestions is not None]
         version = wanted[0].model if wanted else self._version
@@ -215,10 +219,9 @@ class LabelStudioOracle(Oracle):
         for number, rows in project.changed(own=lambda key, text: key in own, skip=True):
             self._is_new |= rows != self._rows.get(number)
             self._rows[number] = rows
-        n_tasks = described.get("task_number")
-        if n_tasks != self._n_tasks or self._numbers is None:
+        before, self._n_tasks = self._n_tasks, described.get("task_number")
+        if before != self._n_tasks or self._numbers is None:
             self._restore(project, tasks)
-        self._n_tasks = n_tasks
         if self._is_new:
             self.sent.notes.clear()
             yield from self.sent.answers(by_enough_people(self._rows, self.n_annotators))

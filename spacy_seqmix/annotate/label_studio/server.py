@@ -13,11 +13,10 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from ...errors import Errors, SeqMixError, SeqMixFileError, describe
+from .names import TOKEN_ENV
 
-__all__ = ["TOKEN_ENV", "Server", "expected"]
+__all__ = ["Server", "expected"]
 
-# The environment variable that has the token, unless another one is named.
-TOKEN_ENV = "LABEL_STUDIO_TOKEN"
 # To connect, and between two bytes of an answer: an import of many tasks takes a while.
 TIMEOUT = (5.0, 120.0)
 # Requests that change nothing are sent again where the server is busy or restarts.
@@ -64,15 +63,15 @@ class Server:
         self._session.auth = self._authorised  # else requests would take passwords of ~/.netrc
 
     def get(self, path: str, **params: Any) -> Any:
-        """Ask for JSON. RAISES (SeqMixError): S781 to S784."""
+        """Ask for JSON. RAISES (SeqMixError): see ``request``."""
         return self.request("GET", path, params=params)
 
     def post(self, path: str, body: Any, **params: Any) -> Any:
-        """Send JSON, get JSON. It is never sent twice: see ``get`` for errors."""
+        """Send JSON, get JSON. It is never sent twice. RAISES (SeqMixError): see ``request``."""
         return self.request("POST", path, params=params, json=body)
 
     def patch(self, path: str, body: Any) -> Any:
-        """Change an object; see ``get`` for errors."""
+        """Change an object. RAISES (SeqMixError): see ``request``."""
         return self.request("PATCH", path, json=body)
 
     def request(self, method: str, path: str, **given: Any) -> Any:

@@ -9,16 +9,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from thinc.api import Config
 
 from ...active.answers import AnswerFile
 from ...active.pool_files import files_of
 from ...active.run_folder import disk_errors, locked
 from ...annotation.docbins import open_docbin
-from ...config import config_errors, problems_of
-from ...errors import Errors, SeqMixError, SeqMixFileError
-from ...files import file_digest, parse_json, replacing
+from ...config import config_errors
+from ...errors import Errors, SeqMixError
+from ...files import file_digest, replacing
+from ..stored import read_stored
 from .labels import update_labels
 from .rows import PageAnswer, now_utc
 from .start import NewRun, check_texts, config_of
@@ -80,12 +81,7 @@ class PageFolder:
 
     def read(self) -> PageSettings:
         """The settings. RAISES (SeqMixError): S600 where they can't be read."""
-        try:
-            return PageSettings.model_validate(parse_json(self.settings_path.read_bytes()))
-        except (OSError, ValueError) as err:
-            reason = problems_of(err) if isinstance(err, ValidationError) else err
-            text = Errors.E600.format(path=self.settings_path, reason=reason)
-            raise SeqMixFileError(text) from err
+        return read_stored(PageSettings, self.settings_path)
 
     def facts(self) -> dict[str, Any]:
         """What the page shows of the config: the language; the share of the texts that is set
