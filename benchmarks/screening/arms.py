@@ -20,6 +20,7 @@ class Arm:
     average: the decay of a moving average of the weights, which is scored in their place.
     names: in half of the sentences of a batch every mention gives way to another of its type,
         from the "labelled" sentences or also from the "pool", where a teacher is sure of it.
+    names_weight: what such a sentence counts in the loss.
     mixed_layer: the layer (from 1) whose output is mixed with that of another sentence.
     mixed_share: the share of batches where it is.
     self_training: each batch also has as many sentences from the pool, with the tag probabilities
@@ -40,6 +41,7 @@ class Arm:
     smoothing: float = 0.0
     average: float | None = None
     names: str = ""
+    names_weight: float = 1.0
     mixed_layer: int | None = None
     mixed_share: float = 1.0
     self_training: bool = False
@@ -53,6 +55,7 @@ class Arm:
             self,
             times=1.0,
             names="",
+            names_weight=1.0,
             mixed_layer=None,
             self_training=False,
             mean_teacher=False,
@@ -85,6 +88,7 @@ ARMS = {
     "ema": Arm(average=0.98),
     "smooth .05": Arm(smoothing=0.05),
     "replace": Arm(names="labelled"),
+    "replace .3": Arm(names="labelled", names_weight=0.3),
     "pool names": Arm(names="pool"),
     "lada 3": Arm(mixed_layer=3),
     "lada 3 half": Arm(mixed_layer=3, mixed_share=0.5),

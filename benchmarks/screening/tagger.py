@@ -94,17 +94,21 @@ class Tagger(nn.Module):
         result: Tensor = hidden
         return result
 
-    def loss(self, scores: Tensor, rows: Tensor, mask: Tensor) -> Tensor:
-        """The cross-entropy with the tag probabilities in rows, a mean over words."""
+    def loss(self, scores: Tensor, rows: Tensor, mask: Tensor, weights: Tensor) -> Tensor:
+        """The cross-entropy with the tag probabilities in rows, a mean over words.
+
+        weights (Tensor): what the words of each sentence count (B,).
+        """
         smoothing = self.arm.smoothing
         if smoothing:
             rows = rows * (1 - smoothing) + smoothing / N
+        counts = mask * weights[:, None]
         if self.arm.crf:
-            return self.crf_loss(scores, rows, mask)
-        return (-(rows * scores.log_softmax(-1)).sum(-1) * mask).sum() / mask.sum()
+            return (self.crf_losses(scores, rows, mask) * weights).sum() / counts.sum()
+        return (-(rows * scores.log_softmax(-1)).sum(-1) * counts).sum() / counts.sum()
 
-    def crf_loss(self, scores: Tensor, rows: Tensor, mask: Tensor) -> Tensor:
-        """Minus the expected log-likelihood of a path: its tags and moves by the rows' products.
+    def crf_losses(self, scores: Tensor, rows: Tensor, mask: Tensor) -> Tensor:
+        """Minus the expected log-likelihood of a path (B,): tags and moves by the rows' products.
 
         What IOB2 forbids is left out of the products.
         """
@@ -113,7 +117,7 @@ class Tagger(nn.Module):
         pairs = pairs / pairs.sum((2, 3), keepdim=True).clamp(min=1e-9)
         moves = ((pairs * self.moves).sum((2, 3)) * mask[:, 1:]).sum(1)
         starts = (rows[:, 0] * self.start).sum(1)
-        return (self.log_sum(scores, mask) - tags - moves - starts).sum() / mask.sum()
+        return self.log_sum(scores, mask) - tags - moves - starts
 
     def log_sum(self, scores: Tensor, mask: Tensor) -> Tensor:
         """The logarithm of the sum over all paths (B,), by the forward algorithm."""

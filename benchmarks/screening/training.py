@@ -115,13 +115,15 @@ class Training:
     def supervised(self) -> Tensor:
         """The loss of labelled sentences, and of as many that a teacher has labelled."""
         sentences = self.cycle.take(BATCH)
+        weights = torch.ones(BATCH)
         if self.arm.names:
-            sentences = [
-                replaced(one, self.mentions, self.rng) if self.rng.random() < REPLACED else one
-                for one in sentences
-            ]
+            for i, sentence in enumerate(sentences):
+                if self.rng.random() < REPLACED:
+                    sentences[i] = replaced(sentence, self.mentions, self.rng)
+                    weights[i] = self.arm.names_weight
         if self.arm.self_training:
             sentences += self.pool_cycle.take(BATCH)
+            weights = torch.cat([weights, torch.ones(BATCH)])
         # Hidden layers are mixed row by row.
         batch = self.batcher(sentences, packed=self.arm.mixed_layer is None)
         rows, mixing = batch.rows, None
@@ -131,7 +133,7 @@ class Training:
             rows = mixing(torch.where(batch.mask[..., None] > 0, rows, outside))
         with torch.autocast("cpu", torch.bfloat16):
             scores = self.tagger(batch, mixing)
-        return self.tagger.loss(scores.float(), rows, batch.mask)
+        return self.tagger.loss(scores.float(), rows, batch.mask, weights)
 
     def mixing(self, layer: int, n: int) -> Mixing:
         """Random partners and shares."""
