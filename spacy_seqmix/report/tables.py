@@ -28,13 +28,32 @@ class Table:
 
 
 def verdicts(report: ReportSummary) -> Iterator[str]:
-    """Conclude on each arm against its baseline, in a sentence for each split."""
+    """Conclude on each arm against its baseline, in a sentence for each split.
+
+    Where there is nothing to compare an arm with, the sentences say how its own score moved.
+    """
     if len(report.arms) == 1:
-        yield f"{report.arms[0].name} is the only arm: run a control to compare it with."
+        arm = report.arms[0]
+        for split in report.splits:
+            yield _movement(report.measure, arm, split)
+        yield f"{arm.name} is the only arm: run a control to see what a setting gains."
     for split in report.splits:
         for arm in report.arms:
             if split in arm.comparisons:
                 yield _verdict(report, arm, split)
+
+
+def _movement(measure: str, arm: ArmSummary, split: str) -> str:
+    """The first and the last score of an arm, and what the last labelled docs changed."""
+    means = [100 * point.mean for point in arm.curves[split]]
+    known = [(n, score) for n, score in zip(arm.points, means, strict=True) if not isnan(score)]
+    (first_n, first), (last_n, last) = known[0], known[-1]
+    what = f"{measure} on {split}: {last:.1f} with {last_n} labelled docs"
+    if len(known) == 1:
+        return f"{what}."
+    before_n, before = known[-2]
+    what += f", after {first:.1f} with {first_n}"
+    return f"{what}. The last {last_n - before_n} docs changed it by {last - before:+.1f}."
 
 
 def _verdict(report: ReportSummary, arm: ArmSummary, split: str) -> str:

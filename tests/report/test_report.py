@@ -676,11 +676,14 @@ def test_report_counts_the_docs_that_were_added(tmp_path: Path) -> None:
     assert "## Docs added" not in _report({"none": plain}, tmp_path / "out")
 
 
-def test_report_of_one_arm_says_what_is_missing(runs: dict[str, Path], tmp_path: Path) -> None:
-    name, folder = next(iter(runs.items()))
-    write_report([f"{name}={folder}"], tmp_path / "out", "One", "command")
-    text = (tmp_path / "out" / "report.md").read_text("utf8")
-    assert f"{name} is the only arm: run a control to compare it with." in text
+def test_report_of_one_arm_says_how_its_score_moved(tmp_path: Path) -> None:
+    rounds = [_round(i, f1) for i, f1 in enumerate([0.5, 0.8, 0.76])]
+    text = _report({"mine": _write(tmp_path / "a", rounds)}, tmp_path / "out")
+    assert "- Entity F1 on dev: 76.0 with 400 labelled docs, after 50.0 with 200." in text
+    assert "The last 100 docs changed it by -4.0." in text
+    assert "- mine is the only arm: run a control to see what a setting gains." in text
+    once = _report({"mine": _write(tmp_path / "b", rounds[:1])}, tmp_path / "out")
+    assert "- Entity F1 on dev: 50.0 with 200 labelled docs.\n" in once
 
 
 def _aside(i: int, dev: float | None) -> dict[str, Any]:
