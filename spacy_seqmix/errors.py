@@ -675,9 +675,8 @@ class Errors:
     E607 = "[S607] {path} is not the folder of a sweep: {reason}. Give a new or an empty folder."
     E640 = "[S640] {what}. Name one of these formats: {formats}."
     E641 = (
-        "[S641] {where}: the span {start} to {end} ({label}) is {found!r}, and not {recorded}, "
-        "whatever its offsets count. Correct them; ingest --skip leaves the text out. Text: "
-        "{text!r}"
+        "[S641] {where}: the span {start} to {end} ({label}) {problem}, whatever offsets "
+        "count. Correct them; ingest --skip leaves the text out. Text: {text!r}"
     )
     E642 = (
         "[S642] {where}: the text is not the one that was asked: {found!r} in place of {text!r}. "

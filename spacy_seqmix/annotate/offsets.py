@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from spacy.tokens import Doc
 
-from ..errors import Errors, SeqMixError
+from ..errors import Errors, SeqMixError, plural
 from .rows import CharSpan, Row, Unit
 
 __all__ = ["TextMap", "located", "to_utf16", "token_borders"]
@@ -108,22 +108,31 @@ def located(row: Row, borders: Callable[[int, int], bool]) -> tuple[Row, Unit]:
 
 
 def _misfit(row: Row, spans: Sequence[CharSpan]) -> str:
-    """The message about the first span that no unit fits, or about the first one."""
+    """The message about the first span that no unit fits, or else about all."""
     for span in spans:
         if not any(_in_code_points(span, row.text, unit) for unit in row.units):
+            problem = _problem(span, row.text)
             break
     else:
         span = spans[0]
-    found = row.text[max(span.start, 0) : max(span.end, 0)]
+        problem = "and the other spans do not fit the text together"
     return Errors.E641.format(
         where=row.where,
         start=span.start,
         end=span.end,
         label=span.label,
-        found=found,
-        recorded="another text" if span.text is None else repr(span.text),
+        problem=problem,
         text=row.text[:80],
     )
+
+
+def _problem(span: CharSpan, text: str) -> str:
+    """Why no unit fits a span."""
+    if not 0 <= span.start < span.end <= len(text):
+        return f"is not in the text of {plural(len(text), 'character')}"
+    if span.text is None:
+        return "cuts a character"
+    return f"is {text[span.start : span.end]!r}, and not {span.text!r}"
 
 
 class TextMap:

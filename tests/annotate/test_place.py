@@ -66,8 +66,16 @@ def test_offsets_count_a_line_end_as_one() -> None:
 def test_offsets_that_fit_nothing_are_refused(span: CharSpan) -> None:
     with pytest.raises(SeqMixError, match=r"\[S641\] in.json, task 3") as caught:
         place(labelled(TEXT, CharSpan(2, 5, "PER", text="Ana"), span))
-    assert f"{span.start} to {span.end} (PER)" in str(caught.value)
+    assert f"{span.start} to {span.end} (PER) is " in str(caught.value)
     assert "Ana left Oslo" in str(caught.value)
+    in_text = 0 <= span.start < span.end <= len(TEXT)
+    assert ("is not in the text of" not in str(caught.value)) == in_text
+
+
+def test_offsets_of_two_units_are_refused_together() -> None:
+    spans = CharSpan(1, 4, "X", text="Ana"), CharSpan(6, 10, "X", text="Oslo")
+    with pytest.raises(SeqMixError, match="and the other spans do not fit the text"):
+        place(labelled("😀Ana Oslo", *spans))
 
 
 def test_place_snaps_a_span_that_cuts_a_token() -> None:
