@@ -1,12 +1,14 @@
 """Score pools of growing size, and compare with the pipeline alone over the same texts.
 
-    python benchmarks/scale.py MODEL TEXTS.spacy --sizes 10000,100000,1000000
+    python benchmarks/scale.py MODEL TEXTS.spacy --sizes 10000,100000,1000000 [--active]
 
 Each text is a random sentence of TEXTS with a number behind it, so that no two are equal. Of each
 size, one process scores all texts with `spacy seqmix score`, and another one runs `nlp.pipe` over
 them and keeps nothing. The table has seconds of each, microseconds a text, the ratio, and the most
 memory that the process took. Starting Python and loading the model count for neither; reading the
-texts counts for both, and finding and writing for the scores.
+texts counts for both, and finding and writing for the scores. With --active, the second process
+scores the pool in a round of `spacy seqmix active` with the CNN of configs/cnn_crf.cfg: its labels
+are there, in .spacy files. Reading the pool for the first time, which a run does once, is apart.
 """
 
 from __future__ import annotations
@@ -26,13 +28,18 @@ from typing import Annotated
 
 import spacy
 import typer
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from wasabi.tables import table
 
+from spacy_seqmix.active.journal import RoundRecord
+from spacy_seqmix.active.loop import ActiveRun
+from spacy_seqmix.config import load_config
 from spacy_seqmix.score.run import score_pool
 from spacy_seqmix.score.scorer import Scorer, Wanted
 
+CONFIG = Path(__file__).parents[1] / "configs" / "default.cfg"
 FILES = 10  # the texts of a pool are divided into
+N_DEV = 100
 
 
 def main(
@@ -41,26 +48,31 @@ def main(
     sizes: Annotated[str, typer.Option(help="Texts of each pool")] = "10000,100000,1000000",
     policy: Annotated[str, typer.Option(help="What scores them")] = "TagCount",
     seed: Annotated[int, typer.Option(help="Of the choice of sentences")] = 0,
+    active: Annotated[bool, typer.Option("--active", help="Score in a round of active")] = False,
     work: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Print the table."""
     if work is not None:  # a process that is measured
-        measured = pipe if work == "pipe" else score
+        measured = {"pipe": pipe, "score": score, "active": round_of_active}[work]
         seconds = measured(model, corpus, policy)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps([seconds, peak]))
         return
-    sentences = [doc.text for doc in DocBin().from_disk(corpus).get_docs(spacy.blank("xx").vocab)]
+    docs = list(DocBin().from_disk(corpus).get_docs(spacy.blank("xx").vocab))
+    kind = "active" if active else "score"
     rows = []
     for size in map(int, sizes.split(",")):
         with TemporaryDirectory() as name:
-            write_texts(Path(name), sentences, size, seed)
-            found = [run(model, Path(name), policy, kind) for kind in ("pipe", "score")]
-        (alone, _), (scored, peak) = found
+            write_texts(Path(name), [doc.text for doc in docs], size, seed)
+            if active:
+                write_pool(Path(name), docs, size, seed)
+            (alone, _), (scored, peak) = [
+                run(model, Path(name), policy, which) for which in ("pipe", kind)
+            ]
         per_text = [f"{seconds / size * 1e6:.0f}" for seconds in (alone, scored)]
         rows.append((f"{size:,}", *per_text, f"{scored / alone:.2f}", f"{peak:,.0f}"))
         print(f"{size:,} texts: {alone:.1f} s alone, {scored:.1f} s scored, {peak:,.0f} MB")
-    header = ("Texts", "nlp.pipe, µs a text", "score, µs a text", "Ratio", "Memory, MB")
+    header = ("Texts", "nlp.pipe, µs a text", f"{kind}, µs a text", "Ratio", "Memory, MB")
     print(f"\n{date.today()}, {platform.machine()}, {policy}, seed {seed}")
     print(table(rows, header=header, divider=True, aligns=("r",) * 5))
 
@@ -74,10 +86,26 @@ def write_texts(folder: Path, sentences: list[str], size: int, seed: int) -> Non
                 file.write(" ".join([*rng.choice(sentences).split(), f"{number}\n"]))
 
 
+def write_pool(folder: Path, docs: list[Doc], size: int, seed: int) -> None:
+    """Write the same texts with their entities, and a few docs to evaluate on."""
+    rng = random.Random(seed)
+    for part in range(FILES):
+        labelled = DocBin()
+        for number in range(part * size // FILES, (part + 1) * size // FILES):
+            doc = rng.choice(docs)
+            tags = [f"{token.ent_iob_}-{token.ent_type_}".rstrip("-") for token in doc]
+            words = [*(token.text for token in doc), str(number)]
+            labelled.add(Doc(doc.vocab, words=words, ents=[*tags, "O"]))
+        labelled.to_disk(folder / f"pool-{part:02d}.spacy")
+    DocBin(docs=docs[:N_DEV]).to_disk(folder / "dev.spacy")
+
+
 def run(model: str, folder: Path, policy: str, kind: str) -> tuple[float, float]:
     """Measure in a process of its own. RETURNS (tuple): seconds, and megabytes."""
     command = [sys.executable, __file__, model, str(folder), "--policy", policy, "--work", kind]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    for line in done.stdout.splitlines()[:-1]:
+        print(line)
     seconds, peak = json.loads(done.stdout.splitlines()[-1])
     return seconds, peak
 
@@ -103,6 +131,26 @@ def score(model: str, folder: Path, policy: str) -> float:
     with TemporaryDirectory() as name:
         seconds = timed(lambda: score_pool(wanted, [folder], Path(name), progress=False))
     return seconds - loading
+
+
+def round_of_active(_model: str, folder: Path, policy: str) -> float:
+    """The seconds in which a round scores the pool and chooses, after a short training."""
+    values = {
+        "active.extends": "cnn_crf.cfg",
+        "active.policy.@misc": f"spacy-seqmix.{policy}.v1",
+        "active.n_seed": 40,
+        "active.n_query": 40,
+        "active.n_rounds": 1,
+        "active.max_steps": 20,
+        "paths.pool": str(folder / "pool-*.spacy"),
+        "paths.dev": str(folder / "dev.spacy"),
+    }
+    records: list[RoundRecord] = []
+    began = time.perf_counter()
+    active = ActiveRun(load_config(CONFIG, values), folder / "run", progress=False)
+    print(f"opening the pool: {time.perf_counter() - began:.1f} s")
+    active.run(on_round=records.append)
+    return records[-1].seconds.query
 
 
 def timed(function: Callable[[], object]) -> float:
