@@ -82,6 +82,11 @@ STUDIES = {
         "spacy seqmix sweep configs/sweeps/protocol_webpage.cfg SWEEP_DIR --paths.pool train.spacy "
         "--paths.dev dev.spacy --paths.test test.spacy",
     ),
+    "protocol-conll03": Study(
+        "CoNLL-2003, trained as in the SeqMix paper",
+        "spacy seqmix sweep configs/sweeps/protocol.cfg SWEEP_DIR --paths.pool train.spacy "
+        "--paths.dev dev.spacy --paths.test test.spacy",
+    ),
     "controls-conll03": Study(
         "CoNLL-2003, 700 sentences: controls and self-training, one seed",
         'spacy project run results-conll03 . --vars.results_seeds "[0]" '
