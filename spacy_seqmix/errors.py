@@ -913,8 +913,9 @@ class Errors:
     )
     E770 = "[S770] --ray-address needs Ray: pip install 'spacy-seqmix[ray]'."
     E771 = (
-        "[S771] There is no Ray cluster at '{address}' ({reason}). Start one with 'ray start', or "
-        "give --ray-address local."
+        "[S771] Can't use a Ray cluster at '{address}' ({reason}). Start one with 'ray start', or "
+        "give --ray-address local. If one is there, its token is missing: set RAY_AUTH_MODE=token, "
+        "and RAY_AUTH_TOKEN to what 'ray get-auth-token' prints on its head."
     )
     E772 = (
         "[S772] No node of the Ray cluster has room for a worker: it needs {wanted}, and the "

@@ -206,7 +206,7 @@ def test_ray_sweep_ends_where_a_node_can_not_be_used(sweep, options, tmp_path, m
     [
         (["-n", "1"], "[S777] --n-process is for work on this machine, but --ray-address"),
         (["--gpu-id", "0"], "[S777] --gpu-id is for work on this machine, but --ray-address"),
-        ([], "[S771] There is no Ray cluster at '127.0.0.1:1'"),
+        ([], "[S771] Can't use a Ray cluster at '127.0.0.1:1'"),
     ],
 )
 def test_ray_sweep_refuses_options_of_this_machine(config_path, tmp_path, monkeypatch, given, text):
