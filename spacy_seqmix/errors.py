@@ -1157,6 +1157,10 @@ class Warnings:
         "[W770] The Ray cluster has no room: other work has it. Waiting. Lower --ray-cpus or "
         "--ray-gpus to need less."
     )
+    W771 = (
+        "[W771] No worker of the Ray cluster has started yet. Waiting. To load a large model takes "
+        "long; if that is not why, see Ray's logs on the nodes (/tmp/ray/session_latest/logs)."
+    )
     W780 = "[W780] Label Studio at {url} has the version {version}; versions {tested} were tested."
     W781 = "[W781] {problem} Trying again."
     W782 = (

@@ -23,6 +23,8 @@ __all__ = ["ray_workers"]
 MAX_TIMES = 3
 # For a first worker to start, once the cluster has room: to load a model.
 START_SECONDS = 900.0
+# After so long without one, a warning.
+SLOW_START_SECONDS = 120.0
 # After so long it is looked why nothing happens.
 LOOK_SECONDS = 30.0
 # Errors of users, which have a message.
@@ -184,14 +186,20 @@ class RayWorkers:
         return (coming[done[0]], done[0]) if done else None
 
     def _check_progress(self, since: float) -> None:
-        """Warn (W770) where the cluster is full of other work. RAISES (SeqMixError): S773."""
+        """Warn where the cluster is full of other work (W770), or no worker starts (W771).
+
+        RAISES (SeqMixError): S773.
+        """
+        waited = time.monotonic() - since
         if any(one.piece for one in self.workers):
             return
         if is_full(self.ray, self.options):
             warnings.warn(Warnings.W770, stacklevel=2)
-        elif time.monotonic() - since > START_SECONDS:
+        elif waited > START_SECONDS:
             reason = f"none has started in {START_SECONDS / 60:.0f} minutes"
             raise SeqMixError(Errors.E773.format(reason=reason))
+        elif waited > SLOW_START_SECONDS:
+            warnings.warn(Warnings.W771, stacklevel=2)
 
     def _replace(
         self, worker: _Handle, err: Exception, left: deque[tuple[Piece, int]]

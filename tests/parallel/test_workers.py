@@ -154,6 +154,8 @@ def test_workers_wait_where_the_cluster_is_full_and_say_so(monkeypatch):
         these._check_progress(time.monotonic())
         with pytest.raises(SeqMixError, match=r"S773.*in 15 minutes"):
             these._check_progress(long_ago)
+    with pytest.warns(UserWarning, match="W771"):
+        these._check_progress(time.monotonic() - 200)
 
 
 class Late:
