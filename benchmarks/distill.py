@@ -9,7 +9,8 @@ probable tags; all in equal steps. Each row is one seed of one of the four. It i
 OUT/rows.jsonl when it is done, and a second run goes on with the rows that lack. The table has the
 entity F1 on dev and test in points: the mean of the seeds and their standard deviation. At the end
 of each run, the pipelines of the first seed read the same texts of test in turn, ROUNDS times. The
-best speed of each is in the table, since other load on the machine makes a speed only lower.
+best speed of each is in the table, since other load on the machine makes a speed only lower. A
+second table has the differences of F1 seed by seed.
 """
 
 from __future__ import annotations
@@ -111,6 +112,7 @@ def main(
     print(f"{n_labelled} labelled sentences, {n_texts} texts, {steps} steps of the CNN")
     texts = [doc.text for doc in gold[test.stem][:SPEED_TEXTS]]
     print(rows.table(list(gold), chosen, speeds(folders[chosen[0]], texts)))
+    print(rows.differences(list(gold), chosen))
 
 
 class Rows:
@@ -148,6 +150,19 @@ class Rows:
         header = ("", *(f"F1 {name}" for name in names), "Texts per second", "Seeds")
         aligns = ("l", *["r"] * (len(names) + 2))
         return str(table(lines, header=header, divider=True, aligns=aligns))
+
+    def differences(self, names: Sequence[str], seeds: Sequence[int]) -> str:
+        """What the probabilities gain over each other arm, seed by seed."""
+        found = {(row["arm"], row["seed"]): row for row in self.rows}
+        lines = []
+        for other in ARMS[:-1]:
+            both = [s for s in seeds if {("soft", s), (other, s)} <= found.keys()]
+            if both:
+                pairs = [(found["soft", seed], found[other, seed]) for seed in both]
+                gains = [spread([ours[n] - theirs[n] for ours, theirs in pairs]) for n in names]
+                lines.append((NAMES[other], *gains))
+        header = ("Probabilities gain over", *names)
+        return str(table(lines, header=header, divider=True, aligns=("l", *["r"] * len(names))))
 
 
 def spread(values: Sequence[float]) -> str:
