@@ -28,6 +28,8 @@ __all__ = ["IndexedFile", "index_file"]
 Ints: TypeAlias = NDArray[np.int64]
 # Of rows that are read together: docs in memory at a time.
 ROWS = 1024
+# Reading a .spacy file takes some so many times its size, more than what is kept of it.
+TO_READ = 30
 BOM = b"\xef\xbb\xbf"
 
 
@@ -214,7 +216,7 @@ def _digest(path: Path) -> str | None:
 
 
 def _index_docbin(path: Path, nlp: Language, recent: Recent, check: bool) -> IndexedFile:
-    digest, docbin = file_digest(path), open_docbin(path)
+    digest, docbin = file_digest(path), _open(path, recent)
     if check:
         for _ in iter_docs(path, nlp.vocab, docbin):
             pass
@@ -225,10 +227,16 @@ def _index_docbin(path: Path, nlp: Language, recent: Recent, check: bool) -> Ind
     hashes = [_hash_of_words(docbin, number, column) for number in numbers]
     kept = np.array(numbers, "int64"), np.array(hashes, "uint64")
     _keep(recent, path, docbin)
-    docs = partial(_docs, path, digest, numbers, nlp, recent)
+    docs = partial(_docs, path, digest, kept[0], nlp, recent)
     return IndexedFile(
         path, digest, len(docbin), *kept, docs, lambda rows: (doc.text for doc in docs(rows))
     )
+
+
+def _open(path: Path, recent: Recent) -> DocBin:
+    """Read a file, once what is kept of others leaves room for it."""
+    recent.make_room(TO_READ * path.stat().st_size)
+    return open_docbin(path)
 
 
 def _keep(recent: Recent, path: Path, docbin: DocBin) -> DocBin:
@@ -240,13 +248,13 @@ def _keep(recent: Recent, path: Path, docbin: DocBin) -> DocBin:
 def _docs(
     path: Path,
     digest: str,
-    numbers: Sequence[int],
+    numbers: Ints,
     nlp: Language,
     recent: Recent,
     rows: Sequence[int],
 ) -> Iterator[Doc]:
     for low in range(0, len(rows), ROWS):
-        some = [numbers[row] for row in rows[low : low + ROWS]]
+        some = numbers[rows[low : low + ROWS]].tolist()
         docbin = recent.get(path) or _docbin_again(path, digest, recent)
         yield from make_docs(docbin, some, nlp.vocab, path)
 
@@ -256,7 +264,7 @@ def _docbin_again(path: Path, digest: str, recent: Recent) -> DocBin:
     try:
         if file_digest(path) != digest:
             raise _changed(path)
-        return _keep(recent, path, open_docbin(path))
+        return _keep(recent, path, _open(path, recent))
     except OSError as err:
         raise _changed(path) from err
 

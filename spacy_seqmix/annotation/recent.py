@@ -29,6 +29,11 @@ class Recent:
         while len(self._parts) > 1 and sum(n for _, n in self._parts.values()) > MAX_BYTES:
             self._parts.popitem(last=False)
 
+    def make_room(self, size: int) -> None:
+        """Forget parts until so many bytes have room, or nothing is kept."""
+        while self._parts and sum(n for _, n in self._parts.values()) + size > MAX_BYTES:
+            self._parts.popitem(last=False)
+
     def get(self, key: Hashable) -> Any:
         """A part of a file; None where it is not kept."""
         if key not in self._parts:

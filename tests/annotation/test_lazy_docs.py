@@ -8,7 +8,9 @@ from spacy.tokens import Doc, DocBin, Span
 
 from spacy_seqmix.annotation import soft_labels
 from spacy_seqmix.annotation.docbins import read_numbered_docs
+from spacy_seqmix.annotation.indexed_files import TO_READ, index_file
 from spacy_seqmix.annotation.lazy_docs import DocsInOrder, lazy_docs
+from spacy_seqmix.annotation.recent import Recent
 from spacy_seqmix.annotation.texts import EXTRA_KEY
 from spacy_seqmix.errors import SeqMixError
 
@@ -195,6 +197,21 @@ def test_lazy_docs_keep_few_files_in_memory(tmp_path, all_news, monkeypatch):
     opened.clear()
     list(docs.values())
     assert opened == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_files_are_read_where_others_leave_room(tmp_path, all_news, monkeypatch):
+    path = tmp_path / "docs.spacy"
+    DocBin(docs=all_news[:3]).to_disk(path)
+    needed = TO_READ * path.stat().st_size
+    for room, is_kept in ((needed + 9, True), (needed + 8, False)):
+        monkeypatch.setattr("spacy_seqmix.annotation.recent.MAX_BYTES", room)
+        kept = Recent()
+        kept.keep("other", "part", 9)
+        kept.make_room(needed)
+        assert (kept.get("other") is not None) == is_kept
+    kept.keep("other", "part", 9)
+    index_file(path, Language(), kept)
+    assert kept.get("other") is None
 
 
 def test_lazy_docs_checked_at_first(tmp_path, all_news):
