@@ -20,11 +20,11 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import spacy
 import typer
@@ -40,6 +40,7 @@ from spacy_seqmix.score.scorer import Scorer, Wanted
 CONFIG = Path(__file__).parents[1] / "configs" / "default.cfg"
 FILES = 10  # the texts of a pool are divided into
 N_DEV = 100
+T = TypeVar("T")
 
 
 def main(
@@ -79,25 +80,30 @@ def main(
 
 def write_texts(folder: Path, sentences: list[str], size: int, seed: int) -> None:
     """Write a pool in several files."""
-    rng = random.Random(seed)
-    for part in range(FILES):
+    for part, drawn in enumerate(draw(sentences, size, seed)):
         with (folder / f"{part:02d}.txt").open("w", encoding="utf8") as file:
-            for number in range(part * size // FILES, (part + 1) * size // FILES):
-                file.write(" ".join([*rng.choice(sentences).split(), f"{number}\n"]))
+            for number, sentence in drawn:
+                file.write(" ".join([*sentence.split(), f"{number}\n"]))
 
 
 def write_pool(folder: Path, docs: list[Doc], size: int, seed: int) -> None:
     """Write the same texts with their entities, and a few docs to evaluate on."""
-    rng = random.Random(seed)
-    for part in range(FILES):
+    for part, drawn in enumerate(draw(docs, size, seed)):
         labelled = DocBin()
-        for number in range(part * size // FILES, (part + 1) * size // FILES):
-            doc = rng.choice(docs)
+        for number, doc in drawn:
             tags = [f"{token.ent_iob_}-{token.ent_type_}".rstrip("-") for token in doc]
             words = [*(token.text for token in doc), str(number)]
             labelled.add(Doc(doc.vocab, words=words, ents=[*tags, "O"]))
         labelled.to_disk(folder / f"pool-{part:02d}.spacy")
     DocBin(docs=docs[:N_DEV]).to_disk(folder / "dev.spacy")
+
+
+def draw(items: list[T], size: int, seed: int) -> Iterator[list[tuple[int, T]]]:
+    """Items of each file of a pool, drawn at random, with their numbers in the pool."""
+    rng = random.Random(seed)
+    for part in range(FILES):
+        numbers = range(part * size // FILES, (part + 1) * size // FILES)
+        yield [(number, rng.choice(items)) for number in numbers]
 
 
 def run(model: str, folder: Path, policy: str, kind: str) -> tuple[float, float]:

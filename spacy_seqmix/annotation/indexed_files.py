@@ -216,7 +216,7 @@ def _digest(path: Path) -> str | None:
 
 
 def _index_docbin(path: Path, nlp: Language, recent: Recent, check: bool) -> IndexedFile:
-    digest, docbin = file_digest(path), _open(path, recent)
+    digest, docbin = file_digest(path), _read_docbin(path, recent)
     if check:
         for _ in iter_docs(path, nlp.vocab, docbin):
             pass
@@ -233,7 +233,7 @@ def _index_docbin(path: Path, nlp: Language, recent: Recent, check: bool) -> Ind
     )
 
 
-def _open(path: Path, recent: Recent) -> DocBin:
+def _read_docbin(path: Path, recent: Recent) -> DocBin:
     """Read a file, once what is kept of others leaves room for it."""
     recent.make_room(TO_READ * path.stat().st_size)
     return open_docbin(path)
@@ -264,7 +264,7 @@ def _docbin_again(path: Path, digest: str, recent: Recent) -> DocBin:
     try:
         if file_digest(path) != digest:
             raise _changed(path)
-        return _keep(recent, path, _open(path, recent))
+        return _keep(recent, path, _read_docbin(path, recent))
     except OSError as err:
         raise _changed(path) from err
 

@@ -190,9 +190,9 @@ class RayWorkers:
 
         RAISES (SeqMixError): S773.
         """
-        waited = time.monotonic() - since
         if any(one.piece for one in self.workers):
             return
+        waited = time.monotonic() - since
         if is_full(self.ray, self.options):
             warnings.warn(Warnings.W770, stacklevel=2)
         elif waited > START_SECONDS:
