@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..annotation.lazy_docs import all_docs_of
 from ..annotation.texts import number_in, task_key
 from ..errors import Errors, SeqMixError, Warnings, plural
 from ..types import Answer, Oracle, Task
@@ -65,6 +66,7 @@ class Asking:
         self.oracle, self.docs, self.nlp, self.layer = oracle, docs, nlp, layer
         self.file = None if oracle.needs_gold else AnswerFile(folder.answers)
         self.answers: dict[int, Answer] = {}
+        self._docs: dict[int, Doc] = {}
         self._said: dict[int, dict[str, Any]] = {}
         self._unknown: set[str] = set()
         self._lost: list[int] = []  # texts of finished rounds without an answer
@@ -81,11 +83,25 @@ class Asking:
         self._lost.clear()
         if self.file is None:
             return
-        for record in self.file.read().values():
+        found = self.file.read()
+        self.docs_of(i for i in map(number_in, found) if i is not None and i in self.docs)
+        for record in found.values():
             number = self._number(record.key)
             if number is not None:
                 self._keep(number, record)
         self._lost += [i for one in records for i in one.queried if self._is_lost(i, one)]
+
+    def docs_of(self, numbers: Iterable[int]) -> list[Doc]:
+        """The docs of texts that are asked, in their order. They are read together and kept: to
+        read a single doc may take as long as to read its whole file."""
+        numbers = list(numbers)
+        new = [i for i in numbers if i not in self._docs]
+        self._docs.update(zip(new, all_docs_of(self.docs, new), strict=True))
+        return [self._docs[i] for i in numbers]
+
+    def doc_of(self, number: int) -> Doc:
+        """The doc of a text that is asked."""
+        return self.docs_of([number])[0]
 
     def recover(self, number: int) -> None:
         """Ask for answers of finished rounds that the file has lost, if any.
@@ -99,7 +115,9 @@ class Asking:
         self.ask((), number)
         self._lost = [i for i in self._lost if i not in self.answers]
         if self._lost:
-            keys = ", ".join(task_key(i, self.docs[i].text) for i in self._lost[:3])
+            lost = self._lost[:3]
+            pairs = zip(lost, self.docs_of(lost), strict=True)
+            keys = ", ".join(task_key(i, doc.text) for i, doc in pairs)
             text = Errors.E614.format(
                 path=self.file.path, n=plural(len(self._lost), "text"), keys=keys
             )
@@ -108,9 +126,10 @@ class Asking:
     def _is_lost(self, number: int, record: RoundRecord) -> bool:
         """Whether a text of a round has no answer. Only older versions, whose records do not say
         what was skipped, kept no answers: theirs are in the pool's file."""
+        if number in self.answers:
+            return False
         is_old = "skipped" not in record.model_fields_set
-        in_pool = is_old and is_annotated(self.docs[number], self.layer)
-        return number not in self.answers and not in_pool
+        return not (is_old and is_annotated(self.doc_of(number), self.layer))
 
     def ask(self, tasks: Sequence[Task], number: int) -> bool:
         """Ask for answers. RETURNS (bool): whether any came that is new.
@@ -137,7 +156,7 @@ class Asking:
             self.answers[place] = answer
             return True
         try:
-            record = AnswerRecord.of(answer, self.docs[place], number, self.layer)
+            record = AnswerRecord.of(answer, self.doc_of(place), number, self.layer)
         except ValidationError as err:
             raise _unusable(answer.key, first_problem(err)) from err
         if self._said.get(place) == record.says():
@@ -149,15 +168,16 @@ class Asking:
     def _keep(self, place: int, record: AnswerRecord) -> None:
         """Keep an answer as the file has it: a run that goes on trains on the same docs."""
         assert self.file is not None
-        self.answers[place] = record.answer(self.docs[place], self.nlp, self.file.path)
+        self.answers[place] = record.answer(self.doc_of(place), self.nlp, self.file.path)
         self._said[place] = record.says()
 
     def _number(self, key: str) -> int | None:
         """The number of the text with a key; None where the pool has none."""
         number = number_in(key)
-        doc = None if number is None else self.docs.get(number)
-        if number is not None and doc is not None and task_key(number, doc.text) == key:
-            return number
+        if number is not None and number in self.docs:
+            known = task_key(number, self.doc_of(number).text)
+            if key == known:
+                return number
         if key not in self._unknown:
             self._unknown.add(key)
             warnings.warn(Warnings.W611.format(key=key), stacklevel=3)

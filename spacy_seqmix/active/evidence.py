@@ -16,6 +16,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotation.lazy_docs import unpacked
+from ..annotation.vocabulary import temporary_words
 from ..parallel.workers import RayOptions, in_order, workers_of
 from ..query.dropout import dropout_probs
 from ..query.policies import evidence
@@ -60,12 +61,21 @@ class Evidence:
         progress (Callable | None): called with the number of docs done, for each pass.
         RAISES (SeqMixError): those of ``evidence`` and ``dropout_probs``.
         """
-        if self.needs != "committee":
-            return evidence(self.needs, pipelines[0], self.component, docs, progress)
-        if self.seeds:
-            given = self.dropout, self.seeds, progress
-            return dropout_probs(pipelines[0], self.component, docs, *given)
-        return [token_probs(nlp, self.component, docs, progress=progress) for nlp in pipelines]
+        found = [self._of_one(nlp, docs, progress) for nlp in pipelines]
+        members = self.needs == "committee" and not self.seeds
+        return found if members else found[0]
+
+    def _of_one(
+        self, nlp: Language, docs: Sequence[Doc], progress: Callable[[int], object] | None
+    ) -> Any:
+        """What one pipeline has to say."""
+        with temporary_words(nlp):
+            if self.seeds:
+                given = self.dropout, self.seeds, progress
+                return dropout_probs(nlp, self.component, docs, *given)
+            if self.needs == "committee":
+                return token_probs(nlp, self.component, docs, progress=progress)
+            return evidence(self.needs, nlp, self.component, docs, progress)
 
 
 def computed_by_workers(
@@ -100,7 +110,7 @@ def _make(how: Evidence, pipelines: tuple[bytes, ...]) -> Callable[[Packed], Any
     blank = spacy.blank(how.lang)
 
     def compute(packed: Packed) -> Any:
-        with matmul_precision(how.precision):
+        with temporary_words(blank), matmul_precision(how.precision):
             return how.of(loaded, unpacked(packed, blank))
 
     return compute

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from spacy.language import Language
@@ -49,11 +49,9 @@ class Labelling:
         taken first."""
         self.asking.ask((), query.number)
         asked = Asked.read(self.folder.asked) if self.of_people else None
-        if asked is not None and self._goes_on(asked.header, query):
-            docs = query.pool.docs
-            known = (t.number in docs and t.key == _key(docs, t.number) for t in asked.texts)
-            if asked.texts and all(known):
-                return asked
+        goes_on = asked is not None and self._goes_on(asked.header, query)
+        if asked is not None and goes_on and self._are_known(asked.texts, query.pool):
+            return asked
         before = [] if asked is None else [text.number for text in asked.texts]
         return self._choose(query, query.active.n_new(query.number), before)
 
@@ -63,6 +61,14 @@ class Labelling:
         wanted, drawn = query.active.n_new(query.number), _drawn(query)
         same = header.wanted in (None, wanted) and header.drawn in (None, drawn)
         return header.round == query.number and same
+
+    def _are_known(self, texts: Sequence[AskedText], pool: Pool) -> bool:
+        """Whether there are texts, and the pool has all of them."""
+        numbers = [text.number for text in texts]
+        if not numbers or not all(number in pool.docs for number in numbers):
+            return False
+        keys = map(task_key, numbers, (doc.text for doc in self.asking.docs_of(numbers)))
+        return [text.key for text in texts] == list(keys)
 
     def collect(self, asked: Asked, query: Query, pause: Pause) -> list[int] | None:
         """Ask until every text has an answer, and as many of them are labelled as were wanted.
@@ -77,7 +83,9 @@ class Labelling:
             texts, batch = texts[:wanted], [t.number for t in texts[:wanted]]
             lacking = [t for t in texts if t.number not in answers]
             if lacking:
-                tasks = [t.task(query.pool.docs[t.number], asked.header) for t in lacking]
+                docs = self.asking.docs_of(t.number for t in lacking)
+                pairs = zip(lacking, docs, strict=True)
+                tasks = [text.task(doc, asked.header) for text, doc in pairs]
                 if self.asking.ask(tasks, query.number):
                     continue
                 advice = self.asking.oracle.advise(tasks)
@@ -120,9 +128,8 @@ class Labelling:
         return asked
 
     def _asked(self, query: Query, chosen: Chosen) -> Asked:
-        docs = query.pool.docs
         n, number = min(chosen.n, len(chosen.ids)), query.number
-        texts = [docs[i] for i in chosen.ids]
+        texts = self.asking.docs_of(chosen.ids)
         suggestions: Sequence[tuple[Suggestion, ...] | None] = [None] * len(texts)
         model = f"round-{number - 1:02d}" if number else None
         if self.of_people and number:
@@ -144,7 +151,7 @@ class Labelling:
         aside = set(query.candidates)
         lines = []
         for place, (i, doc) in enumerate(zip(chosen.ids, texts, strict=True)):
-            key, score = _key(docs, i), chosen.scores.get(i)
+            key, score = task_key(i, doc.text), chosen.scores.get(i)
             # Whoever sees suggestions may follow them: scores would flatter the model.
             seen = None if i in aside else suggestions[place]
             task = Task(key, doc, number, seen, score, header.model)
@@ -164,10 +171,6 @@ class Labelling:
     def _is_skipped(self, number: int) -> bool:
         answer = self.asking.answers.get(number)
         return answer is not None and answer.skipped
-
-
-def _key(docs: Mapping[int, Doc], number: int) -> str:
-    return task_key(number, docs[number].text)
 
 
 def _drawn(query: Query) -> dict[str, Any]:

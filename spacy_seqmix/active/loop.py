@@ -265,6 +265,7 @@ class ActiveRun:
             committee=self.committee,
             candidates=self.dev.candidates,
             folder=self.folder,
+            blank=self.blank,
             model=self._last_model,
             bar=self._bar,
             ray=self.ray,

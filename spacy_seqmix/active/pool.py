@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotation.docbins import is_docbin, read_docs
-from ..annotation.lazy_docs import LazyDocs, docs_of, lazy_docs
+from ..annotation.lazy_docs import LazyDocs, all_docs_of, docs_of, lazy_docs
 from ..annotation.whitespace import is_blank
 from ..errors import Errors, SeqMixError, plural
 from ..files import file_digest
@@ -84,7 +84,7 @@ class Pool:
         """The docs of these ids, in their order; labelled ones with their labels."""
         given = {i: a.doc for i, a in self.answers.items() if a.doc is not None}
         ids = list(ids)
-        rest = docs_of(self.docs, [i for i in ids if i not in given])
+        rest = iter(all_docs_of(self.docs, (i for i in ids if i not in given)))
         return [given[i] if i in given else next(rest) for i in ids]
 
     def with_batch(self, ids: Sequence[int], held: Iterable[int]) -> Pool:
@@ -145,7 +145,7 @@ def read_data(
     check_known(docs, known, folder.path)
     if known and len(generations) > len(known) and active.pool_size is not None:
         raise SeqMixError(Errors.E762.format(path=folder.path))
-    if gold and not any(map(labels_of, docs.values())):
+    if gold and not any(map(labels_of, docs_of(docs, docs))):
         raise _without_labels(config, paths[0])
     # People label all texts where these are fewer than a batch.
     pool = make_pool(docs, active.pool_size, active.n_seed if gold else 1, active.seed, paths[0])

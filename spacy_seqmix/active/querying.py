@@ -12,6 +12,7 @@ import numpy as np
 from spacy.language import Language
 
 from ..annotation.lazy_docs import DocsInOrder
+from ..annotation.vocabulary import temporary_words
 from ..parallel.workers import RayOptions
 from ..query.diverse import diverse_sample, doc_vectors
 from ..query.policies import TOGETHER, QueryPolicy, score_docs
@@ -62,6 +63,7 @@ class Query:
     candidates (Sequence[int]): ids of texts that are set aside for evaluation, in the order in
         which they are labelled; policies do not rank them.
     folder (RunFolder): keeps the scores of policies that look back.
+    blank (Language): has the vocabulary of the pool's docs.
     model (Callable): gives the last round's pipeline, which is loaded if need be.
     bar (Callable): makes a progress bar, from a total and a phase.
     ray (RayOptions | None): the Ray cluster that scores.
@@ -74,6 +76,7 @@ class Query:
     committee: Committee | None
     candidates: Sequence[int]
     folder: RunFolder
+    blank: Language
     model: Callable[[], Language]
     bar: Callable[[int | None, str], AbstractContextManager[Any]]
     ray: RayOptions | None = None
@@ -183,7 +186,8 @@ class Query:
         if self.ray is None:
             pipelines = self._pipelines()
             evidence_of = partial(how.of, pipelines, progress=progress)
-            return score_docs(self.policy, docs, evidence_of, rng)
+            block = partial(temporary_words, self.blank)
+            return score_docs(self.policy, docs, evidence_of, rng, block)
         # None of them is blank.
         lows = range(0, len(docs), TOGETHER)
         packed = (docs.packed(low, low + TOGETHER) for low in lows)
@@ -224,7 +228,7 @@ class Query:
         if threshold is None:
             return None
         known = [*self.pool.queried, *self.pool.skipped, *early]
-        return NearDuplicates(threshold, (self.pool.docs[i].text for i in known))
+        return NearDuplicates(threshold, (doc.text for doc in self.pool.take(known)))
 
     def _rng(self, purpose: int) -> np.random.Generator:
         return np.random.default_rng(self._seed(purpose))

@@ -11,6 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotation.docbins import write_docs
+from ..annotation.lazy_docs import docs_of
 from ..annotation.provenance import by_key, doc_key, parent_keys
 from ..lm.remote import scored_by_workers
 from ..mixing.mix import MixCounts
@@ -120,7 +121,7 @@ class RoundMixing:
         if active.mix_set == "all":
             return pool.take(pool.labelled)
         assert model is not None
-        known = {doc.text for doc in pool.docs.values()}
+        known = {doc.text for doc in docs_of(pool.docs, pool.docs)}
         docs = pool.take(i for i in pool.unlabelled if i not in self.aside)
         docs += [doc for doc in self.unlabelled if doc.text not in known]
         with self.bar(len(docs), "Labelling") as bar:

@@ -22,6 +22,7 @@ from .docbins import is_docbin, iter_docs, make_docs, open_docbin
 from .parquet_files import ParquetTexts, is_parquet
 from .recent import Recent
 from .texts import EXTRA_KEY, Text, not_utf8, read_texts, readable, text_of_line
+from .vocabulary import temporary_words
 
 __all__ = ["IndexedFile", "index_file"]
 
@@ -217,11 +218,12 @@ def _digest(path: Path) -> str | None:
 
 def _index_docbin(path: Path, nlp: Language, recent: Recent, check: bool) -> IndexedFile:
     digest, docbin = file_digest(path), _read_docbin(path, recent)
-    if check:
-        for _ in iter_docs(path, nlp.vocab, docbin):
-            pass
     for string in docbin.strings:
         nlp.vocab.strings.add(string)
+    if check:
+        with temporary_words(nlp):
+            for _ in iter_docs(path, nlp.vocab, docbin):
+                pass
     column = docbin.attrs.index(ORTH)
     numbers = _with_words(docbin, column, nlp)
     hashes = [_hash_of_words(docbin, number, column) for number in numbers]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,12 @@ from .docbins import is_docbin
 from .indexed_files import IndexedFile, Ints, index_file
 from .recent import Recent
 
-__all__ = ["DocsInOrder", "LazyDocs", "docs_of", "lazy_docs", "unpacked"]
+__all__ = ["DocsInOrder", "LazyDocs", "all_docs_of", "docs_of", "lazy_docs", "unpacked"]
+
+T = TypeVar("T")
+# So many docs are made together at first, and then four times as many each time, up to the last
+# number. Whoever wants a few of many files waits for few others, and each file is read seldom.
+FIRST, LAST = 64, 8192
 
 
 class LazyDocs(Mapping[int, Doc]):
@@ -57,14 +62,13 @@ class LazyDocs(Mapping[int, Doc]):
         return len(self._numbers)
 
     def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
-        """Make docs in this order. RAISES (KeyError): for a number that none has."""
-        for file, rows in self._by_file(numbers):
-            yield from file.docs(rows)
+        """Make docs in this order, some of them ahead. RAISES (KeyError): for a number that none
+        has."""
+        return self._each(numbers, lambda file, rows: file.docs(rows))
 
     def texts(self, numbers: Iterable[int]) -> Iterator[str]:
         """The texts of docs, which are not made of lines or rows for that."""
-        for file, rows in self._by_file(numbers):
-            yield from file.texts(rows)
+        return self._each(numbers, lambda file, rows: file.texts(rows))
 
     def packed(self, numbers: Iterable[int]) -> list[list[str] | bytes]:
         """Docs for another process: texts of lines and rows, DocBins of docs. See ``unpacked``."""
@@ -89,6 +93,22 @@ class LazyDocs(Mapping[int, Doc]):
     def first_of(self, file: int) -> int:
         """The number that the first line or doc of a file has."""
         return sum(one.size for one in self.files[:file])
+
+    def _each(
+        self, numbers: Iterable[int], read: Callable[[IndexedFile, list[int]], Iterator[T]]
+    ) -> Iterator[T]:
+        """What is read of each text. In any order: to read one doc of a .spacy file takes as long
+        as to read all of it, so texts of the same file are read together."""
+        left, size = iter(numbers), FIRST
+        while some := list(islice(left, size)):
+            size = min(4 * size, LAST)
+            in_order = sorted(set(some))
+            found = (one for file, rows in self._by_file(in_order) for one in read(file, rows))
+            if in_order == some:
+                yield from found
+            else:
+                by_number = dict(zip(in_order, found, strict=True))
+                yield from (by_number[number] for number in some)
 
     def _by_file(self, numbers: Iterable[int]) -> Iterator[tuple[IndexedFile, list[int]]]:
         """The rows of texts that follow one another in the same file."""
@@ -131,6 +151,10 @@ class DocsInOrder(Sequence[Doc]):
     def __iter__(self) -> Iterator[Doc]:
         return docs_of(self.docs, self.numbers)
 
+    def all_at(self, places: Iterable[int]) -> list[Doc]:
+        """The docs at some places, see ``all_docs_of``."""
+        return all_docs_of(self.docs, (self.numbers[place] for place in places))
+
     def packed(self, low: int, high: int) -> list[list[str] | bytes]:
         """Some of them for another process; see ``LazyDocs.packed``."""
         numbers = self.numbers[low:high]
@@ -140,8 +164,16 @@ class DocsInOrder(Sequence[Doc]):
 
 
 def docs_of(docs: Mapping[int, Doc], numbers: Iterable[int]) -> Iterator[Doc]:
-    """The docs of some numbers, in their order; those of files are read together."""
+    """The docs of some numbers, in their order; see ``LazyDocs.take``."""
     return docs.take(numbers) if isinstance(docs, LazyDocs) else (docs[i] for i in numbers)
+
+
+def all_docs_of(docs: Mapping[int, Doc], numbers: Iterable[int]) -> list[Doc]:
+    """The docs of some numbers, in their order, all in memory: each file is read once."""
+    numbers = list(numbers)
+    in_order = sorted(set(numbers))
+    by_number = dict(zip(in_order, docs_of(docs, in_order), strict=True))
+    return [by_number[number] for number in numbers]
 
 
 def unpacked(packed: Iterable[list[str] | bytes], nlp: Language) -> list[Doc]:

@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Model
 
+from ..annotation.lazy_docs import DocsInOrder
 from ..types import Floats2d
 from .probabilities import annotated_batches
 
@@ -40,7 +41,7 @@ def diverse_sample(
     some: list[int] = rng.permutation(len(docs))[: max(SAMPLE, 10 * n)].tolist()
     if not 0 < n < len(docs):
         return some[:n]
-    chosen = [docs[i] for i in some]
+    chosen = docs.all_at(some) if isinstance(docs, DocsInOrder) else [docs[i] for i in some]
     rows = normed((vectors or text_vectors)(chosen))
     clusters, distances = _k_means(rows, n, int(rng.integers(2**31)))
     nearest = {int(clusters[i]): i for i in np.argsort(-distances, kind="stable").tolist()}

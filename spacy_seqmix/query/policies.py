@@ -1,6 +1,7 @@
 """Query policies: scores of docs by their probabilities."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -72,6 +73,7 @@ def score_docs(
     docs: Sequence[Doc],
     evidence_of: Callable[[Sequence[Doc]], Any],
     rng: np.random.Generator,
+    block: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Floats1d:
     """Score docs by their evidence; docs without words are not passed to a model, and come last.
 
@@ -82,15 +84,17 @@ def score_docs(
         that are made as they are taken need not be in memory together.
     evidence_of (Callable): takes docs, returns the evidence that the policy needs.
     rng (np.random.Generator): the generator of policies that draw.
+    block (Callable): makes the context in which docs are taken and scored, once for those that are
+        taken together.
     RETURNS (Floats1d): shape (n_docs,); higher scores are queried first.
     """
     scores = np.full(len(docs), -np.inf, dtype="float32")
     for low in range(0, len(docs), TOGETHER):
-        some = {
-            i: doc for i, doc in enumerate(docs[low : low + TOGETHER], low) if not is_blank(doc)
-        }
-        if some:
-            scores[list(some)] = policy(evidence_of(list(some.values())), rng)
+        with block():
+            taken = enumerate(docs[low : low + TOGETHER], low)
+            some = {i: doc for i, doc in taken if not is_blank(doc)}
+            if some:
+                scores[list(some)] = policy(evidence_of(list(some.values())), rng)
     return scores
 
 

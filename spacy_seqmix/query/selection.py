@@ -11,11 +11,14 @@ from typing import TypeAlias
 import numpy as np
 from spacy.tokens import Doc
 
+from ..annotation.lazy_docs import docs_of
 from ..types import Floats1d, Floats2d
 from .diverse import one_per_cluster
 
 # Docs -> their vectors, shape (n_docs, width).
 Vectors: TypeAlias = Callable[[Sequence[Doc]], Floats2d]
+# A doc behind its id.
+NumberedDoc: TypeAlias = tuple[int, Doc]
 
 # So many units in a row are a shingle.
 SHINGLE = 3
@@ -40,18 +43,18 @@ class Budget:
     docs: int | None = None
     tokens: int | None = None
 
-    def take(self, numbers: Iterable[int], docs: Mapping[int, Doc]) -> list[int]:
+    def take(self, docs: Iterable[NumberedDoc]) -> list[NumberedDoc]:
         """Take docs in their order, up to the first that is beyond the budget.
 
         A shorter doc further on may still fit, but to look for one would prefer short docs.
         """
-        taken: list[int] = []
+        taken: list[NumberedDoc] = []
         tokens = 0
-        for number in islice(numbers, self.docs):
-            tokens += len(docs[number])
+        for number, doc in islice(docs, self.docs):
+            tokens += len(doc)
             if self.tokens is not None and tokens > self.tokens and taken:
                 break
-            taken.append(number)
+            taken.append((number, doc))
         return taken if self.tokens != 0 else []
 
 
@@ -145,27 +148,27 @@ def select(
     RETURNS (list[int]): ids, the most wanted first; fewer than allowed where the rest are
         near-duplicates.
     """
-    chosen = budget.take(_unlike(ranking, docs, asked), docs)
+    chosen = budget.take(_unlike(ranking, docs, asked))
     if vectors is not None and chosen:
         best = list(islice(_unlike(ranking, docs, asked), AMONG * len(chosen)))
-        spread = one_per_cluster(vectors([docs[i] for i in best]), len(chosen), seed)
-        chosen = budget.take([best[i] for i in spread], docs)
+        spread = one_per_cluster(vectors([doc for _, doc in best]), len(chosen), seed)
+        chosen = budget.take(best[i] for i in spread)
     if asked is not None:
-        for number in chosen:
-            asked.add(docs[number].text)
-    return chosen
+        for _, doc in chosen:
+            asked.add(doc.text)
+    return [number for number, _ in chosen]
 
 
 def _unlike(
     ranking: Sequence[int], docs: Mapping[int, Doc], asked: NearDuplicates | None
-) -> Iterator[int]:
-    """The ids of a ranking without near-duplicates of what was asked, and of each other."""
+) -> Iterator[NumberedDoc]:
+    """The docs of a ranking without near-duplicates of what was asked, and of each other."""
+    numbered = zip(ranking, docs_of(docs, ranking), strict=True)
     if asked is None:
-        yield from ranking
+        yield from numbered
         return
     seen = NearDuplicates(asked.threshold)
-    for number in ranking:
-        text = docs[number].text
-        if text not in asked and text not in seen:
-            seen.add(text)
-            yield number
+    for number, doc in numbered:
+        if doc.text not in asked and doc.text not in seen:
+            seen.add(doc.text)
+            yield number, doc

@@ -18,6 +18,7 @@ from ..active.pseudo_labels import pseudo_labelled, tag_columns
 from ..annotate.query import component_of, policy_of
 from ..annotation.lazy_docs import unpacked
 from ..annotation.texts import KEY, task_key
+from ..annotation.vocabulary import temporary_words
 from ..distill.teachers import check_same_pipeline
 from ..errors import Errors, SeqMixError, describe
 from ..lm.discriminator import PerplexityDiscriminator
@@ -111,17 +112,23 @@ class Scorer:
 
         RETURNS (tuple): a row for each text, and a DocBin of the docs, where they are wanted.
         """
+        with temporary_words(self.nlp):
+            out = self._scored(part)
+            if not self.wanted.docs:
+                return out.rows, None
+            return out.rows, DocBin(docs=out.docs, store_user_data=True).to_bytes()
+
+    def _scored(self, part: Part) -> Scored:
         rng = np.random.default_rng([self.wanted.seed, part.number])
         docs = unpacked(part.packed, self.nlp)
         try:
-            out = self._all(part.ids, docs, rng)
+            return self._all(part.ids, docs, rng)
         except Exception:
             out = Scored()
             for one in self._singly(part.ids, docs, rng):
                 out.rows += one.rows
                 out.docs += one.docs
-        wanted = self.wanted.docs
-        return out.rows, DocBin(docs=out.docs, store_user_data=True).to_bytes() if wanted else None
+            return out
 
     def _singly(
         self, ids: Sequence[int], docs: Sequence[Doc], rng: np.random.Generator
