@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..annotation.lazy_docs import all_docs_of
+from ..annotation.lazy_docs import LazyDocs
 from ..annotation.texts import number_in, task_key
 from ..errors import Errors, SeqMixError, Warnings, plural
 from ..types import Answer, Oracle, Task
@@ -66,7 +66,6 @@ class Asking:
         self.oracle, self.docs, self.nlp, self.layer = oracle, docs, nlp, layer
         self.file = None if oracle.needs_gold else AnswerFile(folder.answers)
         self.answers: dict[int, Answer] = {}
-        self._docs: dict[int, Doc] = {}
         self._said: dict[int, dict[str, Any]] = {}
         self._unknown: set[str] = set()
         self._lost: list[int] = []  # texts of finished rounds without an answer
@@ -95,9 +94,9 @@ class Asking:
         """The docs of texts that are asked, in their order. They are read together and kept: to
         read a single doc may take as long as to read its whole file."""
         numbers = list(numbers)
-        new = [i for i in numbers if i not in self._docs]
-        self._docs.update(zip(new, all_docs_of(self.docs, new), strict=True))
-        return [self._docs[i] for i in numbers]
+        if isinstance(self.docs, LazyDocs):
+            self.docs.keep(numbers)
+        return [self.docs[i] for i in numbers]
 
     def doc_of(self, number: int) -> Doc:
         """The doc of a text that is asked."""

@@ -28,6 +28,7 @@ from .join import (
     in_order,
     join,
     last_of_each,
+    read_ahead,
     read_pool,
     with_key,
 )
@@ -204,8 +205,12 @@ def read_answers(
 
 def _with_texts(
     rows: Iterable[Row], pool: Mapping[str, PoolText] | None, noted: Noted
-) -> Iterator[Joined]:
-    return (Joined(row, None) for row in rows) if pool is None else join(rows, pool, noted)
+) -> list[Joined]:
+    if pool is None:
+        return [Joined(row, None) for row in rows]
+    joined = list(join(rows, pool, noted))
+    read_ahead(one.text for one in joined if one.text and one.row.state == "labelled")
+    return joined
 
 
 def _note_reader(row: Row, noted: Noted) -> None:

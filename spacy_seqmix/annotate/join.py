@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..active.pool_files import files_of
-from ..annotation.lazy_docs import lazy_docs
+from ..annotation.lazy_docs import LazyDocs, lazy_docs
 from ..annotation.texts import EXTRA_KEY, KEY, task_key
 from .offsets import TextMap
 from .place import Note, Noted
@@ -27,6 +27,7 @@ __all__ = [
     "in_order",
     "join",
     "last_of_each",
+    "read_ahead",
     "read_pool",
     "with_key",
 ]
@@ -34,16 +35,31 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PoolText:
-    """A text of a pool; its tokens are made when they are wanted."""
+    """A text of a pool; its tokens are made when they are wanted.
+
+    number (int): that of its doc among ``docs``.
+    """
 
     key: str
     text: str
     number: int
-    make: Callable[[], Doc]
+    docs: Mapping[int, Doc] = field(compare=False, repr=False)
 
     def doc(self) -> Doc:
         """The text in tokens, with its key and its other keys in the user data."""
-        return with_key(self.make(), self.key, {})
+        return with_key(self.docs[self.number], self.key, {})
+
+
+def read_ahead(texts: Iterable[PoolText]) -> None:
+    """Make the docs of texts now, together, and keep them: ``doc`` need not read one by one.
+
+    RAISES (SeqMixError): S501, S582 and S761, as ``LazyDocs.take``.
+    """
+    for _, some in groupby(texts, key=lambda text: id(text.docs)):
+        of_pool = list(some)
+        docs = of_pool[0].docs
+        if isinstance(docs, LazyDocs):
+            docs.keep(text.number for text in of_pool)
 
 
 def with_key(doc: Doc, key: str, extra: Mapping[str, Any]) -> Doc:
@@ -69,7 +85,7 @@ def read_pool(
     """
     docs = lazy_docs(files_of(paths, outside), nlp)
     for number, text in zip(docs, docs.texts(docs), strict=True):
-        yield PoolText(task_key(number, text), text, number, partial(docs.__getitem__, number))
+        yield PoolText(task_key(number, text), text, number, docs)
 
 
 def by_key(texts: Iterable[PoolText]) -> dict[str, PoolText]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from spacy.util import registry
 from thinc.api import Config
 
 from ..active.pool import sample
-from ..annotation.lazy_docs import DocsInOrder
+from ..annotation.lazy_docs import DocsInOrder, DocsTogether, all_docs_of, docs_of
 from ..config import build_functions, config_errors, interpolated
 from ..errors import Errors, SeqMixError, plural
 from ..files import check_output
@@ -27,7 +28,7 @@ from ..query.selection import Budget, NearDuplicates, ranked, select
 from ..query.suggestions import suggest
 from ..types import Task
 from .formats import format_of
-from .join import PoolText, read_pool
+from .join import PoolText, read_pool, with_key
 from .known import known_texts
 
 __all__ = [
@@ -158,7 +159,7 @@ def query(
     """Choose texts to label, with suggestions.
 
     nlp (Language): any trained pipeline.
-    texts (Sequence[PoolText]): the texts to choose from.
+    texts (Sequence[PoolText]): the texts of a pool to choose from.
     policy (QueryPolicy): what scores them.
     budget (Budget): how much may be asked, in docs, in tokens, or both.
     component (str | None): whose probabilities are scored, and whose spans are suggested; None for
@@ -188,23 +189,31 @@ def query(
     vectors = partial(doc_vectors, nlp, component) if diverse else None
     chosen = select(ranked(found, numbers, rng), docs, budget, asked, vectors, seed)
     of_text = dict(zip(numbers, found.tolist(), strict=True))
-    suggested = suggest(nlp, component, [docs[number] for number in chosen])
+    made = all_docs_of(docs, chosen)
+    suggested = suggest(nlp, component, made)
     tasks = [
-        Task(texts[n].key, docs[n], 0, suggestions, of_text[n], model)
-        for n, suggestions in zip(chosen, suggested, strict=True)
+        Task(texts[n].key, doc, 0, suggestions, of_text[n], model)
+        for n, doc, suggestions in zip(chosen, made, suggested, strict=True)
         if of_text[n] > -np.inf  # a doc without words
     ]
     return tasks, len(numbers)
 
 
-class _Made(Mapping[int, Doc]):
-    """Docs of texts, each made when it is taken: most of them never are."""
+class _Made(DocsTogether):
+    """Docs of texts of one pool, each made when it is taken: most of them never are."""
 
     def __init__(self, texts: Sequence[PoolText]) -> None:
         self.texts = texts
 
     def __getitem__(self, number: int) -> Doc:
         return self.texts[number].doc()
+
+    def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
+        if self.texts:
+            here, ahead = tee(numbers)
+            docs = docs_of(self.texts[0].docs, (self.texts[number].number for number in ahead))
+            for number, doc in zip(here, docs, strict=True):
+                yield with_key(doc, self.texts[number].key, {})
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(len(self.texts)))

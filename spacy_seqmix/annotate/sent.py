@@ -118,4 +118,4 @@ def refused(where: str, err: SeqMixError) -> Note:
 
 
 def _pool_text(key: str, doc: Doc) -> PoolText:
-    return PoolText(key, doc.text, 0, lambda: doc)
+    return PoolText(key, doc.text, 0, {0: doc})

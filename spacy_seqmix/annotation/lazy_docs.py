@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import Path
@@ -18,7 +19,15 @@ from .docbins import is_docbin
 from .indexed_files import IndexedFile, Ints, index_file
 from .recent import Recent
 
-__all__ = ["DocsInOrder", "LazyDocs", "all_docs_of", "docs_of", "lazy_docs", "unpacked"]
+__all__ = [
+    "DocsInOrder",
+    "DocsTogether",
+    "LazyDocs",
+    "all_docs_of",
+    "docs_of",
+    "lazy_docs",
+    "unpacked",
+]
 
 T = TypeVar("T")
 # So many docs are made together at first, and then four times as many each time, up to the last
@@ -26,7 +35,16 @@ T = TypeVar("T")
 FIRST, LAST = 64, 8192
 
 
-class LazyDocs(Mapping[int, Doc]):
+class DocsTogether(Mapping[int, Doc]):
+    """Docs by their numbers, several of which are made in less time together than one by one."""
+
+    @abstractmethod
+    def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
+        """Make docs in this order, some of them ahead. RAISES (KeyError): for a number that none
+        has."""
+
+
+class LazyDocs(DocsTogether):
     """Docs by their numbers, none of them blank.
 
     A number counts the lines, rows and docs of all files in their order, blank ones too. So it does
@@ -48,9 +66,15 @@ class LazyDocs(Mapping[int, Doc]):
         self._row = np.concatenate([[], *map(np.arange, sizes)]).astype("int64")[self._kept]
         hashes = np.concatenate([np.zeros(0, "uint64"), *(file.hashes for file in files)])
         self._hashes = hashes[self._kept]
+        self._made: dict[int, Doc] = {}
 
     def __getitem__(self, number: int) -> Doc:
-        return next(self.take([number]))
+        return self._made[number] if number in self._made else next(self.take([number]))
+
+    def keep(self, numbers: Iterable[int]) -> None:
+        """Make docs together and keep them: from now on ``docs[number]`` is this one each time."""
+        new = [number for number in numbers if number not in self._made]
+        self._made.update(zip(new, all_docs_of(self, new), strict=True))
 
     def __contains__(self, number: object) -> bool:
         return isinstance(number, int | np.integer) and self._place(int(number)) is not None
@@ -62,8 +86,7 @@ class LazyDocs(Mapping[int, Doc]):
         return len(self._numbers)
 
     def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
-        """Make docs in this order, some of them ahead. RAISES (KeyError): for a number that none
-        has."""
+        """Make docs in this order, some of them ahead."""
         return self._each(numbers, lambda file, rows: file.docs(rows))
 
     def texts(self, numbers: Iterable[int]) -> Iterator[str]:
@@ -164,8 +187,8 @@ class DocsInOrder(Sequence[Doc]):
 
 
 def docs_of(docs: Mapping[int, Doc], numbers: Iterable[int]) -> Iterator[Doc]:
-    """The docs of some numbers, in their order; see ``LazyDocs.take``."""
-    return docs.take(numbers) if isinstance(docs, LazyDocs) else (docs[i] for i in numbers)
+    """The docs of some numbers, in their order."""
+    return docs.take(numbers) if isinstance(docs, DocsTogether) else (docs[i] for i in numbers)
 
 
 def all_docs_of(docs: Mapping[int, Doc], numbers: Iterable[int]) -> list[Doc]:

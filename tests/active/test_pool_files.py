@@ -12,6 +12,10 @@ from spacy_seqmix.active.dev_set import DevSet
 from spacy_seqmix.active.pool_files import PoolFile, files_of, in_order
 from spacy_seqmix.errors import SeqMixError
 
+from .test_waiting import begin as begin  # fixtures
+from .test_waiting import person as person
+from .test_waiting import registered as registered
+
 PLAIN = {"active.mixing": None, "active.n_rounds": 1}
 
 
@@ -213,3 +217,29 @@ def test_loop_names_a_pool_file_that_changes_while_it_runs(start, all_news, tmp_
 def test_dev_set_is_drawn_as_before_where_nothing_grew(start, tmp_path):
     run = start({**PLAIN, "active.dev": None})
     assert DevSet.of(run.active, None, run.pool).candidates == run.dev.candidates
+
+
+@pytest.mark.parametrize("oracle", ["gold", "person"])
+def test_loop_reads_each_file_a_few_times_a_round(
+    start, begin, all_news, tmp_path, monkeypatch, oracle
+):
+    """However many texts it asks: a .spacy file is read as a whole for each that stands alone."""
+    for k in range(3):
+        DocBin(docs=all_news[k::3][:7]).to_disk(tmp_path / f"part-{k}.spacy")
+    monkeypatch.setattr("spacy_seqmix.annotation.recent.MAX_BYTES", 1)
+    settings = {**PLAIN, "paths.pool": str(tmp_path / "part-*.spacy")}
+    run = start(settings) if oracle == "gold" else begin(settings)
+    opened = []
+    name = "spacy_seqmix.annotation.indexed_files.open_docbin"
+    monkeypatch.setattr(name, lambda path: opened.append(path.stem) or DocBin().from_disk(path))
+    run._round(0)
+    assert len(opened) <= 5 * 3
+    opened.clear()
+    run._round(1)
+    assert len(opened) <= 5 * 3
+    assert len(run.records[0].queried) == 8
+    again = start(settings) if oracle == "gold" else begin(settings)
+    opened.clear()
+    again._read_state()
+    again._read_state()
+    assert len(opened) <= 3

@@ -99,10 +99,7 @@ def round_trip(folder: Path, name: str, nlp: Language, marked: str, *, with_pool
     assert detect(export) == name
     pool = None
     if with_pool:
-        pool = {
-            k: PoolText(k, d.text, n, d.copy)
-            for n, (k, d) in enumerate(zip(keys, docs, strict=True))
-        }
+        pool = {k: PoolText(k, d.text, 0, {0: d.copy()}) for k, d in zip(keys, docs, strict=True)}
     found, rows = read_export(export)
     made = ingest(found, rows, nlp, pool, Rules())
     assert made.docs[0].text == text

@@ -9,7 +9,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy_seqmix.annotation import soft_labels
 from spacy_seqmix.annotation.docbins import read_numbered_docs
 from spacy_seqmix.annotation.indexed_files import TO_READ, index_file
-from spacy_seqmix.annotation.lazy_docs import DocsInOrder, lazy_docs
+from spacy_seqmix.annotation.lazy_docs import DocsInOrder, all_docs_of, lazy_docs
 from spacy_seqmix.annotation.recent import Recent
 from spacy_seqmix.annotation.texts import EXTRA_KEY
 from spacy_seqmix.errors import SeqMixError
@@ -197,6 +197,38 @@ def test_lazy_docs_keep_few_files_in_memory(tmp_path, all_news, monkeypatch):
     opened.clear()
     list(docs.values())
     assert opened == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_lazy_docs_in_any_order_read_each_file_once(tmp_path, all_news, monkeypatch):
+    paths = [tmp_path / f"{i}.spacy" for i in range(3)]
+    for i, path in enumerate(paths):
+        DocBin(docs=all_news[i * 10 : i * 10 + 10]).to_disk(path)
+    monkeypatch.setattr("spacy_seqmix.annotation.recent.MAX_BYTES", 1)
+    monkeypatch.setattr("spacy_seqmix.annotation.lazy_docs.FIRST", 12)
+    docs, opened = lazy_docs(paths, Language()), []
+    name = "spacy_seqmix.annotation.indexed_files.open_docbin"
+    monkeypatch.setattr(name, lambda path: opened.append(path.stem) or DocBin().from_disk(path))
+
+    def read(found):
+        opened.clear()
+        return list(found()), list(opened)
+
+    order = [i for k in range(10) for i in (20 + k, k, 10 + k)]
+    texts = [all_news[i].text for i in order]
+    in_two = ["0", "1", "2", "0", "1", "2"]  # first twelve, then the others
+    assert read(lambda: (doc.text for doc in docs.take(order))) == (texts, in_two)
+    assert read(lambda: docs.texts(iter(order))) == (texts, in_two)
+    assert read(lambda: docs.texts(order[:12])) == (texts[:12], ["0", "1", "2"])
+    found = read(lambda: (doc.text for doc in all_docs_of(docs, iter(order))))
+    assert found == (texts, ["0", "1", "2"])
+    shown = DocsInOrder(docs, order).all_at([7, 0, 7])
+    assert [doc.text for doc in shown] == [texts[7], texts[0], texts[7]]
+    found = read(lambda: docs.texts([5, 25, 5]))
+    assert found == ([all_news[i].text for i in (5, 25, 5)], ["0", "2"])
+    opened.clear()
+    first = next(docs.take(order))  # whoever wants few waits for few
+    assert (first.text, opened) == (texts[0], ["0", "1", "2"])
+    assert all_docs_of(dict(enumerate(all_news)), [3, 1]) == [all_news[3], all_news[1]]
 
 
 def test_files_are_read_where_others_leave_room(tmp_path, all_news, monkeypatch):

@@ -25,7 +25,7 @@ from spacy_seqmix.query.suggestions import suggest
 from spacy_seqmix.score import run as score_run
 from spacy_seqmix.score.folder import ScoreFolder, Share, read_share, release
 from spacy_seqmix.score.run import ids_of, read_scores, score_pool
-from spacy_seqmix.score.scorer import Wanted
+from spacy_seqmix.score.scorer import Part, Scorer, Wanted
 
 from ..tiny import TINY_CNN
 
@@ -269,3 +269,20 @@ def test_score_command_does_one_shard(pipeline, texts, tmp_path):
     result = CliRunner().invoke(app, [*map(str, words), "--shard", "1/3", "--shards", "4"])
     assert "[S764]" in result.output
     assert math.isclose(result.exit_code, 1)
+
+
+@pytest.mark.parametrize("what", [{}, {"spans": True}, {"docs": True}, {"policy": None}])
+def test_scorer_forgets_the_words_of_a_part(pipeline, what):
+    nlp = spacy.load(pipeline)
+    scorer = Scorer(Wanted(str(pipeline), **{"policy": "NTE", **what}), nlp)
+    scorer(Part(0, [0], [["Rome"]]))
+    before = set(nlp.vocab.strings), {lexeme.text for lexeme in nlp.vocab}
+    data = DocBin(docs=[spacy.blank("en")("Unheardof Newcomer")]).to_bytes()
+    rows, written = scorer(Part(1, [1, 2], [["Neverbefore saw Rome"], data]))
+    assert (set(nlp.vocab.strings), {lexeme.text for lexeme in nlp.vocab}) == before
+    assert [row["tokens"] for row in rows] == [3, 2]
+    assert (written is not None) == what.get("docs", False)
+    if written is not None:
+        docs = list(DocBin().from_bytes(written).get_docs(spacy.blank("en").vocab))
+        assert [doc.text for doc in docs] == ["Neverbefore saw Rome", "Unheardof Newcomer"]
+        assert [soft_labels.get(doc) is not None for doc in docs] == [True, True]
