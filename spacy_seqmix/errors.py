@@ -654,6 +654,10 @@ class Errors:
         "[S600] Can't read or write {path}: {reason}. Give another path, correct the permissions, "
         "or free disk space."
     )
+    E619 = (
+        "[S619] There is too little memory: {reason}. Take shorter texts, smaller batches or a "
+        "smaller model; or compute on the CPU (leave out --gpu-id)."
+    )
     E601 = (
         "[S601] {where}: {text}... is a stretch of 4,000 marks or 50,000 characters without a "
         "blank, for which spaCy's tokenizer takes very long. Remove it from the text."

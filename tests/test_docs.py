@@ -93,25 +93,7 @@ def test_configs_can_be_read(path: Path) -> None:
     assert load_config(path, interpolate=False)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "active",
-        "annotate",
-        "audit",
-        "augment",
-        "show",
-        "calibrate",
-        "convert",
-        "distill",
-        "query",
-        "ingest",
-        "report",
-        "serve",
-        "sweep",
-        "confidence",
-    ],
-)
+@pytest.mark.parametrize("command", [command.name for command in app.registered_commands])
 def test_help_is_complete(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0

@@ -30,9 +30,11 @@ def test_threads_of_a_new_process_are_its_share(monkeypatch):
     for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OTHER", "stays")
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
     shown = environment(3)
     assert (shown["OMP_NUM_THREADS"], shown["OMP_WAIT_POLICY"]) == ("3", "PASSIVE")
     assert shown["OTHER"] == "stays"
+    assert "RAY_ADDRESS" not in shown  # the process gives no work away
     assert environment(0)["OMP_NUM_THREADS"] == "1"
 
 

@@ -87,7 +87,7 @@ def _index_lines(path: Path, nlp: Language) -> IndexedFile:
             try:
                 text = text_of_line(path, size, raw.decode("utf8"))
             except UnicodeDecodeError as err:
-                reason = not_utf8(err, start)
+                reason = not_utf8(err, start, size)
                 raise SeqMixError(Errors.E501.format(path=path, reason=reason)) from err
             size, place = size + 1, (start, start + len(raw))
             if text is not None:

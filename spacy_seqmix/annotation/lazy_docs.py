@@ -18,6 +18,7 @@ from ..files import progress_bar
 from .docbins import is_docbin
 from .indexed_files import IndexedFile, Ints, index_file
 from .recent import Recent
+from .vocabulary import temporary_words
 
 __all__ = [
     "DocsInOrder",
@@ -53,9 +54,15 @@ class LazyDocs(DocsTogether):
     files (tuple[IndexedFile, ...]): the files.
     """
 
-    def __init__(self, files: Sequence[IndexedFile], kept: NDArray[np.bool_] | None = None) -> None:
-        """kept (NDArray): whether each text of the files counts; None: all of them."""
-        self.files = tuple(files)
+    def __init__(
+        self, files: Sequence[IndexedFile], nlp: Language, kept: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Join files.
+
+        nlp (Language): docs have its vocabulary.
+        kept (NDArray): whether each text of the files counts; None: all of them.
+        """
+        self.files, self._nlp = tuple(files), nlp
         firsts = np.cumsum([0, *(file.size for file in files)])[:-1]
         pairs = list(zip(files, firsts, strict=True))
         numbers = np.concatenate([[], *(f.numbers + first for f, first in pairs)])
@@ -98,7 +105,8 @@ class LazyDocs(DocsTogether):
         out: list[list[str] | bytes] = []
         for file, rows in self._by_file(numbers):
             if is_docbin(file.path):
-                out.append(DocBin(docs=file.docs(rows), store_user_data=True).to_bytes())
+                with temporary_words(self._nlp):
+                    out.append(DocBin(docs=file.docs(rows), store_user_data=True).to_bytes())
             else:
                 out.append(list(file.texts(rows)))
         return out
@@ -107,7 +115,7 @@ class LazyDocs(DocsTogether):
         """Some of these docs."""
         kept = np.zeros(len(self._kept), bool)
         kept[np.flatnonzero(self._kept)[[self._known(number) for number in numbers]]] = True
-        return LazyDocs(self.files, kept)
+        return LazyDocs(self.files, self._nlp, kept)
 
     def identity(self, number: int) -> int:
         """A value of a text, without making its doc; copies have the same."""
@@ -220,7 +228,7 @@ def lazy_docs(
         for path in paths:
             files.append(index_file(path, nlp, kept, check=check))
             bar.update()
-    docs = LazyDocs(files)
+    docs = LazyDocs(files, nlp)
     if not docs:
         name: Any = paths[0] if len(paths) == 1 else f"{paths[0]}' to '{paths[-1]}"
         raise SeqMixError(Errors.E403.format(path=name, reason="it holds no texts"))

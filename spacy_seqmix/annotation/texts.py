@@ -136,12 +136,14 @@ def read_lines(path: Path) -> list[str]:
     return [line.removesuffix("\r") for line in text.split("\n")]
 
 
-def not_utf8(error: UnicodeDecodeError, before: int = 0) -> str:
+def not_utf8(error: UnicodeDecodeError, before: int = 0, lines: int = 0) -> str:
     """What is wrong with a file, for somebody who knows no codecs.
 
-    before (int): the bytes before those that were decoded.
+    before, lines (int): the bytes, and the whole lines, before what was decoded.
     """
-    return f"byte {before + error.start + 1} is not UTF-8; save the file as UTF-8"
+    line = lines + error.object.count(b"\n", 0, error.start) + 1
+    byte = before + error.start + 1
+    return f"line {line}: byte {byte} is not UTF-8; save the file as UTF-8"
 
 
 def can_tokenise(nlp: Language, text: str) -> bool:

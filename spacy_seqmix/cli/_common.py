@@ -18,13 +18,14 @@ from spacy.cli._util import import_code, parse_config_overrides
 from wasabi import msg
 
 from .. import __version__
-from ..errors import Errors, SeqMixFileError
+from ..errors import Errors, SeqMixError, SeqMixFileError
 
 # For commands whose other options are overrides of config values.
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 # Line breaks and tabs apart. Terminals obey some of them: they can clear the screen.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 LONGEST = 1000
+_NO_MEMORY = "can't allocate memory"  # a RuntimeError of torch, on the CPU
 OURS = r"\[W[2-9]\d\d\]"  # spaCy's own have lower numbers
 
 
@@ -104,7 +105,9 @@ def show_messages() -> Iterator[None]:
             yield
     except BrokenPipeError:  # the reader of the output has ended
         raise
-    except (ValueError, ImportError, OSError) as err:
+    except (ValueError, ImportError, OSError, MemoryError, RuntimeError) as err:
+        if isinstance(err, RuntimeError) and not _is_of_memory(err):
+            raise  # a fault of ours, or of a library: where it came from says more
         from ..active.journal import LOCKED_EXIT_CODE
 
         msg.fail(_shown(_with_code(err)))
@@ -118,8 +121,17 @@ def _shown(message: Exception | str) -> str:
     return text if len(text) <= 2 * LONGEST else f"{text[:LONGEST]} [...] {text[-LONGEST:]}"
 
 
+def _is_of_memory(err: Exception) -> bool:
+    """Whether Python, NumPy, torch or CuPy had too little memory."""
+    name = type(err).__name__  # torch may not be imported
+    return isinstance(err, MemoryError) or name == "OutOfMemoryError" or _NO_MEMORY in str(err)
+
+
 def _with_code(err: Exception) -> Exception:
     """The operating system's errors with a code, and the name of the file."""
+    if _is_of_memory(err):
+        reason = (str(err).strip().splitlines() or [type(err).__name__])[0]
+        return SeqMixError(Errors.E619.format(reason=reason.rstrip(".")))
     if not isinstance(err, OSError) or err.errno is None:
         return err
     path = "a file" if err.filename is None else str(err.filename)

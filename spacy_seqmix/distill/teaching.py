@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ from spacy.language import Language
 
 from ..annotation.docbins import docbin_of
 from ..annotation.lazy_docs import unpacked
+from ..annotation.vocabulary import temporary_words
 from ..files import progress_bar, replacing
 from ..parallel.workers import Lost, Make, Piece, RayOptions, error_of_lost, results_of
 from .folder import DistillFolder
@@ -93,7 +95,10 @@ def _taught(
     packed: Sequence[Any],
 ) -> bytes:
     """The file of a part."""
-    return docbin_of(teachers.teach(unpacked(packed, nlp), nlp, progress)).to_bytes()
+    with ExitStack() as blocks:
+        for one in (nlp, *(member.nlp for member in teachers.members)):
+            blocks.enter_context(temporary_words(one))
+        return docbin_of(teachers.teach(unpacked(packed, nlp), nlp, progress)).to_bytes()
 
 
 def _wanted(teachers: Teachers, student: Student) -> _Wanted:

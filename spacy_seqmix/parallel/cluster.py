@@ -11,11 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import Errors, SeqMixError, SeqMixFileError, describe
+from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings, describe
 from .workers import RayOptions
 
-__all__ = ["connected", "handler_kept", "is_full", "resources", "room"]
+__all__ = ["LOOK_SECONDS", "connected", "handler_kept", "is_full", "resources", "room", "say_why"]
 
+# For a first worker to start, once the cluster has room: to load a model.
+START_SECONDS = 900.0
+# After so long without one, a warning.
+SLOW_START_SECONDS = 120.0
+# After so long it is looked why nothing happens.
+LOOK_SECONDS = 30.0
 # To reach the head of a cluster.
 SECONDS = 10.0
 # Ray reports no statistics of use to its makers, and says nothing of settings to come. Workers of
@@ -96,6 +102,23 @@ def is_full(ray: Any, options: RayOptions) -> bool:
     """Whether other work has what a worker needs."""
     free = ray.available_resources()
     return bool(free.get("CPU", 0) < options.cpus or free.get("GPU", 0) < options.gpus)
+
+
+def say_why(waited: float, *, full: bool) -> None:
+    """Say why no worker starts: warn that other work has the cluster (W770), or that nothing is
+    known (W771).
+
+    waited (float): for so many seconds.
+    full (bool): whether there is no room.
+    RAISES (SeqMixError): S773 where it takes too long.
+    """
+    if full:
+        warnings.warn(Warnings.W770, stacklevel=2)
+    elif waited > START_SECONDS:
+        reason = f"none has started in {START_SECONDS / 60:.0f} minutes"
+        raise SeqMixError(Errors.E773.format(reason=reason))
+    elif waited > SLOW_START_SECONDS:
+        warnings.warn(Warnings.W771, stacklevel=2)
 
 
 def resources(options: RayOptions) -> dict[str, float]:

@@ -49,8 +49,6 @@ class Process:
 
         RAISES (OSError): where it can't be started.
         """
-        env = environment(self.threads)
-        env.pop("RAY_ADDRESS", None)  # it is part of the work, and gives none to a cluster
         with (self.folder / self.log).open("wb") as log, _pipe() as (reader, _):
             process = subprocess.Popen(
                 [sys.executable, "-m", *self.words],
@@ -58,7 +56,7 @@ class Process:
                 stderr=subprocess.STDOUT,
                 stdin=reader,
                 cwd=self.folder,
-                env=env,
+                env=environment(self.threads),
             )
             try:
                 while process.poll() is None and not stop.is_set():

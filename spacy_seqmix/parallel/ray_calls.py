@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
 from ..errors import Errors, SeqMixError, describe
-from .cluster import connected, resources, room
+from .cluster import LOOK_SECONDS, connected, is_full, resources, room, say_why
 from .ray_workers import MAX_TIMES
 from .workers import Lost, RayOptions
 
@@ -48,6 +49,14 @@ class RayCalls:
         self.threads = max(1, int(options.cpus))
         self.gpus = options.gpus
 
+    def wait_for_room(self) -> None:
+        """Wait until a call can begin, and say so; see ``say_why``. RAISES (SeqMixError): S773."""
+        began = time.monotonic()
+        # The process that it starts is kept for the first call.
+        call = self.ray.remote(max_retries=0, **resources(self.options))(_nothing).remote()
+        while not self.ray.wait([call], timeout=LOOK_SECONDS)[0]:
+            say_why(time.monotonic() - began, full=is_full(self.ray, self.options))
+
     def __call__(self, function: Callable[..., Any], *given: Any, stop: Event) -> Any:
         """Call a function, and wait.
 
@@ -85,3 +94,7 @@ class RayCalls:
             last = str(cause).strip().split("\n")[-1]
             return SeqMixError(Errors.E773.format(reason=last))
         return cause if isinstance(cause, Exception) else err
+
+
+def _nothing() -> None:
+    """What a node does to show that it can do something."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,20 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import Errors, SeqMixError, Warnings, describe
-from .cluster import connected, is_full, resources, room
+from ..errors import Errors, SeqMixError, describe
+from .cluster import LOOK_SECONDS, connected, is_full, resources, room, say_why
 from .workers import Lost, Make, Piece, RayOptions
 
 __all__ = ["ray_workers"]
 
 # A piece is done so often before it is set aside: it may be what kills its worker.
 MAX_TIMES = 3
-# For a first worker to start, once the cluster has room: to load a model.
-START_SECONDS = 900.0
-# After so long without one, a warning.
-SLOW_START_SECONDS = 120.0
-# After so long it is looked why nothing happens.
-LOOK_SECONDS = 30.0
 # Errors of users, which have a message.
 CODED = (ValueError, OSError, ImportError)
 
@@ -64,11 +57,13 @@ class Worker:
 class _Handle:
     """A worker as the driver sees it. It has one piece at a time: what kills it is known then.
 
+    there (Any): what Ray gives for the news that its process is there.
     coming (Any): what Ray gives for the result to come; None while there is nothing to do.
     piece (tuple | None): what it does, and how often it was done before; None while it starts.
     """
 
     actor: Any
+    there: Any
     coming: Any
     piece: tuple[Piece, int] | None = None
 
@@ -186,20 +181,13 @@ class RayWorkers:
         return (coming[done[0]], done[0]) if done else None
 
     def _check_progress(self, since: float) -> None:
-        """Warn where the cluster is full of other work (W770), or no worker starts (W771).
-
-        RAISES (SeqMixError): S773.
-        """
+        """Warn where no worker starts, see ``say_why``. RAISES (SeqMixError): S773."""
         if any(one.piece for one in self.workers):
             return
-        waited = time.monotonic() - since
-        if is_full(self.ray, self.options):
-            warnings.warn(Warnings.W770, stacklevel=2)
-        elif waited > START_SECONDS:
-            reason = f"none has started in {START_SECONDS / 60:.0f} minutes"
-            raise SeqMixError(Errors.E773.format(reason=reason))
-        elif waited > SLOW_START_SECONDS:
-            warnings.warn(Warnings.W771, stacklevel=2)
+        # Those whose process is there have their room, and load what they need.
+        there, _ = self.ray.wait([one.there for one in self.workers], timeout=0)
+        full = not there and is_full(self.ray, self.options)
+        say_why(time.monotonic() - since, full=full)
 
     def _replace(
         self, worker: _Handle, err: Exception, left: deque[tuple[Piece, int]]
@@ -233,5 +221,6 @@ class RayWorkers:
 
     def _begun(self) -> _Handle:
         actor = self.ray.remote(**resources(self.options))(Worker).remote()
+        there = actor.answer.remote()
         given = self.make, __version__, self.options, str(Path.cwd())
-        return _Handle(actor, actor.start.remote(*given))
+        return _Handle(actor, there, actor.start.remote(*given))

@@ -65,7 +65,13 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def _read_lines(path: Path) -> list[Row]:
-    return [parse_json(line) for line in path.read_text("utf8").splitlines() if line]
+    rows = []
+    for number, line in enumerate(path.read_text("utf8").split("\n"), start=1):
+        try:
+            rows += [parse_json(line)] if line else []
+        except ValueError as err:
+            raise ValueError(f"line {number} is no JSON") from err
+    return rows
 
 
 def _schema(pa: Any, texts: bool) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from heapq import nlargest
 from pathlib import Path
@@ -79,7 +79,8 @@ def score_pool(
     nlp (Language | None): the pipeline, where it is loaded already.
     progress (bool): show a progress bar.
     RAISES (SeqMixError): S403, S501 and S610 for texts that can't be read, S549 for an output over
-        an input, S761 for a file that changed, S763 for more shards than texts, S765 and S766 for a
+        an input, S582 for a damaged doc, once the shards without one are done, S761 for a file
+        that changed, S763 for more shards than texts, S765 and S766 for a
         folder with other results, S750 and S751 for the format, S769 for shards that kill their
         workers, those of ``Scorer``, and S770 to S774.
 
@@ -88,7 +89,8 @@ def score_pool(
     paths = files_of(pool, out)
     check_format(format, out)
     check_output(out, [*paths, Path(wanted.model)])
-    scorer = Scorer(wanted, nlp)
+    # Where workers compute, this machine need not have the language model.
+    scorer = Scorer(wanted if ray is None else replace(wanted, lm=None), nlp)
     digest = pipeline_digest(scorer.nlp)
     docs = lazy_docs(paths, scorer.nlp, progress=progress)
     ids = list(docs)
@@ -111,6 +113,8 @@ def score_pool(
             work.release()
     if work.lost:
         raise error_of_lost(work.lost, "shard", lambda number: folder.shard(number).stem)
+    if work.damaged:
+        raise work.damaged[0]
     new, done = work.new, folder.done()
     failed = tuple(work.failed(sorted({*numbers} & {*done})))
     if failed:
@@ -137,6 +141,7 @@ class _Work:
     errors: dict[int, list[Row]] = field(default_factory=dict)
     claims: dict[int, FileLock] = field(default_factory=dict)
     lost: dict[int, Lost] = field(default_factory=dict)
+    damaged: list[SeqMixError] = field(default_factory=list)
 
     def pieces(self, numbers: Iterable[int]) -> Iterator[Piece]:
         """The texts of the shards that nobody has computed or computes."""
@@ -148,7 +153,22 @@ class _Work:
                 self.update(len(some))
             else:
                 self.claims[number] = claim
-                yield Piece(number, Part(number, some, self.docs.packed(some)))
+                packed = self._packed(some)
+                if packed is None:
+                    release(self.claims.pop(number))
+                    self.update(len(some))
+                else:
+                    yield Piece(number, Part(number, some, packed))
+
+    def _packed(self, some: Sequence[int]) -> list[list[str] | bytes] | None:
+        """The texts of a shard; None where a doc is damaged. The other shards go on."""
+        try:
+            return self.docs.packed(some)
+        except SeqMixError as err:
+            if err.code != "S582":
+                raise
+            self.damaged.append(err)
+            return None
 
     def keep(self, number: int, result: tuple[list[Row], bytes | None] | Lost) -> None:
         """Write a shard that is done."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,12 +85,12 @@ class Scorer:
     """Computes what is wanted. Nothing of a text depends on the texts of other shards."""
 
     def __init__(self, wanted: Wanted, nlp: Language | None = None) -> None:
-        """Load the pipeline.
+        """Load the pipeline, and the language model.
 
         nlp (Language | None): the pipeline of this name, where it is loaded already.
         RAISES (ValueError, OSError): S401, S424, S444, S570, S652, S653 and S710, see
             ``component_of`` and ``policy_of``; S434 where labels are wanted of a component that has
-            none; those of ``spacy.load``.
+            none; those of ``spacy.load`` and ``CausalLM.load``.
         """
         self.wanted = wanted
         self.nlp: Language = spacy.load(wanted.model) if nlp is None else nlp
@@ -106,6 +106,12 @@ class Scorer:
                     Errors.E401.format(name="ner", pipes=self.nlp.pipe_names, able="none")
                 )
             tag_columns(self.nlp, self.component)
+        # The language model; its scores are those of float32, whatever else is in a batch.
+        self.discriminator: PerplexityDiscriminator | None = None
+        if wanted.lm is not None:
+            settings = LMSettings(model=wanted.lm, dtype="float32")
+            self.discriminator = PerplexityDiscriminator(settings)
+            _ = self.discriminator.lm  # is loaded here, so that an error is that of no text
 
     def __call__(self, part: Part) -> tuple[list[Row], bytes | None]:
         """Compute what is wanted of some texts. A text that fails does not stop the others.
@@ -150,7 +156,7 @@ class Scorer:
             found = score_docs(self.policy, docs, partial(self._evidence, self.policy), rng)
             for row, score in zip(rows, self.policy.adjusted(found, docs).tolist(), strict=True):
                 row["score"] = score if math.isfinite(score) else None
-        if wanted.lm is not None:
+        if self.discriminator is not None:
             texts = [doc.text.strip() for doc in docs]
             for row, score in zip(rows, self.discriminator.score(texts), strict=True):
                 value = perplexity(score)
@@ -170,12 +176,6 @@ class Scorer:
         if self.component is None or policy.needs == "nothing":
             return docs
         return evidence(policy.needs, self.nlp, self.component, docs)
-
-    @cached_property
-    def discriminator(self) -> PerplexityDiscriminator:
-        """The language model; its scores are those of float32, whatever else is in a batch."""
-        assert self.wanted.lm is not None
-        return PerplexityDiscriminator(LMSettings(model=self.wanted.lm, dtype="float32"))
 
 
 def make_scorer(wanted: Wanted, digest: str) -> Scorer:

@@ -168,10 +168,14 @@ def run_sweep(
     RETURNS (list[OneRun]): the runs that failed, or that another process has in progress.
     RAISES (SeqMixError): S411, S412, S522, S604, S606, S607; with ``ray``, S770 to S774, S776
         and S777.
+
+    Warns with W770 and W771 where the cluster has no room yet.
     """
     check_place(ray, n_process, use_gpu)
     check_folder(sweep, out)  # before anything is written
     with _signals_as_exits(), ray_calls(ray) as calls:  # Ray sets handlers, too
+        if calls is not None:
+            calls.wait_for_room()
         n = (n_process or 1) if calls is None else calls.n
         runner = Runner(sweep.settings.keep_models, n, use_gpu, code, calls)
         return _run_all(runner, sweep, out, n, progress=progress, on_end=on_end)

@@ -1,6 +1,10 @@
 """Options that commands share: overrides of config values, --code and --version."""
 
+import sys
+
 import pytest
+import spacy
+from spacy.tokens import DocBin
 from spacy.util import registry
 from typer.testing import CliRunner
 
@@ -74,3 +78,30 @@ def test_code_that_cannot_be_imported_gives_no_traceback(command, content, tmp_p
 
 def test_version():
     assert invoke("--version") == (0, __version__)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--ray-address", "auto", "--gpu-id", "0"], "[S777] --gpu-id is for work on this machine"),
+        (["--ray-workers", "2"], "[S780] --ray-workers is for a Ray cluster"),
+        (["--ray-cpus", "2"], "[S780] --ray-cpus is for a Ray cluster"),
+        (["--ray-gpus", "1"], "[S780] --ray-gpus is for a Ray cluster"),
+        (["--ray-address", "auto"], "[S770] --ray-address needs Ray: pip install"),
+    ],
+)
+@pytest.mark.parametrize("command", ["score", "calibrate"])
+def test_options_of_clusters(tmp_path, monkeypatch, command, options, text):
+    monkeypatch.setitem(sys.modules, "ray", None)  # as where it is not installed
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.to_disk(tmp_path / "model")
+    DocBin(docs=[nlp("Ana left.")]).to_disk(tmp_path / "in.spacy")
+    words = {
+        "score": [tmp_path / "model", tmp_path / "in.spacy", "-p", "Random", "-o", tmp_path / "o"],
+        "calibrate": [tmp_path / "in.spacy", "-m", tmp_path / "none"],
+    }
+    code, output = invoke(command, *map(str, words[command]), *options)
+    assert code == 1
+    assert text in output

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from spacy.tokens import Doc, DocBin, Span
+from typer import Exit
 from typer.testing import CliRunner
 
 from spacy_seqmix.annotation import soft_labels
@@ -94,6 +95,32 @@ def test_warnings_escape_the_text_that_they_quote(capsys):
     with show_messages():
         warnings.warn(f"[W540] Left out: {CLEAR}", stacklevel=1)
     assert "Left out: \\x1b[2J" in capsys.readouterr().out
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch has it for GPUs."""
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore"), "CUDA out of mem"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 8 bytes"), "DefaultCPUAll"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_messages_of_too_little_memory(capsys, error, reason):
+    with pytest.raises(Exit) as caught, show_messages():
+        raise error
+    assert caught.value.exit_code == 1
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"[S619] There is too little memory: {reason}" in shown
+    assert "More" not in shown
+
+
+def test_messages_leave_other_errors_of_libraries_alone():
+    with pytest.raises(RuntimeError, match="mat1 and mat2"), show_messages():
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
 
 @pytest.fixture

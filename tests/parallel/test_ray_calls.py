@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
 from types import ModuleType
 
 import pytest
 
 from spacy_seqmix.errors import SeqMixError, SeqMixFileError
+from spacy_seqmix.parallel import ray_calls as ray_calls_module
 from spacy_seqmix.parallel.ray_calls import RayCalls, ray_calls
 from spacy_seqmix.parallel.workers import Lost, RayOptions
 
@@ -101,6 +102,20 @@ def test_calls_end_when_they_are_stopped(calls, tmp_path, until):
     until(lambda: not any(runs(pid) for pid in pids))
     assert len(pids) == 2  # the third had no room
     assert calls(square, 3, stop=Event()) == 9
+
+
+def test_calls_wait_for_room_and_say_so(cluster, calls, tmp_path, until, monkeypatch):
+    calls.wait_for_room()
+    monkeypatch.setattr(ray_calls_module, "LOOK_SECONDS", 0.3)
+    stop, logs = Event(), [tmp_path / str(number) for number in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        for log in logs:
+            pool.submit(calls, sleep, log, stop=stop)
+        until(lambda: all(log.exists() and log.read_text() != "" for log in logs))
+        Timer(1.0, stop.set).start()
+        with pytest.warns(UserWarning, match=r"W770\] The Ray cluster has no room"):
+            calls.wait_for_room()
+    assert stop.is_set()
 
 
 def test_calls_without_a_cluster():

@@ -158,6 +158,17 @@ def test_workers_wait_where_the_cluster_is_full_and_say_so(monkeypatch):
         these._check_progress(time.monotonic() - 200)
 
 
+def test_workers_that_start_are_no_other_work():
+    """They have the cluster themselves: it is not full of other work."""
+    ray = FakeRay(1)
+    these = workers(ray)
+    these._begin(1)
+    with pytest.warns(UserWarning, match="W771"):
+        these._check_progress(time.monotonic() - 200)
+    with pytest.raises(SeqMixError, match=r"S773.*in 15 minutes"):
+        these._check_progress(time.monotonic() - 10_000)
+
+
 class Late:
     """Workers of which the first piece comes after all that may come before it."""
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from spacy_seqmix.annotate.query import policy_of
 from spacy_seqmix.annotation import soft_labels
+from spacy_seqmix.annotation.lazy_docs import lazy_docs
 from spacy_seqmix.annotation.texts import KEY, task_key
 from spacy_seqmix.cli import app
 from spacy_seqmix.errors import SeqMixError
@@ -209,8 +210,12 @@ def test_score_refuses_what_can_not_be(pipeline, texts, tmp_path):
     score_pool(Wanted(str(pipeline), spans=True), [texts], out, progress=False)
     with pytest.raises(SeqMixError, match="S768"):
         read_scores(out)
-    (out / "shards" / "00001-of-00001.jsonl").write_text('{"key": 3}\n')
+    shard = out / "shards" / "00001-of-00001.jsonl"
+    shard.write_text('{"key": 3}\n')
     with pytest.raises(SeqMixError, match=r"S767.*00001-of-00001\.jsonl"):
+        read_scores(out)
+    shard.write_text('{"key": "0-a", "score": 1.0}\n{"key": "1-b", "sco')
+    with pytest.raises(SeqMixError, match=r"S767.*00001-of-00001\.jsonl': line 2 is no JSON\. Rem"):
         read_scores(out)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").touch()
@@ -286,3 +291,35 @@ def test_scorer_forgets_the_words_of_a_part(pipeline, what):
         docs = list(DocBin().from_bytes(written).get_docs(spacy.blank("en").vocab))
         assert [doc.text for doc in docs] == ["Neverbefore saw Rome", "Unheardof Newcomer"]
         assert [soft_labels.get(doc) is not None for doc in docs] == [True, True]
+
+
+def test_score_needs_the_language_model_before_any_text(pipeline, texts, tmp_path):
+    """An error of loading it is that of no text."""
+    wanted, out = Wanted(str(pipeline), lm=str(tmp_path / "none")), tmp_path / "out"
+    with pytest.raises((OSError, ValueError), match="none"):
+        score_pool(wanted, [texts], out, progress=False)
+    assert not out.exists()
+
+
+def test_score_sets_the_shard_of_a_damaged_doc_aside(pipeline, all_news, tmp_path):
+    docs, path = [doc.copy() for doc in all_news], tmp_path / "docs.spacy"
+    docs[4].user_data[soft_labels.KEY] = 5
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    wanted, out = Wanted(str(pipeline), policy="NTE"), tmp_path / "out"
+    for _ in range(2):
+        with pytest.raises(SeqMixError, match=r"S582\] Doc 4 of '.*docs\.spacy"):
+            score_pool(wanted, [path], out, n_shards=3, progress=False)
+        done = sorted(file.name for file in (out / "shards").iterdir())
+        assert done == ["00002-of-00003.jsonl", "00003-of-00003.jsonl"]
+    assert len(read_scores(out)) == 20
+
+
+def test_packed_docs_leave_no_words_behind(all_news, tmp_path):
+    nlp, path = spacy.blank("en"), tmp_path / "docs.spacy"
+    DocBin(docs=all_news).to_disk(path)
+    docs = lazy_docs([path], nlp)
+    before = {lexeme.text for lexeme in nlp.vocab}
+    (data,) = docs.packed([3, 1])
+    assert {lexeme.text for lexeme in nlp.vocab} == before
+    made = DocBin().from_bytes(data).get_docs(spacy.blank("en").vocab)
+    assert [doc.text for doc in made] == [all_news[1].text, all_news[3].text][::-1]
