@@ -5,7 +5,7 @@
 Each text is a random sentence of TEXTS with a number behind it, so that no two are equal. Of each
 size, one process scores all texts with `spacy seqmix score`, and another one runs `nlp.pipe` over
 them and keeps nothing. The table has seconds of each, microseconds a text, the ratio, and the most
-memory that the process took. Starting Python and loading the model count for neither; reading the
+memory that the process took; each has one thread. Starting Python and loading the model count for neither; reading the
 texts counts for both, and finding and writing for the scores. With --active, the second process
 scores the pool in a round of `spacy seqmix active` with the CNN of configs/cnn_crf.cfg: its labels
 are there, in .spacy files. Reading the pool for the first time, which a run does once, is apart.
@@ -14,6 +14,7 @@ are there, in .spacy files. Reading the pool for the first time, which a run doe
 from __future__ import annotations
 
 import json
+import os
 import platform
 import random
 import resource
@@ -109,7 +110,8 @@ def draw(items: list[T], size: int, seed: int) -> Iterator[list[tuple[int, T]]]:
 def run(model: str, folder: Path, policy: str, kind: str) -> tuple[float, float]:
     """Measure in a process of its own. RETURNS (tuple): seconds, and megabytes."""
     command = [sys.executable, __file__, model, str(folder), "--policy", policy, "--work", kind]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=env)
     for line in done.stdout.splitlines()[:-1]:
         print(line)
     seconds, peak = json.loads(done.stdout.splitlines()[-1])

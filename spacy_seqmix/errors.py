@@ -949,7 +949,8 @@ class Errors:
     )
     E778 = (
         "[S778] A worker of the Ray cluster failed: {reason}. Where memory or a GPU was short, "
-        "give each worker more with --ray-cpus or --ray-gpus. What is done is kept: start again."
+        "give each worker more with --ray-cpus or --ray-gpus. Start again: what was written is "
+        "kept."
     )
     E779 = (
         "[S779] The node {node} of the Ray cluster has another '{name}' than this machine: its "

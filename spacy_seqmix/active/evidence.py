@@ -110,7 +110,7 @@ def _make(how: Evidence, pipelines: tuple[bytes, ...]) -> Callable[[Packed], Any
     blank = spacy.blank(how.lang)
 
     def compute(packed: Packed) -> Any:
-        with temporary_words(blank), matmul_precision(how.precision):
+        with temporary_words(blank, tokenises=True), matmul_precision(how.precision):
             return how.of(loaded, unpacked(packed, blank))
 
     return compute

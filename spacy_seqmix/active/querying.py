@@ -186,7 +186,7 @@ class Query:
         if self.ray is None:
             pipelines = self._pipelines()
             evidence_of = partial(how.of, pipelines, progress=progress)
-            block = partial(temporary_words, self.blank)
+            block = partial(temporary_words, self.blank, tokenises=True)
             return score_docs(self.policy, docs, evidence_of, rng, block)
         # None of them is blank.
         lows = range(0, len(docs), TOGETHER)

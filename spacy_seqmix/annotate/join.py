@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, tee
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,14 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..active.pool_files import files_of
-from ..annotation.lazy_docs import LazyDocs, lazy_docs
+from ..annotation.lazy_docs import DocsTogether, LazyDocs, docs_of, lazy_docs
 from ..annotation.texts import EXTRA_KEY, KEY, task_key
 from .offsets import TextMap
 from .place import Note, Noted
 from .rows import CharSpan, Row
 
 __all__ = [
+    "DocsOfTexts",
     "Joined",
     "PoolText",
     "by_key",
@@ -50,8 +51,38 @@ class PoolText:
         return with_key(self.docs[self.number], self.key, {})
 
 
+class DocsOfTexts(DocsTogether):
+    """Docs of texts, each made when it is taken: most of them never are. Where all texts are of one
+    pool, their docs are read together."""
+
+    def __init__(self, texts: Sequence[PoolText]) -> None:
+        self.texts = texts
+        self.docs = texts[0].docs if texts else {}
+        self.together = all(text.docs is self.docs for text in texts)
+
+    def __getitem__(self, number: int) -> Doc:
+        return self.texts[number].doc()
+
+    def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
+        """Yield docs in this order."""
+        if not self.together:
+            yield from map(self.__getitem__, numbers)
+            return
+        here, ahead = tee(numbers)
+        docs = docs_of(self.docs, (self.texts[number].number for number in ahead))
+        for number, doc in zip(here, docs, strict=True):
+            yield with_key(doc, self.texts[number].key, {})
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.texts)))
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
 def read_ahead(texts: Iterable[PoolText]) -> None:
-    """Make the docs of texts now, together, and keep them: ``doc`` need not read one by one.
+    """Make the docs of texts of files now, together, and keep them: ``PoolText.doc`` need not read
+    one by one.
 
     RAISES (SeqMixError): S501, S582 and S761, as ``LazyDocs.take``.
     """

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
-from itertools import tee
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from spacy.util import registry
 from thinc.api import Config
 
 from ..active.pool import sample
-from ..annotation.lazy_docs import DocsInOrder, DocsTogether, all_docs_of, docs_of
+from ..annotation.lazy_docs import DocsInOrder, all_docs_of
 from ..config import build_functions, config_errors, interpolated
 from ..errors import Errors, SeqMixError, plural
 from ..files import check_output
@@ -28,7 +27,7 @@ from ..query.selection import Budget, NearDuplicates, ranked, select
 from ..query.suggestions import suggest
 from ..types import Task
 from .formats import format_of
-from .join import PoolText, read_pool, with_key
+from .join import DocsOfTexts, PoolText, read_pool
 from .known import known_texts
 
 __all__ = [
@@ -159,7 +158,7 @@ def query(
     """Choose texts to label, with suggestions.
 
     nlp (Language): any trained pipeline.
-    texts (Sequence[PoolText]): the texts of a pool to choose from.
+    texts (Sequence[PoolText]): the texts to choose from.
     policy (QueryPolicy): what scores them.
     budget (Budget): how much may be asked, in docs, in tokens, or both.
     component (str | None): whose probabilities are scored, and whose spans are suggested; None for
@@ -179,7 +178,7 @@ def query(
         texts = [text for text in texts if text.key in scores]
     numbers = sample(len(texts), score_size, [seed, SAMPLE])
     rng = np.random.default_rng([seed, TIES])
-    docs = _Made(texts)
+    docs = DocsOfTexts(texts)
     if scores is None:
         in_order = DocsInOrder(docs, numbers)
         evidence_of = partial(_evidence, policy, nlp, component)
@@ -197,29 +196,6 @@ def query(
         if of_text[n] > -np.inf  # a doc without words
     ]
     return tasks, len(numbers)
-
-
-class _Made(DocsTogether):
-    """Docs of texts of one pool, each made when it is taken: most of them never are."""
-
-    def __init__(self, texts: Sequence[PoolText]) -> None:
-        self.texts = texts
-
-    def __getitem__(self, number: int) -> Doc:
-        return self.texts[number].doc()
-
-    def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
-        if self.texts:
-            here, ahead = tee(numbers)
-            docs = docs_of(self.texts[0].docs, (self.texts[number].number for number in ahead))
-            for number, doc in zip(here, docs, strict=True):
-                yield with_key(doc, self.texts[number].key, {})
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(len(self.texts)))
-
-    def __len__(self) -> int:
-        return len(self.texts)
 
 
 def _evidence(

@@ -31,8 +31,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-# So many docs are made together at first, and then four times as many each time, up to the last
-# number. Whoever wants a few of many files waits for few others, and each file is read seldom.
+# The first so many docs are made together, then four times as many, and so on, up to the second
+# number: who wants few waits for few, and who wants many reads each file seldom.
 FIRST, LAST = 64, 8192
 
 
@@ -41,8 +41,11 @@ class DocsTogether(Mapping[int, Doc]):
 
     @abstractmethod
     def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
-        """Make docs in this order, some of them ahead. RAISES (KeyError): for a number that none
-        has."""
+        """Yield docs in this order. Up to 8192 of them are made before the first is taken. A number
+        that comes twice may give the same doc twice.
+
+        RAISES (KeyError): for a number that no doc has.
+        """
 
 
 class LazyDocs(DocsTogether):
@@ -79,7 +82,9 @@ class LazyDocs(DocsTogether):
         return self._made[number] if number in self._made else next(self.take([number]))
 
     def keep(self, numbers: Iterable[int]) -> None:
-        """Make docs together and keep them: from now on ``docs[number]`` is this one each time."""
+        """Make docs together and keep them: from now on ``docs[number]`` is this one each time.
+        Not for a block of ``temporary_words``, which they would outlive."""
+        assert not self._nlp.vocab.in_memory_zone  # type: ignore[attr-defined]
         new = [number for number in numbers if number not in self._made]
         self._made.update(zip(new, all_docs_of(self, new), strict=True))
 
@@ -93,7 +98,10 @@ class LazyDocs(DocsTogether):
         return len(self._numbers)
 
     def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
-        """Make docs in this order, some of them ahead."""
+        """Yield docs in this order, each made anew.
+
+        RAISES (SeqMixError): S501, S582 and S761, see ``IndexedFile``. (KeyError): see above.
+        """
         return self._each(numbers, lambda file, rows: file.docs(rows))
 
     def texts(self, numbers: Iterable[int]) -> Iterator[str]:

@@ -96,8 +96,9 @@ def _taught(
 ) -> bytes:
     """The file of a part."""
     with ExitStack() as blocks:
-        for one in (nlp, *(member.nlp for member in teachers.members)):
-            blocks.enter_context(temporary_words(one))
+        blocks.enter_context(temporary_words(nlp, tokenises=True))
+        for one in teachers.members:
+            blocks.enter_context(temporary_words(one.nlp))
         return docbin_of(teachers.teach(unpacked(packed, nlp), nlp, progress)).to_bytes()
 
 

@@ -28,12 +28,13 @@ class QueryPolicy:
     """A policy and the evidence that it scores.
 
     score (Callable): (evidence, generator) -> Floats1d (n_docs,); higher scores are queried first.
+        It is called for some docs at a time.
     needs (str): the kind of evidence. "nothing": the docs themselves; "tokens": the token
         probabilities, one array (n_tokens, M) a doc; "entities": the probability of each token to
         be in an entity, one array (n_tokens,) a doc; "paths": the probability of each doc's
         decoded path; "committee": a list of token probabilities, one for each member.
     adjust (Callable | None): what a policy that wraps another makes of its scores, see
-        ``adjusted``.
+        ``adjusted``. It must not keep docs: they can't be used once it has returned.
     history (int): how many earlier rounds' scores ``adjusted`` looks at.
     """
 
@@ -84,8 +85,8 @@ def score_docs(
         that are made as they are taken need not be in memory together.
     evidence_of (Callable): takes docs, returns the evidence that the policy needs.
     rng (np.random.Generator): the generator of policies that draw.
-    block (Callable): makes the context in which docs are taken and scored, once for those that are
-        taken together.
+    block (Callable): makes the context in which docs are taken and scored; it is entered anew for
+        each 8192 docs.
     RETURNS (Floats1d): shape (n_docs,); higher scores are queried first.
     """
     scores = np.full(len(docs), -np.inf, dtype="float32")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -118,11 +119,18 @@ class Scorer:
 
         RETURNS (tuple): a row for each text, and a DocBin of the docs, where they are wanted.
         """
-        with temporary_words(self.nlp):
+        with self._block():
             out = self._scored(part)
             if not self.wanted.docs:
                 return out.rows, None
             return out.rows, DocBin(docs=out.docs, store_user_data=True).to_bytes()
+
+    def _block(self) -> AbstractContextManager[None]:
+        """What forgets the words of a part; policies that see docs may compare them with later
+        ones."""
+        if self.policy is not None and self.policy.needs == "nothing":
+            return nullcontext()
+        return temporary_words(self.nlp, tokenises=True)
 
     def _scored(self, part: Part) -> Scored:
         rng = np.random.default_rng([self.wanted.seed, part.number])

@@ -17,7 +17,7 @@ from ..active.fit import count_steps
 from ..active.loop import ActiveRun
 from ..active.pool_files import files_of
 from ..annotation.docbins import is_docbin, open_docbin, write_docs
-from ..annotation.lazy_docs import lazy_docs
+from ..annotation.lazy_docs import docs_of, lazy_docs
 from ..annotation.parquet_files import ParquetTexts, is_parquet
 from ..errors import Errors, SeqMixError, plural
 from .folder import runs_of
@@ -80,9 +80,9 @@ def try_out(arm: Arm, use_gpu: int, *, progress: bool = False) -> Trial:
         # A run without dev is as long as one with it.
         source = [active.dev] if active.dev else active.pool
         blank = spacy.blank(training["nlp"]["lang"])
-        every = lazy_docs(files_of(source), blank).values()
+        every = lazy_docs(files_of(source), blank)
         # Labelled docs first.
-        dev = nsmallest(TRIAL_DOCS, every, key=lambda doc: not labels_of(doc))
+        dev = nsmallest(TRIAL_DOCS, docs_of(every, every), key=lambda doc: not labels_of(doc))
         write_docs(dev, folder / "dev.spacy")
         records = []
         for steps in TRIAL_STEPS:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import spacy
 from spacy.language import Language
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 
 from spacy_seqmix.active import evidence
 from spacy_seqmix.active.evidence import Evidence
@@ -67,6 +67,41 @@ def test_temporary_words_after_an_error(blank_en):
     assert [t.text for t in nlp("Unheardof words")] == ["Unheardof", "words"]
 
 
+def test_temporary_words_of_the_first_block_with_a_tokenizer_stay():
+    nlp = spacy.blank("en")
+    with temporary_words(nlp):  # none reads texts here
+        nlp("Unheardof")
+    for text, stays in (("Newcomer", True), ("Elsewhere", False), ("Anywhere", False)):
+        with temporary_words(nlp, tokenises=True):
+            nlp(text)
+        assert (text in nlp.vocab.strings) == stays
+    assert "Unheardof" not in nlp.vocab.strings
+
+
+@pytest.mark.parametrize(
+    ("pipe", "forgets"),
+    [("sentencizer", True), ("merge_entities", True), ("keeper", False)],
+)
+def test_temporary_words_of_components_of_others_stay(pipe, forgets):
+    """They may keep docs, or names that they add at the first text."""
+    nlp = spacy.blank("en")
+    if pipe == "keeper":
+        nlp._components.append(("keeper", lambda doc: doc))  # without a name in the registry
+    else:
+        nlp.add_pipe(pipe)
+    with temporary_words(nlp):
+        nlp("Unheardof")
+    assert ("Unheardof" not in nlp.vocab.strings) == forgets
+
+
+def test_temporary_words_of_a_tokenizer_of_others_stay():
+    nlp = spacy.blank("en")
+    nlp.tokenizer = lambda text: Doc(nlp.vocab, words=text.split())
+    with temporary_words(nlp):
+        nlp("Unheardof")
+    assert "Unheardof" in nlp.vocab.strings
+
+
 def test_temporary_words_in_a_block_of_the_caller():
     nlp = spacy.blank("en")
     with nlp.memory_zone():
@@ -113,6 +148,8 @@ def test_ranking_leaves_no_words_behind(start, all_news):
     run._round(0)
     run = start({**changes, "active.n_rounds": 1})  # as another process has it
     query, model, every = run._query(1), run._last_model(), {t.text for d in all_news for t in d}
+    with temporary_words(run.blank, tokenises=True):
+        pass  # the words of the first block stay
     before = words_in(run.blank), words_in(model)
     assert every - before[0][1]
     assert every - before[1][0]

@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 
 from spacy_seqmix.annotate.ingest import ingest_file
+from spacy_seqmix.annotate.join import DocsOfTexts, read_pool
 from spacy_seqmix.annotate.query import policy_of, query_pool
 from spacy_seqmix.annotation.docbins import read_docs
 from spacy_seqmix.annotation.texts import KEY, task_key
@@ -25,6 +26,7 @@ def pool(tmp_path, all_news):
 @pytest.fixture
 def opened(monkeypatch):
     """The files that were read, in their order; none of them stays in memory."""
+    monkeypatch.setattr("spacy_seqmix.annotation.lazy_docs.FIRST", 9)  # of 30: several together
     names, name = [], "spacy_seqmix.annotation.indexed_files.open_docbin"
     monkeypatch.setattr("spacy_seqmix.annotation.recent.MAX_BYTES", 1)
     monkeypatch.setattr(name, lambda path: names.append(path.stem) or DocBin().from_disk(path))
@@ -36,7 +38,7 @@ def test_query_reads_each_file_a_few_times(pool, opened, all_news, diverse):
     nlp = spacy.blank("en")
     budget, policy = Budget(docs=5 if diverse else 20), policy_of("Random")
     asked = query_pool(nlp, [pool], policy, budget, diverse=diverse)
-    assert len(opened) <= 6 * 3  # to index, for texts, scores and near-duplicates, for tasks
+    assert len(opened) <= 8 * 3  # to index, for texts, scores and near-duplicates, for tasks
     assert len(asked.tasks) == budget.docs
     for task in asked.tasks:
         number = int(task.key.partition("-")[0])
@@ -77,3 +79,14 @@ def test_ingest_reads_each_file_a_few_times(
     for number, doc in zip(numbers, docs, strict=True):
         found = [(e.start, e.end, e.label_) for e in doc.ents]
         assert found == [(e.start, e.end, e.label_) for e in all_news[number].ents]
+
+
+def test_query_takes_texts_of_two_pools(pool, tmp_path, all_news):
+    nlp = spacy.blank("en")
+    (tmp_path / "texts.txt").write_text("\n".join(doc.text for doc in all_news))
+    texts = [*read_pool([pool], nlp), *read_pool([tmp_path / "texts.txt"], nlp)]
+    texts = texts[:10] + texts[45:]
+    for made in (DocsOfTexts(texts), DocsOfTexts(texts[:9]), DocsOfTexts([])):
+        found = list(made.take(iter(made)))
+        assert [doc.text for doc in found] == [one.text for one in made.texts]
+        assert [doc.user_data[KEY] for doc in found] == [one.key for one in made.texts]

@@ -228,6 +228,9 @@ def test_lazy_docs_in_any_order_read_each_file_once(tmp_path, all_news, monkeypa
     opened.clear()
     first = next(docs.take(order))  # whoever wants few waits for few
     assert (first.text, opened) == (texts[0], ["0", "1", "2"])
+    docs.keep([4, 21])
+    assert docs[4] is docs[4] is not next(docs.take([4]))
+    assert (docs[21].text, docs[5].text) == (all_news[21].text, all_news[5].text)
     assert all_docs_of(dict(enumerate(all_news)), [3, 1]) == [all_news[3], all_news[1]]
 
 

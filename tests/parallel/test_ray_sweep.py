@@ -75,6 +75,18 @@ def waiting(self, part):
 
 Scorer.__call__ = waiting
 """
+SCORE_KILLS = f"""{SCORE_WAITS}
+import signal
+waiting = Scorer.__call__
+
+def killing(self, part):
+    if any("poison" in text for some in part.packed for text in some):
+        note(Path(HERE), part.number, False)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return waiting(self, part)
+
+Scorer.__call__ = killing
+"""
 KILLS = """
 import os, signal, sys
 
@@ -248,3 +260,39 @@ def test_ray_score_goes_on_after_its_command_was_killed(
     assert second.wait() == 0, (tmp_path / "commands.txt").read_text()
     assert contents(out) == contents(tmp_path / "here")
     assert sorted(repeated(tmp_path)) == ["2", "3"]  # one for each worker
+
+
+def test_ray_score_goes_on_when_a_node_dies_and_a_text_kills(
+    cluster, pipeline, texts, tmp_path, code, until
+):
+    lines = texts.read_text("utf8").split("\n")
+    texts.write_text("\n".join([*lines, "", "a poison"]), "utf8")
+    wanted, out = Wanted(str(pipeline), policy="NTE"), tmp_path / "out"
+    score_pool(wanted, [texts], tmp_path / "here", n_shards=6, progress=False)
+    options = RayOptions(cluster.address, code=code(SCORE_KILLS))
+    errors: list[SeqMixError] = []
+
+    def score() -> None:
+        try:
+            score_pool(wanted, [texts], out, n_shards=6, ray=options, progress=False)
+        except SeqMixError as err:
+            errors.append(err)
+
+    node = cluster.add_node(num_cpus=1)
+    thread = Thread(target=score)
+    thread.start()
+    try:
+        until(lambda: {"2", "3", "4"} <= {text for _, text in done(tmp_path)})
+    finally:
+        cluster.remove_node(node)
+        (tmp_path / "go on").touch()
+        thread.join()
+    (error,) = errors
+    assert "[S769] 1 shard killed the process that computed it 3 times: 00006-of-00006 (" in str(
+        error
+    )
+    expected, found = contents(tmp_path / "here"), contents(out)
+    assert found == {name: x for name, x in expected.items() if "00006-of" not in name}
+    times = Counter(text for _, text in done(tmp_path))
+    assert times.pop("5") == 3
+    assert sorted(times.values()) == [1, 1, 1, 1, 2]  # that of the node

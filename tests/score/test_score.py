@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import spacy
 from spacy.language import Language
+from spacy.matcher import Matcher
 from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
@@ -21,7 +22,7 @@ from spacy_seqmix.annotation.texts import KEY, task_key
 from spacy_seqmix.cli import app
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.lm.causal_lm import CausalLM
-from spacy_seqmix.query.policies import evidence
+from spacy_seqmix.query.policies import QueryPolicy, evidence
 from spacy_seqmix.query.suggestions import suggest
 from spacy_seqmix.score import run as score_run
 from spacy_seqmix.score.folder import ScoreFolder, Share, read_share, release
@@ -323,3 +324,33 @@ def test_packed_docs_leave_no_words_behind(all_news, tmp_path):
     assert {lexeme.text for lexeme in nlp.vocab} == before
     made = DocBin().from_bytes(data).get_docs(spacy.blank("en").vocab)
     assert [doc.text for doc in made] == [all_news[1].text, all_news[3].text][::-1]
+
+
+def test_score_of_policies_and_components_that_keep_docs(pipeline, all_news, tmp_path):
+    """They are of users: their docs and names are not forgotten."""
+    nlp, seen, found = spacy.load(pipeline), [], []
+    matcher = Matcher(nlp.vocab)
+
+    def find(doc):
+        found.append(doc)
+        if not matcher:  # at the first doc
+            matcher.add("GADGET", [[{"IS_TITLE": True}]])
+        doc.spans["found"] = matcher(doc, as_spans=True)
+        return doc
+
+    def score(docs, rng):
+        seen.extend(docs)
+        return np.array([len({d.text for d in seen}) for _ in docs], dtype="float32")
+
+    nlp.add_pipe("sentencizer", name="finder", first=True)
+    nlp._components[0] = "finder", find  # without a name in the registry
+    spans = Scorer(Wanted(str(pipeline), spans=True), nlp)
+    keeps = Scorer(Wanted(str(pipeline), policy="Random"), spacy.load(pipeline))
+    keeps.policy = QueryPolicy(score, needs="nothing")
+    for scorer in (spans, keeps):
+        for number in range(3):
+            texts = [f"Unheardof{number} Newcomer{k} left" for k in range(2)]
+            rows, _ = scorer(Part(number, [2 * number, 2 * number + 1], [texts]))
+            assert [row.get("error") for row in rows] == [None, None]
+    for docs in (seen, found):
+        assert {doc[0].text for doc in docs} == {"Unheardof0", "Unheardof1", "Unheardof2"}
