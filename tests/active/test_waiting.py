@@ -633,3 +633,19 @@ def test_waiting_new_label_in_mid_run(begin: Any, person: Person) -> None:
     run = begin(warm)
     run.run()
     assert {"PER", "LOC", "ORG"} <= set(run._last_model().get_pipe("seqmix_ner").labels)
+
+
+def test_waiting_oracle_may_write_into_its_tasks(begin: Any, person: Person) -> None:
+    def spoils(tasks: Sequence[Task]) -> Sequence[Task]:
+        for task in tasks:
+            task.doc.set_ents([Span(task.doc, 0, 1, "MINE")])
+        return []
+
+    found: list[tuple[Span, ...]] = []
+    person.plan = spoils
+    run = begin()
+    run.run()
+    person.plan = lambda tasks: found.extend(task.doc.ents for task in tasks) or tasks  # type: ignore[func-returns-value]
+    assert [len(record.queried) for record in run.run()] == [8, 4]
+    assert len(found) == 12
+    assert set(found) == {()}
