@@ -4,6 +4,7 @@
 
 Prints ratios of times, the median of alternating runs: the machine's speed cancels out. The bare
 forward is the same model over the same texts in the same precision, in batches sorted by length.
+Prints also the share of padding in our batches.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import spacy
 import torch
 from spacy.tokens import DocBin
 
+from spacy_seqmix.lm import token_scores
 from spacy_seqmix.lm.causal_lm import CausalLM, perplexity
+from spacy_seqmix.lm.inputs import Inputs
 
 
 def read_texts(path: Path | None, limit: int, seed: int) -> list[str]:
@@ -108,7 +112,28 @@ def main() -> None:
     pairs = [(perplexity(a), perplexity(b)) for a, b in zip(exact, rough, strict=True) if len(a)]
     off = statistics.median(abs(b / a - 1) for a, b in pairs)
     print(f"perplexity in bfloat16 off by {off:.1%} (median), median {np.median(pairs):.0f}")
+    for dtype in bare:
+        share = padding_of(lm, texts, args.batch_size, dtype)
+        print(f"padding, {dtype}: {share:.1%} of the tokens of batches (target: below 3%)")
     print(in_processes(args.model, texts, args.repeats))
+
+
+def padding_of(lm: CausalLM, texts: list[str], batch_size: int, dtype: str) -> float:
+    """The share of padding tokens in the model's input."""
+    sizes, make = [0, 0], token_scores.make_batches
+
+    def counted(*given: Any, **more: Any) -> Iterator[Inputs]:
+        for batch in make(*given, **more):
+            sizes[0] += batch.tokens.size
+            sizes[1] += len(np.unique(np.concatenate(batch.places)))
+            yield batch
+
+    token_scores.make_batches = counted
+    try:
+        lm.token_nlls(texts, batch_size=batch_size, dtype=dtype)
+    finally:
+        token_scores.make_batches = make
+    return 1.0 - sizes[1] / sizes[0]
 
 
 def in_processes(model: str, texts: list[str], repeats: int) -> str:

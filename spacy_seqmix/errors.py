@@ -655,8 +655,8 @@ class Errors:
         "or free disk space."
     )
     E619 = (
-        "[S619] There is too little memory: {reason}. Take shorter texts, smaller batches or a "
-        "smaller model; or compute on the CPU (leave out --gpu-id)."
+        "[S619] There is too little memory: {reason}. Use shorter texts, smaller batches or a "
+        "smaller model. If a GPU is short of memory, leave out --gpu-id to compute on the CPU."
     )
     E601 = (
         "[S601] {where}: {text}... is a stretch of 4,000 marks or 50,000 characters without a "
@@ -1163,8 +1163,8 @@ class Warnings:
         "--ray-gpus to need less."
     )
     W771 = (
-        "[W771] No worker of the Ray cluster has started yet. Waiting. To load a large model takes "
-        "long; if that is not why, see Ray's logs on the nodes (/tmp/ray/session_latest/logs)."
+        "[W771] No worker of the Ray cluster has started yet. Waiting. Where it loads a model, "
+        "this may take long; else see Ray's logs on the nodes (/tmp/ray/session_latest/logs)."
     )
     W780 = "[W780] Label Studio at {url} has the version {version}; versions {tested} were tested."
     W781 = "[W781] {problem} Trying again."

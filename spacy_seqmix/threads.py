@@ -28,8 +28,8 @@ def environment(threads: int) -> dict[str, str]:
     computes, so it depends on nothing that changes from run to run, such as the load.
 
     threads (int): the least is 1.
-    RETURNS (dict): the variables of this process, which win, and those that set the threads;
-        without RAY_ADDRESS, since the process is a part of this one's work, and gives none away.
+    RETURNS (dict): the variables of this process, which win, and those that set the threads.
+        RAY_ADDRESS is left out, so that the new process does not connect to the cluster itself.
     """
     ours = {"OMP_NUM_THREADS": str(max(1, threads)), "OMP_WAIT_POLICY": "PASSIVE"}
     return {name: x for name, x in {**ours, **os.environ}.items() if name != "RAY_ADDRESS"}

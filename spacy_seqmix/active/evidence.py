@@ -68,7 +68,7 @@ class Evidence:
     def _of_one(
         self, nlp: Language, docs: Sequence[Doc], progress: Callable[[int], object] | None
     ) -> Any:
-        """What one pipeline has to say."""
+        """The evidence of one pipeline."""
         with temporary_words(nlp):
             if self.seeds:
                 given = self.dropout, self.seeds, progress

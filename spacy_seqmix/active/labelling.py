@@ -84,7 +84,7 @@ class Labelling:
             lacking = [t for t in texts if t.number not in answers]
             if lacking:
                 docs = self.asking.docs_of(t.number for t in lacking)
-                if self.of_people:  # who may write into them
+                if self.of_people:  # their oracle may write into the docs
                     docs = [doc.copy() for doc in docs]
                 pairs = zip(lacking, docs, strict=True)
                 tasks = [text.task(doc, asked.header) for text, doc in pairs]

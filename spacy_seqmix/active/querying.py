@@ -36,7 +36,7 @@ class Ranking(NamedTuple):
     """Ids, the most wanted first, and their scores where they were scored."""
 
     ids: list[int]
-    scores: Sequence[float]
+    scores: Floats1d
 
 
 class Chosen(NamedTuple):
@@ -102,7 +102,7 @@ class Query:
         near, docs = self._near_duplicates(early), self.pool.docs
         # First those that are set aside: what is like them is then not trained on, and they are a
         # random sample of all texts, not of those that are unlike what the policy wants.
-        free = {*rest} & aside
+        free = aside.intersection(rest)
         held_of = [i for i in self.candidates if i in free]
         held = select(held_of, docs, Budget(sum(kinds)), near)
         chosen = select(ranking.ids, docs, Budget(n_first), near, self._vectors, self._clusters)
@@ -114,7 +114,7 @@ class Query:
             held += select([i for i in held_of if i in free], docs, Budget(lacking), near)
         ids = [*early, *interleaved(chosen, held, kinds)]
         wished, of_rank = {*ids}, zip(ranking.ids, ranking.scores, strict=False)
-        scores = {i: score for i, score in of_rank if i in wished}
+        scores = {i: float(score) for i, score in of_rank if i in wished}
         return Chosen(ids, wanted, scores, len(ranking.scores))
 
     def _kinds(self, early: Sequence[int], n: int) -> list[bool]:
@@ -138,7 +138,7 @@ class Query:
                 chosen = diverse_sample(DocsInOrder(self.pool.docs, order), n, rng, vectors)
                 others = set(range(len(order))) - set(chosen)
                 order = [order[i] for i in (*chosen, *sorted(others))]
-            return Ranking(order, ())
+            return Ranking(order, np.zeros(0, "float32"))
         size = self.active.score_size
         if size is not None:
             ids = [ids[i] for i in sample(len(ids), size, self._seed(SCORED))]
@@ -152,7 +152,7 @@ class Query:
             write_scores(of(self.number), ids, found)
         scores = self.policy.adjusted(found, docs, read_history(of, self.number, rounds, ids))
         order = ranked(scores, range(len(ids)), rng)
-        return Ranking([ids[i] for i in order], scores[order].tolist())
+        return Ranking([ids[i] for i in order], scores[order])
 
     @cached_property
     def seed_model(self) -> SeedModel | None:

@@ -38,7 +38,8 @@ __all__ = [
 class PoolText:
     """A text of a pool; its tokens are made when they are wanted.
 
-    number (int): that of its doc among ``docs``.
+    number (int): the number of its doc in ``docs``.
+    docs (Mapping[int, Doc]): the docs of its pool.
     """
 
     key: str
@@ -81,8 +82,8 @@ class DocsOfTexts(DocsTogether):
 
 
 def read_ahead(texts: Iterable[PoolText]) -> None:
-    """Make the docs of texts of files now, together, and keep them: ``PoolText.doc`` need not read
-    one by one.
+    """Read the docs of these texts together and keep them, so that ``PoolText.doc`` does not read
+    each one alone. Docs that are in memory already are left as they are.
 
     RAISES (SeqMixError): S501, S582 and S761, as ``LazyDocs.take``.
     """

@@ -31,8 +31,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-# The first so many docs are made together, then four times as many, and so on, up to the second
-# number: who wants few waits for few, and who wants many reads each file seldom.
+# Docs are made in batches: FIRST docs, then four times as many each time, up to LAST. So a caller
+# that takes few docs waits little, and one that takes many reads each file rarely.
 FIRST, LAST = 64, 8192
 
 
@@ -41,8 +41,8 @@ class DocsTogether(Mapping[int, Doc]):
 
     @abstractmethod
     def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
-        """Yield docs in this order. Up to 8192 of them are made before the first is taken. A number
-        that comes twice may give the same doc twice.
+        """Yield docs in this order. They are made in batches: a number that comes twice may give
+        the same doc twice.
 
         RAISES (KeyError): for a number that no doc has.
         """
@@ -82,8 +82,8 @@ class LazyDocs(DocsTogether):
         return self._made[number] if number in self._made else next(self.take([number]))
 
     def keep(self, numbers: Iterable[int]) -> None:
-        """Make docs together and keep them: from now on ``docs[number]`` is this one each time.
-        Not for a block of ``temporary_words``, which they would outlive."""
+        """Make docs together and keep them: from then on, ``docs[number]`` returns the kept doc. Do
+        not call it inside ``temporary_words``: kept docs would become invalid."""
         assert not self._nlp.vocab.in_memory_zone  # type: ignore[attr-defined]
         new = [number for number in numbers if number not in self._made]
         self._made.update(zip(new, all_docs_of(self, new), strict=True))
@@ -98,9 +98,10 @@ class LazyDocs(DocsTogether):
         return len(self._numbers)
 
     def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
-        """Yield docs in this order, each made anew.
+        """Yield docs in this order; those that ``keep`` holds are made again.
 
-        RAISES (SeqMixError): S501, S582 and S761, see ``IndexedFile``. (KeyError): see above.
+        RAISES (SeqMixError): S501, S582 and S761, see ``IndexedFile``. (KeyError): for a number
+            that no doc has.
         """
         return self._each(numbers, lambda file, rows: file.docs(rows))
 
@@ -136,8 +137,8 @@ class LazyDocs(DocsTogether):
     def _each(
         self, numbers: Iterable[int], read: Callable[[IndexedFile, list[int]], Iterator[T]]
     ) -> Iterator[T]:
-        """What is read of each text. In any order: to read one doc of a .spacy file takes as long
-        as to read all of it, so texts of the same file are read together."""
+        """What ``read`` gives for each text, in the order of the numbers. To read one doc of a
+        .spacy file may take as long as to read all of it: texts of a file are read together."""
         left, size = iter(numbers), FIRST
         while some := list(islice(left, size)):
             size = min(4 * size, LAST)

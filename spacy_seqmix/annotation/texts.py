@@ -143,7 +143,7 @@ def not_utf8(error: UnicodeDecodeError, before: int = 0, lines: int = 0) -> str:
     """
     line = lines + error.object.count(b"\n", 0, error.start) + 1
     byte = before + error.start + 1
-    return f"line {line}: byte {byte} is not UTF-8; save the file as UTF-8"
+    return f"byte {byte} of the file, in line {line}, is not UTF-8; save the file as UTF-8"
 
 
 def can_tokenise(nlp: Language, text: str) -> bool:

@@ -18,17 +18,16 @@ _warm: WeakSet[Language] = WeakSet()
 
 @contextmanager
 def temporary_words(nlp: Language, *, tokenises: bool = False) -> Iterator[None]:
-    """Forget the words that a pipeline's vocabulary gets in this block, and the names that are
-    added to it: each takes memory for good otherwise, some 600 bytes.
+    """Free the lexemes and strings that this block adds to a pipeline's vocabulary (together some
+    600 bytes a word), by a memory zone of spaCy.
 
     Docs of this vocabulary that were made in the block must not be used after it, and no other
-    thread may make docs with the pipeline meanwhile. Nothing is forgotten where a component is of
-    another package, see ``can_forget``, and inside another such block, or a memory zone of spaCy,
-    nothing before that one ends.
+    thread may make docs with the pipeline meanwhile. If a component is of another package, nothing
+    is freed, see ``can_forget``. Inside another memory zone, all is freed when that one ends.
 
     nlp (Language): the pipeline.
-    tokenises (bool): whether its tokenizer reads texts. The words of the first such block stay:
-        the tokenizer keeps its results in no other, and would be slow for ever.
+    tokenises (bool): whether its tokenizer runs in the block. The first such block is no memory
+        zone: the tokenizer fills its cache only outside of one, and is slow without it.
     """
     inside = nlp.vocab.in_memory_zone  # type: ignore[attr-defined]
     cold = tokenises and nlp not in _warm
@@ -39,8 +38,8 @@ def temporary_words(nlp: Language, *, tokenises: bool = False) -> Iterator[None]
 
 
 def can_forget(nlp: Language) -> bool:
-    """Whether all of a pipeline is of known packages. Others may keep docs, or names that they add
-    to the vocabulary at the first text: what was made in a block can't be used after it."""
+    """Whether all parts of a pipeline are of known packages. Parts of other packages may keep docs,
+    or strings that they add to the vocabulary at the first text: a memory zone would free them."""
     parts = [nlp.tokenizer, *(component for _, component in nlp.pipeline)]
     modules = (getattr(one, "__module__", None) or type(one).__module__ for one in parts)
     return all(module.partition(".")[0] in KNOWN for module in modules)

@@ -107,7 +107,7 @@ def show_messages() -> Iterator[None]:
         raise
     except (ValueError, ImportError, OSError, MemoryError, RuntimeError) as err:
         if isinstance(err, RuntimeError) and not _is_of_memory(err):
-            raise  # a fault of ours, or of a library: where it came from says more
+            raise  # a bug, of this package or of a library: its traceback is wanted
         from ..active.journal import LOCKED_EXIT_CODE
 
         msg.fail(_shown(_with_code(err)))
@@ -128,7 +128,7 @@ def _is_of_memory(err: Exception) -> bool:
 
 
 def _with_code(err: Exception) -> Exception:
-    """The operating system's errors with a code, and the name of the file."""
+    """Give errors of memory and of the operating system a code; the latter also name the file."""
     if _is_of_memory(err):
         reason = (str(err).strip().splitlines() or [type(err).__name__])[0]
         return SeqMixError(Errors.E619.format(reason=reason.rstrip(".")))

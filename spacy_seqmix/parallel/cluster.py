@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from .workers import RayOptions
 
 __all__ = ["LOOK_SECONDS", "connected", "handler_kept", "is_full", "resources", "room", "say_why"]
 
-# For a first worker to start, once the cluster has room: to load a model.
+# For a first worker to start, from when the cluster has room: to load a model.
 START_SECONDS = 900.0
 # After so long without one, a warning.
 SLOW_START_SECONDS = 120.0
@@ -104,21 +105,25 @@ def is_full(ray: Any, options: RayOptions) -> bool:
     return bool(free.get("CPU", 0) < options.cpus or free.get("GPU", 0) < options.gpus)
 
 
-def say_why(waited: float, *, full: bool) -> None:
-    """Say why no worker starts: warn that other work has the cluster (W770), or that nothing is
-    known (W771).
+def say_why(since: float, *, full: bool) -> float:
+    """Say why no worker starts: warn that other work has the cluster (W770), or that there is room
+    but no worker has started (W771).
 
-    waited (float): for so many seconds.
+    since (float): when the wait began, as ``time.monotonic`` gives it.
     full (bool): whether there is no room.
-    RAISES (SeqMixError): S773 where it takes too long.
+    RETURNS (float): from when the wait for a start counts: not before there was room.
+    RAISES (SeqMixError): S773 where the start takes too long.
     """
+    now = time.monotonic()
     if full:
         warnings.warn(Warnings.W770, stacklevel=2)
-    elif waited > START_SECONDS:
+        return now
+    if now - since > START_SECONDS:
         reason = f"none has started in {START_SECONDS / 60:.0f} minutes"
         raise SeqMixError(Errors.E773.format(reason=reason))
-    elif waited > SLOW_START_SECONDS:
+    if now - since > SLOW_START_SECONDS:
         warnings.warn(Warnings.W771, stacklevel=2)
+    return since
 
 
 def resources(options: RayOptions) -> dict[str, float]:

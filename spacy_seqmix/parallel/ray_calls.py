@@ -50,12 +50,12 @@ class RayCalls:
         self.gpus = options.gpus
 
     def wait_for_room(self) -> None:
-        """Wait until a call can begin, and say so; see ``say_why``. RAISES (SeqMixError): S773."""
-        began = time.monotonic()
+        """Wait until the cluster can start a call. Warnings and errors as of ``say_why``."""
+        since = time.monotonic()
         # The process that it starts is kept for the first call.
         call = self.ray.remote(max_retries=0, **resources(self.options))(_nothing).remote()
         while not self.ray.wait([call], timeout=LOOK_SECONDS)[0]:
-            say_why(time.monotonic() - began, full=is_full(self.ray, self.options))
+            since = say_why(since, full=is_full(self.ray, self.options))
 
     def __call__(self, function: Callable[..., Any], *given: Any, stop: Event) -> Any:
         """Call a function, and wait.
@@ -97,4 +97,4 @@ class RayCalls:
 
 
 def _nothing() -> None:
-    """What a node does to show that it can do something."""
+    """Do nothing: the call ends once a node has had room for it."""

@@ -57,7 +57,7 @@ class Worker:
 class _Handle:
     """A worker as the driver sees it. It has one piece at a time: what kills it is known then.
 
-    there (Any): what Ray gives for the news that its process is there.
+    there (Any): Ray's reference of ``answer``: it is ready once the worker's process runs.
     coming (Any): what Ray gives for the result to come; None while there is nothing to do.
     piece (tuple | None): what it does, and how often it was done before; None while it starts.
     """
@@ -128,7 +128,7 @@ class RayWorkers:
                 return
             found = self._next_done()
             if found is None:
-                self._check_progress(idle_since)
+                idle_since = self._check_progress(idle_since)
                 continue
             idle_since = time.monotonic()
             worker, ref = found
@@ -180,14 +180,14 @@ class RayWorkers:
         done, _ = self.ray.wait(list(coming), num_returns=1, timeout=LOOK_SECONDS)
         return (coming[done[0]], done[0]) if done else None
 
-    def _check_progress(self, since: float) -> None:
-        """Warn where no worker starts, see ``say_why``. RAISES (SeqMixError): S773."""
+    def _check_progress(self, since: float) -> float:
+        """Warn where no worker starts. Arguments, result and errors as of ``say_why``."""
         if any(one.piece for one in self.workers):
-            return
+            return since
         # Those whose process is there have their room, and load what they need.
         there, _ = self.ray.wait([one.there for one in self.workers], timeout=0)
         full = not there and is_full(self.ray, self.options)
-        say_why(time.monotonic() - since, full=full)
+        return say_why(since, full=full)
 
     def _replace(
         self, worker: _Handle, err: Exception, left: deque[tuple[Piece, int]]

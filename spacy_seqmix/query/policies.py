@@ -28,13 +28,13 @@ class QueryPolicy:
     """A policy and the evidence that it scores.
 
     score (Callable): (evidence, generator) -> Floats1d (n_docs,); higher scores are queried first.
-        It is called for some docs at a time.
+        It is called with the evidence of at most 8192 docs.
     needs (str): the kind of evidence. "nothing": the docs themselves; "tokens": the token
         probabilities, one array (n_tokens, M) a doc; "entities": the probability of each token to
         be in an entity, one array (n_tokens,) a doc; "paths": the probability of each doc's
         decoded path; "committee": a list of token probabilities, one for each member.
     adjust (Callable | None): what a policy that wraps another makes of its scores, see
-        ``adjusted``. It must not keep docs: they can't be used once it has returned.
+        ``adjusted``. It must not keep docs: ``score`` frees them afterwards.
     history (int): how many earlier rounds' scores ``adjusted`` looks at.
     """
 

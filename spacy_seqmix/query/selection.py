@@ -17,7 +17,7 @@ from .diverse import one_per_cluster
 
 # Docs -> their vectors, shape (n_docs, width).
 Vectors: TypeAlias = Callable[[Sequence[Doc]], Floats2d]
-# A doc behind its id.
+# An id and its doc.
 NumberedDoc: TypeAlias = tuple[int, Doc]
 
 # So many units in a row are a shingle.

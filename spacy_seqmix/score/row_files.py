@@ -70,7 +70,7 @@ def _read_lines(path: Path) -> list[Row]:
         try:
             rows += [parse_json(line)] if line else []
         except ValueError as err:
-            raise ValueError(f"line {number} is no JSON") from err
+            raise ValueError(f"line {number} is not JSON") from err
     return rows
 
 

@@ -107,12 +107,13 @@ class Scorer:
                     Errors.E401.format(name="ner", pipes=self.nlp.pipe_names, able="none")
                 )
             tag_columns(self.nlp, self.component)
-        # The language model; its scores are those of float32, whatever else is in a batch.
+        # In float32, so that scores hardly depend on the other texts of a batch.
         self.discriminator: PerplexityDiscriminator | None = None
         if wanted.lm is not None:
             settings = LMSettings(model=wanted.lm, dtype="float32")
             self.discriminator = PerplexityDiscriminator(settings)
-            _ = self.discriminator.lm  # is loaded here, so that an error is that of no text
+            # Loaded now: an error must end the command, not count as that of a text.
+            _ = self.discriminator.lm
 
     def __call__(self, part: Part) -> tuple[list[Row], bytes | None]:
         """Compute what is wanted of some texts. A text that fails does not stop the others.
@@ -126,8 +127,8 @@ class Scorer:
             return out.rows, DocBin(docs=out.docs, store_user_data=True).to_bytes()
 
     def _block(self) -> AbstractContextManager[None]:
-        """What forgets the words of a part; policies that see docs may compare them with later
-        ones."""
+        """The block in which a part is scored. It frees the words of the part, unless the policy
+        gets the docs themselves, and may keep them."""
         if self.policy is not None and self.policy.needs == "nothing":
             return nullcontext()
         return temporary_words(self.nlp, tokenises=True)

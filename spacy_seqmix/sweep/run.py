@@ -169,7 +169,8 @@ def run_sweep(
     RAISES (SeqMixError): S411, S412, S522, S604, S606, S607; with ``ray``, S770 to S774, S776
         and S777.
 
-    Warns with W770 and W771 where the cluster has no room yet.
+    Warns with W770 while the cluster has no room, and with W771 where it has room but nothing
+    starts.
     """
     check_place(ray, n_process, use_gpu)
     check_folder(sweep, out)  # before anything is written

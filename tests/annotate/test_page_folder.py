@@ -343,7 +343,7 @@ def test_page_command_says_how_to_save_texts(tmp_path):
     path = tmp_path / "latin.txt"
     path.write_bytes(b"Caf\xe9\n")
     shown = " ".join(invoke(tmp_path / "run", "--texts", path, "--labels", "A").output.split())
-    assert "byte 4 is not UTF-8; save the file as UTF-8" in shown
+    assert "byte 4 of the file, in line 1, is not UTF-8; save the file as UTF-8" in shown
 
 
 def test_page_command_says_what_to_install(tmp_path, texts, monkeypatch):

@@ -216,7 +216,7 @@ def test_score_refuses_what_can_not_be(pipeline, texts, tmp_path):
     with pytest.raises(SeqMixError, match=r"S767.*00001-of-00001\.jsonl"):
         read_scores(out)
     shard.write_text('{"key": "0-a", "score": 1.0}\n{"key": "1-b", "sco')
-    with pytest.raises(SeqMixError, match=r"S767.*00001-of-00001\.jsonl': line 2 is no JSON\. Rem"):
+    with pytest.raises(SeqMixError, match=r"S767.*00001-of-00001\.jsonl': line 2 is not JSON"):
         read_scores(out)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").touch()
