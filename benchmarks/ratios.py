@@ -1,4 +1,4 @@
-"""Every figure that the project promises as a ratio, in one run.
+"""Ratios of mixing and of its language model, in one run. Others have scripts of their own.
 
     python benchmarks/ratios.py --model LM [--run RUN_DIR]
 

@@ -19,7 +19,7 @@ _warm: WeakSet[Language] = WeakSet()
 @contextmanager
 def temporary_words(nlp: Language, *, tokenises: bool = False) -> Iterator[None]:
     """Free the lexemes and strings that this block adds to a pipeline's vocabulary (together some
-    600 bytes a word), by a memory zone of spaCy.
+    400 bytes a word), by a memory zone of spaCy.
 
     Docs of this vocabulary that were made in the block must not be used after it, and no other
     thread may make docs with the pipeline meanwhile. If a component is of another package, nothing
