@@ -31,6 +31,7 @@ from typing import Annotated, Any
 
 import psutil
 import spacy
+import torch
 import typer
 from spacy.tokens import DocBin
 from wasabi.tables import table
@@ -69,6 +70,7 @@ def main(
 def cluster() -> Iterator[str]:
     """A cluster whose processes have one thread each. YIELDS (str): its address."""
     os.environ.update(SETTINGS | ONE_THREAD)
+    torch.set_num_threads(1)  # here torch has read the environment already
     from ray.cluster_utils import Cluster
 
     with warnings.catch_warnings():
