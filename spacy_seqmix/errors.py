@@ -650,13 +650,13 @@ class Errors:
         "[S618] active.oracle labels {labels} only, but {component!r} learns other annotation "
         "({learns}). Use an oracle of your own (docs/extending.md), or another component."
     )
-    E600 = (
-        "[S600] Can't read or write {path}: {reason}. Give another path, correct the permissions, "
-        "or free disk space."
-    )
     E619 = (
         "[S619] There is too little memory: {reason}. Use shorter texts, smaller batches or a "
         "smaller model. If a GPU is short of memory, leave out --gpu-id to compute on the CPU."
+    )
+    E600 = (
+        "[S600] Can't read or write {path}: {reason}. Give another path, correct the permissions, "
+        "or free disk space."
     )
     E601 = (
         "[S601] {where}: {text}... is a stretch of 4,000 marks or 50,000 characters without a "

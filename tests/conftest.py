@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin
 
 from spacy_seqmix.convert.brackets import parse_markup
 from spacy_seqmix.mixing.realise import NearestToken
@@ -279,6 +279,20 @@ def news(labelled: Callable[..., Doc]) -> list[Doc]:
 def all_news(labelled: Callable[..., Doc]) -> list[Doc]:
     """The same for fixtures that live longer; not to be changed."""
     return [labelled(markup) for markup in NEWS]
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the .spacy files that a pool reads, in their order: none stays in memory."""
+    names: list[str] = []
+
+    def read(path: Path) -> DocBin:
+        names.append(path.stem)
+        return DocBin().from_disk(path)
+
+    monkeypatch.setattr("spacy_seqmix.annotation.recent.MAX_BYTES", 1)
+    monkeypatch.setattr("spacy_seqmix.annotation.indexed_files.open_docbin", read)
+    return names
 
 
 @pytest.fixture(scope="session")

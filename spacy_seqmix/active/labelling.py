@@ -49,18 +49,18 @@ class Labelling:
         taken first."""
         self.asking.ask((), query.number)
         asked = Asked.read(self.folder.asked) if self.of_people else None
-        goes_on = asked is not None and self._goes_on(asked.header, query)
-        if asked is not None and goes_on and self._are_known(asked.texts, query.pool):
+        if asked is not None and self._goes_on(asked, query):
             return asked
         before = [] if asked is None else [text.number for text in asked.texts]
         return self._choose(query, query.active.n_new(query.number), before)
 
-    def _goes_on(self, header: AskedHeader, query: Query) -> bool:
+    def _goes_on(self, asked: Asked, query: Query) -> bool:
         """Whether texts were asked for this round, with the same settings: they may be corrected
         after a first round that failed."""
+        header = asked.header
         wanted, drawn = query.active.n_new(query.number), _drawn(query)
         same = header.wanted in (None, wanted) and header.drawn in (None, drawn)
-        return header.round == query.number and same
+        return header.round == query.number and same and self._are_known(asked.texts, query.pool)
 
     def _are_known(self, texts: Sequence[AskedText], pool: Pool) -> bool:
         """Whether there are texts, and the pool has all of them."""

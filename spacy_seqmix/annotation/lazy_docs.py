@@ -142,13 +142,10 @@ class LazyDocs(DocsTogether):
         left, size = iter(numbers), FIRST
         while some := list(islice(left, size)):
             size = min(4 * size, LAST)
-            in_order = sorted(set(some))
-            found = (one for file, rows in self._by_file(in_order) for one in read(file, rows))
-            if in_order == some:
-                yield from found
-            else:
-                by_number = dict(zip(in_order, found, strict=True))
-                yield from (by_number[number] for number in some)
+            yield from _sorted_reads(
+                some,
+                lambda numbers: (one for pair in self._by_file(numbers) for one in read(*pair)),
+            )
 
     def _by_file(self, numbers: Iterable[int]) -> Iterator[tuple[IndexedFile, list[int]]]:
         """The rows of texts that follow one another in the same file."""
@@ -210,10 +207,18 @@ def docs_of(docs: Mapping[int, Doc], numbers: Iterable[int]) -> Iterator[Doc]:
 
 def all_docs_of(docs: Mapping[int, Doc], numbers: Iterable[int]) -> list[Doc]:
     """The docs of some numbers, in their order, all in memory: each file is read once."""
-    numbers = list(numbers)
+    return list(_sorted_reads(list(numbers), lambda in_order: docs_of(docs, in_order)))
+
+
+def _sorted_reads(numbers: list[int], read: Callable[[list[int]], Iterable[T]]) -> Iterator[T]:
+    """What ``read`` gives for sorted numbers, in the order of ``numbers``."""
     in_order = sorted(set(numbers))
-    by_number = dict(zip(in_order, docs_of(docs, in_order), strict=True))
-    return [by_number[number] for number in numbers]
+    found = read(in_order)
+    if in_order == numbers:  # it need not be held
+        yield from found
+    else:
+        by_number = dict(zip(in_order, found, strict=True))
+        yield from (by_number[number] for number in numbers)
 
 
 def unpacked(packed: Iterable[list[str] | bytes], nlp: Language) -> list[Doc]:

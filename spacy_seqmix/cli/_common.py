@@ -123,8 +123,9 @@ def _shown(message: Exception | str) -> str:
 
 def _is_of_memory(err: Exception) -> bool:
     """Whether Python, NumPy, torch or CuPy had too little memory."""
-    name = type(err).__name__  # torch may not be imported
-    return isinstance(err, MemoryError) or name == "OutOfMemoryError" or _NO_MEMORY in str(err)
+    if isinstance(err, RuntimeError):  # of torch, which may not be imported
+        return type(err).__name__ == "OutOfMemoryError" or _NO_MEMORY in str(err)
+    return isinstance(err, MemoryError)
 
 
 def _with_code(err: Exception) -> Exception:

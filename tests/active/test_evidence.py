@@ -58,7 +58,7 @@ def test_evidence_leaves_no_words_behind(trained, monkeypatch, needs, component,
     assert docs[1].text in trained.vocab.strings
 
 
-def test_temporary_words_after_an_error(blank_en):
+def test_temporary_words_after_an_error():
     nlp = spacy.blank("en")
     with pytest.raises(RuntimeError, match="no power"), temporary_words(nlp):
         nlp("Unheardof words")

@@ -220,18 +220,13 @@ def test_dev_set_is_drawn_as_before_where_nothing_grew(start, tmp_path):
 
 
 @pytest.mark.parametrize("oracle", ["gold", "person"])
-def test_loop_reads_each_file_a_few_times_a_round(
-    start, begin, all_news, tmp_path, monkeypatch, oracle
-):
+def test_loop_reads_each_file_a_few_times_a_round(start, begin, all_news, tmp_path, opened, oracle):
     """However many texts it asks: a .spacy file is read as a whole for each that stands alone."""
     for k in range(3):
         DocBin(docs=all_news[k::3][:7]).to_disk(tmp_path / f"part-{k}.spacy")
-    monkeypatch.setattr("spacy_seqmix.annotation.recent.MAX_BYTES", 1)
     settings = {**PLAIN, "paths.pool": str(tmp_path / "part-*.spacy")}
     run = start(settings) if oracle == "gold" else begin(settings)
-    opened = []
-    name = "spacy_seqmix.annotation.indexed_files.open_docbin"
-    monkeypatch.setattr(name, lambda path: opened.append(path.stem) or DocBin().from_disk(path))
+    opened.clear()
     run._round(0)
     assert len(opened) <= 5 * 3
     opened.clear()

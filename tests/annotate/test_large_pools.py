@@ -23,14 +23,10 @@ def pool(tmp_path, all_news):
     return tmp_path / "part-*.spacy"
 
 
-@pytest.fixture
-def opened(monkeypatch):
-    """The files that were read, in their order; none of them stays in memory."""
-    monkeypatch.setattr("spacy_seqmix.annotation.lazy_docs.FIRST", 9)  # of 30: several together
-    names, name = [], "spacy_seqmix.annotation.indexed_files.open_docbin"
-    monkeypatch.setattr("spacy_seqmix.annotation.recent.MAX_BYTES", 1)
-    monkeypatch.setattr(name, lambda path: names.append(path.stem) or DocBin().from_disk(path))
-    return names
+@pytest.fixture(autouse=True)
+def batches(monkeypatch):
+    """Several batches of the thirty docs."""
+    monkeypatch.setattr("spacy_seqmix.annotation.lazy_docs.FIRST", 9)
 
 
 @pytest.mark.parametrize("diverse", [False, True])

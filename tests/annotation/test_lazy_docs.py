@@ -199,15 +199,12 @@ def test_lazy_docs_keep_few_files_in_memory(tmp_path, all_news, monkeypatch):
     assert opened == ["0", "1", "2", "3", "4", "5"]
 
 
-def test_lazy_docs_in_any_order_read_each_file_once(tmp_path, all_news, monkeypatch):
+def test_lazy_docs_in_any_order_read_each_file_once(tmp_path, all_news, monkeypatch, opened):
     paths = [tmp_path / f"{i}.spacy" for i in range(3)]
     for i, path in enumerate(paths):
         DocBin(docs=all_news[i * 10 : i * 10 + 10]).to_disk(path)
-    monkeypatch.setattr("spacy_seqmix.annotation.recent.MAX_BYTES", 1)
     monkeypatch.setattr("spacy_seqmix.annotation.lazy_docs.FIRST", 12)
-    docs, opened = lazy_docs(paths, Language()), []
-    name = "spacy_seqmix.annotation.indexed_files.open_docbin"
-    monkeypatch.setattr(name, lambda path: opened.append(path.stem) or DocBin().from_disk(path))
+    docs = lazy_docs(paths, Language())
 
     def read(found):
         opened.clear()

@@ -15,6 +15,7 @@ from spacy_seqmix.annotation.provenance import set_origin
 from spacy_seqmix.cli import app
 from spacy_seqmix.cli._common import printable, show_messages
 from spacy_seqmix.cli.show import describe
+from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.types import SoftLabels
 
 from ..mixed import origin_of
@@ -116,6 +117,14 @@ def test_messages_of_too_little_memory(capsys, error, reason):
     shown = " ".join(capsys.readouterr().out.split())
     assert f"[S619] There is too little memory: {reason}" in shown
     assert "More" not in shown
+
+
+def test_messages_with_a_code_that_quote_an_error_of_memory_keep_it(capsys):
+    with pytest.raises(Exit), show_messages():
+        raise SeqMixError("[S773] A worker can't start: RuntimeError: can't allocate memory")
+    shown = capsys.readouterr().out
+    assert "[S773] A worker" in shown
+    assert "S619" not in shown
 
 
 def test_messages_leave_other_errors_of_libraries_alone():
