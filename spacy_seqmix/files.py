@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, RLock, Thread
 from typing import Any
 
 from tqdm import tqdm
@@ -27,6 +27,7 @@ except ImportError:  # Windows
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 __all__ = [
+    "ProgressBar",
     "check_output",
     "file_digest",
     "link_folder",
@@ -46,14 +47,25 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+class ProgressBar(tqdm):  # type: ignore[misc]
+    """A progress bar that ``progress_bar`` shows. ``ProgressBar.write`` prints a line above it."""
+
+    monitor_interval = 0  # no thread of tqdm: a bar that is shown ticks by itself
+
+
+# Forks share the lock of tqdm itself: one that is killed while it has the lock stops all others.
+ProgressBar.set_lock(RLock())
+
+
 @contextmanager
 def progress_bar(
     total: int | None, phase: str, *, shown: bool = True, unit: str = "it"
-) -> Iterator[tqdm[Any]]:
+) -> Iterator[ProgressBar]:
     """Show the progress of a phase, in terminals only; the bar goes when the phase ends.
 
     total (int | None): the number of steps; None shows the time alone.
-    YIELDS (tqdm): the bar. It ticks every second, so that a long step does not look like a halt.
+    YIELDS (ProgressBar): the bar. It ticks every second, so that a long step does not look like a
+        halt.
     """
     layout = "{desc}: {elapsed}" if total is None else None
     disable = None if shown else True  # None: where standard error is no terminal
@@ -63,7 +75,7 @@ def progress_bar(
         while not ended.wait(1.0):
             bar.refresh()
 
-    with tqdm(
+    with ProgressBar(
         total=total, desc=phase, unit=unit, leave=False, bar_format=layout, disable=disable
     ) as bar:
         ticker = Thread(target=tick, daemon=True)

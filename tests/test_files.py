@@ -56,6 +56,28 @@ def test_progress_bar_ticks_during_a_long_step(monkeypatch):
         assert ticked.wait(30)
 
 
+KILLED_FORK = """
+import os, signal
+from spacy_seqmix.files import ProgressBar, progress_bar
+
+with progress_bar(2, "Before", shown=False):
+    pass
+pid = os.fork()
+if pid == 0:
+    with ProgressBar.get_lock():
+        os.kill(os.getpid(), signal.SIGKILL)
+os.waitpid(pid, 0)
+with progress_bar(2, "After", shown=False):
+    print("made")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks on this system")
+def test_a_fork_that_is_killed_stops_no_bars_of_others():
+    command = [sys.executable, "-c", KILLED_FORK]
+    assert subprocess.check_output(command, text=True, timeout=120) == "made\n"
+
+
 @WAYS
 def test_replacing_has_one_name_for_each_writer(way, tmp_path):
     path = tmp_path / "out"

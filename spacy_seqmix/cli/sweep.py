@@ -54,9 +54,7 @@ def sweep_cli(
     seeds, and controls. Any of its values can be overridden: --active.n_seed 100 --sweep.seeds [0].
     Run the same command again to run what is missing and what failed.
     """
-    from tqdm import tqdm
-
-    from ..files import progress_bar
+    from ..files import ProgressBar, progress_bar
     from ..parallel.ray_calls import ray_calls
     from ..sweep import check_folder, read_sweep, run_sweep, runs_of
     from ..sweep.estimate import duration
@@ -84,7 +82,7 @@ def sweep_cli(
         def show_end(run: OneRun) -> None:
             state = f"finished in {duration(run.seconds)}" if run.is_done else "not finished"
             state += f": {run.error}" if run.error else ""
-            tqdm.write(f"{run.arm.name}, seed {run.seed}: {state}")
+            ProgressBar.write(f"{run.arm.name}, seed {run.seed}: {state}")
 
         began = perf_counter()
         failed = run_sweep(

@@ -9,7 +9,6 @@ import pytest
 import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
-from tqdm import tqdm
 from typer.testing import CliRunner
 
 from spacy_seqmix import files
@@ -125,13 +124,13 @@ def test_augment_shows_each_phase(
 ) -> None:
     phases = []
 
-    class Bar(tqdm):
+    class Bar(files.ProgressBar):
         def __init__(self, *, desc: str, disable: bool | None, **settings: Any) -> None:
             if disable is None:  # a bar where there is a terminal
                 phases.append(desc)
             super().__init__(desc=desc, disable=disable, **settings)
 
-    monkeypatch.setattr(files, "tqdm", Bar)
+    monkeypatch.setattr(files, "ProgressBar", Bar)
     code, output, _ = run()
     assert code == 0, output
     assert phases == ["Reading augment.cfg", "Reading in.spacy", "Mixing"]
