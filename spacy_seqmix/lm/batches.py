@@ -71,8 +71,12 @@ def few_shapes(batches: Iterable[list[Chunk]]) -> Iterator[list[Chunk]]:
 
 def few_widths(size: int, window: int) -> int:
     """Round a number of tokens up to 16, 32, 48, 64, 96, 128, 192, ..., at most ``window``."""
-    step = max(16, 1 << max(0, (size - 1).bit_length() - 2))
-    return min(-(-size // step) * step, window)
+    return round_up(size, max(16, 1 << max(0, (size - 1).bit_length() - 2)), window)
+
+
+def round_up(size: int, step: int, most: int) -> int:
+    """Round a number of tokens up to a multiple of ``step``, at most ``most``."""
+    return min(-(-size // step) * step, most)
 
 
 def check_sizes(**sizes: int) -> None:

@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .batches import Chunk, few_shapes, few_widths, gather
+from .batches import Chunk, few_shapes, few_widths, gather, round_up
 
 # Of 256, 384 and 512 tokens the best by a little: matrix products gain nothing from more, and
 # attention between the chunks of a row is computed, then masked.
 MAX_PACKED = 384
+PACKED_STEP = 16  # where a few shapes are wanted, packed rows have a multiple of so many tokens
 MAX_PACKED_CHUNK = 128  # tokens of a chunk; a longer one keeps a CPU busy by itself
 
 
@@ -64,7 +65,7 @@ def make_batches(
         short = [chunk for chunk in chunks if _is_short(chunk)]
         chunks = [chunk for chunk in chunks if not _is_short(chunk)]
         size, most_together, most_rows = min(most_tokens, MAX_PACKED), most_rows, 1
-        row_width = partial(few_widths, window=size) if few else int
+        row_width = partial(round_up, step=PACKED_STEP, most=size) if few else int
         for some in gather_packed(short, ids, most_together, size):
             yield packed(some, ids, row_width, padding)
     width_of = partial(few_widths, window=window) if few else int

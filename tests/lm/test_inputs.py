@@ -16,7 +16,7 @@ from spacy_seqmix.annotation.provenance import set_origin
 from spacy_seqmix.lm.batches import Chunk, few_widths
 from spacy_seqmix.lm.causal_lm import CausalLM
 from spacy_seqmix.lm.discriminator import make_perplexity_discriminator
-from spacy_seqmix.lm.inputs import gather_packed, make_batches, packed, padded
+from spacy_seqmix.lm.inputs import MAX_PACKED, gather_packed, make_batches, packed, padded
 
 from ..mixed import origin_of
 
@@ -97,8 +97,11 @@ def test_inputs_batches_hold_each_chunk_once(sizes, pack, few):
     if pack and not few:  # no padding at all
         assert sum(batch.tokens.size for batch in batches) == sum(sizes)
     if few:
-        widths = {few_widths(n, w) for n in range(1, 301) for w in (300, 384)}
+        widths = {few_widths(n, 300) for n in range(1, 301)} | set(range(16, MAX_PACKED + 1, 16))
         assert {batch.tokens.shape[1] for batch in batches} <= widths
+    for batch in batches:
+        if batch.positions is not None:  # packed
+            assert batch.tokens.size - sum(c.end for c in batch.chunks) < (16 if few else 1)
 
 
 def scores_of(lm, texts, **options):
