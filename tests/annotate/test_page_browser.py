@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import time
 from contextlib import contextmanager
@@ -15,13 +14,9 @@ import pytest
 from spacy_seqmix.annotate.training import Training
 from spacy_seqmix.annotation.texts import task_key
 
+from ..browser import CHROMIUM, sync_api
 from .fake_loop import TEXTS, FakeLoop
 from .person import READS, Person
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-if CHROMIUM is None:
-    pytest.skip("chromium is not installed", allow_module_level=True)
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 STATIC = Path(__file__).parents[2] / "spacy_seqmix" / "annotate" / "page" / "static"
 SUGGEST = {

@@ -10,6 +10,7 @@ import pytest
 
 from spacy_seqmix.annotate.training import Training
 
+from ..browser import sync_api  # noqa: F401  (it skips this file without a browser)
 from .fake_loop import TEXTS, FakeLoop
 from .person import READS
 from .test_page_browser import (  # noqa: F401

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from ..browser import sync_api  # noqa: F401  (it skips this file without a browser)
 from .fake_loop import FakeLoop
 from .test_page_browser import (  # noqa: F401
     SUGGEST,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ..browser import sync_api  # noqa: F401  (it skips this file without a browser)
 from .fake_loop import TEXTS
 from .test_page_browser import (  # noqa: F401
     SUGGEST,

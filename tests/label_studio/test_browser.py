@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,10 @@ from spacy_seqmix.annotate.label_studio.oracle import make_label_studio_oracle
 from spacy_seqmix.annotation.texts import task_key
 from spacy_seqmix.types import Suggestion, Task
 
+from ..browser import CHROMIUM, sync_api
 from .conftest import ANN, PASSWORD, LabelStudio
 from .people import NLP, ents, tasks_of
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-if CHROMIUM is None:
-    pytest.skip("chromium is not installed", allow_module_level=True)
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = pytest.mark.slow
 
 # Emoji of several code points and of two UTF-16 units, letters with combining marks, Arabic.
