@@ -5,10 +5,12 @@
 Each text is a random sentence of TEXTS with a number behind it, so that no two are equal. Of each
 size, one process scores all texts with `spacy seqmix score`, and another one runs `nlp.pipe` over
 them and keeps nothing. The table has microseconds a text of each, the ratio, and the most memory of
-the first process. Each has one thread. Starting Python and loading the model count for neither;
+the first process. A third one chooses 100 of the texts by these scores, as `spacy seqmix query
+--scores` does. Each has one thread. Starting Python and loading the model count for neither;
 reading the texts counts for both, and finding and writing for the scores. With --active, the first
 process runs a round of `spacy seqmix active` instead, with the CNN of configs/cnn_crf.cfg, on
-.spacy files with labels. The time to open the pool, which a run does once, is printed separately.
+.spacy files with labels, and there is no third one. The time to open the pool, which a run does
+once, is printed separately.
 """
 
 from __future__ import annotations
@@ -33,13 +35,18 @@ from wasabi.tables import table
 
 from spacy_seqmix.active.journal import RoundRecord
 from spacy_seqmix.active.loop import ActiveRun
+from spacy_seqmix.annotate.query import query_pool
 from spacy_seqmix.config import load_config
+from spacy_seqmix.query.by_name import policy_of
+from spacy_seqmix.query.selection import Budget
+from spacy_seqmix.score.by_key import read_scores
 from spacy_seqmix.score.run import score_pool
 from spacy_seqmix.score.scorer import Scorer, Wanted
 
 CONFIG = Path(__file__).parents[1] / "configs" / "default.cfg"
 FILES = 10  # the texts of a pool are divided into
-N_DEV = 100
+SCORES = "scores"  # the folder beside them
+N_DEV = N_ASKED = 100
 T = TypeVar("T")
 
 
@@ -54,27 +61,30 @@ def main(
 ) -> None:
     """Print the table."""
     if work is not None:  # a process that is measured
-        measured = {"pipe": pipe, "score": score, "active": round_of_active}[work]
+        measured = {"pipe": pipe, "score": score, "query": query, "active": round_of_active}[work]
         seconds = measured(model, corpus, policy)
         print(json.dumps([seconds, most_memory()]))
         return
     docs = list(DocBin().from_disk(corpus).get_docs(spacy.blank("xx").vocab))
-    kind = "active" if active else "score"
+    kinds = ("pipe", "active") if active else ("pipe", "score", "query")
     rows = []
     for size in map(int, sizes.split(",")):
         with TemporaryDirectory() as name:
             write_texts(Path(name), [doc.text for doc in docs], size, seed)
             if active:
                 write_pool(Path(name), docs, size, seed)
-            (alone, _), (scored, peak) = [
-                run(model, Path(name), policy, which) for which in ("pipe", kind)
-            ]
-        per_text = [f"{seconds / size * 1e6:.0f}" for seconds in (alone, scored)]
-        rows.append((f"{size:,}", *per_text, f"{scored / alone:.2f}", f"{peak:,.0f}"))
-        print(f"{size:,} texts: {alone:.1f} s alone, {scored:.1f} s scored, {peak:,.0f} MB")
-    header = ("Texts", "nlp.pipe, µs a text", f"{kind}, µs a text", "Ratio", "Memory, MB")
+            found = {kind: run(model, Path(name), policy, kind) for kind in kinds}
+        (alone, _), *others = found.values()
+        row = [f"{size:,}", f"{alone / size * 1e6:.0f}"]
+        for seconds, peak in others:
+            row += [f"{seconds / size * 1e6:.0f}", f"{seconds / alone:.2f}", f"{peak:,.0f}"]
+        rows.append(row)
+        print(", ".join(f"{kind} {seconds:.1f} s" for kind, (seconds, _) in found.items()))
+    header = ["Texts", "nlp.pipe, µs a text"]
+    for kind in kinds[1:]:
+        header += [f"{kind}, µs a text", "Ratio", "Memory, MB"]
     print(f"\n{date.today()}, {platform.machine()}, {policy}, seed {seed}")
-    print(table(rows, header=header, divider=True, aligns=("r",) * 5))
+    print(table(rows, header=header, divider=True, aligns=("r",) * len(header)))
 
 
 def write_texts(folder: Path, sentences: list[str], size: int, seed: int) -> None:
@@ -144,9 +154,19 @@ def score(model: str, folder: Path, policy: str) -> float:
     wanted = Wanted(model, policy=policy)
     loading = timed(lambda: Scorer(wanted))  # the first time also imports
     loading = timed(lambda: Scorer(wanted))
-    with TemporaryDirectory() as name:
-        seconds = timed(lambda: score_pool(wanted, [folder], Path(name), progress=False))
+    seconds = timed(lambda: score_pool(wanted, [folder], folder / SCORES, progress=False))
     return seconds - loading
+
+
+def query(model: str, folder: Path, policy: str) -> float:
+    """The seconds in which texts are chosen by these scores."""
+    nlp, scores = spacy.load(model), folder / SCORES
+
+    def choose() -> None:
+        given = {"scores": read_scores(scores), "outside": scores}
+        query_pool(nlp, [folder], policy_of(policy), Budget(N_ASKED), **given)
+
+    return timed(choose)
 
 
 def round_of_active(_model: str, folder: Path, policy: str) -> float:

@@ -22,14 +22,13 @@ from .ingested import Ingested
 from .join import (
     Joined,
     PoolText,
-    by_key,
     by_text,
     choose,
     in_order,
     join,
     last_of_each,
     read_ahead,
-    read_pool,
+    texts_of,
     with_key,
 )
 from .place import Note, Noted, Rules, annotated, bare, says_nothing
@@ -113,7 +112,8 @@ def ingest_rows(
     """
     if whole and not (len(pool) == 1 and is_docbin(pool[0])):
         raise SeqMixError(Errors.E724)
-    texts = by_key(read_pool(pool, nlp)) if pool else None
+    rows = list(rows)
+    texts = texts_of(rows, pool, nlp) if pool else None
     made = ingest(name, rows, nlp, texts, rules or Rules(), annotators=annotators, skip=skip)
     if not made.docs:
         hint = hint if made.not_yet else ""

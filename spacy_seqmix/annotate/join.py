@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby, tee
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,22 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..active.pool_files import files_of
-from ..annotation.lazy_docs import DocsTogether, LazyDocs, docs_of, lazy_docs
+from ..annotation.lazy_docs import LazyDocs, lazy_docs
 from ..annotation.texts import EXTRA_KEY, KEY, task_key
 from .offsets import TextMap
 from .place import Note, Noted
 from .rows import CharSpan, Row
 
 __all__ = [
-    "DocsOfTexts",
     "Joined",
     "PoolText",
-    "by_key",
     "by_text",
     "choose",
     "in_order",
     "join",
     "last_of_each",
     "read_ahead",
-    "read_pool",
+    "texts_of",
     "with_key",
 ]
 
@@ -50,35 +48,6 @@ class PoolText:
     def doc(self) -> Doc:
         """The text in tokens, with its key and its other keys in the user data."""
         return with_key(self.docs[self.number], self.key, {})
-
-
-class DocsOfTexts(DocsTogether):
-    """Docs of texts, each made when it is taken: most of them never are. Where all texts are of one
-    pool, their docs are read together."""
-
-    def __init__(self, texts: Sequence[PoolText]) -> None:
-        self.texts = texts
-        self.docs = texts[0].docs if texts else {}
-        self.together = all(text.docs is self.docs for text in texts)
-
-    def __getitem__(self, number: int) -> Doc:
-        return self.texts[number].doc()
-
-    def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
-        """Yield docs in this order."""
-        if not self.together:
-            yield from map(self.__getitem__, numbers)
-            return
-        here, ahead = tee(numbers)
-        docs = docs_of(self.docs, (self.texts[number].number for number in ahead))
-        for number, doc in zip(here, docs, strict=True):
-            yield with_key(doc, self.texts[number].key, {})
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(len(self.texts)))
-
-    def __len__(self) -> int:
-        return len(self.texts)
 
 
 def read_ahead(texts: Iterable[PoolText]) -> None:
@@ -103,26 +72,21 @@ def with_key(doc: Doc, key: str, extra: Mapping[str, Any]) -> Doc:
     return doc
 
 
-def read_pool(
-    paths: Sequence[Path], nlp: Language, outside: Path | None = None
-) -> Iterator[PoolText]:
-    """Read a pool: .spacy files, whose docs keep their tokens, and files of texts.
+def texts_of(rows: Iterable[Row], pool: Sequence[Path], nlp: Language) -> dict[str, PoolText]:
+    """The texts of a pool that answers name by key or by text, by their keys. All others are read,
+    but not held.
 
-    paths (Sequence[Path]): files, patterns and folders.
-    outside (Path | None): see ``files_of``.
+    pool (Sequence[Path]): .spacy files, whose docs keep their tokens, and files of texts; patterns
+        and folders.
     nlp (Language): whose tokenizer and vocabulary the docs get.
     RAISES (SeqMixError): S403, S501, S582, S610, S761.
 
     Warns with W612 of texts that the tokenizer can't read, and leaves them out.
     """
-    docs = lazy_docs(files_of(paths, outside), nlp)
-    for number, text in zip(docs, docs.texts(docs), strict=True):
-        yield PoolText(task_key(number, text), text, number, docs)
-
-
-def by_key(texts: Iterable[PoolText]) -> dict[str, PoolText]:
-    """Texts by their keys."""
-    return {text.key: text for text in texts}
+    names = {name for row in rows for name in (row.key, row.text)}
+    docs = lazy_docs(files_of(pool), nlp)
+    keyed = ((task_key(n, text), text, n) for n, text in zip(docs, docs.texts(docs), strict=True))
+    return {one[0]: PoolText(*one, docs) for one in keyed if not names.isdisjoint(one[:2])}
 
 
 @dataclass(frozen=True)

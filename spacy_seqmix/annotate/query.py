@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence, Set
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,37 +13,32 @@ from typing import Any
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.util import registry
-from thinc.api import Config
 
 from ..active.pool import sample
-from ..annotation.lazy_docs import DocsInOrder, all_docs_of
-from ..config import build_functions, config_errors, interpolated
+from ..active.pool_files import files_of
+from ..annotation.lazy_docs import DocsInOrder, LazyDocs, all_docs_of, lazy_docs
+from ..annotation.texts import task_key
+from ..annotation.vocabulary import temporary_words
 from ..errors import Errors, SeqMixError, plural
 from ..files import check_output
+from ..query.by_name import component_of
 from ..query.confidence import components_with_spans
 from ..query.diverse import doc_vectors
 from ..query.policies import QueryPolicy, evidence, score_docs
-from ..query.probabilities import ENTITY_FACTORIES, SOURCES, check_enabled, check_needs
 from ..query.selection import Budget, NearDuplicates, ranked, select
 from ..query.suggestions import suggest
-from ..types import Task
+from ..types import Floats1d, Task
 from .formats import format_of
-from .join import DocsOfTexts, PoolText, read_pool
+from .join import with_key
 from .known import known_texts
 
 __all__ = [
     "Asked",
     "labels_of",
-    "policy_of",
     "query",
     "query_file",
     "query_pool",
-    "usual_policy",
 ]
-
-# See docs/policies.md: measured on two corpora.
-USUAL = "TagCount"
 
 # Streams of random numbers.
 SAMPLE, TIES = 0, 1
@@ -113,14 +110,13 @@ def query_pool(
     outside (Path | None): a folder whose files are no texts, see ``files_of``.
     RAISES (SeqMixError): S649 where no text is left, and those of ``query``.
     """
-    keys, texts = known
-    every = list(read_pool(pool, nlp, outside))
-    left = [one for one in every if one.key not in keys and one.text not in texts]
-    n_known = len(every) - len(left)
+    docs = lazy_docs(files_of(pool, outside), nlp)
+    left = _without(docs, *known)
+    n_known = len(docs) - len(left)
     if not left:
-        reason = f"it has {plural(len(every), 'text')}, of which {n_known} are known"
+        reason = f"it has {plural(len(docs), 'text')}, of which {n_known} are known"
         raise SeqMixError(Errors.E649.format(path=", ".join(map(str, pool)), reason=reason))
-    near = NearDuplicates(texts=texts)
+    near = NearDuplicates(texts=known[1])
     name = component_of(nlp, policy, component)
     tasks, scored = query(
         nlp,
@@ -136,14 +132,23 @@ def query_pool(
         scores=scores,
     )
     if not tasks:
-        reason = f"{plural(len(left), 'text')}, all of them nearly the same as known ones"
+        why = "all of them nearly the same as known ones" if scored else "none of them with a score"
+        reason = f"{plural(len(left), 'text')}, {why}"
         raise SeqMixError(Errors.E649.format(path=", ".join(map(str, pool)), reason=reason))
     return Asked(tasks, name, scored, n_known)
 
 
+def _without(docs: LazyDocs, keys: Set[str], texts: Set[str]) -> LazyDocs:
+    """The docs that are not known by key or text."""
+    if not keys and not texts:
+        return docs
+    pairs = zip(docs, docs.texts(docs), strict=True)
+    return docs.only(n for n, text in pairs if not (text in texts or task_key(n, text) in keys))
+
+
 def query(
     nlp: Language,
-    texts: Sequence[PoolText],
+    docs: LazyDocs,
     policy: QueryPolicy,
     budget: Budget,
     component: str | None,
@@ -158,7 +163,8 @@ def query(
     """Choose texts to label, with suggestions.
 
     nlp (Language): any trained pipeline.
-    texts (Sequence[PoolText]): the texts to choose from.
+    docs (LazyDocs): the texts to choose from, with the vocabulary of the pipeline. Those that are
+        scored are in memory 8192 at a time.
     policy (QueryPolicy): what scores them.
     budget (Budget): how much may be asked, in docs, in tokens, or both.
     component (str | None): whose probabilities are scored, and whose spans are suggested; None for
@@ -174,28 +180,45 @@ def query(
     RETURNS (tuple): the tasks, and the number of texts that were scored.
     RAISES (SeqMixError): S401, S424 to S426, S444 and S601.
     """
+    found = None
     if scores is not None:
-        texts = [text for text in texts if text.key in scores]
-    numbers = sample(len(texts), score_size, [seed, SAMPLE])
+        docs, found = _scored(docs, scores)
+    places = sample(len(docs), score_size, [seed, SAMPLE])
+    numbers = array("q", docs)
+    if score_size is not None:
+        numbers = array("q", (numbers[place] for place in places))
     rng = np.random.default_rng([seed, TIES])
-    docs = DocsOfTexts(texts)
-    if scores is None:
+    if found is None:
         in_order = DocsInOrder(docs, numbers)
         evidence_of = partial(_evidence, policy, nlp, component)
-        found = policy.adjusted(score_docs(policy, in_order, evidence_of, rng), in_order)
+        # A policy that gets the docs themselves may keep them.
+        with_docs = component is None or policy.needs == "nothing"
+        block = nullcontext if with_docs else partial(temporary_words, nlp, tokenises=True)
+        found = policy.adjusted(score_docs(policy, in_order, evidence_of, rng, block), in_order)
     else:
-        found = np.array([scores[texts[number].key] for number in numbers], dtype="float32")
+        found = found[places]
     vectors = partial(doc_vectors, nlp, component) if diverse else None
     chosen = select(ranked(found, numbers, rng), docs, budget, asked, vectors, seed)
-    of_text = dict(zip(numbers, found.tolist(), strict=True))
     made = all_docs_of(docs, chosen)
     suggested = suggest(nlp, component, made)
-    tasks = [
-        Task(texts[n].key, doc, 0, suggestions, of_text[n], model)
-        for n, doc, suggestions in zip(chosen, made, suggested, strict=True)
-        if of_text[n] > -np.inf  # a doc without words
-    ]
+    tasks = []
+    of_chosen = found[np.searchsorted(numbers, chosen)].tolist()
+    for n, doc, suggestions, score in zip(chosen, made, suggested, of_chosen, strict=True):
+        if score > -np.inf:  # a doc without words
+            key = task_key(n, doc.text)
+            tasks.append(Task(key, with_key(doc, key, {}), 0, suggestions, score, model))
     return tasks, len(numbers)
+
+
+def _scored(docs: LazyDocs, scores: Mapping[str, float]) -> tuple[LazyDocs, Floats1d]:
+    """The docs that have scores, and these."""
+    numbers, found = array("q"), array("f")
+    for number, text in zip(docs, docs.texts(docs), strict=True):
+        score = scores.get(task_key(number, text))
+        if score is not None:
+            numbers.append(number)
+            found.append(score)
+    return docs.only(numbers), np.array(found, dtype="float32")
 
 
 def _evidence(
@@ -214,61 +237,3 @@ def labels_of(nlp: Language, component: str | None) -> list[str]:
     if component not in components_with_spans(nlp):
         return []
     return list(nlp.get_pipe(component).labels)  # type: ignore[attr-defined]
-
-
-def component_of(nlp: Language, policy: QueryPolicy, name: str | None) -> str | None:
-    """The component whose probabilities a policy scores: the one that is named, or the first that
-    has what the policy needs, those that predict spans before taggers; None where a policy needs
-    none and there is none.
-
-    RAISES (SeqMixError): S401, S424, S444, S570.
-    """
-    if policy.needs == "committee":
-        raise SeqMixError(Errors.E444.format(name="spacy seqmix query", needs="a committee"))
-    able = [one for one in nlp.pipe_names if nlp.get_pipe_meta(one).factory in SOURCES]
-    able.sort(key=lambda one: one not in components_with_spans(nlp))
-    if policy.needs == "nothing" and name is None:
-        return able[0] if able else None
-    off = [one for one in nlp.disabled if nlp.get_pipe_meta(one).factory in ENTITY_FACTORIES]
-    if name is None and off and not components_with_spans(nlp):
-        check_enabled(nlp, off[0])  # rather than a tagger's scores, which nobody asked for
-    chosen = name or next((one for one in able if _has(policy, nlp, one)), (able or ["ner"])[0])
-    check_needs("tokens" if policy.needs == "nothing" else policy.needs, nlp, chosen)
-    return chosen
-
-
-def _has(policy: QueryPolicy, nlp: Language, component: str) -> bool:
-    try:
-        check_needs(policy.needs, nlp, component)
-    except SeqMixError:
-        return False
-    return True
-
-
-def usual_policy(nlp: Language, component: str | None) -> str:
-    """The name of the policy that measured best for labelling, where a component has what it needs;
-    else NTE, which needs no tag O."""
-    able = [component] if component else nlp.pipe_names
-    return USUAL if any(_has(policy_of(USUAL), nlp, one) for one in able) else "NTE"
-
-
-def policy_of(name: str) -> QueryPolicy:
-    """A policy by the name of its registered function, in full or in short ("NTE"), or by a config
-    file that has a section [policy] or [active.policy].
-
-    RAISES (SeqMixError): S410, S652, S653.
-    """
-    if Path(name).is_file():
-        with config_errors(Path(name)):
-            config = interpolated(Config().from_disk(name, interpolate=False))
-        section = config.get("policy", config.get("active", {}).get("policy"))
-    else:
-        full = (name, f"spacy-seqmix.{name}.v1", f"spacy-seqmix.{name}Policy.v1")
-        found = next((one for one in full if registry.has("misc", one)), None)
-        section = None if found is None else {"@misc": found}
-    if not isinstance(section, dict):
-        raise SeqMixError(Errors.E652.format(policy=name))
-    made = build_functions({"policy": section}, "", ["policy"], Errors.E653)["policy"]
-    if not isinstance(made, QueryPolicy):
-        raise SeqMixError(Errors.E652.format(policy=name))
-    return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -92,7 +93,7 @@ class LazyDocs(DocsTogether):
         return isinstance(number, int | np.integer) and self._place(int(number)) is not None
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._numbers.tolist())
+        return map(int, self._numbers)  # no list of all: each number would take 36 bytes
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -121,9 +122,10 @@ class LazyDocs(DocsTogether):
         return out
 
     def only(self, numbers: Iterable[int]) -> LazyDocs:
-        """Some of these docs."""
+        """Some of these docs, in the order of their numbers. RAISES (KeyError): for a number that
+        no doc has."""
         kept = np.zeros(len(self._kept), bool)
-        kept[np.flatnonzero(self._kept)[[self._known(number) for number in numbers]]] = True
+        kept[np.flatnonzero(self._kept)[self._places(numbers)]] = True
         return LazyDocs(self.files, self._nlp, kept)
 
     def identity(self, number: int) -> int:
@@ -149,9 +151,20 @@ class LazyDocs(DocsTogether):
 
     def _by_file(self, numbers: Iterable[int]) -> Iterator[tuple[IndexedFile, list[int]]]:
         """The rows of texts that follow one another in the same file."""
-        places = (self._known(number) for number in numbers)
-        for file, group in groupby(places, key=lambda place: int(self._file[place])):
-            yield self.files[file], [int(self._row[place]) for place in group]
+        places = self._places(numbers)
+        pairs = zip(self._file[places].tolist(), self._row[places].tolist(), strict=True)
+        for file, group in groupby(pairs, key=itemgetter(0)):
+            yield self.files[file], [row for _, row in group]
+
+    def _places(self, numbers: Iterable[int]) -> Ints:
+        """Where the docs with these numbers stand among all."""
+        wanted = np.fromiter(numbers, "int64")
+        places = np.searchsorted(self._numbers, wanted)
+        known = places < len(self._numbers)
+        known[known] = self._numbers[places[known]] == wanted[known]
+        if not known.all():
+            raise KeyError(int(wanted[~known][0]))
+        return places
 
     def _known(self, number: int) -> int:
         place = self._place(number)

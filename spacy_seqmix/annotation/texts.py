@@ -26,6 +26,7 @@ __all__ = [
     "can_tokenise",
     "not_utf8",
     "number_in",
+    "parts_of_key",
     "read_lines",
     "read_texts",
     "readable",
@@ -108,6 +109,12 @@ def task_key(number: int, text: str) -> str:
     Tools keep it as it is; it tells apart equal texts, and finds out those that were edited.
     """
     return f"{number}-{sha256(text.encode('utf8', 'surrogatepass')).hexdigest()[:10]}"
+
+
+def parts_of_key(key: str) -> tuple[int, int] | None:
+    """The number and the SHA-256 in a key of ``task_key``; None for another key."""
+    found = re.fullmatch("([0-9]{1,18})-([0-9a-f]{10})", key)
+    return None if found is None else (int(found[1]), int(found[2], 16))
 
 
 def number_in(key: str) -> int | None:

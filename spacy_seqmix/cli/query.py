@@ -90,10 +90,11 @@ def query_cli(
     from spacy.cli._util import setup_gpu
 
     from ..annotate.label_studio.transfer import query_project
-    from ..annotate.query import policy_of, query_file, usual_policy
+    from ..annotate.query import query_file
     from ..files import progress_bar
+    from ..query.by_name import policy_of, usual_policy
     from ..query.selection import Budget
-    from ..score.run import read_scores
+    from ..score.by_key import read_scores
 
     with show_messages():
         unused = {"--format": format is not ToolFormat.auto}

@@ -95,8 +95,8 @@ def score_cli(
     import spacy
     from spacy.cli._util import setup_gpu
 
-    from ..annotate.query import usual_policy
     from ..errors import Errors, SeqMixError
+    from ..query.by_name import usual_policy
     from ..score.folder import read_share
     from ..score.run import score_pool
     from ..score.scorer import Wanted

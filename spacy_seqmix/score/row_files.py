@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..annotation.parquet_files import is_parquet, load_pyarrow
+from ..annotation.texts import parts_of_key
 from ..errors import Errors, SeqMixError
 from ..files import parse_json, replacing
 from .scorer import SPAN_KEYS, Row
@@ -55,13 +56,20 @@ def read_rows(path: Path) -> list[Row]:
     """
     try:
         rows = _read_parquet(path) if is_parquet(path) else _read_lines(path)
-        if not all(isinstance(row, dict) and isinstance(row["key"], str) for row in rows):
+        if not all(map(_is_row, rows)):
             raise ValueError("it has other things than rows of scores")
     except SeqMixError:
         raise
     except (ValueError, KeyError, OSError) as err:
         raise SeqMixError(Errors.E767.format(path=path, reason=err)) from err
     return rows
+
+
+def _is_row(row: object) -> bool:
+    if not isinstance(row, dict) or not isinstance(row["key"], str):
+        return False
+    scored = row.get("score")
+    return parts_of_key(row["key"]) is not None and isinstance(scored, float | int | None)
 
 
 def _read_lines(path: Path) -> list[Row]:

@@ -21,10 +21,10 @@ from ..errors import Errors, SeqMixError, Warnings, plural
 from ..files import check_output, progress_bar
 from ..parallel.workers import Lost, Piece, RayOptions, error_of_lost, results_of
 from .folder import ScoreFolder, Share, release
-from .row_files import check_format, read_rows
+from .row_files import check_format
 from .scorer import Part, Row, Scorer, Wanted, make_scorer
 
-__all__ = ["ScoreRun", "read_scores", "score_pool"]
+__all__ = ["ScoreRun", "score_pool"]
 
 # Texts of a shard, where their number is not given.
 SIZE = 2000
@@ -196,24 +196,6 @@ class _Work:
 def ids_of(ids: Sequence[int], number: int, n_shards: int) -> Sequence[int]:
     """The texts of a shard: all of them are as large, but for one text."""
     return ids[number * len(ids) // n_shards : (number + 1) * len(ids) // n_shards]
-
-
-def read_scores(path: Path) -> dict[str, float]:
-    """The scores in a folder, by the keys of their texts; without those that have none.
-
-    RAISES (SeqMixError): S766 for another folder, S767 for damaged rows, S768 where no text has a
-        score yet.
-    """
-    folder = ScoreFolder(path)
-    if not folder.settings.exists():
-        raise SeqMixError(Errors.E766.format(path=path, reason="it has no score.json"))
-    found: dict[str, float] = {}
-    for file in folder.files():
-        rows = read_rows(file)
-        found |= {row["key"]: row["score"] for row in rows if row.get("score") is not None}
-    if not found:
-        raise SeqMixError(Errors.E768.format(path=path))
-    return found
 
 
 def _settings(

@@ -16,7 +16,6 @@ from spacy.tokens import Doc, DocBin
 
 from ..active.characters import in_characters
 from ..active.pseudo_labels import pseudo_labelled, tag_columns
-from ..annotate.query import component_of, policy_of
 from ..annotation.lazy_docs import unpacked
 from ..annotation.texts import KEY, task_key
 from ..annotation.vocabulary import temporary_words
@@ -25,6 +24,7 @@ from ..errors import Errors, SeqMixError, describe
 from ..lm.discriminator import PerplexityDiscriminator
 from ..lm.scores import perplexity
 from ..lm.settings import LMSettings
+from ..query.by_name import component_of, policy_of
 from ..query.policies import QueryPolicy, evidence, score_docs
 from ..query.suggestions import suggest
 

@@ -13,12 +13,12 @@ from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
 from spacy_seqmix.annotate.formats import FORMATS, detect, read_export
-from spacy_seqmix.annotate.query import component_of, policy_of, usual_policy
 from spacy_seqmix.annotation.docbins import write_docs
 from spacy_seqmix.annotation.texts import EXTRA_KEY, KEY, task_key
 from spacy_seqmix.cli import app
 from spacy_seqmix.cli.ingest import ToolFormat
 from spacy_seqmix.errors import SeqMixError
+from spacy_seqmix.query.by_name import component_of, policy_of, usual_policy
 
 from ..conftest import NEWS
 from .tools import EXPORTS, Said

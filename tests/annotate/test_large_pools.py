@@ -9,11 +9,17 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 
 from spacy_seqmix.annotate.ingest import ingest_file
-from spacy_seqmix.annotate.join import DocsOfTexts, read_pool
-from spacy_seqmix.annotate.query import policy_of, query_pool
+from spacy_seqmix.annotate.join import texts_of
+from spacy_seqmix.annotate.query import query_pool
+from spacy_seqmix.annotate.rows import Row
 from spacy_seqmix.annotation.docbins import read_docs
 from spacy_seqmix.annotation.texts import KEY, task_key
+from spacy_seqmix.errors import SeqMixError
+from spacy_seqmix.query.by_name import policy_of
 from spacy_seqmix.query.selection import Budget
+from spacy_seqmix.score.by_key import read_scores
+from spacy_seqmix.score.run import score_pool
+from spacy_seqmix.score.scorer import Wanted
 
 
 @pytest.fixture
@@ -77,12 +83,44 @@ def test_ingest_reads_each_file_a_few_times(
         assert found == [(e.start, e.end, e.label_) for e in all_news[number].ents]
 
 
-def test_query_takes_texts_of_two_pools(pool, tmp_path, all_news):
-    nlp = spacy.blank("en")
-    (tmp_path / "texts.txt").write_text("\n".join(doc.text for doc in all_news))
-    texts = [*read_pool([pool], nlp), *read_pool([tmp_path / "texts.txt"], nlp)]
-    texts = texts[:10] + texts[45:]
-    for made in (DocsOfTexts(texts), DocsOfTexts(texts[:9]), DocsOfTexts([])):
-        found = list(made.take(iter(made)))
-        assert [doc.text for doc in found] == [one.text for one in made.texts]
-        assert [doc.user_data[KEY] for doc in found] == [one.key for one in made.texts]
+def test_query_forgets_the_words_of_texts_that_are_not_asked(tmp_path, pipeline, monkeypatch):
+    monkeypatch.setattr("spacy_seqmix.query.policies.TOGETHER", 8)
+    (tmp_path / "texts.txt").write_text("\n".join(f"Word{i} left Town{i}." for i in range(80)))
+    nlp = spacy.load(pipeline)
+    asked = query_pool(nlp, [tmp_path / "texts.txt"], policy_of("NTE"), Budget(docs=2))
+    assert asked.scored == 80
+    kept = sum(f"Town{i}" in nlp.vocab.strings for i in range(80))
+    assert kept <= 8 + 9  # the first texts, which fill the tokenizer's cache, and the best ones
+
+
+def test_answers_are_joined_with_the_texts_that_they_name(pool, all_news):
+    def row(key, text):
+        return Row("file", text, "labelled", key)
+
+    texts = [doc.text for doc in all_news]
+    rows = [row(task_key(3, texts[3]), "?"), row("", texts[7]), row("other", "Another text.")]
+    found = texts_of(rows, [pool], spacy.blank("en"))
+    assert list(found) == [task_key(3, texts[3]), task_key(7, texts[7])]
+    assert [one.text for one in found.values()] == [texts[3], texts[7]]
+    assert [one.doc().text for one in found.values()] == [texts[3], texts[7]]
+
+
+@pytest.mark.parametrize("score_size", [None, 5])
+def test_query_by_scores_is_as_by_the_policy(tmp_path, pool, pipeline, score_size):
+    nlp = spacy.load(pipeline)
+    policy, how = policy_of("NTE"), {"score_size": score_size, "seed": 3}
+    score_pool(Wanted(str(pipeline), policy="NTE"), [pool], tmp_path / "scores", progress=False)
+    scores = read_scores(tmp_path / "scores")
+    asked, again = [
+        query_pool(nlp, [pool], policy, Budget(docs=4), scores=known, **how)
+        for known in (None, scores)
+    ]
+    assert [task.key for task in again.tasks] == [task.key for task in asked.tasks]
+    assert again.scored == asked.scored == (score_size or 30)
+    # Texts without a score are not asked.
+    some = dict(list(scores.items())[:3])
+    least = query_pool(nlp, [pool], policy, Budget(docs=4), scores=some)
+    assert {task.key for task in least.tasks} == set(some)
+    assert {task.key: task.score for task in least.tasks} == pytest.approx(some)
+    with pytest.raises(SeqMixError, match=r"S649.*30 texts, none of them with a score"):
+        query_pool(nlp, [pool], policy, Budget(docs=4), scores={"0-0123456789": 1.0})

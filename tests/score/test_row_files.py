@@ -14,18 +14,19 @@ from spacy.tokens import Doc
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.score import row_files
 from spacy_seqmix.score import run as score_run
+from spacy_seqmix.score.by_key import read_scores
 from spacy_seqmix.score.folder import ScoreFolder, Share
 from spacy_seqmix.score.row_files import read_rows, write_rows
-from spacy_seqmix.score.run import read_scores, score_pool
+from spacy_seqmix.score.run import score_pool
 from spacy_seqmix.score.scorer import Wanted
 
 from .test_score import pipeline as pipeline
 
 SPAN = {"start": 0, "end": 3, "label": "PER", "confidence": 0.75}
 ROWS = [
-    {"key": "0-a", "tokens": 3, "score": 1.5, "perplexity": 2.25, "spans": [SPAN, SPAN]},
-    {"key": "1-b", "tokens": 0, "score": None, "spans": []},
-    {"key": "2-ü", "error": "RuntimeError: no"},
+    {"key": "0-0a1b2c3d4e", "tokens": 3, "score": 1.5, "perplexity": 2.25, "spans": [SPAN, SPAN]},
+    {"key": "1-ffffffffff", "tokens": 0, "score": None, "spans": []},
+    {"key": "2-0123456789", "error": "RuntimeError: nö"},
 ]
 SCHEMA = {
     "key": "string",

@@ -15,18 +15,19 @@ from spacy.matcher import Matcher
 from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
-from spacy_seqmix.annotate.query import policy_of
 from spacy_seqmix.annotation import soft_labels
 from spacy_seqmix.annotation.lazy_docs import lazy_docs
 from spacy_seqmix.annotation.texts import KEY, task_key
 from spacy_seqmix.cli import app
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.lm.causal_lm import CausalLM
+from spacy_seqmix.query.by_name import policy_of
 from spacy_seqmix.query.policies import QueryPolicy, evidence
 from spacy_seqmix.query.suggestions import suggest
 from spacy_seqmix.score import run as score_run
+from spacy_seqmix.score.by_key import read_scores
 from spacy_seqmix.score.folder import ScoreFolder, Share, read_share, release
-from spacy_seqmix.score.run import ids_of, read_scores, score_pool
+from spacy_seqmix.score.run import ids_of, score_pool
 from spacy_seqmix.score.scorer import Part, Scorer, Wanted
 
 from ..tiny import TINY_CNN

@@ -9,12 +9,13 @@ from typing import Any
 from spacy.language import Language
 
 from ...files import check_output
+from ...query.by_name import component_of
 from ...query.policies import QueryPolicy
 from ...query.selection import Budget
 from ..ingest import ingest_rows
 from ..ingested import Ingested
 from ..known import known_texts
-from ..query import Asked, component_of, labels_of, query_pool
+from ..query import Asked, labels_of, query_pool
 from .project import SAMPLING, Project, take_project
 from .server import Server
 
