@@ -13,16 +13,15 @@ from spacy import displacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..active.pool_files import files_of
 from ..active.run_folder import RunFolder
 from ..annotation import recipes, soft_labels
 from ..annotation.docbins import read_docs
 from ..annotation.layers import ENTS, RELATIONS
-from ..annotation.lazy_docs import lazy_docs
 from ..annotation.provenance import Origin, by_key, get_origin, parent_keys
 from ..config import CONFIG_ERRORS
 from ..errors import plural
 from .arms import Arm
+from .parents import Pools, labelled_docs
 from .runs import Run
 
 __all__ = ["mixed_examples"]
@@ -46,11 +45,11 @@ def mixed_examples(
     having = [arm for arm in arms if arm.runs[0].folder is not None and _files(arm.runs[0])]
     examples: list[dict[str, Any]] = []
     notes = []
-    pools: dict[tuple[str, str], dict[str, Doc]] = {}
+    opened: dict[str, tuple[Language, Pools]] = {}
     for arm in having:
         run = arm.runs[0]
         try:
-            own = list(_of_run(arm, run, max(1, limit // len(having)), pools))
+            own = list(_of_run(arm, run, max(1, limit // len(having)), opened))
         except ValueError as err:
             notes.append(f"mixed docs of {arm.name!r} are not shown: {str(err).rstrip('.')}")
             continue
@@ -76,16 +75,18 @@ def _files(run: Run) -> list[tuple[int, bool, Path]]:
 
 
 def _of_run(
-    arm: Arm, run: Run, limit: int, pools: dict[tuple[str, str], dict[str, Doc]]
+    arm: Arm, run: Run, limit: int, opened: dict[str, tuple[Language, Pools]]
 ) -> Iterator[dict[str, Any]]:
-    """pools (dict): parents by their keys, of each language and pool that was read already."""
+    """opened (dict): a pipeline for each language, and the pools that were read with it."""
     files = _files(run)
     lang, pool = _inputs(run)
-    nlp = spacy.blank(lang)
-    if (lang, pool) not in pools:
-        pools[lang, pool] = by_key(_read_pool(pool, nlp))
+    nlp, pools = opened.setdefault(lang, (spacy.blank(lang), {}))
+    assert run.folder is not None
+    queried = [number for one in run.rounds for number in one.queried]
+    paths = [Path(line) for line in pool.splitlines()]
+    labelled = by_key(labelled_docs(RunFolder(run.folder), queried, paths, nlp, pools))
     for number, kept, path in files:
-        parents = pools[lang, pool] | _own_parents(run, number, nlp)
+        parents = labelled | _own_parents(run, number, nlp)
         docs = read_docs(path, nlp, need_entities=False)
         for doc in docs[: max(1, limit // len(files))]:
             origin = get_origin(doc)
@@ -177,11 +178,3 @@ def _own_parents(run: Run, number: int, nlp: Language) -> dict[str, Doc]:
     assert run.folder is not None
     path = RunFolder(run.folder).parents(number)
     return by_key(read_docs(path, nlp, need_entities=False)) if path.exists() else {}
-
-
-def _read_pool(pool: str, nlp: Language) -> list[Doc]:
-    """The docs that were mixed, if the pool is still where it was."""
-    try:
-        return list(lazy_docs(files_of(map(Path, pool.splitlines())), nlp).values())
-    except ValueError:
-        return []

@@ -10,8 +10,9 @@ import pytest
 from catalogue import REGISTRY
 from spacy.util import registry
 
+from spacy_seqmix.active.run_folder import RunFolder
 from spacy_seqmix.errors import SeqMixError
-from spacy_seqmix.report.examples import _read_pool
+from spacy_seqmix.report.parents import labelled_docs
 from spacy_seqmix.sweep.estimate import count_docs
 from spacy_seqmix.types import Answer
 
@@ -70,9 +71,13 @@ def test_loop_of_a_gold_oracle_needs_docs(start, pools):
         start({"active.pool": pools["parquet"]})
 
 
-def test_other_commands_read_pools_of_parquet(pools, blank_en):
+def test_other_commands_read_pools_of_parquet(pools, blank_en, tmp_path):
     """A report looks up parents in the pool, an estimate counts texts."""
-    found = {name: [doc.text for doc in _read_pool(pool, blank_en)] for name, pool in pools.items()}
+    folder, numbers = RunFolder(tmp_path / "none"), range(23)
+    found = {
+        name: [d.text for d in labelled_docs(folder, numbers, [Path(pool)], blank_en, {})]
+        for name, pool in pools.items()
+    }
     assert len(found["parquet"]) == 22
     assert found["parquet"] == found["jsonl"]
     files = sorted(Path(pools["parquet"]).iterdir())

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from spacy.tokens import DocBin, Span
+from spacy.tokens import Doc, DocBin, Span
 
-from spacy_seqmix.annotation.provenance import get_origin, set_origin
+from spacy_seqmix.active.answers import AnswerFile, AnswerRecord
+from spacy_seqmix.annotation.provenance import by_key, get_origin, set_origin
+from spacy_seqmix.annotation.texts import task_key
 from spacy_seqmix.mixing.interpolate import make_interpolated
 from spacy_seqmix.mixing.mix import Mixer, mix_docs
 from spacy_seqmix.mixing.segment_pool import make_mention
@@ -23,6 +25,7 @@ from spacy_seqmix.report.examples import _entities, mixed_examples
 from spacy_seqmix.report.facts import make_facts
 from spacy_seqmix.report.page import to_html
 from spacy_seqmix.report.summary import summarise_arms
+from spacy_seqmix.types import Answer
 
 from .test_report import _round
 
@@ -158,6 +161,41 @@ def test_page_without_its_pool(run_dir, tmp_path):
     text = write_report([str(run_dir)], tmp_path / "out", "A run", "x").read_text("utf8")
     assert '"parents":[]' in text
     assert re.search(r"parents of 33 mixed docs of .*mmix.* are not shown: the pool", text)
+
+
+def test_page_shows_parents_that_people_labelled(run_dir, tmp_path, news, blank_en):
+    """The pool has texts, and was given more files since: their numbers come last."""
+    (tmp_path / "pool.spacy").unlink()
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "b.txt").write_text("\n".join(doc.text for doc in news))
+    (texts / "a.txt").write_text("A file that came later.")
+    inputs = {"pool": [[[str(texts / "b.txt"), ""]], [[str(texts / "a.txt"), ""]]]}
+    (run_dir / "inputs.json").write_text(json.dumps(inputs))
+    config = f'[nlp]\nlang = "en"\n[active]\npool = ["{texts}/*.txt"]\nseed = 0\n'
+    (run_dir / "config.cfg").write_text(config)
+    answers = AnswerFile(run_dir / "answers.jsonl")
+    for number, doc in enumerate(news):
+        text = blank_en.make_doc(doc.text)
+        answers.append(AnswerRecord.of(Answer(task_key(number, doc.text), doc), text, 0))
+    (arm,), _ = read_arms([str(run_dir)])
+    examples, notes = mixed_examples([arm])
+    assert not notes
+    assert len(examples) == 33
+    assert all("<mark" in one["parents"][0]["html"] for one in examples)
+
+
+def test_page_makes_the_docs_that_were_asked_alone(run_dir, tmp_path, news, monkeypatch):
+    docs = [Doc(news[0].vocab, words=[f"Word{i}"]) for i in range(300)]
+    pool = DocBin(docs=[*news, *docs], store_user_data=True)
+    pool.to_disk(tmp_path / "pool.spacy")
+    keyed = []
+    monkeypatch.setattr(
+        "spacy_seqmix.report.examples.by_key", lambda docs: keyed.extend(docs) or by_key(docs)
+    )
+    (arm,), _ = read_arms([str(run_dir)])
+    assert not mixed_examples([arm])[1]
+    assert [doc.text for doc in keyed] == [doc.text for doc in [*news, *docs][:200]]
 
 
 def test_page_shows_a_copy_with_its_one_parent(run_dir, tmp_path, news, blank_en):
