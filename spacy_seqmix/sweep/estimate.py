@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from dataclasses import dataclass
-from heapq import nsmallest
+from itertools import islice
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from ..active.fit import count_steps
 from ..active.loop import ActiveRun
 from ..active.pool_files import files_of
 from ..annotation.docbins import is_docbin, open_docbin, write_docs
-from ..annotation.lazy_docs import docs_of, lazy_docs
+from ..annotation.lazy_docs import all_docs_of, docs_of, lazy_docs
 from ..annotation.parquet_files import ParquetTexts, is_parquet
 from ..errors import Errors, SeqMixError, plural
 from .folder import runs_of
@@ -81,8 +81,8 @@ def try_out(arm: Arm, use_gpu: int, *, progress: bool = False) -> Trial:
         source = [active.dev] if active.dev else active.pool
         blank = spacy.blank(training["nlp"]["lang"])
         every = lazy_docs(files_of(source), blank)
-        # Labelled docs first.
-        dev = nsmallest(TRIAL_DOCS, docs_of(every, every), key=lambda doc: not labels_of(doc))
+        with_labels = filter(labels_of, docs_of(every, every))
+        dev = list(islice(with_labels, TRIAL_DOCS)) or all_docs_of(every, islice(every, TRIAL_DOCS))
         write_docs(dev, folder / "dev.spacy")
         records = []
         for steps in TRIAL_STEPS:
