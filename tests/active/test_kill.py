@@ -186,7 +186,7 @@ def ended(folder, overrides):
     """How each of the processes ended that were to be killed."""
     groups = [(overrides[group], cases) for group, cases in GROUPS.items()]
     # A busy machine is slow; a hanging child is not seen otherwise.
-    return run_script(CHILDREN, str(folder), groups, timeout=900)
+    return run_script(CHILDREN, str(folder), groups, timeout=600)
 
 
 @pytest.fixture(scope="module")
@@ -286,13 +286,14 @@ print(json.dumps([kills, names]))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(0)  # it has its own, which grows with the trials
 @pytest.mark.parametrize("group", ["plain", "people"])
 def test_kill_at_random_moments_and_start_again(group, folder, overrides):
     """KILL_TRIALS in the environment is the least number of kills."""
     trials = int(os.environ.get("KILL_TRIALS", "2"))
     settings = {**overrides[group], "active.n_rounds": 4 if group == "plain" else 2}
     kills, names = run_script(
-        RANDOM, str(folder), group, settings, trials, timeout=900 + 20 * trials
+        RANDOM, str(folder), group, settings, trials, timeout=600 + 20 * trials
     )
     print(f"{kills} kills, {len(names)} runs")
     assert kills >= trials
