@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -150,6 +150,7 @@ class Query:
         rounds, of = self.policy.history, self.folder.scores
         if rounds:
             write_scores(of(self.number), ids, found)
+        docs = DocsInOrder(self.pool.docs, ids, self._forgetting)
         scores = self.policy.adjusted(found, docs, read_history(of, self.number, rounds, ids))
         order = ranked(scores, range(len(ids)), rng)
         return Ranking([ids[i] for i in order], scores[order])
@@ -181,13 +182,13 @@ class Query:
     ) -> Floats1d:
         """The policy's scores of docs."""
         if self.policy.needs == "nothing":
-            return score_docs(self.policy, docs, lambda some: some, rng)
+            block = nullcontext if self.policy.may_keep_docs else self._forgetting
+            return score_docs(self.policy, docs, lambda some: some, rng, block)
         how = self._evidence
         if self.ray is None:
             pipelines = self._pipelines()
             evidence_of = partial(how.of, pipelines, progress=progress)
-            block = partial(temporary_words, self.blank, tokenises=True)
-            return score_docs(self.policy, docs, evidence_of, rng, block)
+            return score_docs(self.policy, docs, evidence_of, rng, self._forgetting)
         # None of them is blank.
         lows = range(0, len(docs), TOGETHER)
         packed = (docs.packed(low, low + TOGETHER) for low in lows)
@@ -196,6 +197,10 @@ class Query:
             found.append(self.policy(evidence, rng))
             progress(passes * len(found[-1]))
         return np.concatenate(found)
+
+    def _forgetting(self) -> AbstractContextManager[None]:
+        """A block that frees the words that it adds."""
+        return temporary_words(self.blank, tokenises=True)
 
     @property
     def _evidence(self) -> Evidence:

@@ -189,12 +189,11 @@ def query(
         numbers = array("q", (numbers[place] for place in places))
     rng = np.random.default_rng([seed, TIES])
     if found is None:
-        in_order = DocsInOrder(docs, numbers)
         evidence_of = partial(_evidence, policy, nlp, component)
-        # A policy that gets the docs themselves may keep them.
-        with_docs = component is None or policy.needs == "nothing"
-        block = nullcontext if with_docs else partial(temporary_words, nlp, tokenises=True)
-        found = policy.adjusted(score_docs(policy, in_order, evidence_of, rng, block), in_order)
+        forgetting = partial(temporary_words, nlp, tokenises=True)
+        block = nullcontext if policy.may_keep_docs else forgetting
+        found = score_docs(policy, DocsInOrder(docs, numbers), evidence_of, rng, block)
+        found = policy.adjusted(found, DocsInOrder(docs, numbers, forgetting))
     else:
         found = found[places]
     vectors = partial(doc_vectors, nlp, component) if diverse else None

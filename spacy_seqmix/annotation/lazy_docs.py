@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
@@ -23,7 +23,6 @@ from .vocabulary import temporary_words
 
 __all__ = [
     "DocsInOrder",
-    "DocsTogether",
     "LazyDocs",
     "all_docs_of",
     "docs_of",
@@ -37,20 +36,9 @@ T = TypeVar("T")
 FIRST, LAST = 64, 8192
 
 
-class DocsTogether(Mapping[int, Doc]):
-    """Docs by their numbers, several of which are made in less time together than one by one."""
-
-    @abstractmethod
-    def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
-        """Yield docs in this order. They are made in batches: a number that comes twice may give
-        the same doc twice.
-
-        RAISES (KeyError): for a number that no doc has.
-        """
-
-
-class LazyDocs(DocsTogether):
-    """Docs by their numbers, none of them blank.
+class LazyDocs(Mapping[int, Doc]):
+    """Docs by their numbers, none of them blank. Several are made in less time together than one by
+    one.
 
     A number counts the lines, rows and docs of all files in their order, blank ones too. So it does
     not depend on how texts are divided into files.
@@ -99,7 +87,8 @@ class LazyDocs(DocsTogether):
         return len(self._numbers)
 
     def take(self, numbers: Iterable[int]) -> Iterator[Doc]:
-        """Yield docs in this order; those that ``keep`` holds are made again.
+        """Yield docs in this order; those that ``keep`` holds are made again. They are made in
+        batches: a number that comes twice may give the same doc twice.
 
         RAISES (SeqMixError): S501, S582 and S761, see ``IndexedFile``. (KeyError): for a number
             that no doc has.
@@ -181,8 +170,15 @@ class LazyDocs(DocsTogether):
 class DocsInOrder(Sequence[Doc]):
     """Docs of a mapping in a given order, each made when it is taken."""
 
-    def __init__(self, docs: Mapping[int, Doc], numbers: Sequence[int]) -> None:
-        self.docs, self.numbers = docs, numbers
+    def __init__(
+        self,
+        docs: Mapping[int, Doc],
+        numbers: Sequence[int],
+        block: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """block (Callable): makes the context of some docs while all are iterated over, such as
+        ``temporary_words``; slices do not have it."""
+        self.docs, self.numbers, self.block = docs, numbers, block
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -199,7 +195,9 @@ class DocsInOrder(Sequence[Doc]):
         return self.docs[self.numbers[at]]
 
     def __iter__(self) -> Iterator[Doc]:
-        return docs_of(self.docs, self.numbers)
+        for low in range(0, len(self), LAST):
+            with self.block():
+                yield from docs_of(self.docs, self.numbers[low : low + LAST])
 
     def all_at(self, places: Iterable[int]) -> list[Doc]:
         """The docs at some places, see ``all_docs_of``."""
@@ -215,7 +213,7 @@ class DocsInOrder(Sequence[Doc]):
 
 def docs_of(docs: Mapping[int, Doc], numbers: Iterable[int]) -> Iterator[Doc]:
     """The docs of some numbers, in their order."""
-    return docs.take(numbers) if isinstance(docs, DocsTogether) else (docs[i] for i in numbers)
+    return docs.take(numbers) if isinstance(docs, LazyDocs) else (docs[i] for i in numbers)
 
 
 def all_docs_of(docs: Mapping[int, Doc], numbers: Iterable[int]) -> list[Doc]:

@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from spacy.language import Language
 
-__all__ = ["can_forget", "temporary_words"]
+__all__ = ["can_forget", "is_known", "temporary_words"]
 
 # Packages whose components keep neither docs nor new names from one text to the next.
 KNOWN = {"spacy", "spacy_seqmix", "spacy_transformers", "spacy_curated_transformers"}
@@ -40,6 +40,10 @@ def temporary_words(nlp: Language, *, tokenises: bool = False) -> Iterator[None]
 def can_forget(nlp: Language) -> bool:
     """Whether all parts of a pipeline are of known packages. Parts of other packages may keep docs,
     or strings that they add to the vocabulary at the first text: a memory zone would free them."""
-    parts = [nlp.tokenizer, *(component for _, component in nlp.pipeline)]
-    modules = (getattr(one, "__module__", None) or type(one).__module__ for one in parts)
-    return all(module.partition(".")[0] in KNOWN for module in modules)
+    return all(map(is_known, [nlp.tokenizer, *(component for _, component in nlp.pipeline)]))
+
+
+def is_known(part: object) -> bool:
+    """Whether a component or a function is of a package that keeps neither docs nor names."""
+    module = getattr(part, "__module__", None) or type(part).__module__
+    return module.partition(".")[0] in KNOWN

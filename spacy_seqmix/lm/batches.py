@@ -75,8 +75,8 @@ def few_widths(size: int, window: int) -> int:
 
 
 def round_up(size: int, step: int, most: int) -> int:
-    """Round a number of tokens up to a multiple of ``step``, at most ``most``."""
-    return min(-(-size // step) * step, most)
+    """Round a number of tokens up to a multiple of ``step``, at most ``most`` where it is less."""
+    return max(size, min(-(-size // step) * step, most))
 
 
 def check_sizes(**sizes: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..annotation.vocabulary import is_known
 from ..annotation.whitespace import is_blank
 from ..errors import Errors, SeqMixError
 from ..types import Floats1d, Floats2d, TokenProbs
@@ -42,6 +43,12 @@ class QueryPolicy:
     needs: Needs = "tokens"
     adjust: Adjust | None = None
     history: int = 0
+
+    @property
+    def may_keep_docs(self) -> bool:
+        """Whether it gets the docs themselves, and is of another package, which may keep them. Then
+        they must not be freed."""
+        return self.needs == "nothing" and not is_known(getattr(self.score, "func", self.score))
 
     def __call__(self, evidence: Any, rng: np.random.Generator) -> Floats1d:
         """Score docs. RAISES (SeqMixError): S426 when a score is not a number."""

@@ -20,8 +20,10 @@ class ScoresByKey(Mapping[str, float]):
     """Scores by the keys of their texts, in 24 bytes each: a dict of a million takes 150 MB."""
 
     def __init__(self, scores: Iterable[tuple[str, float]]) -> None:
-        """scores (Iterable): pairs of a key and its score. RAISES (KeyError): for a key that
-        ``task_key`` did not make."""
+        """scores (Iterable): pairs of a key and its score; no key comes twice.
+
+        RAISES (KeyError): for a key that ``task_key`` did not make.
+        """
         numbers, digests, values = array("q"), array("q"), array("d")
         for key, score in scores:
             number, digest = _parts(key)
@@ -36,8 +38,8 @@ class ScoresByKey(Mapping[str, float]):
     def __getitem__(self, key: str) -> float:
         number, digest = _parts(key)
         low, high = np.searchsorted(self._numbers, [number, number + 1])
-        at = low + np.searchsorted(self._digests[low:high], digest, "right") - 1
-        if at < low or self._digests[at] != digest:
+        at = low + np.searchsorted(self._digests[low:high], digest)
+        if at == high or self._digests[at] != digest:
             raise KeyError(key)
         return float(self._values[at])
 

@@ -128,8 +128,8 @@ class Scorer:
 
     def _block(self) -> AbstractContextManager[None]:
         """The block in which a part is scored. It frees the words of the part, unless the policy
-        gets the docs themselves, and may keep them."""
-        if self.policy is not None and self.policy.needs == "nothing":
+        may keep its docs."""
+        if self.policy is not None and self.policy.may_keep_docs:
             return nullcontext()
         return temporary_words(self.nlp, tokenises=True)
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
 
 import spacy
+from spacy.tokens import Doc
 
-from ..active.annotation import gold_labels
+from ..active.annotation import GoldLabels, gold_labels
 from ..active.fit import count_steps
 from ..active.loop import ActiveRun
 from ..active.pool_files import files_of
 from ..annotation.docbins import is_docbin, open_docbin, write_docs
-from ..annotation.lazy_docs import all_docs_of, docs_of, lazy_docs
+from ..annotation.lazy_docs import docs_of, lazy_docs
 from ..annotation.parquet_files import ParquetTexts, is_parquet
 from ..errors import Errors, SeqMixError, plural
 from .folder import runs_of
@@ -26,6 +27,7 @@ from .values import with_values
 
 TRIAL_STEPS = (2, 10)
 TRIAL_DOCS = 50
+SEARCHED = 5000  # docs, for so many labelled ones
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,7 @@ def try_out(arm: Arm, use_gpu: int, *, progress: bool = False) -> Trial:
         source = [active.dev] if active.dev else active.pool
         blank = spacy.blank(training["nlp"]["lang"])
         every = lazy_docs(files_of(source), blank)
-        with_labels = filter(labels_of, docs_of(every, every))
-        dev = list(islice(with_labels, TRIAL_DOCS)) or all_docs_of(every, islice(every, TRIAL_DOCS))
+        dev = some_docs(docs_of(every, every), labels_of)
         write_docs(dev, folder / "dev.spacy")
         records = []
         for steps in TRIAL_STEPS:
@@ -102,6 +103,19 @@ def try_out(arm: Arm, use_gpu: int, *, progress: bool = False) -> Trial:
     start = max(0.0, short.train - few * step) + short.save
     steps_per_doc = count_steps(training, docs, 1.0) / len(docs)
     return Trial(start, step, long.evaluate / len(dev), long.mix, steps_per_doc)
+
+
+def some_docs(docs: Iterable[Doc], labels_of: GoldLabels) -> list[Doc]:
+    """Some docs, labelled ones first. A large pool is read to its end only if none has labels."""
+    labelled: list[Doc] = []
+    others: list[Doc] = []
+    for number, doc in enumerate(docs, start=1):
+        some = labelled if labels_of(doc) else others
+        if len(some) < TRIAL_DOCS:
+            some.append(doc)
+        if len(labelled) == TRIAL_DOCS or (labelled and number >= SEARCHED):
+            break
+    return [*labelled, *others][:TRIAL_DOCS]
 
 
 def seconds_of(arm: Arm, steps_of: Arm, trial: Trial) -> float:

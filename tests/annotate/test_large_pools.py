@@ -3,6 +3,7 @@
 import json
 import random
 
+import numpy as np
 import pytest
 import spacy
 from spacy.language import Language
@@ -16,6 +17,7 @@ from spacy_seqmix.annotation.docbins import read_docs
 from spacy_seqmix.annotation.texts import KEY, task_key
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.query.by_name import policy_of
+from spacy_seqmix.query.policies import QueryPolicy
 from spacy_seqmix.query.selection import Budget
 from spacy_seqmix.score.by_key import read_scores
 from spacy_seqmix.score.run import score_pool
@@ -83,14 +85,51 @@ def test_ingest_reads_each_file_a_few_times(
         assert found == [(e.start, e.end, e.label_) for e in all_news[number].ents]
 
 
-def test_query_forgets_the_words_of_texts_that_are_not_asked(tmp_path, pipeline, monkeypatch):
+@pytest.mark.parametrize("policy", ["NTE", "TokenCost", "Random"])
+def test_query_forgets_the_words_of_texts_that_are_not_asked(
+    tmp_path, pipeline, monkeypatch, policy
+):
     monkeypatch.setattr("spacy_seqmix.query.policies.TOGETHER", 8)
+    monkeypatch.setattr("spacy_seqmix.annotation.lazy_docs.LAST", 8)
     (tmp_path / "texts.txt").write_text("\n".join(f"Word{i} left Town{i}." for i in range(80)))
     nlp = spacy.load(pipeline)
-    asked = query_pool(nlp, [tmp_path / "texts.txt"], policy_of("NTE"), Budget(docs=2))
+    asked = query_pool(nlp, [tmp_path / "texts.txt"], policy_of(policy), Budget(docs=2))
     assert asked.scored == 80
     kept = sum(f"Town{i}" in nlp.vocab.strings for i in range(80))
     assert kept <= 8 + 9  # the first texts, which fill the tokenizer's cache, and the best ones
+
+
+def test_query_frees_no_docs_that_a_policy_keeps(tmp_path, pipeline):
+    """It is of a user."""
+    kept = []
+
+    def score(docs, rng):
+        kept.extend(docs)
+        return np.zeros(len(docs), dtype="float32")
+
+    texts = [f"Word{i} left Town{i}." for i in range(20)]
+    (tmp_path / "texts.txt").write_text("\n".join(texts))
+    nlp, policy = spacy.load(pipeline), QueryPolicy(score, needs="nothing")
+    for _ in range(2):  # the first texts would be kept anyway
+        kept.clear()
+        query_pool(nlp, [tmp_path / "texts.txt"], policy, Budget(docs=2))
+        assert [doc.text for doc in kept] == texts
+        texts = [text.replace("Town", "City") for text in texts]
+        (tmp_path / "texts.txt").write_text("\n".join(texts))
+
+
+@pytest.mark.parametrize("score_size", [None, 12, 1000])
+def test_query_takes_texts_of_all_kinds_of_files(tmp_path, pool, pipeline, all_news, score_size):
+    more = [f"Harbour {i} is closed." for i in range(6)]
+    (tmp_path / "more.txt").write_text("\n" + "\n".join(more))
+    files, budget = [pool, tmp_path / "more.txt"], Budget(docs=40)
+    asked = query_pool(spacy.load(pipeline), files, policy_of("NTE"), budget, score_size=score_size)
+    assert asked.scored == len(asked.tasks) == min(36, score_size or 36)
+    texts = [*(doc.text for doc in all_news), "", *more]
+    for task in asked.tasks:
+        number = int(task.key.partition("-")[0])
+        assert task.key == task_key(number, texts[number])
+        assert task.doc.text == texts[number]
 
 
 def test_answers_are_joined_with_the_texts_that_they_name(pool, all_news):

@@ -89,14 +89,19 @@ def test_inputs_packed_batches_are_bounded_and_lose_nothing(ids, most_rows, most
         assert inputs.tokens.shape[1] == len(beginnings)
 
 
-@given(st.lists(st.integers(1, 300), max_size=20), st.booleans(), st.booleans())
-def test_inputs_batches_hold_each_chunk_once(sizes, pack, few):
+@given(
+    st.lists(st.integers(1, 300), max_size=20),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([20, 64, 400]),
+)
+def test_inputs_batches_hold_each_chunk_once(sizes, pack, few, most_tokens):
     ids = [[i, *range(size - 1)] for i, size in enumerate(sizes)]
-    batches = list(make_batches(whole(ids), ids, 0, 4, 400, 300, pack=pack, few=few))
+    batches = list(make_batches(whole(ids), ids, 0, 4, most_tokens, 300, pack=pack, few=few))
     assert sorted(chunk for batch in batches for chunk in batch.chunks) == whole(ids)
     if pack and not few:  # no padding at all
         assert sum(batch.tokens.size for batch in batches) == sum(sizes)
-    if few:
+    if few and most_tokens >= MAX_PACKED:  # else a longer chunk keeps its own width
         widths = {few_widths(n, 300) for n in range(1, 301)} | set(range(16, MAX_PACKED + 1, 16))
         assert {batch.tokens.shape[1] for batch in batches} <= widths
     for batch in batches:

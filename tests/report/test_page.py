@@ -177,12 +177,25 @@ def test_page_shows_parents_that_people_labelled(run_dir, tmp_path, news, blank_
     answers = AnswerFile(run_dir / "answers.jsonl")
     for number, doc in enumerate(news):
         text = blank_en.make_doc(doc.text)
-        answers.append(AnswerRecord.of(Answer(task_key(number, doc.text), doc), text, 0))
+        mixed = AnswerRecord.of(Answer(task_key(number, doc.text), doc), text, 0)
+        text.set_ents([], default="outside")
+        corrected = AnswerRecord.of(Answer(mixed.key, text), text, 1)
+        # of no use: it is of another text, skipped, or has a text that the pool has not by now
+        other = mixed.model_copy(update={"key": f"{number}-0000000000"})
+        edited = mixed.model_copy(update={"text": "?", "spans": ()})
+        skipped = AnswerRecord.of(Answer(mixed.key, None), text, 1)
+        answers.append(other, edited, mixed, corrected, skipped)
     (arm,), _ = read_arms([str(run_dir)])
     examples, notes = mixed_examples([arm])
     assert not notes
     assert len(examples) == 33
     assert all("<mark" in one["parents"][0]["html"] for one in examples)
+    # Without the file that came later, nothing is lost; without the first one, all numbers are.
+    (texts / "a.txt").unlink()
+    assert not mixed_examples([arm])[1]
+    (texts / "a.txt").write_text("A file that came later.")
+    (texts / "b.txt").unlink()
+    assert re.search("parents of 33 mixed docs", mixed_examples([arm])[1][0])
 
 
 def test_page_makes_the_docs_that_were_asked_alone(run_dir, tmp_path, news, monkeypatch):

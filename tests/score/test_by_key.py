@@ -8,7 +8,6 @@ from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.score.by_key import ScoresByKey, read_scores
 
 PAIRS = [
-    ("12-00000000ab", 0.5),
     ("3-ffffffffff", 1.0),
     ("3-0000000000", -2.0),
     ("0-0123456789", 0.25),

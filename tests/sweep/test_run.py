@@ -21,7 +21,7 @@ from spacy_seqmix.cli import app
 from spacy_seqmix.errors import SeqMixError
 from spacy_seqmix.parallel.workers import Lost
 from spacy_seqmix.sweep import run as sweep_run
-from spacy_seqmix.sweep.estimate import Trial, duration, seconds_of, try_out
+from spacy_seqmix.sweep.estimate import Trial, duration, seconds_of, some_docs, try_out
 from spacy_seqmix.sweep.folder import OneRun, check_folder, known_arms, runs_of, write_arms
 from spacy_seqmix.sweep.run import Runner, run_sweep
 
@@ -486,6 +486,23 @@ def test_estimate_counts_both_trainings_of_a_round(planned, second, expected):
     sweep = planned({**values, "active.second_epochs": second}, "[sweep]\nseeds = [0]\n")
     trial = Trial(start=10, step=1, doc=0, mixing=0, steps_per_doc=0.25)
     assert seconds_of(sweep.arms[0], sweep.arms[0], trial) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("labelled", "taken", "read"),
+    [
+        (range(10, 75), [*range(10, 60)], 60),  # as many as are wanted
+        ([3, 70], [3, 70, *(i for i in range(49) if i != 3)], 80),  # read up to the limit
+        ([900], [900, *range(49)], 901),  # beyond it, until there is one
+        ([], [*range(50)], 1000),
+    ],
+)
+def test_estimate_takes_labelled_docs_first(monkeypatch, labelled, taken, read):
+    monkeypatch.setattr("spacy_seqmix.sweep.estimate.SEARCHED", 80)
+    numbers = iter(range(1000))
+    docs = some_docs(numbers, lambda number: {"PER"} if number in labelled else set())
+    assert docs == taken
+    assert next(numbers, 1000) == read
 
 
 def test_estimate_tries_arms_that_train_twice(planned):
