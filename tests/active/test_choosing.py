@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from spacy_seqmix.active.dev_set import DevSet
 from spacy_seqmix.active.loop import ActiveRun
 from spacy_seqmix.active.pool import Pool
 from spacy_seqmix.active.querying import Query, interleaved
-from spacy_seqmix.query.policies import QueryPolicy
+from spacy_seqmix.annotation.lazy_docs import lazy_docs
+from spacy_seqmix.query.policies import QueryPolicy, make_random_policy
+from spacy_seqmix.query.wrapping import make_token_cost_policy
 from spacy_seqmix.types import Answer
 
 BY_LENGTH = QueryPolicy(
@@ -41,6 +44,24 @@ def query(start: Callable[..., ActiveRun]) -> Callable[..., Query]:
         )
 
     return make
+
+
+@pytest.mark.parametrize("name", ["Random", "TokenCost"])
+def test_query_forgets_the_words_of_texts_that_are_not_asked(
+    query: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("spacy_seqmix.query.policies.TOGETHER", 8)
+    monkeypatch.setattr("spacy_seqmix.annotation.lazy_docs.LAST", 8)
+    monkeypatch.setattr("spacy_seqmix.annotation.lazy_docs.FIRST", 8)
+    (tmp_path / "texts.txt").write_text("\n".join(f"Word{i} left Town{i}." for i in range(80)))
+    policy = make_random_policy()
+    policy = make_token_cost_policy(policy) if name == "TokenCost" else policy
+    one = query([])
+    docs = lazy_docs([tmp_path / "texts.txt"], one.blank)
+    chosen = replace(one, pool=Pool(docs), policy=policy).choose(2, 0)
+    assert chosen.scored == 80
+    kept = sum(f"Town{i}" in one.blank.vocab.strings for i in range(80))
+    assert kept <= 8 + 8  # the first texts, which fill the tokenizer's cache, and the best ones
 
 
 def test_query_asks_the_most_wanted_first(query: Any, all_news: list[Doc]) -> None:
