@@ -97,7 +97,7 @@ class LazyDocs(Mapping[int, Doc]):
 
     def texts(self, numbers: Iterable[int]) -> Iterator[str]:
         """The texts of docs, which are not made of lines or rows for that."""
-        return self._each(numbers, lambda file, rows: file.texts(rows))
+        return self._each(numbers, self._texts)
 
     def packed(self, numbers: Iterable[int]) -> list[list[str] | bytes]:
         """Docs for another process: texts of lines and rows, DocBins of docs. See ``unpacked``."""
@@ -124,6 +124,12 @@ class LazyDocs(Mapping[int, Doc]):
     def first_of(self, file: int) -> int:
         """The number that the first line or doc of a file has."""
         return sum(one.size for one in self.files[:file])
+
+    def _texts(self, file: IndexedFile, rows: list[int]) -> Iterator[str]:
+        if not is_docbin(file.path):
+            return file.texts(rows)
+        with temporary_words(self._nlp):
+            return iter(list(file.texts(rows)))
 
     def _each(
         self, numbers: Iterable[int], read: Callable[[IndexedFile, list[int]], Iterator[T]]

@@ -26,8 +26,8 @@ Pools = dict[tuple[Path, ...], LazyDocs]
 def labelled_docs(
     folder: RunFolder, queried: Sequence[int], pool: Sequence[Path], nlp: Language, opened: Pools
 ) -> list[Doc]:
-    """The docs that a run asked for: as the pool has them, and as each answer labelled them, be it
-    corrected since. No other docs of the pool are made.
+    """The docs that a run asked for: as the pool has them, and as each answer labelled them, also
+    one that was corrected since. No other docs of the pool are made.
 
     queried (Sequence[int]): their numbers.
     pool (Sequence[Path]): the files of the pool, patterns and folders.

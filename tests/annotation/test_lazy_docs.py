@@ -67,6 +67,17 @@ def test_lazy_docs_of_docs_are_those_of_the_file(tmp_path, all_news, blank_en):
     assert doc.user_data["mine"] == 3
 
 
+def test_lazy_docs_of_docs_forget_the_words_of_texts(tmp_path, all_news):
+    DocBin(docs=all_news).to_disk(tmp_path / "docs.spacy")
+    nlp = Language()
+    docs = lazy_docs([tmp_path / "docs.spacy"], nlp)
+    before = {lexeme.text for lexeme in nlp.vocab}
+    assert list(docs.texts(docs)) == [doc.text for doc in all_news]
+    assert list(docs.texts([7, 3])) == [all_news[7].text, all_news[3].text]
+    assert {lexeme.text for lexeme in nlp.vocab} == before
+    assert docs[3].text == all_news[3].text
+
+
 def test_lazy_docs_of_docs_name_a_damaged_doc(tmp_path, all_news, blank_en):
     docs = [doc.copy() for doc in all_news[:3]]
     docs[1].user_data[soft_labels.KEY] = 5
