@@ -1166,6 +1166,9 @@ class Warnings:
         "[W771] No worker of the Ray cluster has started yet. Waiting. Where it loads a model, "
         "this may take long; else see Ray's logs on the nodes (/tmp/ray/session_latest/logs)."
     )
+    W772 = (
+        "[W772] No node of the Ray cluster that is left has room for a worker. Waiting for others."
+    )
     W780 = "[W780] Label Studio at {url} has the version {version}; versions {tested} were tested."
     W781 = "[W781] {problem} Trying again."
     W782 = (

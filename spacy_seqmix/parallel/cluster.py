@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import Errors, SeqMixError, SeqMixFileError, Warnings, describe
 from .workers import RayOptions
 
-__all__ = ["LOOK_SECONDS", "connected", "handler_kept", "is_full", "resources", "room", "say_why"]
+__all__ = ["LOOK_SECONDS", "Patience", "connected", "handler_kept", "resources", "room"]
 
 # For a first worker to start, from when the cluster has room: to load a model.
 START_SECONDS = 900.0
@@ -105,25 +105,59 @@ def is_full(ray: Any, options: RayOptions) -> bool:
     return bool(free.get("CPU", 0) < options.cpus or free.get("GPU", 0) < options.gpus)
 
 
-def say_why(since: float, *, full: bool) -> float:
-    """Say why no worker starts: warn that other work has the cluster (W770), or that there is room
-    but no worker has started (W771).
+class Patience:
+    """How long a start is waited for, and what is said meanwhile.
 
-    since (float): when the wait began, as ``time.monotonic`` gives it.
-    full (bool): whether there is no room.
-    RETURNS (float): from when the wait for a start counts: not before there was room.
-    RAISES (SeqMixError): S773 where the start takes too long.
+    since (float): from when the wait for a start counts, as ``time.monotonic`` gives it: not before
+        there was room.
     """
-    now = time.monotonic()
-    if full:
-        warnings.warn(Warnings.W770, stacklevel=2)
-        return now
-    if now - since > START_SECONDS:
-        reason = f"none has started in {START_SECONDS / 60:.0f} minutes"
-        raise SeqMixError(Errors.E773.format(reason=reason))
-    if now - since > SLOW_START_SECONDS:
-        warnings.warn(Warnings.W771, stacklevel=2)
-    return since
+
+    def __init__(self, ray: Any, options: RayOptions) -> None:
+        self.ray, self.options = ray, options
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin to wait, anew."""
+        self.since = time.monotonic()
+        self._gone: float | None = None
+
+    def look(self, *, loading: bool = False) -> None:
+        """Say why no worker starts: warn as ``look_at_nodes``, or that other work has the cluster
+        (W770), or that there is room but no worker has started (W771).
+
+        loading (bool): whether a worker has its room, and loads what it needs.
+        RAISES (SeqMixError): S773 where the start takes too long, S772.
+        """
+        if not self.look_at_nodes():
+            return
+        now = time.monotonic()
+        if not loading and is_full(self.ray, self.options):
+            warnings.warn(Warnings.W770, stacklevel=2)
+            self.since = now
+        elif now - self.since > START_SECONDS:
+            reason = f"none has started in {START_SECONDS / 60:.0f} minutes"
+            raise SeqMixError(Errors.E773.format(reason=reason))
+        elif now - self.since > SLOW_START_SECONDS:
+            warnings.warn(Warnings.W771, stacklevel=2)
+
+    def look_at_nodes(self) -> bool:
+        """Whether a node is left that has room for a worker, or will have once other work is done.
+        Where none is, warn (W772): others may come.
+
+        RAISES (SeqMixError): S772 where none has come for long.
+        """
+        now = time.monotonic()
+        try:
+            room(self.ray, self.options)
+        except SeqMixError:
+            self._gone = now if self._gone is None else self._gone
+            if now - self._gone > START_SECONDS:
+                raise
+            warnings.warn(Warnings.W772, stacklevel=3)
+            self.since = now
+            return False
+        self._gone = None
+        return True
 
 
 def resources(options: RayOptions) -> dict[str, float]:

@@ -9,7 +9,7 @@ from threading import Event
 from typing import Any
 
 from ..errors import Errors, SeqMixError, describe
-from .cluster import LOOK_SECONDS, connected, is_full, resources, room, say_why
+from .cluster import LOOK_SECONDS, Patience, connected, resources, room
 from .ray_workers import MAX_TIMES
 from .workers import Lost, RayOptions
 
@@ -50,12 +50,12 @@ class RayCalls:
         self.gpus = options.gpus
 
     def wait_for_room(self) -> None:
-        """Wait until the cluster can start a call. Warnings and errors as of ``say_why``."""
-        since = time.monotonic()
+        """Wait until the cluster can start a call. Warnings and errors as of ``Patience.look``."""
+        patience = Patience(self.ray, self.options)
         # The process that it starts is kept for the first call.
         call = self.ray.remote(max_retries=0, **resources(self.options))(_nothing).remote()
         while not self.ray.wait([call], timeout=LOOK_SECONDS)[0]:
-            since = say_why(since, full=is_full(self.ray, self.options))
+            patience.look()
 
     def __call__(self, function: Callable[..., Any], *given: Any, stop: Event) -> Any:
         """Call a function, and wait.
@@ -68,17 +68,24 @@ class RayCalls:
         stop (Event): set to end the call, and the process that does it.
         RETURNS: what the function returns; ``Lost`` where its worker died three times; None once
             ``stop`` is set.
-        RAISES: what the function raises; S773 where a node can't import it.
+        RAISES: what the function raises; S773 where a node can't import it, S772 where no node is
+            left that has room for it.
+
+        Warns with W772 while none is left.
         """
         # An idle worker is kept for the next call: what it has imported stays.
         task = self.ray.remote(max_retries=0, **resources(self.options))(function)
         reason = ""
         for _ in range(MAX_TIMES):
             call = task.remote(*given)
+            looked, patience = time.monotonic(), Patience(self.ray, self.options)
             while not self.ray.wait([call], timeout=POLL_SECONDS)[0]:
                 if stop.is_set():
                     self.ray.cancel(call, force=True)
                     return None
+                if time.monotonic() - looked > LOOK_SECONDS:
+                    patience.look_at_nodes()
+                    looked = time.monotonic()
             try:
                 return self.ray.get(call)
             except self.ray.exceptions.RayTaskError as err:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import Errors, SeqMixError, describe
-from .cluster import LOOK_SECONDS, connected, is_full, resources, room, say_why
+from .cluster import LOOK_SECONDS, Patience, connected, resources, room
 from .workers import Lost, Make, Piece, RayOptions
 
 __all__ = ["ray_workers"]
@@ -92,7 +91,7 @@ class RayWorkers:
     def __init__(self, ray: Any, make: Make, options: RayOptions) -> None:
         self.ray, self.options = ray, options
         self.make = ray.put(make)
-        self.size = room(ray, options)
+        self.size, self.patience = room(ray, options), Patience(ray, options)
         self.failed_starts = 0
         self.workers: list[_Handle] = []
 
@@ -105,12 +104,14 @@ class RayWorkers:
 
         hold (Callable): whether to take no new pieces for now.
         YIELDS (tuple): numbers and results; ``Lost`` for a piece whose worker died three times.
-        RAISES (SeqMixError): S773 where no worker can start, S774 where one has another version of
-            this package, S778 where one fails for no reason that has a code.
+        RAISES (SeqMixError): S772 where no node is left that has room for one, S773 where no worker
+            can start, S774 where one has another version of this package, S778 where one fails for
+            no reason that has a code.
         """
         self._drop_dead()
         queue, left = iter(pieces), deque[tuple[Piece, int]]()
-        more, idle_since = True, time.monotonic()
+        more = True
+        self.patience.begin()
         while True:
             # A piece for each worker that has none, and one more, which may want a new worker.
             while more and len(left) <= self._without_piece() and not hold():
@@ -128,9 +129,9 @@ class RayWorkers:
                 return
             found = self._next_done()
             if found is None:
-                idle_since = self._check_progress(idle_since)
+                self._check_progress()
                 continue
-            idle_since = time.monotonic()
+            self.patience.begin()
             worker, ref = found
             try:
                 result = self.ray.get(ref)
@@ -180,14 +181,12 @@ class RayWorkers:
         done, _ = self.ray.wait(list(coming), num_returns=1, timeout=LOOK_SECONDS)
         return (coming[done[0]], done[0]) if done else None
 
-    def _check_progress(self, since: float) -> float:
-        """Warn where no worker starts. Arguments, result and errors as of ``say_why``."""
-        if any(one.piece for one in self.workers):
-            return since
-        # Those whose process is there have their room, and load what they need.
-        there, _ = self.ray.wait([one.there for one in self.workers], timeout=0)
-        full = not there and is_full(self.ray, self.options)
-        return say_why(since, full=full)
+    def _check_progress(self) -> None:
+        """Warn where no worker starts; see ``Patience.look``."""
+        if not any(one.piece for one in self.workers):
+            # Those whose process is there have their room, and load what they need.
+            there, _ = self.ray.wait([one.there for one in self.workers], timeout=0)
+            self.patience.look(loading=bool(there))
 
     def _replace(
         self, worker: _Handle, err: Exception, left: deque[tuple[Piece, int]]

@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event, Timer
+from threading import Event
 from types import ModuleType
 
 import pytest
 
 from spacy_seqmix.errors import SeqMixError, SeqMixFileError
+from spacy_seqmix.parallel import cluster as cluster_module
 from spacy_seqmix.parallel import ray_calls as ray_calls_module
 from spacy_seqmix.parallel.ray_calls import RayCalls, ray_calls
 from spacy_seqmix.parallel.workers import Lost, RayOptions
@@ -94,9 +95,11 @@ def test_calls_end_when_they_are_stopped(calls, tmp_path, until):
     with ThreadPoolExecutor(3) as pool:
         logs = [tmp_path / str(number) for number in range(3)]
         waiting = [pool.submit(calls, sleep, log, stop=stop) for log in logs]
-        until(lambda: sum(log.exists() and log.read_text() != "" for log in logs) == 2)
-        assert not any(call.done() for call in waiting)
-        stop.set()
+        try:
+            until(lambda: sum(log.exists() and log.read_text() != "" for log in logs) == 2)
+            assert not any(call.done() for call in waiting)
+        finally:
+            stop.set()
     assert [call.result() for call in waiting] == [None] * 3
     pids = [int(log.read_text()) for log in logs if log.exists()]
     until(lambda: not any(runs(pid) for pid in pids))
@@ -104,18 +107,45 @@ def test_calls_end_when_they_are_stopped(calls, tmp_path, until):
     assert calls(square, 3, stop=Event()) == 9
 
 
+def test_calls_do_not_wait_for_ever_once_no_node_is_left(cluster, tmp_path, until, monkeypatch):
+    """Only one node is large enough."""
+    node = cluster.add_node(num_cpus=4)
+    monkeypatch.setattr(ray_calls_module, "LOOK_SECONDS", 0.3)
+    monkeypatch.setattr(cluster_module, "START_SECONDS", 1.0)
+    with ray_calls(RayOptions(cluster.address, cpus=4)) as large, ThreadPoolExecutor(1) as pool:
+        assert large is not None
+        stop, log = Event(), tmp_path / "log"
+        call = pool.submit(large, sleep, log, stop=stop)
+        try:
+            until(lambda: log.exists() and log.read_text() != "")
+            cluster.remove_node(node)
+            with pytest.warns(UserWarning, match=r"W772\] No node"):
+                error = call.exception(timeout=120)
+        finally:
+            stop.set()
+    assert isinstance(error, SeqMixError)
+    assert error.code == "S772"
+
+
 def test_calls_wait_for_room_and_say_so(cluster, calls, tmp_path, until, monkeypatch):
     calls.wait_for_room()
     monkeypatch.setattr(ray_calls_module, "LOOK_SECONDS", 0.3)
-    stop, logs = Event(), [tmp_path / str(number) for number in range(2)]
+    stop, logs, said = Event(), [tmp_path / str(number) for number in range(2)], []
     with ThreadPoolExecutor(2) as pool:
-        for log in logs:
-            pool.submit(calls, sleep, log, stop=stop)
-        until(lambda: all(log.exists() and log.read_text() != "" for log in logs))
-        Timer(1.0, stop.set).start()
-        with pytest.warns(UserWarning, match=r"W770\] The Ray cluster has no room"):
+        try:
+            for log in logs:
+                pool.submit(calls, sleep, log, stop=stop)
+            until(lambda: all(log.exists() and log.read_text() != "" for log in logs))
+
+            def free(text: str, **given: int) -> None:
+                said.append(text)
+                stop.set()
+
+            monkeypatch.setattr(cluster_module.warnings, "warn", free)
             calls.wait_for_room()
-    assert stop.is_set()
+        finally:
+            stop.set()
+    assert "[W770] The Ray cluster has no room" in said[0]
 
 
 def test_calls_without_a_cluster():

@@ -13,7 +13,8 @@ import pytest
 
 from spacy_seqmix import __version__
 from spacy_seqmix.errors import SeqMixError
-from spacy_seqmix.parallel import ray_workers
+from spacy_seqmix.parallel import cluster, ray_workers
+from spacy_seqmix.parallel.cluster import Patience
 from spacy_seqmix.parallel.ray_workers import RayWorkers
 from spacy_seqmix.parallel.workers import Lost, Piece, RayOptions, in_order, workers_of
 
@@ -143,31 +144,61 @@ def test_workers_say_what_has_no_code_of_its_own():
         list(workers(FakeRay(1)).results(pieces(99)))
 
 
-def test_workers_wait_where_the_cluster_is_full_and_say_so(monkeypatch):
-    these = workers(FakeRay(1))
-    long_ago = time.monotonic() - 10_000
+@pytest.fixture
+def patience() -> Patience:
+    return Patience(FakeRay(1), RayOptions("auto"))  # which is full of other work
+
+
+def test_workers_wait_where_the_cluster_is_full_and_say_so(patience, monkeypatch):
+    long_ago = patience.since = time.monotonic() - 10_000
     with pytest.warns(UserWarning, match="W770"):
-        since = these._check_progress(long_ago)
-    assert since > long_ago + 9_000  # the time without room does not count
-    monkeypatch.setattr(ray_workers, "is_full", lambda *given: False)
+        patience.look()
+    assert patience.since > long_ago + 9_000  # the time without room does not count
+    monkeypatch.setattr(cluster, "is_full", lambda *given: False)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert these._check_progress(since) == since
+        patience.look()
+        patience.since = long_ago
         with pytest.raises(SeqMixError, match=r"S773.*in 15 minutes"):
-            these._check_progress(long_ago)
+            patience.look()
+    patience.since = time.monotonic() - 200
     with pytest.warns(UserWarning, match="W771"):
-        these._check_progress(time.monotonic() - 200)
+        patience.look()
+
+
+def test_workers_wait_for_other_nodes_and_not_for_ever(patience, monkeypatch):
+    ray, now = patience.ray, time.monotonic()
+    monkeypatch.setattr(cluster.time, "monotonic", lambda: now)
+    node = {"Alive": True, "Resources": {"CPU": 1}}
+    gone = [], [{**node, "Alive": False}], [{**node, "Resources": {"GPU": 1}}]
+    for nodes in gone:
+        ray.nodes = lambda nodes=nodes: nodes
+        ray.cluster_resources = dict
+        with pytest.warns(UserWarning, match="W772"):
+            patience.look()
+        now += 600
+        ray.nodes = lambda: [node]  # another one came: it has all the time to start a worker
+        with pytest.warns(UserWarning, match="W770"):
+            patience.look()
+        ray.nodes = lambda nodes=nodes: nodes
+        with pytest.warns(UserWarning, match="W772"):
+            patience.look()
+        now += 1000
+        with pytest.raises(SeqMixError, match="S772"):
+            patience.look()
+        patience.begin()
 
 
 def test_workers_that_start_are_no_other_work():
     """They have the cluster themselves: it is not full of other work."""
-    ray = FakeRay(1)
-    these = workers(ray)
+    these = workers(FakeRay(1))
     these._begin(1)
+    these.patience.since = time.monotonic() - 200
     with pytest.warns(UserWarning, match="W771"):
-        these._check_progress(time.monotonic() - 200)
+        these._check_progress()
+    these.patience.since = time.monotonic() - 10_000
     with pytest.raises(SeqMixError, match=r"S773.*in 15 minutes"):
-        these._check_progress(time.monotonic() - 10_000)
+        these._check_progress()
 
 
 class Late:
