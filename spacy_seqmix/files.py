@@ -53,8 +53,15 @@ class ProgressBar(tqdm):  # type: ignore[misc]
     monitor_interval = 0  # no thread of tqdm: a bar that is shown ticks by itself
 
 
-# Forks share the lock of tqdm itself: one that is killed while it has the lock stops all others.
-ProgressBar.set_lock(RLock())
+def _own_lock() -> None:
+    """Give the bars of this process a lock of their own. Forks share that of tqdm: one that is
+    killed while it has the lock stops all others."""
+    ProgressBar.set_lock(RLock())
+
+
+_own_lock()
+if hasattr(os, "register_at_fork"):  # a thread that has the lock is not in the fork
+    os.register_at_fork(after_in_child=_own_lock)
 
 
 @contextmanager

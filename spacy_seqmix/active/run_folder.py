@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import dict_to_dot
@@ -261,8 +261,10 @@ def locked(folder: Path, note: str = "") -> Iterator[None]:
     except Timeout:
         raise SeqMixError(Errors.E412.format(path=folder, holder=holder)) from None
     try:
-        with disk_errors():
-            path.write_text(f"process {os.getpid()} on {platform.node()}{note}", "utf8")
+        # A file system without locks: the file itself is the lock, and says who has it.
+        if not isinstance(lock, SoftFileLock):
+            with disk_errors():
+                path.write_text(f"process {os.getpid()} on {platform.node()}{note}", "utf8")
         yield
     finally:
         path.unlink(missing_ok=True)

@@ -6,6 +6,8 @@ import os
 import platform
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -333,6 +335,37 @@ def test_journal_whole_has_all_rounds_or_says_why_not():
     assert [end_of(*given) for given in ((1, 1, [4]), (1, 2, []), (1, 2, [4]), (2, 2, []))] == [
         *("rounds finished", "pool exhausted", None, "rounds finished")
     ]
+
+
+WITHOUT_FLOCK = """
+import errno, fcntl, os, signal, sys, warnings
+from pathlib import Path
+from spacy_seqmix.active.run_folder import locked
+
+def flock(*given):
+    raise OSError(errno.ENOSYS, "not of this file system")
+
+fcntl.flock, folder = flock, Path(sys.argv[1])
+warnings.simplefilter("ignore")
+pid = os.fork()
+if pid == 0:
+    with locked(folder):
+        os.kill(os.getpid(), signal.SIGKILL)
+os.waitpid(pid, 0)
+with locked(folder):
+    try:
+        with locked(folder):
+            pass
+    except ValueError as err:
+        print(err.code)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks on this system")
+def test_locked_folder_of_a_file_system_without_locks(tmp_path):
+    """A process that was killed has it no more; one that runs has it."""
+    command = [sys.executable, "-c", WITHOUT_FLOCK, str(tmp_path)]
+    assert subprocess.check_output(command, text=True, timeout=120) == "S412\n"
 
 
 def test_locked_folder_says_which_process_has_it(tmp_path):

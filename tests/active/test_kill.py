@@ -131,11 +131,14 @@ ended = {}
 for name, case, overrides in [(n, c, o) for o, cases in groups for n, c in cases.items()]:
     pid = os.fork()
     if pid == 0:
+        signal.alarm(120)  # one that hangs ends, and fails its own test alone
+        code = 1
         try:
             kill_at(*case)
             run(name, overrides)
+            code = 0
         finally:
-            os._exit(0)
+            os._exit(code)
     ended[name] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 print(json.dumps(ended))
 """
@@ -268,6 +271,7 @@ while kills < trials:
     while code:
         pid = os.fork()
         if pid == 0:
+            signal.alarm(120)
             code = 1
             try:
                 run(names[-1])

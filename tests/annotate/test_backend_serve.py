@@ -24,9 +24,9 @@ from spacy_seqmix.annotate.backend.settings import BackendFolder, new_key
 from spacy_seqmix.cli import app
 from spacy_seqmix.errors import SeqMixError
 
+from ..processes import is_running
 from .backends import new_run, request
 from .test_page_process import wait_for
-from .test_page_progress import is_running
 
 CNN = Path(page.__file__).parents[1] / "configs" / "cnn.cfg"
 CONFIG = """

@@ -364,7 +364,8 @@ def test_page_browser_goes_on_while_a_model_trains(browser, tmp_path):
         assert shown(tab) == loop.key(2)
         assert "For the next batch" in tab.inner_text("#meta")
         tab.wait_for_selector("#batch.busy")
-        loop.ask(round_=1, suggest=SUGGEST, numbers=[5, 4, 2])
+        with tab.expect_response("**/api/texts"):
+            loop.ask(round_=1, suggest=SUGGEST, numbers=[5, 4, 2])
         # The text that is shown stays, those behind it are of the new model.
         tab.wait_for_function("() => document.getElementById('round').textContent === 'Round 2'")
         assert shown(tab) == loop.key(2)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ..browser import sync_api  # noqa: F401  (it skips this file without a browser)
-from .fake_loop import TEXTS
+from .fake_loop import TEXTS, FakeLoop
 from .test_page_browser import (  # noqa: F401
     SUGGEST,
     browser,
@@ -170,6 +170,24 @@ def test_page_others_new_label_is_taken_back(tab, loop):
     tab.click("text=Take it back")
     tab.wait_for_function("() => !document.querySelector('#text .entity')")
     assert tab.locator("#labels [data-label]").all_inner_texts()[-1].startswith("LOC")
+
+
+def test_page_others_a_server_that_hangs_is_asked_again(browser, tmp_path):
+    loop, held = FakeLoop(tmp_path / "run"), []
+    with loop.served() as link, browser.new_context() as context:
+        context.add_init_script(
+            "const wait = AbortSignal.timeout.bind(AbortSignal);"
+            "AbortSignal.timeout = () => wait(500);"
+        )
+        tab = opened(context, link)
+        context.route("**/api/answer", lambda route: held.append(route))  # never answered
+        press(tab, "Enter")
+        tab.wait_for_selector("#banner:not([hidden])")
+        wait_until(lambda: tab.evaluate("() => 1") and len(held) > 1)
+        assert not loop.answers()
+        context.unroute("**/api/answer")
+        wait_until(lambda: tab.evaluate("() => 1") and len(loop.answers()) == 1)
+        assert tab.problems == []
 
 
 def test_page_others_counts_are_those_of_the_last_answer(tab):

@@ -15,7 +15,7 @@ import pytest
 
 from spacy_seqmix.annotate.page.folder import PageFolder
 
-from .test_page_progress import is_running
+from ..processes import is_running
 
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
 pytestmark = [

@@ -17,6 +17,7 @@ from spacy_seqmix.annotate.page.progress import WHY, Progress
 from spacy_seqmix.annotate.page.rows import PageAnswer
 from spacy_seqmix.annotate.training import Training
 
+from ..processes import is_running
 from ..registered import POLICIES
 from .fake_loop import FakeLoop
 from .test_page_desk import post
@@ -284,15 +285,6 @@ def test_page_training_ends_with_a_server_that_is_killed(loop, tmp_path):
         wait_for(lambda: pid.exists() and pid.read_text())
         process.kill()
     wait_for(lambda: not is_running(int(pid.read_text())))
-
-
-def is_running(pid):
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    with open(f"/proc/{pid}/stat") as file:  # one that nobody waits for is dead all the same
-        return file.read().rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.parametrize(("share", "wanted"), [(0.2, 1), (0.5, 3), (None, None)])

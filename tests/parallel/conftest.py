@@ -3,7 +3,6 @@ gives it work."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -90,12 +89,3 @@ def until(tmp_path: Path) -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.05)
 
     return wait
-
-
-def runs(pid: int) -> bool:
-    """Whether a process of this number has not ended."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -21,7 +21,7 @@ from spacy_seqmix.parallel import ray_calls as ray_calls_module
 from spacy_seqmix.parallel.ray_calls import RayCalls, ray_calls
 from spacy_seqmix.parallel.workers import Lost, RayOptions
 
-from .conftest import runs
+from ..processes import is_running
 
 ray = pytest.importorskip("ray", reason="Ray is not installed")
 pytestmark = pytest.mark.slow
@@ -102,7 +102,7 @@ def test_calls_end_when_they_are_stopped(calls, tmp_path, until):
             stop.set()
     assert [call.result() for call in waiting] == [None] * 3
     pids = [int(log.read_text()) for log in logs if log.exists()]
-    until(lambda: not any(runs(pid) for pid in pids))
+    until(lambda: not any(is_running(pid) for pid in pids))
     assert len(pids) == 2  # the third had no room
     assert calls(square, 3, stop=Event()) == 9
 

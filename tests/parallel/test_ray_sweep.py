@@ -22,12 +22,12 @@ from spacy_seqmix.score.scorer import Wanted
 from spacy_seqmix.sweep import Sweep, read_sweep, run_sweep
 from spacy_seqmix.sweep import run as sweep_run
 
+from ..processes import is_running
 from ..score.test_score import contents
 from ..score.test_score import pipeline as pipeline
 from ..score.test_score import texts as texts
 from ..sweep.conftest import write_sweep
 from ..sweep.test_kills import journals, states
-from .conftest import runs
 
 pytest.importorskip("ray", reason="Ray is not installed")
 pytestmark = pytest.mark.slow
@@ -180,7 +180,7 @@ def test_ray_sweep_goes_on_after_its_command_was_killed(
     assert [len(records) for records in journals(out).values()] == [1, 1]
     second = start(*words)  # at once
     pids = {pid for pid, _ in done(tmp_path)}
-    until(lambda: not any(runs(pid) for pid in pids))
+    until(lambda: not any(is_running(pid) for pid in pids))
     (tmp_path / "go on").touch()
     assert second.wait() == 0, (tmp_path / "commands.txt").read_text()
     found = journals(out)
@@ -255,7 +255,7 @@ def test_ray_score_goes_on_after_its_command_was_killed(
     first.wait()
     second = start(*words)
     pids = {pid for pid, _ in done(tmp_path)}
-    until(lambda: not any(runs(pid) for pid in pids))
+    until(lambda: not any(is_running(pid) for pid in pids))
     (tmp_path / "go on").touch()
     assert second.wait() == 0, (tmp_path / "commands.txt").read_text()
     assert contents(out) == contents(tmp_path / "here")

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from spacy_seqmix.sweep import read_status, read_sweep_record
 
+from ..processes import is_running
 from .conftest import write_sweep
 
 pytestmark = [
@@ -50,9 +52,9 @@ def children(pid: int) -> list[int]:
 def ended(pids: set[int], seconds: float) -> bool:
     """Whether all these processes end before a limit."""
     until = time.monotonic() + seconds
-    while any(Path(f"/proc/{pid}/stat").exists() for pid in pids) and time.monotonic() < until:
+    while any(map(is_running, pids)) and time.monotonic() < until:
         time.sleep(0.05)
-    return not any(Path(f"/proc/{pid}/stat").exists() for pid in pids)
+    return not any(map(is_running, pids))
 
 
 def journals(out: Path) -> dict[str, list[dict[str, object]]]:
@@ -120,9 +122,10 @@ def test_sweep_that_is_killed_with_its_runs_ends_equal(start, whole, tmp_path):
                 doomed.setdefault(pid, time.monotonic() + rng.uniform(0.0, 0.5) * seconds)
             for pid, moment in doomed.items():
                 if moment < time.monotonic() and pid in children(sweep.pid):
-                    os.kill(pid, signal.SIGKILL)
                     doomed[pid] = float("inf")
-                    killed += 1
+                    with suppress(ProcessLookupError):  # it ended meanwhile
+                        os.kill(pid, signal.SIGKILL)
+                        killed += 1
             time.sleep(0.05)
         assert sweep.returncode == (1 if "failed" in states(out) else 0)
         assert states(out).count("failed") >= min(killed, 1)

@@ -266,7 +266,7 @@ def test_run_sweep_that_is_terminated_ends_its_runs(planned, tmp_path, monkeypat
             ended.set()
 
     def follow(*args):
-        started.wait()
+        assert started.wait(60)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(10)
 

@@ -1,6 +1,8 @@
 // Answers on their way: kept in the browser until the server has them on its disk.
 
 const WAITS = [500, 1000, 2000, 4000, 8000];
+// So long an answer of the server is waited for, in milliseconds: it may hang, or the way to it.
+const LONGEST = 30000;
 
 export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -13,18 +15,19 @@ let shown;
 
 /** Ask the server. Errors have a status (0: no connection) and the server's message. */
 export async function ask(name, body, options = {}) {
-  let response;
+  let response, text;
   try {
     response = await fetch(`/api/${name}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ ...body, run: shown }),
+      signal: AbortSignal.timeout(LONGEST),
       ...options,
     });
+    text = await response.text();
   } catch {
     throw Object.assign(new Error("no connection"), { status: 0 });
   }
-  const text = await response.text();
   let content = { message: text };
   try {
     content = JSON.parse(text);
