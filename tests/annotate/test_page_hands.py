@@ -272,7 +272,9 @@ def test_page_hands_says_that_late_changes_reach_no_model(browser, loop):
         assert "does not learn it" in tab.inner_text("#new-label")
         press(tab, "Escape")
         tab.wait_for_function("() => document.activeElement.id === 'text'")
-        for _ in range(5):
+        for _ in range(20):  # a text may be on its way
+            if tab.locator("#waiting").is_visible():
+                break
             press(tab, "Enter")
             tab.wait_for_timeout(100)
         tab.wait_for_selector("#waiting:not([hidden])")
