@@ -143,14 +143,13 @@ class Query:
         if size is not None:
             ids = [ids[i] for i in sample(len(ids), size, self._seed(SCORED))]
         rng = self._rng(QUERY)
-        docs = DocsInOrder(self.pool.docs, ids)
+        docs = DocsInOrder(self.pool.docs, ids, self._forgetting)
         passes = self.active.committee.members if self.committee is not None else 1
         with self.bar(passes * len(docs), "Scoring") as bar:
             found = self._scores(docs, rng, bar.update, passes)
         rounds, of = self.policy.history, self.folder.scores
         if rounds:
             write_scores(of(self.number), ids, found)
-        docs = DocsInOrder(self.pool.docs, ids, self._forgetting)
         scores = self.policy.adjusted(found, docs, read_history(of, self.number, rounds, ids))
         order = ranked(scores, range(len(ids)), rng)
         return Ranking([ids[i] for i in order], scores[order])

@@ -183,19 +183,18 @@ def query(
     found = None
     if scores is not None:
         docs, found = _scored(docs, scores)
-    places = sample(len(docs), score_size, [seed, SAMPLE])
     numbers = array("q", docs)
     if score_size is not None:
+        places = sample(len(docs), score_size, [seed, SAMPLE])
         numbers = array("q", (numbers[place] for place in places))
+        found = None if found is None else found[places]
     rng = np.random.default_rng([seed, TIES])
     if found is None:
         evidence_of = partial(_evidence, policy, nlp, component)
         forgetting = partial(temporary_words, nlp, tokenises=True)
         block = nullcontext if policy.may_keep_docs else forgetting
-        found = score_docs(policy, DocsInOrder(docs, numbers), evidence_of, rng, block)
-        found = policy.adjusted(found, DocsInOrder(docs, numbers, forgetting))
-    else:
-        found = found[places]
+        in_order = DocsInOrder(docs, numbers, forgetting)
+        found = policy.adjusted(score_docs(policy, in_order, evidence_of, rng, block), in_order)
     vectors = partial(doc_vectors, nlp, component) if diverse else None
     chosen = select(ranked(found, numbers, rng), docs, budget, asked, vectors, seed)
     made = all_docs_of(docs, chosen)

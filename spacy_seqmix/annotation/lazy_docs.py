@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
@@ -180,10 +180,10 @@ class DocsInOrder(Sequence[Doc]):
         self,
         docs: Mapping[int, Doc],
         numbers: Sequence[int],
-        block: Callable[[], AbstractContextManager[object]] = nullcontext,
+        block: Callable[[], AbstractContextManager[object]] | None = None,
     ) -> None:
-        """block (Callable): makes the context of some docs while all are iterated over, such as
-        ``temporary_words``; slices do not have it."""
+        """block (Callable | None): makes the context of some docs while all are iterated over, such
+        as ``temporary_words``; slices do not have it."""
         self.docs, self.numbers, self.block = docs, numbers, block
 
     def __len__(self) -> int:
@@ -201,6 +201,9 @@ class DocsInOrder(Sequence[Doc]):
         return self.docs[self.numbers[at]]
 
     def __iter__(self) -> Iterator[Doc]:
+        if self.block is None:
+            yield from docs_of(self.docs, self.numbers)
+            return
         for low in range(0, len(self), LAST):
             with self.block():
                 yield from docs_of(self.docs, self.numbers[low : low + LAST])

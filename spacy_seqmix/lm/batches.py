@@ -75,7 +75,8 @@ def few_widths(size: int, window: int) -> int:
 
 
 def round_up(size: int, step: int, most: int) -> int:
-    """Round a number of tokens up to a multiple of ``step``, at most ``most`` where it is less."""
+    """Round a number of tokens up to a multiple of ``step``, but not beyond ``most``; one above
+    ``most`` stays as it is."""
     return max(size, min(-(-size // step) * step, most))
 
 

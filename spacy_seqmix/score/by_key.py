@@ -17,7 +17,7 @@ __all__ = ["ScoresByKey", "read_scores"]
 
 
 class ScoresByKey(Mapping[str, float]):
-    """Scores by the keys of their texts, in 24 bytes each: a dict of a million takes 150 MB."""
+    """Scores by the keys of their texts, in 24 bytes each; a dict takes several times as much."""
 
     def __init__(self, scores: Iterable[tuple[str, float]]) -> None:
         """scores (Iterable): pairs of a key and its score; no key comes twice.

@@ -9,7 +9,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy_seqmix.annotation import soft_labels
 from spacy_seqmix.annotation.docbins import read_numbered_docs
 from spacy_seqmix.annotation.indexed_files import TO_READ, index_file
-from spacy_seqmix.annotation.lazy_docs import DocsInOrder, all_docs_of, lazy_docs
+from spacy_seqmix.annotation.lazy_docs import DocsInOrder, LazyDocs, all_docs_of, lazy_docs
 from spacy_seqmix.annotation.recent import Recent
 from spacy_seqmix.annotation.texts import EXTRA_KEY
 from spacy_seqmix.errors import SeqMixError
@@ -65,6 +65,22 @@ def test_lazy_docs_of_docs_are_those_of_the_file(tmp_path, all_news, blank_en):
     doc = lazy[4]
     assert [(s.start, s.end, s.label_) for s in doc.spans["sc"]] == [(0, 2, "X")]
     assert doc.user_data["mine"] == 3
+
+
+def test_docs_in_order_are_read_together(tmp_path, all_news, monkeypatch):
+    """Batches grow up to the largest, and go on from there."""
+    monkeypatch.setattr("spacy_seqmix.annotation.lazy_docs.FIRST", 2)
+    monkeypatch.setattr("spacy_seqmix.annotation.lazy_docs.LAST", 8)
+    reads, by_file = [], LazyDocs._by_file
+    monkeypatch.setattr(
+        LazyDocs, "_by_file", lambda docs, some: reads.append(len(some)) or by_file(docs, some)
+    )
+    DocBin(docs=all_news).to_disk(tmp_path / "docs.spacy")
+    docs = lazy_docs([tmp_path / "docs.spacy"], Language())
+    numbers = [*range(29, -1, -1)]
+    found = [doc.text for doc in DocsInOrder(docs, numbers)]
+    assert found == [all_news[number].text for number in numbers]
+    assert reads == [2, 8, 8, 8, 4]
 
 
 def test_lazy_docs_of_docs_forget_the_words_of_texts(tmp_path, all_news):
